@@ -1,0 +1,297 @@
+import { dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Config, VERSION } from "@fleet/config";
+import {
+  backoff,
+  type MachineRecord,
+  type Mirror,
+  ReconcileLoop,
+  type Registry,
+  RegistryError,
+  type StateRecord,
+} from "@fleet/registry";
+import type { BaseLogger } from "pino";
+import { detectAddress } from "./machine/address.ts";
+import { readInstanceID, readMachineID } from "./machine/identity.ts";
+import { UnitDirectory } from "./machine/unit-directory.ts";
+import { Membership } from "./membership.ts";
+import { neededHashes, type Wanted, wantedOn } from "./model/wanted.ts";
+import { StatePublisher } from "./state-publisher.ts";
+import { type Systemd, SystemdError } from "./systemd/systemd.ts";
+import { UnitRunner } from "./unit-runner.ts";
+
+/** What an agent is built from. */
+export interface AgentOptions {
+  readonly config: Config;
+  readonly registry: Registry;
+  readonly log: BaseLogger;
+  /** Connects to systemd; asked again whenever the connection was lost. */
+  readonly connectSystemd: () => Promise<Systemd>;
+}
+
+/** A running agent. */
+export interface RunningAgent {
+  readonly machineID: string;
+  /** Whether the registry takes this machine: false while another agent holds its ID. */
+  readonly isAccepted: () => boolean;
+  /** Fulfilled once the machine is in the registry for the first time. */
+  readonly entered: Promise<void>;
+  reload(config: Config): Promise<void>;
+  snapshot(): unknown;
+  /** Leaves the cluster, by units_on_shutdown with or without the units. */
+  stop(): Promise<void>;
+}
+
+const FULL_CHECK_MS = 30_000;
+const LEAVE_MS = 80_000;
+
+/**
+ * Starts the agent of this machine.
+ *
+ * @throws IdentityError where the machine has no ID
+ */
+export function startAgent(options: AgentOptions): RunningAgent {
+  return new Agent(options);
+}
+
+class Agent implements RunningAgent {
+  readonly machineID = readMachineID();
+  readonly entered: Promise<void>;
+  readonly #instanceID: string;
+  #config: Config;
+  readonly #registry: Registry;
+  readonly #log: BaseLogger;
+  readonly #connectSystemd: () => Promise<Systemd>;
+  readonly #mirror: Mirror;
+  readonly #runner: UnitRunner;
+  readonly #membership: Membership;
+  readonly #publisher = new StatePublisher();
+  readonly #reconcile: ReconcileLoop;
+  readonly #publish: ReconcileLoop;
+  readonly #stopping = new AbortController();
+  readonly #leaving = new AbortController();
+  readonly #texts = new Map<string, string>();
+  readonly #touched = new Set<string>();
+  readonly #done: Promise<unknown>;
+  #systemd: Systemd | null = null;
+  #isAdopted = false;
+
+  constructor({ config, registry, log, connectSystemd }: AgentOptions) {
+    this.#config = config;
+    this.#registry = registry;
+    this.#log = log;
+    this.#connectSystemd = connectSystemd;
+    this.#instanceID = readInstanceID(dirname(config.unitsDirectory));
+    const entered = Promise.withResolvers<void>();
+    this.entered = entered.promise;
+    this.#mirror = registry.mirror({
+      ranges: registry.keys.agentRanges(this.machineID),
+      pollMs: config.disableWatches ? 1_000 : null,
+      onTrouble: (error) => log.warn({ code: error.code }, `the agent's view of the registry is interrupted, units go on running: ${error.message}`),
+    });
+    this.#mirror.onChanges(() => this.#reconcile.trigger());
+    this.#runner = new UnitRunner({
+      directory: new UnitDirectory(config.unitsDirectory),
+      log,
+      text: (hash) => this.#texts.get(hash),
+      onTouched: (name) => this.#touch(name),
+      onProgress: () => this.#reconcile.trigger(),
+    });
+    this.#membership = new Membership({
+      etcd: registry.etcd,
+      keys: registry.keys,
+      log,
+      ttlMs: config.agentTtlMs,
+      record: () => this.#record(),
+      onEntered: async (registration) => {
+        this.#publisher.begin(registration, await registration.publishedNames());
+        this.#touchAll();
+        entered.resolve();
+      },
+    });
+    this.#reconcile = new ReconcileLoop({
+      round: () => this.#reconcileRound(),
+      onError: (error) => this.#trouble(error, "reconciling failed and is tried again"),
+    });
+    this.#publish = new ReconcileLoop({
+      round: () => this.#publishRound(),
+      onError: (error) => {
+        this.#touchAll();
+        this.#trouble(error, "publishing states failed and is tried again");
+      },
+    });
+    const { signal } = this.#stopping;
+    this.#done = Promise.all([
+      this.#mirror.run(this.#leaving.signal),
+      this.#membership.run(signal),
+      this.#stayConnected(signal),
+      this.#reconcile.run(signal),
+      this.#publish.run(signal),
+    ]);
+  }
+
+  isAccepted = (): boolean => this.#membership.refusal === null;
+
+  async reload(config: Config): Promise<void> {
+    this.#config = config;
+    await this.#membership.update();
+    this.#reconcile.trigger();
+  }
+
+  snapshot(): unknown {
+    const wanted = this.#wanted();
+    return {
+      machine: this.#record(),
+      isEntered: this.#membership.isEntered,
+      lease: this.#membership.leaseID,
+      revision: this.#mirror.revision,
+      isConnected: this.#mirror.isConnected,
+      isConnectedToSystemd: this.#systemd !== null,
+      wanted: [...wanted.units.values()],
+      unclear: [...wanted.unclear],
+      ...(this.#runner.snapshot() as object),
+    };
+  }
+
+  async stop(): Promise<void> {
+    this.#leaving.abort();
+    const deadline = performance.now() + LEAVE_MS;
+    if (this.#config.unitsOnShutdown === "unload") {
+      this.#log.info({ units: this.#runner.present.size }, "stopping and unloading all units");
+      this.#reconcile.trigger();
+      const isEmpty = (): boolean => this.#runner.present.size === 0 && this.#runner.isIdle;
+      while (this.#systemd !== null && !isEmpty() && performance.now() < deadline) {
+        await sleep(20);
+        this.#reconcile.trigger();
+      }
+      if (!isEmpty()) {
+        this.#log.error({ units: [...this.#runner.present.keys()] }, "some units could not be unloaded before the end");
+      }
+    }
+    this.#stopping.abort();
+    await this.#done;
+    if (this.#config.unitsOnShutdown === "unload") {
+      // The lease takes the machine and all its states with it.
+      await this.#membership.leave().catch((error: unknown) => this.#trouble(error, "the machine could not be taken out of the registry; its lease will end"));
+    }
+    this.#systemd?.close();
+  }
+
+  /** Keeps a connection to systemd, and looks at everything anew after each time it was lost. */
+  async #stayConnected(signal: AbortSignal): Promise<void> {
+    let failures = 0;
+    let saidWhy: string | null = null;
+    while (!signal.aborted) {
+      try {
+        const systemd = await this.#connectSystemd();
+        systemd.onChanged((name) => {
+          if (this.#runner.present.has(name)) this.#touch(name);
+        });
+        if (!this.#isAdopted) await this.#runner.adopt();
+        this.#isAdopted = true;
+        this.#systemd = systemd;
+        failures = 0;
+        saidWhy = null;
+        this.#log.info({ units: this.#runner.present.size }, "connected to systemd");
+        this.#touchAll();
+        this.#reconcile.trigger();
+        const ended = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+        await Promise.race([systemd.lost, ended]);
+        if (signal.aborted) return;
+        this.#systemd = null;
+        this.#log.warn("the connection to systemd was lost; the units go on running");
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        if (message !== saidWhy) this.#log.error({ err: error }, `systemd can't be used, trying again: ${message}`);
+        saidWhy = message;
+        await sleep(backoff(failures++), undefined, { signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  /** Takes one step of every unit. Acts only on a registry that was read whole, or when everything is to go. */
+  async #reconcileRound(): Promise<number> {
+    const isLeaving = this.#leaving.signal.aborted;
+    const systemd = this.#systemd;
+    if (systemd === null || (!this.#mirror.isReady && !isLeaving)) return FULL_CHECK_MS;
+    let wanted: Wanted = { units: new Map(), unclear: new Set() };
+    if (!isLeaving) {
+      await this.#fetchTexts();
+      wanted = this.#wanted();
+    } else if (this.#config.unitsOnShutdown === "keep") {
+      return FULL_CHECK_MS;
+    }
+    while (await this.#runner.step(systemd, wanted.units, wanted.unclear)) {
+      // The next step of a unit that is done with one: a load leads to a start.
+    }
+    const retryAt = this.#runner.nextRetryAt;
+    return retryAt === null ? FULL_CHECK_MS : Math.max(10, retryAt - performance.now());
+  }
+
+  async #publishRound(): Promise<number> {
+    const systemd = this.#systemd;
+    if (systemd === null || !this.#publisher.isOpen) return FULL_CHECK_MS;
+    const names = this.#touched.size > 0 ? [...this.#touched] : this.#allNames();
+    this.#touched.clear();
+    const present = names.filter((name) => this.#runner.present.has(name));
+    const states = await systemd.states(present);
+    const records = new Map<string, StateRecord | null>();
+    for (const name of names) records.set(name, this.#runner.stateOf(name, states.get(name)));
+    await this.#publisher.publish(records);
+    return FULL_CHECK_MS;
+  }
+
+  #wanted(): Wanted {
+    const { keys } = this.#registry;
+    const malformed = new Set<string>();
+    for (const key of this.#mirror.state.malformed) {
+      const parsed = keys.parse(key);
+      if (parsed?.kind === "schedule" || parsed?.kind === "global") malformed.add(parsed.name);
+    }
+    const text = (hash: string): string | undefined => this.#texts.get(hash);
+    return wantedOn(this.machineID, this.#config.metadata, this.#mirror.state, text, malformed);
+  }
+
+  async #fetchTexts(): Promise<void> {
+    const needed = new Set(neededHashes(this.machineID, this.#mirror.state));
+    const missing = [...needed].filter((hash) => !this.#texts.has(hash));
+    if (missing.length > 0) {
+      for (const [hash, text] of await this.#registry.unitFiles(missing)) this.#texts.set(hash, text);
+    }
+    if (this.#texts.size > needed.size + 100) {
+      for (const hash of this.#texts.keys()) if (!needed.has(hash)) this.#texts.delete(hash);
+    }
+  }
+
+  #record(): MachineRecord {
+    return {
+      id: this.machineID,
+      primaryIP: this.#config.publicIP ?? detectAddress(),
+      metadata: this.#config.metadata,
+      version: VERSION,
+      capabilities: [],
+      instanceID: this.#instanceID,
+    };
+  }
+
+  #touch(name: string): void {
+    this.#touched.add(name);
+    this.#publish.trigger();
+  }
+
+  #touchAll(): void {
+    for (const name of this.#allNames()) this.#touched.add(name);
+    this.#publish.trigger();
+  }
+
+  #allNames(): string[] {
+    return [...new Set([...this.#runner.present.keys(), ...this.#publisher.names])];
+  }
+
+  #trouble(error: unknown, what: string): void {
+    const isExpected = error instanceof RegistryError || error instanceof SystemdError;
+    const message = error instanceof Error ? error.message : String(error);
+    if (isExpected) this.#log.warn(`${what}: ${message}`);
+    else this.#log.error({ err: error }, `${what}: ${message}`);
+  }
+}

@@ -1,0 +1,55 @@
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { hashText, unitNameProblem } from "@fleet/registry";
+import type { PresentUnit } from "../model/next-task.ts";
+
+const LAUNCHED = ".launched";
+const TEMPORARY = ".new";
+
+/**
+ * The folder that holds the files of this machine's units: what is there is what this machine runs, also after a
+ * restart of the agent. A marker beside a file says that systemd was told to start the unit.
+ */
+export class UnitDirectory {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  file(name: string): string {
+    return join(this.path, name);
+  }
+
+  /** Reads what is there, after making sure that the folder is. */
+  async read(): Promise<readonly PresentUnit[]> {
+    await mkdir(join(this.path, LAUNCHED), { recursive: true, mode: 0o755 });
+    const launched = new Set(await readdir(join(this.path, LAUNCHED)));
+    const units: PresentUnit[] = [];
+    for (const name of await readdir(this.path)) {
+      if (name.endsWith(TEMPORARY)) await rm(this.file(name), { force: true });
+      else if (unitNameProblem(name) === null) {
+        const hash = hashText(await readFile(this.file(name), "utf8"));
+        units.push({ name, hash, isLaunched: launched.has(name), isStopped: false });
+      }
+    }
+    return units;
+  }
+
+  /** Writes a unit's file, whole or not at all. */
+  async write(name: string, text: string): Promise<void> {
+    await writeFile(this.file(name) + TEMPORARY, text, { mode: 0o644 });
+    await rename(this.file(name) + TEMPORARY, this.file(name));
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.markLaunched(name, false);
+    await rm(this.file(name), { force: true });
+  }
+
+  async markLaunched(name: string, isLaunched: boolean): Promise<void> {
+    const marker = join(this.path, LAUNCHED, name);
+    if (isLaunched) await writeFile(marker, "");
+    else await rm(marker, { force: true });
+  }
+}

@@ -1,0 +1,93 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Etcd, type Keys, Lease, type MachineRecord, MachineRegistration, RegistryError } from "@fleet/registry";
+import type { BaseLogger } from "pino";
+
+/** What a machine's membership of the cluster needs. */
+export interface MembershipOptions {
+  readonly etcd: Etcd;
+  readonly keys: Keys;
+  readonly log: BaseLogger;
+  readonly ttlMs: number;
+  readonly record: () => MachineRecord;
+  /** Called each time the machine has entered the registry, before anything else is written under it. */
+  readonly onEntered: (registration: MachineRegistration) => Promise<void>;
+}
+
+/**
+ * Keeps this machine in the registry: enters it under a lease, keeps the lease alive, and enters it again when the lease
+ * was lost. Whatever happens to it, no unit is touched for it.
+ */
+export class Membership {
+  readonly #options: MembershipOptions;
+  #lease: Lease | null = null;
+  #registration: MachineRegistration | null = null;
+  #refusal: string | null = null;
+
+  constructor(options: MembershipOptions) {
+    this.#options = options;
+  }
+
+  /** Why the registry refuses this machine, as it does while another holds its ID; null: it does not. */
+  get refusal(): string | null {
+    return this.#refusal;
+  }
+  get isEntered(): boolean {
+    return this.#registration !== null;
+  }
+  get registration(): MachineRegistration | null {
+    return this.#registration;
+  }
+  get leaseID(): string | null {
+    return this.#lease?.id ?? null;
+  }
+
+  /** Stays a member until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { log, ttlMs } = this.#options;
+    let saidWhy: string | null = null;
+    while (!signal.aborted) {
+      try {
+        await this.#enter();
+        saidWhy = null;
+        await this.#lease?.keepAlive(signal);
+        if (signal.aborted) return;
+        log.warn("the machine's lease was lost; entering the registry again, the units go on running");
+      } catch (error) {
+        if (!(error instanceof RegistryError)) throw error;
+        this.#refusal = error.code === "refused" ? error.message : null;
+        if (error.message !== saidWhy) log.error({ code: error.code }, error.message);
+        saidWhy = error.message;
+        await sleep(Math.min(ttlMs / 4, 2_000), undefined, { signal }).catch(() => undefined);
+      }
+      this.#registration = null;
+    }
+  }
+
+  /** Publishes the machine's record anew, after the configuration changed. */
+  async update(): Promise<void> {
+    await this.#registration?.update(this.#options.record());
+  }
+
+  /** Takes the machine out of the registry. */
+  async leave(): Promise<void> {
+    const registration = this.#registration;
+    this.#registration = null;
+    await registration?.leave();
+  }
+
+  async #enter(): Promise<void> {
+    const { etcd, keys, ttlMs, log, record, onEntered } = this.#options;
+    // A lease of an earlier try that did not lead to an entry is still good.
+    if (this.#lease === null || !this.#lease.isAlive || (await etcd.keepLeaseAlive(this.#lease.id)) <= 0) {
+      const onTrouble = (error: RegistryError): void => {
+        log.warn({ code: error.code }, `a heart-beat failed and is tried again: ${error.message}`);
+      };
+      this.#lease = await Lease.grant({ etcd, ttlMs, onTrouble });
+    }
+    const registration = await MachineRegistration.enter(etcd, keys, this.#lease, record());
+    this.#refusal = null;
+    await onEntered(registration);
+    this.#registration = registration;
+    log.info({ machineID: record().id, ip: record().primaryIP, lease: this.#lease.id }, "the machine has entered the registry");
+  }
+}

@@ -1,0 +1,75 @@
+import {
+  type ClusterState,
+  type GlobalUnit,
+  globalsOn,
+  mergeMetadata,
+  parseUnitFile,
+  type Requirements,
+  readRequirements,
+  UnitFileError,
+} from "@fleet/registry";
+import type { WantedUnit } from "./next-task.ts";
+
+/** What this machine is to run, and what can't be told. */
+export interface Wanted {
+  readonly units: ReadonlyMap<string, WantedUnit>;
+  /** Units whose file or record could not be read: they are left as they are. */
+  readonly unclear: ReadonlySet<string>;
+}
+
+/**
+ * What is scheduled to a machine, plus the global units that fit it.
+ *
+ * @param text the text of a unit file by its hash; undefined where it is not at hand
+ * @param malformed names of units of which the registry holds records that can't be read
+ */
+export function wantedOn(
+  machineID: string,
+  configured: Readonly<Record<string, string>>,
+  state: ClusterState,
+  text: (hash: string) => string | undefined,
+  malformed: ReadonlySet<string>,
+): Wanted {
+  const units = new Map<string, WantedUnit>();
+  const unclear = new Set<string>(malformed);
+  const scheduled: { name: string; requirements: Requirements }[] = [];
+  for (const [name, { hash, desiredState }] of state.schedule.get(machineID) ?? []) {
+    if (desiredState === "inactive") continue;
+    const requirements = requirementsOf(name, text(hash));
+    if (requirements === null) {
+      unclear.add(name);
+      continue;
+    }
+    scheduled.push({ name, requirements });
+    units.set(name, { name, hash, desiredState });
+  }
+  const globals: GlobalUnit[] = [];
+  for (const [name, { hash, createRevision }] of state.globals) {
+    const requirements = requirementsOf(name, text(hash));
+    if (requirements === null) unclear.add(name);
+    else globals.push({ name, requirements, createRevision });
+  }
+  const metadata = mergeMetadata(configured, state.machineMetadata.get(machineID));
+  for (const { name } of globalsOn(globals, metadata, scheduled)) {
+    const record = state.globals.get(name);
+    if (record === undefined || record.desiredState === "inactive" || units.has(name)) continue;
+    units.set(name, { name, hash: record.hash, desiredState: record.desiredState });
+  }
+  return { units, unclear };
+}
+
+/** Every hash of a unit file that the decision needs. */
+export function neededHashes(machineID: string, state: ClusterState): readonly string[] {
+  const scheduled = [...(state.schedule.get(machineID)?.values() ?? [])];
+  return [...scheduled, ...state.globals.values()].map(({ hash }) => hash);
+}
+
+function requirementsOf(name: string, text: string | undefined): Requirements | null {
+  if (text === undefined) return null;
+  try {
+    return readRequirements(name, parseUnitFile(text));
+  } catch (error) {
+    if (error instanceof UnitFileError) return null;
+    throw error;
+  }
+}

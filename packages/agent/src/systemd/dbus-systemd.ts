@@ -1,0 +1,278 @@
+import type { SystemdStates } from "@fleet/registry";
+import type { Message } from "dbus-next";
+import { Bus } from "./bus.ts";
+import { type Systemd, SystemdError, type UnitToLoad } from "./systemd.ts";
+import {
+  BUS,
+  BUS_PATH,
+  MANAGER,
+  MANAGER_PATH,
+  MATCH_RULES,
+  PROPERTIES,
+  SIGNATURES,
+  SYSTEMD,
+  UNIT,
+  type UnitRow,
+  unitOfPath,
+  unitPath,
+} from "./wire.ts";
+
+/** A stop that takes longer is reported and tried again; systemd goes on with it meanwhile. */
+const STOP_MS = 300_000;
+/** From this version on a new unit file is found without a reload; measured on 252. */
+const FINDS_NEW_FILES = 245;
+/** ListUnitsByNames came with this version. */
+const LISTS_BY_NAMES = 230;
+
+type ManagerMethod = keyof typeof SIGNATURES;
+
+/** systemd over D-Bus. */
+export class DBusSystemd implements Systemd {
+  readonly lost: Promise<void>;
+  readonly #bus: Bus;
+  readonly #version: number;
+  readonly #listeners = new Set<(name: string) => void>();
+  readonly #jobs = new Map<string, (result: string) => void>();
+  /** Ends of jobs that came before the answer that names the job. */
+  readonly #earlyJobs = new Map<string, string>();
+
+  private constructor(bus: Bus, version: number) {
+    this.#bus = bus;
+    this.#version = version;
+    this.lost = bus.lost;
+    bus.onMessage((message) => this.#hear(message));
+  }
+
+  /**
+   * Connects to the system's systemd, or to the user's.
+   *
+   * @throws SystemdError where D-Bus or systemd can't be reached
+   */
+  static async connect(isUser: boolean): Promise<DBusSystemd> {
+    const bus = await Bus.connect(isUser);
+    try {
+      for (const rule of MATCH_RULES) {
+        await bus.call({ destination: BUS, path: BUS_PATH, interface: BUS, member: "AddMatch", signature: "s", body: [rule] });
+      }
+      const systemd = new DBusSystemd(bus, majorVersion(await property(bus, MANAGER_PATH, MANAGER, "Version")));
+      await systemd.#call("Subscribe");
+      return systemd;
+    } catch (error) {
+      bus.close();
+      throw error;
+    }
+  }
+
+  onChanged(listener: (name: string) => void): void {
+    this.#listeners.add(listener);
+  }
+
+  async load(units: readonly UnitToLoad[]): Promise<ReadonlyMap<string, SystemdError>> {
+    const failed = new Map<string, SystemdError>();
+    let needsReload = this.#version < FINDS_NEW_FILES;
+    // What systemd still holds of an earlier unit of the name would be started instead of the new text.
+    const held = await this.#loaded(units.map(({ name }) => name));
+    for (const [name, row] of held) {
+      if (row[3] === "failed") await this.#quietly("ResetFailedUnit", name);
+    }
+    const plain = units.filter(({ hasInstall }) => !hasInstall);
+    await this.#link(plain, failed);
+    for (const { name, path } of units.filter(({ hasInstall }) => hasInstall)) {
+      try {
+        await this.#call("EnableUnitFiles", [path], true, true);
+        needsReload = true;
+      } catch (error) {
+        failed.set(name, failure(error));
+        await this.#quietly("DisableUnitFiles", [name], true);
+      }
+    }
+    for (const name of held.keys()) {
+      needsReload ||= (await property(this.#bus, unitPath(name), UNIT, "NeedDaemonReload")) === true;
+    }
+    if (needsReload) await this.#call("Reload");
+    return failed;
+  }
+
+  async start(name: string): Promise<void> {
+    await this.#call("StartUnit", name, "replace");
+  }
+
+  async stop(name: string): Promise<void> {
+    let job: string;
+    try {
+      job = String((await this.#call("StopUnit", name, "replace"))[0]);
+    } catch (error) {
+      if (error instanceof SystemdError && error.type === `${SYSTEMD}.NoSuchUnit`) return;
+      throw error;
+    }
+    const result = await this.#jobEnd(job, name);
+    if (result !== "done" && result !== "skipped") {
+      throw new SystemdError(`stopping ${name} ended with result ${result}: systemctl status ${name} on the machine has more`);
+    }
+  }
+
+  async unload(names: readonly string[]): Promise<ReadonlyMap<string, SystemdError>> {
+    const failed = new Map<string, SystemdError>();
+    for (const [name, row] of await this.#loaded(names)) {
+      if (row[3] === "failed") await this.#quietly("ResetFailedUnit", name);
+      else if (row[3] !== "inactive") failed.set(name, new SystemdError(`${name} is ${row[3]} again: it was started by hand`));
+    }
+    const stopped = names.filter((name) => !failed.has(name));
+    if (stopped.length === 0) return failed;
+    try {
+      await this.#call("DisableUnitFiles", stopped, true);
+    } catch (error) {
+      if (!isMissing(error)) for (const name of stopped) await this.#disable(name, failed);
+    }
+    return failed;
+  }
+
+  async states(names: readonly string[]): Promise<ReadonlyMap<string, SystemdStates>> {
+    if (names.length === 0) return new Map();
+    const wanted = new Set(names);
+    const rows =
+      this.#version >= LISTS_BY_NAMES ? await this.#rows("ListUnitsByNames", names) : await this.#rows("ListUnits");
+    const states = new Map<string, SystemdStates>();
+    for (const [name, , load, active, sub] of rows) {
+      if (wanted.has(name)) states.set(name, { load, active, sub });
+    }
+    for (const name of names) {
+      if (!states.has(name)) states.set(name, { load: "not-found", active: "inactive", sub: "dead" });
+    }
+    return states;
+  }
+
+  close(): void {
+    this.#bus.close();
+  }
+
+  /** Links all in one call; where systemd refuses one, it links none, so each is then tried by itself. */
+  async #link(units: readonly UnitToLoad[], failed: Map<string, SystemdError>): Promise<void> {
+    if (units.length === 0) return;
+    try {
+      await this.#call("LinkUnitFiles", units.map(({ path }) => path), true, true);
+    } catch (error) {
+      const reason = failure(error);
+      const [only] = units;
+      if (reason.unavailable) throw reason;
+      if (units.length === 1 && only !== undefined) failed.set(only.name, reason);
+      else for (const unit of units) await this.#link([unit], failed);
+    }
+  }
+
+  async #disable(name: string, failed: Map<string, SystemdError>): Promise<void> {
+    try {
+      await this.#call("DisableUnitFiles", [name], true);
+    } catch (error) {
+      const reason = failure(error);
+      if (reason.unavailable) throw reason;
+      if (!isMissing(error)) failed.set(name, reason);
+    }
+  }
+
+  async #loaded(names: readonly string[]): Promise<ReadonlyMap<string, UnitRow>> {
+    if (names.length === 0) return new Map();
+    const wanted = new Set(names);
+    const rows =
+      this.#version >= LISTS_BY_NAMES
+        ? await this.#rows("ListUnitsByPatterns", [], names.map(asPattern))
+        : await this.#rows("ListUnits");
+    return new Map(rows.filter(([name, , load]) => wanted.has(name) && load !== "not-found").map((row) => [row[0], row]));
+  }
+
+  async #rows(method: ManagerMethod, ...args: readonly unknown[]): Promise<readonly UnitRow[]> {
+    return (await this.#call(method, ...args))[0] as readonly UnitRow[];
+  }
+
+  #call(method: ManagerMethod, ...args: readonly unknown[]): Promise<unknown[]> {
+    return this.#bus.call({
+      destination: SYSTEMD,
+      path: MANAGER_PATH,
+      interface: MANAGER,
+      member: method,
+      signature: SIGNATURES[method],
+      body: [...args],
+    });
+  }
+
+  /** For cleaning up, where it does not matter that there may be nothing to clean. */
+  async #quietly(method: ManagerMethod, ...args: readonly unknown[]): Promise<void> {
+    try {
+      await this.#call(method, ...args);
+    } catch (error) {
+      if (failure(error).unavailable) throw error;
+    }
+  }
+
+  #hear(message: Message): void {
+    if (message.member === "PropertiesChanged" && message.path) {
+      const name = unitOfPath(message.path);
+      if (name !== null) this.#changed(name);
+    } else if (message.member === "JobRemoved" && message.path === MANAGER_PATH) {
+      const [, job, name, result] = message.body as [number, string, string, string];
+      const done = this.#jobs.get(job);
+      if (done === undefined) {
+        this.#earlyJobs.set(job, result);
+        if (this.#earlyJobs.size > 1000) this.#earlyJobs.delete(this.#earlyJobs.keys().next().value ?? "");
+      } else {
+        done(result);
+      }
+      this.#changed(name);
+    }
+  }
+
+  #changed(name: string): void {
+    for (const listener of this.#listeners) listener(name);
+  }
+
+  async #jobEnd(job: string, name: string): Promise<string> {
+    const early = this.#earlyJobs.get(job);
+    if (early !== undefined) {
+      this.#earlyJobs.delete(job);
+      return early;
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    const timer = setTimeout(
+      () => reject(new SystemdError(`${name} has been stopping for ${STOP_MS / 1000} s: it is still running`)),
+      STOP_MS,
+    );
+    this.#jobs.set(job, resolve);
+    void this.lost.then(() => reject(new SystemdError("the connection to D-Bus was lost", { unavailable: true })));
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#jobs.delete(job);
+    }
+  }
+}
+
+async function property(bus: Bus, path: string, owner: string, name: string): Promise<unknown> {
+  const [variant] = await bus.call({
+    destination: SYSTEMD,
+    path,
+    interface: PROPERTIES,
+    member: "Get",
+    signature: "ss",
+    body: [owner, name],
+  });
+  return (variant as { value?: unknown } | undefined)?.value;
+}
+
+/** "252.39-1~deb12u2" → 252 */
+function majorVersion(version: unknown): number {
+  return Number(/\d+/.exec(String(version))?.[0] ?? 0);
+}
+
+function failure(error: unknown): SystemdError {
+  return error instanceof SystemdError ? error : new SystemdError(String(error), { cause: error });
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof SystemdError && /NoSuchUnit|FileNotFound/.test(error.type);
+}
+
+/** Names are matched as globs there; a backslash in a name is the only character that would not stand for itself. */
+function asPattern(name: string): string {
+  return name.replaceAll("\\", "\\\\");
+}

@@ -1,0 +1,43 @@
+import type { SystemdStates } from "@fleet/registry";
+
+/** A unit to be made known to systemd. */
+export interface UnitToLoad {
+  readonly name: string;
+  /** Of its file, which is there already. */
+  readonly path: string;
+  /** Whether it has an [Install] section, and so is enabled. */
+  readonly hasInstall: boolean;
+}
+
+/** systemd refused something, or could not be asked. `unavailable`: the connection is gone, try again later. */
+export class SystemdError extends Error {
+  readonly unavailable: boolean;
+  /** The D-Bus error name; empty where systemd said nothing. */
+  readonly type: string;
+
+  constructor(message: string, options: { readonly unavailable?: boolean; readonly type?: string; readonly cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.name = "SystemdError";
+    this.unavailable = options.unavailable ?? false;
+    this.type = options.type ?? "";
+  }
+}
+
+/** The few things that the agent asks of systemd. */
+export interface Systemd {
+  /** Hears of units whose state may have changed. */
+  onChanged(listener: (name: string) => void): void;
+  /** Fulfilled when the connection is lost; everything asked of it then fails. */
+  readonly lost: Promise<void>;
+  /** Makes units known to systemd until the next boot. Returns what went wrong, by name; one's failure stops no other. */
+  load(units: readonly UnitToLoad[]): Promise<ReadonlyMap<string, SystemdError>>;
+  /** Queues a start. Fulfilled when systemd has accepted it, not when the unit is up. */
+  start(name: string): Promise<void>;
+  /** Stops a unit and waits until it is at rest. */
+  stop(name: string): Promise<void>;
+  /** Makes systemd forget stopped units: links, enablement and failed states. Returns what went wrong, by name. */
+  unload(names: readonly string[]): Promise<ReadonlyMap<string, SystemdError>>;
+  /** States of units by name, in systemd's words. */
+  states(names: readonly string[]): Promise<ReadonlyMap<string, SystemdStates>>;
+  close(): void;
+}

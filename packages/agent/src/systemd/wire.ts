@@ -1,0 +1,48 @@
+/** D-Bus names, paths and signatures of systemd: nothing else in the code spells one. See org.freedesktop.systemd1(5). */
+export const SYSTEMD = "org.freedesktop.systemd1";
+export const MANAGER_PATH = "/org/freedesktop/systemd1";
+export const MANAGER = "org.freedesktop.systemd1.Manager";
+export const UNIT = "org.freedesktop.systemd1.Unit";
+export const PROPERTIES = "org.freedesktop.DBus.Properties";
+export const BUS = "org.freedesktop.DBus";
+export const BUS_PATH = "/org/freedesktop/DBus";
+const UNIT_PATH_PREFIX = "/org/freedesktop/systemd1/unit/";
+
+/** The signature of PropertiesChanged. Its body is never needed: that a unit changed is all it has to say. */
+export const PROPERTIES_CHANGED_SIGNATURE = "sa{sv}as";
+
+/** Match rules for what the agent wants to hear: ends of jobs, and changes of any unit. */
+export const MATCH_RULES = [
+  `type='signal',sender='${SYSTEMD}',path='${MANAGER_PATH}',interface='${MANAGER}',member='JobRemoved'`,
+  `type='signal',sender='${SYSTEMD}',path_namespace='${UNIT_PATH_PREFIX.slice(0, -1)}',interface='${PROPERTIES}',member='PropertiesChanged',arg0='${UNIT}'`,
+] as const;
+
+/** Signatures of the methods of the manager that are called. */
+export const SIGNATURES = {
+  Subscribe: "",
+  Reload: "",
+  LinkUnitFiles: "asbb",
+  EnableUnitFiles: "asbb",
+  DisableUnitFiles: "asb",
+  StartUnit: "ss",
+  StopUnit: "ss",
+  ResetFailedUnit: "s",
+  ListUnits: "",
+  ListUnitsByNames: "as",
+  ListUnitsByPatterns: "asas",
+} as const;
+
+/** One row of ListUnits and its relatives: name, description, load, active, sub, followed, path, job. */
+export type UnitRow = readonly [string, string, string, string, string, string, string, number, string, string];
+
+/** The object path of a unit: every byte but ASCII letters and digits as `_xx`. */
+export function unitPath(name: string): string {
+  const escape = (character: string): string => `_${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
+  return UNIT_PATH_PREFIX + name.replace(/[^A-Za-z0-9]|^(?=[0-9])/g, (match) => (match === "" ? "" : escape(match))).replace(/^[0-9]/, escape);
+}
+
+/** The unit that an object path stands for; null where it is no unit's. */
+export function unitOfPath(path: string): string | null {
+  if (!path.startsWith(UNIT_PATH_PREFIX)) return null;
+  return path.slice(UNIT_PATH_PREFIX.length).replace(/_([0-9a-f]{2})/g, (_match, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
+}

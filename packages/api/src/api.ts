@@ -1,0 +1,98 @@
+import type { Server } from "node:http";
+import { type Config, VERSION } from "@fleet/config";
+import type { ClusterState, KnownUnit, Registry } from "@fleet/registry";
+import type { BaseLogger } from "pino";
+import { buildApp } from "./http/app.ts";
+import { openSockets, passedSockets } from "./http/sockets.ts";
+import { ClusterView } from "./model/cluster-view.ts";
+
+/** What the API is built from. */
+export interface ApiOptions {
+  readonly config: Config;
+  readonly registry: Registry;
+  readonly log: BaseLogger;
+  /** False while the registry can't be used; requests are then answered with 503. */
+  readonly isHealthy: () => boolean;
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
+}
+
+/** A running API. */
+export interface RunningApi {
+  /** Takes over what can change without a restart. */
+  reload(config: Config): void;
+  /** Its state, for a dump. */
+  snapshot(): unknown;
+  /** Stops answering: open requests are finished, within limits. */
+  stop(): Promise<void>;
+}
+
+const STOP_MS = 2_000;
+
+/** Starts serving API v1 on the sockets that systemd passed, and on those that are configured. */
+export async function startApi({ config, registry, log, isHealthy, metrics }: ApiOptions): Promise<RunningApi> {
+  let current = config;
+  const stopping = new AbortController();
+  const mirror = registry.mirror({
+    ranges: registry.keys.apiRanges(),
+    pollMs: config.disableWatches ? 500 : null,
+    onTrouble: (error) => log.warn({ code: error.code }, `the API's view of the registry is interrupted: ${error.message}`),
+  });
+  const view = new ClusterView(mirror.state);
+  mirror.onChanges((changes) => view.apply(changes));
+  const app = buildApp({
+    registry,
+    mirror,
+    view,
+    writer: registry.unitWriter((name) => knownUnit(mirror.state, registry.keys.unit(name), name)),
+    version: VERSION,
+    tokenLimit: () => current.tokenLimit,
+    writeTimeoutMs: Math.max(1000, config.etcd.requestTimeoutMs),
+    isHealthy: () => mirror.isReady && isHealthy(),
+    metrics,
+    onUnexpected: (error, request) => log.error({ err: error, ...request }, "a request failed unexpectedly"),
+  });
+  await app.ready();
+  const passed = passedSockets(process.env, process.pid);
+  const servers = await openSockets((request, response) => app.routing(request, response), passed, config.apiListen);
+  if (servers.length === 0) {
+    log.warn("the API listens nowhere: no socket was passed by systemd, and option api_listen names none");
+  }
+  for (const server of servers) log.info({ address: server.address() }, "the API is listening");
+  const done = mirror.run(stopping.signal);
+  return {
+    reload: (next) => {
+      current = next;
+    },
+    snapshot: () => ({
+      revision: mirror.revision,
+      isConnected: mirror.isConnected,
+      units: mirror.state.units.size,
+      machines: mirror.state.machines.size,
+      addresses: servers.map((server) => server.address()),
+    }),
+    stop: async () => {
+      await Promise.all(servers.map(closeServer));
+      stopping.abort();
+      await done;
+      await app.close();
+    },
+  };
+}
+
+/** Undefined where memory can't tell: not listed yet, or a record nobody understands. */
+function knownUnit(state: ClusterState, key: string, name: string): KnownUnit | null | undefined {
+  const record = state.units.get(name);
+  if (record === undefined) return state.malformed.has(key) ? undefined : null;
+  return { record, text: state.unitFiles.get(record.hash)?.text ?? null };
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => server.closeAllConnections(), STOP_MS);
+    server.close(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}

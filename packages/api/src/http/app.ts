@@ -1,0 +1,198 @@
+import { changeMetadata, isDesiredState, type Mirror, type Registry, type UnitOption, type UnitWriter } from "@fleet/registry";
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { foldNames } from "../model/case-fold.ts";
+import type { ClusterView } from "../model/cluster-view.ts";
+import { readMetadataPatch } from "../model/metadata-patch.ts";
+import { errorJson, HttpError, httpError, UNAVAILABLE } from "./errors.ts";
+import { onlyValue, pageJson } from "./paging.ts";
+import { MEMBER_NAMES, UNIT_SCHEMA } from "./schemas.ts";
+
+/** What the HTTP side needs of the rest. */
+export interface AppDeps {
+  readonly registry: Registry;
+  readonly mirror: Mirror;
+  readonly writer: UnitWriter;
+  readonly view: ClusterView;
+  readonly version: string;
+  readonly tokenLimit: () => number;
+  /** How long an answer to a write may wait for the mirror to hold it, in milliseconds. */
+  readonly writeTimeoutMs: number;
+  /** False: every request but /metrics is answered with 503. */
+  readonly isHealthy: () => boolean;
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
+  readonly onUnexpected: (error: unknown, request: { readonly method: string; readonly url: string }) => void;
+}
+
+const PREFIXES = ["/fleet/v1", "/v1-alpha"];
+const MOST_BODY_BYTES = 2 * 1024 * 1024;
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"] as const;
+const JSON_TYPE = "application/json";
+
+interface SetBody {
+  readonly name?: string;
+  readonly options?: readonly { readonly section: string; readonly name: string; readonly value?: string }[];
+  readonly desiredState?: string;
+}
+
+/** Builds the HTTP application of API v1. It listens nowhere yet. */
+export function buildApp(deps: AppDeps): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    bodyLimit: MOST_BODY_BYTES,
+    routerOptions: { maxParamLength: 1024, ignoreTrailingSlash: false },
+    exposeHeadRoutes: false,
+    forceCloseConnections: "idle",
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
+    frameworkErrors: (error, _request, reply) => {
+      sendError(reply, error);
+    },
+  });
+  app.addHook("onRequest", async (request, reply) => {
+    reply.header("server", `fleetd/${deps.version}`).header("content-type", JSON_TYPE);
+    if (!deps.isHealthy() && request.url !== "/metrics") throw new HttpError(503, UNAVAILABLE);
+  });
+  app.setErrorHandler((error, request, reply) => {
+    const { status } = sendError(reply, error);
+    if (status >= 500 && status !== 503) deps.onUnexpected(error, { method: request.method, url: request.url });
+  });
+  app.setNotFoundHandler((request, reply) => {
+    reply.header("server", `fleetd/${deps.version}`);
+    if (request.url === "/" || request.url.startsWith("/?")) sendError(reply, methodNotAllowed(request));
+    else sendError(reply, new HttpError(404, `${request.url.split("?")[0]} is not a path of this API`));
+  });
+  parseBodies(app);
+  app.get("/metrics", async (_request, reply) => {
+    const { contentType, text } = await deps.metrics();
+    return reply.header("content-type", contentType).send(text);
+  });
+  for (const prefix of PREFIXES) addRoutes(app, prefix, deps);
+  return app;
+}
+
+/** Bodies are read as JSON whatever their content type says; where it matters the route asks for the right one. */
+function parseBodies(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => {
+    if (body === "") return done(null, undefined);
+    try {
+      done(null, foldNames(JSON.parse(body as string), MEMBER_NAMES));
+    } catch {
+      done(new HttpError(400, "the request body is not valid JSON"));
+    }
+  });
+}
+
+function addRoutes(app: FastifyInstance, prefix: string, deps: AppDeps): void {
+  const { view, registry, mirror, writer } = deps;
+  const json = (reply: FastifyReply, text: string): FastifyReply => reply.send(text);
+  const query = (request: FastifyRequest): Record<string, unknown> => request.query as Record<string, unknown>;
+  const name = (request: FastifyRequest): string => (request.params as { name: string }).name;
+  const allowOnly = (url: string, ...allowed: readonly string[]): void => {
+    const others = METHODS.filter((method) => !allowed.includes(method) && app.supportedMethods.includes(method));
+    app.route({
+      method: others,
+      url,
+      handler: async (request) => {
+        throw methodNotAllowed(request);
+      },
+    });
+  };
+
+  app.get(`${prefix}/units`, async (request, reply) =>
+    json(reply, pageJson("units", query(request), deps.tokenLimit(), (start, count) => view.units(start, count))),
+  );
+  allowOnly(`${prefix}/units`, "GET");
+
+  app.get(`${prefix}/units/:name`, async (request, reply) => {
+    const unit = view.unit(name(request));
+    if (unit === null) throw new HttpError(404, "unit does not exist");
+    return json(reply, unit);
+  });
+  app.put(
+    `${prefix}/units/:name`,
+    { schema: { body: UNIT_SCHEMA }, preParsing: requireJson },
+    async (request, reply) => {
+      const body = request.body as SetBody;
+      const unitName = name(request);
+      if (body.name !== undefined && body.name !== "" && body.name !== unitName) {
+        throw new HttpError(400, `name in URL ${JSON.stringify(unitName)} differs from unit name in request body ${JSON.stringify(body.name)}`);
+      }
+      const { outcome, revision } = await writer.submit({
+        kind: "set",
+        name: unitName,
+        options: options(body),
+        desiredState: desiredState(body),
+      });
+      await seen(unitName, revision);
+      return reply.code(outcome === "created" || outcome === "replaced" ? 201 : 204).send();
+    },
+  );
+  app.delete(`${prefix}/units/:name`, async (request, reply) => {
+    const { revision } = await writer.submit({ kind: "destroy", name: name(request) });
+    await seen(name(request), revision);
+    return reply.code(204).send();
+  });
+  allowOnly(`${prefix}/units/:name`, "GET", "PUT", "DELETE");
+
+  app.get(`${prefix}/state`, async (request, reply) => {
+    const machineID = onlyValue(query(request), "machineID");
+    const unitName = onlyValue(query(request), "unitName");
+    const take = (start: number, count: number) => view.states(machineID, unitName, start, count);
+    return json(reply, pageJson("states", query(request), deps.tokenLimit(), take));
+  });
+  allowOnly(`${prefix}/state`, "GET");
+
+  app.get(`${prefix}/state/:name`, async (request, reply) => {
+    const state = view.state(name(request));
+    if (state === null) throw new HttpError(404, "unit state does not exist");
+    return json(reply, state);
+  });
+  allowOnly(`${prefix}/state/:name`, "GET");
+
+  app.get(`${prefix}/machines`, async (request, reply) =>
+    json(reply, pageJson("machines", query(request), deps.tokenLimit(), (start, count) => view.machines(start, count))),
+  );
+  app.patch(`${prefix}/machines`, { preParsing: requireJson }, async (request, reply) => {
+    const changes = readMetadataPatch(request.body);
+    const revision = await changeMetadata(registry.etcd, registry.keys, changes);
+    const [first] = changes;
+    if (first !== undefined) {
+      await mirror.waitFor(registry.keys.machineMetadata(first.machineID, first.key), revision, deps.writeTimeoutMs);
+    }
+    return reply.code(204).send();
+  });
+  allowOnly(`${prefix}/machines`, "GET", "PATCH");
+
+  /** Holds the answer to a write back until this API would show it. */
+  async function seen(unitName: string, revision: number): Promise<void> {
+    await mirror.waitFor(registry.keys.unit(unitName), revision, deps.writeTimeoutMs);
+  }
+}
+
+function options(body: SetBody): readonly UnitOption[] | null {
+  if (body.options === undefined || body.options.length === 0) return null;
+  return body.options.map(({ section, name, value }) => ({ section, name, value: value ?? "" }));
+}
+
+function desiredState(body: SetBody): "inactive" | "loaded" | "launched" | null {
+  const state = body.desiredState;
+  if (state === undefined || state === "") return null;
+  if (isDesiredState(state)) return state;
+  throw new HttpError(400, `invalid desiredState ${JSON.stringify(state)}: expected inactive, loaded or launched`);
+}
+
+async function requireJson(request: FastifyRequest): Promise<void> {
+  const sent = request.raw.rawHeaders.filter((_entry, index, all) => index % 2 === 1 && /^content-type$/i.test(all[index - 1] ?? ""));
+  const type = sent[0]?.split(";")[0]?.trim().toLowerCase();
+  if (sent.length !== 1 || type !== JSON_TYPE) throw new HttpError(415, `only one Content-Type, ${JSON_TYPE}, is accepted`);
+}
+
+function methodNotAllowed({ method }: FastifyRequest): HttpError {
+  return new HttpError(405, `only other methods than ${method} are supported for this resource`);
+}
+
+function sendError(reply: FastifyReply, error: unknown): { readonly status: number } {
+  const { status, message } = httpError(error);
+  reply.code(status).header("content-type", JSON_TYPE).send(errorJson(status, message));
+  return { status };
+}

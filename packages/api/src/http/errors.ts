@@ -1,0 +1,39 @@
+import { InvalidUnitError, RegistryError, type RegistryErrorCode } from "@fleet/registry";
+import { InvalidPatchError } from "../model/metadata-patch.ts";
+
+/** An answer that is an error: its status and one sentence for the client. */
+export class HttpError extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.name = "HttpError";
+    this.status = status;
+  }
+}
+
+/** What a client hears while the registry can't be used. Old clients look for these words. */
+export const UNAVAILABLE = "fleet server unable to communicate with etcd";
+
+const STATUS: Readonly<Partial<Record<RegistryErrorCode, number>>> = { "not-found": 404, refused: 409, conflict: 409 };
+
+/** The status and sentence that a failure answers with; 500 for what nobody foresaw. */
+export function httpError(error: unknown): { readonly status: number; readonly message: string } {
+  if (error instanceof HttpError) return { status: error.status, message: error.message };
+  if (error instanceof InvalidUnitError || error instanceof InvalidPatchError) return { status: 400, message: error.message };
+  if (error instanceof RegistryError) {
+    const status = STATUS[error.code];
+    if (error.code === "not-found") return { status: 404, message: "unit does not exist" };
+    return status === undefined ? { status: 503, message: UNAVAILABLE } : { status, message: error.message };
+  }
+  const { statusCode, message } = error as { statusCode?: unknown; message?: unknown };
+  if (typeof statusCode === "number" && statusCode >= 400 && statusCode < 500) {
+    return { status: statusCode, message: String(message) };
+  }
+  return { status: 500, message: "an unexpected error occurred; the daemon's log has more" };
+}
+
+/** The body of an error. */
+export function errorJson(status: number, message: string): string {
+  return JSON.stringify({ error: { code: status, message } });
+}

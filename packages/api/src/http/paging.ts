@@ -1,0 +1,39 @@
+import type { JsonPage } from "../model/cluster-view.ts";
+import { decodePageToken, encodePageToken } from "../model/page-token.ts";
+import { HttpError } from "./errors.ts";
+
+/**
+ * Answers a list: reads the token, takes the page and writes it out.
+ *
+ * @param member the list's name in the answer
+ * @param query the request's query, in which `nextPageToken` may stand once
+ */
+export function pageJson(
+  member: string,
+  query: Readonly<Record<string, unknown>>,
+  size: number,
+  take: (start: number, count: number) => JsonPage,
+): string {
+  const number = pageNumber(query.nextPageToken, size);
+  const { items, more } = take((number - 1) * size, size);
+  const next = more ? `,"nextPageToken":"${encodePageToken({ size, number: number + 1 })}"` : "";
+  return `{"${member}":[${items.join(",")}]${next}}`;
+}
+
+function pageNumber(token: unknown, size: number): number {
+  if (token === undefined || token === "") return 1;
+  if (typeof token !== "string") throw new HttpError(400, "invalid nextPageToken: give it once");
+  const page = decodePageToken(token);
+  if (page === null) throw new HttpError(400, "invalid nextPageToken: it is not a token of this server");
+  if (page.size !== size) throw new HttpError(400, `invalid nextPageToken: its page size is ${page.size}, this server's is ${size}`);
+  if (page.number === 0) throw new HttpError(400, "invalid nextPageToken: pages count from 1");
+  return page.number;
+}
+
+/** A query parameter that may be given once; null where it is absent or empty. */
+export function onlyValue(query: Readonly<Record<string, unknown>>, name: string): string | null {
+  const value = query[name];
+  if (value === undefined || value === "") return null;
+  if (typeof value !== "string") throw new HttpError(400, `invalid ${name}: give it once`);
+  return value;
+}

@@ -1,0 +1,2 @@
+/** HTTP API v1 over a watched mirror of the registry. */
+export { type ApiOptions, type RunningApi, startApi } from "./api.ts";

@@ -1,0 +1,134 @@
+import {
+  type Change,
+  type ClusterState,
+  machineOf,
+  parseUnitFile,
+  UnitFileError,
+  unitOf,
+  unitStatesOf,
+} from "@fleet/registry";
+import { machineJson, optionsJson, stateJson, unitJson } from "./entities.ts";
+import { SortedNames } from "./sorted-names.ts";
+
+/** A page of a list as JSON texts, and whether more follow. */
+export interface JsonPage {
+  readonly items: readonly string[];
+  readonly more: boolean;
+}
+
+const MOST_CACHED = 20_000;
+
+/**
+ * The lists that the API shows, over a mirrored registry: sorted, and written out as JSON once for each change of what
+ * they show, however often they are asked for.
+ */
+export class ClusterView {
+  readonly #state: ClusterState;
+  readonly #unitNames = new SortedNames();
+  readonly #stateNames = new SortedNames();
+  readonly #machineIDs = new SortedNames();
+  readonly #unitCache = new Map<string, string>();
+  readonly #optionsCache = new Map<string, string>();
+
+  constructor(state: ClusterState) {
+    this.#state = state;
+    this.#unitNames.reset(state.units.keys());
+    this.#stateNames.reset(state.states.keys());
+    this.#machineIDs.reset(state.machines.keys());
+  }
+
+  /** Takes in what changed in the state. */
+  apply(changes: readonly Change[]): void {
+    if (changes.length > 1000) {
+      this.#unitCache.clear();
+      this.#unitNames.reset(this.#state.units.keys());
+      this.#stateNames.reset(this.#state.states.keys());
+      this.#machineIDs.reset(this.#state.machines.keys());
+      return;
+    }
+    for (const change of changes) {
+      if (change.kind === "unit") {
+        this.#unitCache.delete(change.name);
+        keep(this.#unitNames, change.name, change.after !== null);
+      } else if (change.kind === "state") {
+        this.#unitCache.delete(change.name);
+        keep(this.#stateNames, change.name, this.#state.states.has(change.name));
+      } else if (change.kind === "machine") {
+        keep(this.#machineIDs, change.id, change.after !== null);
+      } else if (change.kind === "unit-file" && change.after === null) {
+        this.#optionsCache.delete(change.hash);
+      }
+    }
+  }
+
+  /** One unit as JSON; null where there is none. */
+  unit(name: string): string | null {
+    const cached = this.#unitCache.get(name);
+    if (cached !== undefined) return cached;
+    const unit = unitOf(this.#state, name);
+    if (unit === null) return null;
+    const json = unitJson(unit, this.#options(unit.hash));
+    if (this.#unitCache.size >= MOST_CACHED) this.#unitCache.clear();
+    this.#unitCache.set(name, json);
+    return json;
+  }
+
+  units(start: number, count: number): JsonPage {
+    const items = this.#unitNames.slice(start, start + count).flatMap((name) => this.unit(name) ?? []);
+    return { items, more: start + count < this.#unitNames.size };
+  }
+
+  /** States of units, by name and then by machine; null filters let everything through. */
+  states(machineID: string | null, unitName: string | null, start: number, count: number): JsonPage {
+    const names = unitName === null ? this.#stateNames.slice(0, this.#stateNames.size) : [unitName];
+    const items: string[] = [];
+    let index = 0;
+    for (const name of names) {
+      for (const state of unitStatesOf(this.#state, name)) {
+        if (machineID !== null && state.machineID !== machineID) continue;
+        if (index++ < start) continue;
+        if (items.length === count) return { items, more: true };
+        items.push(stateJson(state));
+      }
+    }
+    return { items, more: false };
+  }
+
+  /** The state of a unit on the machine that it is scheduled to, or else on the first that has it; null: none has. */
+  state(name: string): string | null {
+    const states = unitStatesOf(this.#state, name);
+    const machineID = this.#state.units.get(name)?.machineID;
+    const state = states.find((entry) => entry.machineID === machineID) ?? states[0];
+    return state === undefined ? null : stateJson(state);
+  }
+
+  machines(start: number, count: number): JsonPage {
+    const items = this.#machineIDs.slice(start, start + count).flatMap((id) => {
+      const machine = machineOf(this.#state, id);
+      return machine === null ? [] : [machineJson(machine)];
+    });
+    return { items, more: start + count < this.#machineIDs.size };
+  }
+
+  #options(hash: string): string {
+    const cached = this.#optionsCache.get(hash);
+    if (cached !== undefined) return cached;
+    const text = this.#state.unitFiles.get(hash)?.text;
+    if (text === undefined) return "[]";
+    let json: string;
+    try {
+      json = optionsJson(parseUnitFile(text));
+    } catch (error) {
+      if (!(error instanceof UnitFileError)) throw error;
+      json = "[]";
+    }
+    if (this.#optionsCache.size >= MOST_CACHED) this.#optionsCache.clear();
+    this.#optionsCache.set(hash, json);
+    return json;
+  }
+}
+
+function keep(names: SortedNames, name: string, isThere: boolean): void {
+  if (isThere) names.add(name);
+  else names.delete(name);
+}

@@ -1,0 +1,40 @@
+import type { Machine, Unit, UnitOption, UnitState } from "@fleet/registry";
+
+/** JSON of a Unit as API v1 shows it; empty members are left out. */
+export function unitJson(unit: Unit, optionsJson: string): string {
+  const members = [
+    `"name":${JSON.stringify(unit.name)}`,
+    `"options":${optionsJson}`,
+    `"desiredState":"${unit.desiredState}"`,
+  ];
+  if (!unit.global) members.push(`"currentState":"${unit.currentState}"`);
+  if (unit.machineID !== null) members.push(`"machineID":${JSON.stringify(unit.machineID)}`);
+  return `{${members.join(",")}}`;
+}
+
+/** JSON of a unit's options. */
+export function optionsJson(options: readonly UnitOption[]): string {
+  return JSON.stringify(options.map(({ section, name, value }) => ({ section, name, value })));
+}
+
+/** JSON of a UnitState as API v1 shows it. */
+export function stateJson({ name, hash, machineID, systemd }: UnitState): string {
+  return JSON.stringify({
+    name,
+    hash,
+    machineID,
+    systemdLoadState: systemd.load || undefined,
+    systemdActiveState: systemd.active || undefined,
+    systemdSubState: systemd.sub || undefined,
+  });
+}
+
+/** JSON of a Machine as API v1 shows it. */
+export function machineJson({ id, primaryIP, metadata }: Machine): string {
+  const entries = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify({
+    id,
+    primaryIP: primaryIP || undefined,
+    metadata: entries.length > 0 ? Object.fromEntries(entries) : undefined,
+  });
+}

@@ -1,0 +1,145 @@
+import { readFileSync } from "node:fs";
+import { ConfigError, loadConfig } from "@fleet/config";
+import {
+  machineOf,
+  type Mirror,
+  parseUnitFile,
+  type Registry,
+  Registry as RegistryOf,
+  RegistryError,
+  InvalidUnitError,
+  UnitFileError,
+  type UnitOption,
+  unitOf,
+  unitStatesOf,
+} from "@fleet/registry";
+import type { GlobalFlags } from "../context.ts";
+import { CommandError } from "../errors.ts";
+import type { FleetClient, MachineInfo, StateInfo, UnitInfo } from "./fleet-client.ts";
+
+/** The cluster over its registry in etcd, without any server of fleet's between. */
+export async function openEtcdClient(flags: GlobalFlags): Promise<FleetClient> {
+  try {
+    const { config } = loadConfig({
+      file: null,
+      env: {
+        FLEET_ETCD_SERVERS: flags.endpoint.startsWith("unix:") ? "http://127.0.0.1:2379,http://127.0.0.1:4001" : flags.endpoint,
+        FLEET_ETCD_KEY_PREFIX: flags.etcdKeyPrefix,
+        FLEET_ETCD_REQUEST_TIMEOUT: String(flags.requestTimeoutMs / 1000),
+        FLEET_ETCD_CAFILE: flags.caFile,
+        FLEET_ETCD_CERTFILE: flags.certFile,
+        FLEET_ETCD_KEYFILE: flags.keyFile,
+      },
+      readFile: (path) => readFileSync(path, "utf8"),
+    });
+    const client = new EtcdClient(RegistryOf.open(config.etcd), flags.requestTimeoutMs);
+    await client.start();
+    return client;
+  } catch (error) {
+    throw asCommandError(error);
+  }
+}
+
+class EtcdClient implements FleetClient {
+  readonly #registry: Registry;
+  readonly #timeoutMs: number;
+  readonly #mirror: Mirror;
+  readonly #stopping = new AbortController();
+  #trouble: RegistryError | null = null;
+
+  constructor(registry: Registry, timeoutMs: number) {
+    this.#registry = registry;
+    this.#timeoutMs = timeoutMs;
+    this.#mirror = registry.mirror({
+      onTrouble: (error) => {
+        this.#trouble = error;
+      },
+    });
+  }
+
+  /** Reads the registry whole, within the request time-out. */
+  async start(): Promise<void> {
+    void this.#mirror.run(this.#stopping.signal);
+    const { promise, resolve } = Promise.withResolvers<"late">();
+    const timer = setTimeout(() => resolve("late"), this.#timeoutMs);
+    const isLate = (await Promise.race([this.#mirror.ready, promise])) === "late";
+    clearTimeout(timer);
+    if (!isLate) return;
+    this.close();
+    throw this.#trouble ?? new CommandError("etcd did not answer in time (--request-timeout)");
+  }
+
+  async units(): Promise<readonly UnitInfo[]> {
+    const names = [...this.#mirror.state.units.keys()].sort();
+    return names.flatMap((name) => this.#unit(name) ?? []);
+  }
+
+  async unit(name: string): Promise<UnitInfo | null> {
+    return this.#unit(name);
+  }
+
+  async setUnit(name: string, change: { options?: readonly UnitOption[]; desiredState?: UnitInfo["desiredState"] }): Promise<void> {
+    await this.#write({
+      kind: "set",
+      name,
+      options: change.options ?? null,
+      desiredState: change.desiredState ?? null,
+    });
+  }
+
+  async destroyUnit(name: string): Promise<boolean> {
+    try {
+      await this.#write({ kind: "destroy", name });
+      return true;
+    } catch (error) {
+      if (error instanceof CommandError && error.cause instanceof RegistryError && error.cause.code === "not-found") return false;
+      throw error;
+    }
+  }
+
+  async states(name?: string): Promise<readonly StateInfo[]> {
+    const { state } = this.#mirror;
+    const names = name === undefined ? [...state.states.keys()].sort() : [name];
+    return names.flatMap((unit) =>
+      unitStatesOf(state, unit).map(({ systemd, ...rest }) => ({ ...rest, ...systemd })),
+    );
+  }
+
+  async machines(): Promise<readonly MachineInfo[]> {
+    return [...this.#mirror.state.machines.keys()].sort().flatMap((id) => machineOf(this.#mirror.state, id) ?? []);
+  }
+
+  close(): void {
+    this.#stopping.abort();
+    this.#registry.close();
+  }
+
+  #unit(name: string): UnitInfo | null {
+    const unit = unitOf(this.#mirror.state, name);
+    if (unit === null) return null;
+    const { desiredState, currentState, machineID, global, hash } = unit;
+    const text = this.#mirror.state.unitFiles.get(hash)?.text ?? "";
+    return { name, options: parseUnitFile(text), desiredState, currentState: global ? null : currentState, machineID };
+  }
+
+  async #write(change: Parameters<ReturnType<Registry["unitWriter"]>["submit"]>[0]): Promise<void> {
+    try {
+      const { revision } = await this.#registry.unitWriter().submit(change);
+      await this.#mirror.waitFor(this.#registry.keys.unit(change.name), revision, this.#timeoutMs);
+    } catch (error) {
+      throw asCommandError(error);
+    }
+  }
+}
+
+function asCommandError(error: unknown): unknown {
+  if (
+    error instanceof ConfigError ||
+    error instanceof RegistryError ||
+    error instanceof InvalidUnitError ||
+    error instanceof UnitFileError
+  ) {
+    return new CommandError(error.message, { cause: error });
+  }
+  return error;
+}

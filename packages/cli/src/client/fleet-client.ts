@@ -1,0 +1,45 @@
+import type { DesiredState, UnitOption } from "@fleet/registry";
+
+/** A unit as the cluster shows it. */
+export interface UnitInfo {
+  readonly name: string;
+  readonly options: readonly UnitOption[];
+  readonly desiredState: DesiredState;
+  /** Null for global units, which have none of their own. */
+  readonly currentState: DesiredState | null;
+  readonly machineID: string | null;
+}
+
+/** What one machine says of one unit. */
+export interface StateInfo {
+  readonly name: string;
+  readonly hash: string;
+  readonly machineID: string;
+  readonly load: string;
+  readonly active: string;
+  readonly sub: string;
+  /** Why fleet could not do there what was wanted; null where it could, and from servers that don't tell. */
+  readonly error: string | null;
+}
+
+/** A machine of the cluster. */
+export interface MachineInfo {
+  readonly id: string;
+  readonly primaryIP: string;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** What commands ask of a cluster, over HTTP or directly over the registry. */
+export interface FleetClient {
+  units(): Promise<readonly UnitInfo[]>;
+  /** Null where there is no such unit. */
+  unit(name: string): Promise<UnitInfo | null>;
+  /** Creates a unit, puts a new version of it in, or changes its desired state. */
+  setUnit(name: string, change: { readonly options?: readonly UnitOption[]; readonly desiredState?: DesiredState }): Promise<void>;
+  /** False where there was no such unit. */
+  destroyUnit(name: string): Promise<boolean>;
+  /** States of all units, or of one. */
+  states(name?: string): Promise<readonly StateInfo[]>;
+  machines(): Promise<readonly MachineInfo[]>;
+  close(): void;
+}

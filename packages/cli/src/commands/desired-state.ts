@@ -1,0 +1,58 @@
+import type { DesiredState } from "@fleet/registry/model";
+import type { FlagSpec } from "../command.ts";
+import type { Context } from "../context.ts";
+import { CommandError } from "../errors.ts";
+import { concurrently, findUnits, isGlobal } from "../units.ts";
+import { waitForUnits } from "../wait.ts";
+
+/** Flags of every command that waits. */
+export const WAIT_FLAGS: readonly FlagSpec[] = [
+  { flags: "--block-attempts <n>", description: "Wait for at most so many half seconds; 0: without limit", default: "0" },
+  { flags: "--no-block", description: "Do not wait until the units have reached their state" },
+];
+
+/** How a command goes about waiting. */
+export interface Waiting {
+  readonly block: boolean;
+  readonly attempts: number;
+}
+
+/** Reads WAIT_FLAGS. */
+export function readWaiting(flags: Readonly<Record<string, unknown>>): Waiting {
+  const text = String(flags.blockAttempts ?? "0");
+  if (!/^-?\d{1,9}$/.test(text)) throw new CommandError(`invalid --block-attempts ${JSON.stringify(text)}: expected a whole number`);
+  return { block: flags.block !== false, attempts: Math.max(0, Number(text)) };
+}
+
+/**
+ * Sets the desired state of units and waits until they are there. Global units are never waited for: they have no state
+ * of their own.
+ *
+ * @param verb as --no-block reports it
+ * @returns whether all units got there
+ */
+export async function bringTo(
+  context: Context,
+  names: readonly string[],
+  state: DesiredState,
+  verb: string,
+  waiting: Waiting,
+): Promise<boolean> {
+  const client = await context.client();
+  const units = await findUnits(client, names);
+  const missing = names.find((name) => !units.has(name));
+  if (missing !== undefined) throw new CommandError(`Unit ${missing} does not exist.`);
+  await concurrently(names, async (name) => {
+    if (units.get(name)?.desiredState !== state) await client.setUnit(name, { desiredState: state });
+  });
+  const scheduled: string[] = [];
+  for (const name of names) {
+    const unit = units.get(name);
+    if (unit !== undefined && isGlobal(unit)) context.out(`Triggered global unit ${name} ${verb}`);
+    else if (!waiting.block) context.out(`Triggered unit ${name} ${verb}`);
+    else scheduled.push(name);
+  }
+  if (scheduled.length === 0) return true;
+  const { attempts } = waiting;
+  return waitForUnits(context, { names: scheduled, state, untilActive: state === "launched", attempts });
+}

@@ -1,0 +1,47 @@
+import { hashUnitFile } from "@fleet/registry/model";
+import type { MachineInfo, UnitInfo } from "../client/fleet-client.ts";
+import type { Command } from "../command.ts";
+import { machineLegend } from "../machine-text.ts";
+import { isGlobal } from "../units.ts";
+import { machineMap } from "../wait.ts";
+import { type Columns, listFlags, printList } from "./list.ts";
+
+const FIELDS = "unit,hash,dstate,state,target";
+
+export const listUnitFiles: Command = {
+  name: "list-unit-files",
+  args: "",
+  summary: "List the units that exist in the cluster",
+  description: `List the units that the cluster knows, with the state that is wanted and the state that is.
+
+Fields: unit, hash, dstate, state, target, global, desc.`,
+  flags: listFlags(FIELDS),
+  examples: ["fleetctl list-unit-files", "fleetctl list-unit-files --fields=unit,dstate,state"],
+  async run(context, _args, flags) {
+    const client = await context.client();
+    if (/(^|,)tmachine(,|$)/.test(String(flags.fields))) {
+      context.err("WARNING: The field tmachine is deprecated: use target.");
+    }
+    const [units, machines] = await Promise.all([client.units(), machineMap(client)]);
+    printList(context, columns(machines), units, flags);
+    return 0;
+  },
+};
+
+function columns(machines: ReadonlyMap<string, MachineInfo>): Columns<UnitInfo> {
+  const target = (unit: UnitInfo, full: boolean): string => {
+    if (isGlobal(unit)) return "global";
+    return unit.machineID === null ? "" : machineLegend(unit.machineID, machines, full);
+  };
+  return {
+    unit: ({ name }) => name,
+    hash: ({ options }, full) => (full ? hashUnitFile(options) : hashUnitFile(options).slice(0, 7)),
+    dstate: ({ desiredState }) => desiredState,
+    state: (unit) => (isGlobal(unit) ? "" : (unit.currentState ?? "")),
+    target,
+    tmachine: target,
+    global: (unit) => String(isGlobal(unit)),
+    desc: ({ options }) =>
+      options.filter(({ section, name }) => section === "Unit" && name === "Description").at(-1)?.value.replace(/\s+/g, " ") ?? "",
+  };
+}

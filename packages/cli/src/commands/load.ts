@@ -1,0 +1,22 @@
+import type { Command } from "../command.ts";
+import { ensureUnits, unitNames } from "../units.ts";
+import { bringTo, readWaiting, WAIT_FLAGS } from "./desired-state.ts";
+
+export const load: Command = {
+  name: "load",
+  args: "<unit...>",
+  summary: "Schedule one or more units in the cluster, first submitting them if necessary",
+  description: `Schedule one or more units to machines and load them into systemd there, without starting them.
+
+Units that are not in the cluster yet are submitted first. Waits until the units are loaded.`,
+  flags: [
+    { flags: "--replace", description: "Put a new version in where the local file differs and the unit is not launched" },
+    ...WAIT_FLAGS,
+  ],
+  examples: ["fleetctl load foo.service", "fleetctl load --no-block foo@1 foo@2"],
+  async run(context, args, flags) {
+    const waiting = readWaiting(flags);
+    await ensureUnits(context, args, "loaded", flags.replace === true);
+    return (await bringTo(context, unitNames(args), "loaded", "load", waiting)) ? 0 : 1;
+  },
+};

@@ -1,0 +1,45 @@
+import type { Command } from "../command.ts";
+import { findUnits, isGlobal, unitNames } from "../units.ts";
+import { bringTo, readWaiting, WAIT_FLAGS } from "./desired-state.ts";
+
+export const restart: Command = {
+  name: "restart",
+  args: "<unit...>",
+  summary: "Instruct systemd to rolling restart one or more units in the cluster",
+  description: "Stop and start units, one after the other. A unit that is only loaded is started.",
+  flags: WAIT_FLAGS,
+  examples: ["fleetctl restart web@{1..3}"],
+  async run(context, args, flags) {
+    const waiting = { ...readWaiting(flags), block: true };
+    const names = unitNames(args);
+    const units = await findUnits(await context.client(), names);
+    let isFine = true;
+    for (const name of names) {
+      const unit = units.get(name);
+      if (unit === undefined) context.err(`Error: Unit ${name} does not exist.`);
+      else if (unit.desiredState === "inactive") context.err(`Error: Unable to restart unit ${name} in state inactive`);
+      else {
+        if (unit.desiredState === "launched") isFine = (await bringTo(context, [name], "loaded", "stop", waiting)) && isFine;
+        if (isGlobal(unit)) await allStopped(context, name);
+        isFine = (await bringTo(context, [name], "launched", "start", waiting)) && isFine;
+        continue;
+      }
+      isFine = false;
+    }
+    return isFine ? 0 : 1;
+  },
+};
+
+const GLOBAL_STOP_MS = 30_000;
+
+/** A global unit is stopped when no machine says that it is up: only then does starting it again restart it. */
+async function allStopped(context: Parameters<Command["run"]>[0], name: string): Promise<void> {
+  const client = await context.client();
+  const endsAt = performance.now() + GLOBAL_STOP_MS;
+  for (let pauseMs = 20; performance.now() < endsAt; pauseMs = Math.min(pauseMs * 1.5, 500)) {
+    const states = await client.states(name);
+    if (states.every(({ active }) => active === "inactive" || active === "failed")) return;
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  }
+  context.err(`WARNING: Unit ${name} has not stopped on all machines yet; it is started all the same.`);
+}

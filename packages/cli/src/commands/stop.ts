@@ -1,0 +1,28 @@
+import type { Command } from "../command.ts";
+import { findUnits, unitNames } from "../units.ts";
+import { bringTo, readWaiting, WAIT_FLAGS } from "./desired-state.ts";
+
+export const stop: Command = {
+  name: "stop",
+  args: "<unit...>",
+  summary: "Instruct systemd to stop one or more units in the cluster",
+  description: "Stop one or more units. They stay loaded on their machines. Waits until they are stopped.",
+  flags: WAIT_FLAGS,
+  examples: ["fleetctl stop foo.service", "fleetctl stop --no-block web@1 web@2"],
+  async run(context, args, flags) {
+    const waiting = readWaiting(flags);
+    const names = unitNames(args);
+    const units = await findUnits(await context.client(), names);
+    const stoppable: string[] = [];
+    for (const name of names) {
+      const unit = units.get(name);
+      if (unit === undefined) context.err(`Error: Unit ${name} does not exist.`);
+      else if (unit.desiredState === "inactive") context.err(`Unable to stop unit ${name} in state inactive`);
+      else stoppable.push(name);
+    }
+    if (stoppable.length === 0) return 1;
+    const isDone = await bringTo(context, stoppable, "loaded", "stop", waiting);
+    if (isDone) context.err(`Successfully stopped units [${stoppable.join(" ")}].`);
+    return isDone && stoppable.length === names.length ? 0 : 1;
+  },
+};

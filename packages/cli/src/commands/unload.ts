@@ -1,0 +1,23 @@
+import type { Command } from "../command.ts";
+import { findUnits, unitNames } from "../units.ts";
+import { bringTo, readWaiting, WAIT_FLAGS } from "./desired-state.ts";
+
+export const unload: Command = {
+  name: "unload",
+  args: "<unit...>",
+  summary: "Unschedule one or more units in the cluster",
+  description: "Stop one or more units and take them off their machines. They stay known to the cluster.",
+  flags: WAIT_FLAGS,
+  examples: ["fleetctl unload foo.service"],
+  async run(context, args, flags) {
+    const waiting = readWaiting(flags);
+    const names = unitNames(args);
+    const units = await findUnits(await context.client(), names);
+    const known = names.filter((name) => units.has(name));
+    for (const name of names) if (!units.has(name)) context.err(`Error: Unit ${name} does not exist.`);
+    if (known.length === 0) return 1;
+    const isDone = await bringTo(context, known, "inactive", "unload", waiting);
+    if (isDone) context.err(`Successfully unloaded units [${known.join(" ")}].`);
+    return isDone && known.length === names.length ? 0 : 1;
+  },
+};

@@ -1,0 +1,12 @@
+import type { MachineInfo } from "./client/fleet-client.ts";
+
+/** A machine's ID as tables show it: the first eight digits, or all. */
+export function machineID(id: string, full: boolean): string {
+  return full || id.length <= 8 ? id : `${id.slice(0, 8)}...`;
+}
+
+/** `ID/IP`, or the ID alone where the address is not known. */
+export function machineLegend(id: string, machines: ReadonlyMap<string, MachineInfo>, full: boolean): string {
+  const ip = machines.get(id)?.primaryIP ?? "";
+  return ip === "" ? machineID(id, full) : `${machineID(id, full)}/${ip}`;
+}

@@ -1,0 +1,114 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { DesiredState } from "@fleet/registry/model";
+import type { FleetClient, MachineInfo, StateInfo, UnitInfo } from "./client/fleet-client.ts";
+import type { Context } from "./context.ts";
+import { machineLegend } from "./machine-text.ts";
+import { findUnits } from "./units.ts";
+
+/** How long one attempt of --block-attempts stands for. */
+const ATTEMPT_MS = 500;
+/** A unit that is launched and at rest for so long has run and ended, as a oneshot service does. */
+const ENDED_MS = 1_500;
+const SAY_AFTER_MS = 5_000;
+
+/** What to wait for. */
+export interface WaitOptions {
+  readonly names: readonly string[];
+  readonly state: DesiredState;
+  /** Also until systemd says that the unit is up. */
+  readonly untilActive: boolean;
+  /** 0: without limit. */
+  readonly attempts: number;
+}
+
+/**
+ * Waits until units have reached a state, and says so of each as it gets there.
+ *
+ * @returns whether all got there
+ */
+export async function waitForUnits(context: Context, options: WaitOptions): Promise<boolean> {
+  const client = await context.client();
+  const waiting = new Set(options.names);
+  const launchedAt = new Map<string, number>();
+  const startedAt = performance.now();
+  const endsAt = options.attempts > 0 ? startedAt + options.attempts * ATTEMPT_MS : Number.POSITIVE_INFINITY;
+  let machines: ReadonlyMap<string, MachineInfo> = new Map();
+  let pauseMs = 15;
+  let saidAt = startedAt;
+  let isFine = true;
+  for (;;) {
+    const units = await findUnits(client, [...waiting]);
+    const states = options.untilActive ? await statesOf(client, [...waiting]) : new Map<string, StateInfo>();
+    for (const name of options.names) {
+      if (!waiting.has(name)) continue;
+      const unit = units.get(name);
+      if (unit === undefined) {
+        context.err(`Error: unit ${name} was destroyed while it was waited for`);
+        isFine = false;
+        waiting.delete(name);
+        continue;
+      }
+      if (unit.currentState !== options.state) continue;
+      const verdict = options.untilActive ? upOrDown(unit, states.get(name), launchedAt) : "up";
+      if (verdict === "wait") continue;
+      waiting.delete(name);
+      if (unit.machineID !== null && !machines.has(unit.machineID)) machines = await machineMap(client);
+      const where = unit.machineID === null ? "" : ` on ${machineLegend(unit.machineID, machines, false)}`;
+      context.out(`Unit ${name} ${options.state}${where}`);
+      if (verdict !== "up") {
+        context.err(`Error: unit ${name} ${verdict}`);
+        isFine = false;
+      }
+    }
+    if (waiting.size === 0) return isFine;
+    const now = performance.now();
+    if (now >= endsAt) {
+      const what = options.untilActive ? `${options.state} and active` : options.state;
+      context.err(`Error: timed out waiting for ${[...waiting].join(", ")} to be ${what}: ${await whyNot(client, [...waiting])}`);
+      return false;
+    }
+    if (now - saidAt > SAY_AFTER_MS) {
+      saidAt = now;
+      context.err(`Still waiting for ${waiting.size} of ${options.names.length} units: ${await whyNot(client, [...waiting])}`);
+    }
+    await sleep(Math.min(pauseMs, Math.max(1, endsAt - now)));
+    pauseMs = Math.min(pauseMs * 1.5, 500);
+  }
+}
+
+/** Machines by ID. */
+export async function machineMap(client: FleetClient): Promise<ReadonlyMap<string, MachineInfo>> {
+  return new Map((await client.machines()).map((machine) => [machine.id, machine]));
+}
+
+function upOrDown(unit: UnitInfo, state: StateInfo | undefined, launchedAt: Map<string, number>): "up" | "wait" | string {
+  if (state === undefined || state.machineID !== unit.machineID) return "wait";
+  if (state.error !== null) return `could not be started: ${state.error}`;
+  if (state.active === "active" || state.active === "reloading") return "up";
+  if (state.active === "failed") {
+    return `failed (${state.sub}): "fleetctl status ${unit.name}" and "fleetctl journal ${unit.name}" say more`;
+  }
+  if (state.load !== "" && state.load !== "loaded") return `can't run: systemd says its file is ${state.load}`;
+  if (state.active !== "inactive") return "wait";
+  const since = launchedAt.get(unit.name) ?? performance.now();
+  launchedAt.set(unit.name, since);
+  return performance.now() - since >= ENDED_MS ? "up" : "wait";
+}
+
+async function statesOf(client: FleetClient, names: readonly string[]): Promise<ReadonlyMap<string, StateInfo>> {
+  const lists = names.length > 8 ? [await client.states()] : await Promise.all(names.map((name) => client.states(name)));
+  return new Map(lists.flat().map((state) => [state.name, state]));
+}
+
+async function whyNot(client: FleetClient, names: readonly string[]): Promise<string> {
+  const units = await findUnits(client, names);
+  const states = await statesOf(client, names);
+  const reasons = names.slice(0, 3).map((name) => {
+    const unit = units.get(name);
+    const state = states.get(name);
+    if (state?.error != null) return `${name}: ${state.error}`;
+    if (unit !== undefined && unit.desiredState !== "inactive" && unit.machineID === null) return `${name} is on no machine yet`;
+    return `${name} is ${unit?.currentState ?? "unknown"}${state === undefined ? "" : `, ${state.active} (${state.sub})`}`;
+  });
+  return reasons.join("; ") + (names.length > 3 ? `; and ${names.length - 3} more` : "");
+}

@@ -1,0 +1,42 @@
+/** Where machine metadata is concerned: plain key/value pairs. */
+export type Metadata = Readonly<Record<string, string>>;
+
+/** A fleet daemon's configuration, checked and typed. Times are in milliseconds. */
+export interface Config {
+  /** Greater than 0: debug logging. */
+  readonly verbosity: number;
+  readonly etcd: EtcdConfig;
+  /** Address to publish for this machine; null: detect it. */
+  readonly publicIP: string | null;
+  readonly metadata: Metadata;
+  /** A machine silent for longer is gone; whole seconds are used in etcd, rounded up, at least 2. */
+  readonly agentTtlMs: number;
+  readonly engineReconcileIntervalMs: number;
+  /** Entries per page of an API answer, 1 to 65535. */
+  readonly tokenLimit: number;
+  readonly disableEngine: boolean;
+  readonly disableWatches: boolean;
+  /** Absolute path, without a trailing slash. */
+  readonly unitsDirectory: string;
+  readonly systemdUser: boolean;
+  readonly unitsOnShutdown: "unload" | "keep";
+  /** Sockets the API opens itself; none by default. */
+  readonly apiListen: readonly ListenAddress[];
+}
+
+/** How to reach etcd, and where in it this cluster lives. */
+export interface EtcdConfig {
+  /** URLs, `http://` or `https://`; at least one. */
+  readonly servers: readonly string[];
+  readonly requestTimeoutMs: number;
+  /** The PEM texts of the files named in the configuration; null without TLS files. */
+  readonly tls: { readonly ca: string | null; readonly cert: string | null; readonly key: string | null } | null;
+  readonly auth: { readonly username: string; readonly password: string } | null;
+  /** Ends with a slash. */
+  readonly keyPrefix: string;
+}
+
+/** A socket that the API opens itself. */
+export type ListenAddress =
+  | { readonly kind: "unix"; readonly path: string }
+  | { readonly kind: "tcp"; readonly host: string; readonly port: number };

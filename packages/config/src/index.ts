@@ -1,0 +1,9 @@
+/** Options, fleet.conf, environment and durations: text in, a typed value or a precise error out. */
+export { type ConfEntry, type ConfFile, parseConfFile } from "./conf-file.ts";
+export type { Config, EtcdConfig, ListenAddress, Metadata } from "./config.ts";
+export { parseDuration } from "./duration.ts";
+export { ConfigError } from "./errors.ts";
+export { type ConfigSource, type LoadedConfig, loadConfig } from "./load.ts";
+export { OPTIONS, type OptionKind, type OptionName, type OptionSpec } from "./options.ts";
+export { readConfig } from "./read-config.ts";
+export { VERSION } from "./version.ts";

@@ -1,0 +1,167 @@
+import { parseConfFile } from "./conf-file.ts";
+import type { Config, EtcdConfig } from "./config.ts";
+import { ConfigError } from "./errors.ts";
+import { OPTIONS, type OptionName } from "./options.ts";
+import {
+  type Read,
+  readBoolean,
+  readDuration,
+  readEndpoints,
+  readInteger,
+  readListen,
+  readMetadata,
+  readSeconds,
+} from "./values.ts";
+
+/** Where a configuration comes from; reading files is the caller's, so that this stays pure. */
+export interface ConfigSource {
+  /** The configuration file; null where there is none. `path` is only used in messages. */
+  readonly file: { readonly path: string; readonly text: string } | null;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Reads a file named in the configuration; throws an Error whose message says why it can't be read. */
+  readonly readFile: (path: string) => string;
+}
+
+/** A usable configuration, with sentences the daemon should log: `warnings`, and `errors` that don't keep it from starting. */
+export interface LoadedConfig {
+  readonly config: Config;
+  readonly warnings: readonly string[];
+  readonly errors: readonly string[];
+}
+
+interface Given {
+  readonly text: string;
+  readonly from: string;
+}
+
+/**
+ * Turns a configuration file and the environment into a checked configuration. The environment wins over the file,
+ * the file over the defaults.
+ *
+ * @throws ConfigError naming every value that can't be used
+ */
+export function loadConfig(source: ConfigSource): LoadedConfig {
+  const problems: string[] = [];
+  const warnings: string[] = [];
+  const given = gather(source, problems, warnings);
+
+  const value = <T>(name: OptionName, reader: (text: string) => Read<T>, fallback: T): T => {
+    const { text, from } = given(name);
+    const result = reader(text);
+    if (result.ok) return result.value;
+    const shown = name === "etcd_password" ? "its value" : JSON.stringify(text);
+    problems.push(`option ${name}: ${shown} (from ${from}) is not usable: expected ${result.expected}`);
+    return fallback;
+  };
+  const text = (name: OptionName): string => given(name).text;
+
+  const config: Config = {
+    verbosity: value("verbosity", (t) => readInteger(t, -1000, 1000), 0),
+    etcd: etcdConfig(source, value, text, problems, warnings),
+    publicIP: text("public_ip") === "" ? null : text("public_ip"),
+    metadata: value("metadata", readMetadata, {}),
+    agentTtlMs: value("agent_ttl", readDuration, 0),
+    engineReconcileIntervalMs: value("engine_reconcile_interval", readSeconds, 0),
+    tokenLimit: value("token_limit", (t) => readInteger(t, 1, 65535), 100),
+    disableEngine: value("disable_engine", readBoolean, false),
+    disableWatches: value("disable_watches", readBoolean, false),
+    unitsDirectory: value("units_directory", readAbsolutePath, ""),
+    systemdUser: value("systemd_user", readBoolean, false),
+    unitsOnShutdown: value("units_on_shutdown", readKeepOrUnload, "unload"),
+    apiListen: value("api_listen", readListen, []),
+  };
+  if (value("enable_grpc", readBoolean, false)) {
+    warnings.push("option enable_grpc: fleet serves nothing over gRPC; the option has no effect");
+  }
+  const errors = (["verify_units", "authorized_keys_file"] as const)
+    .filter((name) => given(name).from !== "default")
+    .map((name) => `option ${name} (from ${given(name).from}) is deprecated and ignored: signed units are not supported`);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return { config, warnings, errors };
+}
+
+/** Lays environment over file over defaults, and collects what is unknown or unreadable. */
+function gather(source: ConfigSource, problems: string[], warnings: string[]): (name: OptionName) => Given {
+  const values = new Map<string, Given>();
+  for (const option of OPTIONS) values.set(option.name, { text: option.default, from: "default" });
+  const { file } = source;
+  if (file !== null) {
+    const parsed = parseConfFile(file.text);
+    for (const { line, message } of parsed.problems) problems.push(`${file.path} line ${line}: ${message}`);
+    for (const { key, value, line } of parsed.entries) {
+      const from = `${file.path} line ${line}`;
+      if (values.has(key)) values.set(key, { text: value, from });
+      else warnings.push(`unknown option ${JSON.stringify(key)} (from ${from}) has no effect`);
+    }
+  }
+  for (const [name, text] of Object.entries(source.env)) {
+    if (!name.startsWith("FLEET_") || text === undefined) continue;
+    const key = name.slice("FLEET_".length).toLowerCase();
+    if (values.has(key) && name === `FLEET_${key.toUpperCase()}`) {
+      values.set(key, { text: text.replace(/^(["'])(.*)\1$/s, "$2"), from: `environment variable ${name}` });
+    } else {
+      warnings.push(`unknown option ${JSON.stringify(key)} (from environment variable ${name}) has no effect`);
+    }
+  }
+  return (name) => {
+    const found = values.get(name);
+    if (found === undefined) throw new Error(`option ${name} is not in the table`);
+    return found;
+  };
+}
+
+function etcdConfig(
+  source: ConfigSource,
+  value: <T>(name: OptionName, reader: (text: string) => Read<T>, fallback: T) => T,
+  text: (name: OptionName) => string,
+  problems: string[],
+  warnings: string[],
+): EtcdConfig {
+  const servers = value("etcd_servers", readEndpoints, []);
+  const pem = (name: OptionName): string | null => {
+    const path = text(name);
+    if (path === "") return null;
+    try {
+      const content = source.readFile(path);
+      if (/-----BEGIN [A-Z0-9 ]+-----/.test(content)) return content;
+      problems.push(`option ${name}: ${path} is not a PEM file`);
+    } catch (error) {
+      problems.push(`option ${name}: ${path} can't be read: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    return null;
+  };
+  const tls = { ca: pem("etcd_cafile"), cert: pem("etcd_certfile"), key: pem("etcd_keyfile") };
+  if ((text("etcd_certfile") === "") !== (text("etcd_keyfile") === "")) {
+    problems.push("options etcd_certfile and etcd_keyfile belong together: give both or neither");
+  }
+  const username = text("etcd_username");
+  const password = text("etcd_password");
+  if ((username === "") !== (password === "")) {
+    problems.push("options etcd_username and etcd_password belong together: give both or neither");
+  }
+  const isPlain = servers.some((server) => server.startsWith("http:"));
+  const hasTls = tls.ca !== null || tls.cert !== null;
+  if (username !== "" && isPlain) {
+    warnings.push("option etcd_password: the password goes to etcd without TLS; use https:// endpoints and etcd_cafile");
+  }
+  if (hasTls && isPlain) {
+    warnings.push("TLS files are given for etcd, but an endpoint in etcd_servers begins with http://: it is used without TLS");
+  }
+  const prefix = text("etcd_key_prefix");
+  return {
+    servers,
+    requestTimeoutMs: value("etcd_request_timeout", readSeconds, 1000),
+    tls: hasTls ? tls : null,
+    auth: username === "" ? null : { username, password },
+    keyPrefix: `/${prefix.replace(/^\/+|\/+$/g, "")}/`.replace(/^\/\/$/, "/"),
+  };
+}
+
+function readAbsolutePath(text: string): Read<string> {
+  if (!text.startsWith("/")) return { ok: false, expected: "an absolute path" };
+  return { ok: true, value: text.replace(/(?<=.)\/+$/, "") };
+}
+
+function readKeepOrUnload(text: string): Read<"unload" | "keep"> {
+  return text === "unload" || text === "keep" ? { ok: true, value: text } : { ok: false, expected: "unload or keep" };
+}

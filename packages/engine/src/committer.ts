@@ -1,0 +1,130 @@
+import {
+  type ClusterState,
+  type Compare,
+  encodeSchedule,
+  encodeUnit,
+  type Leadership,
+  type Op,
+  type Registry,
+  type UnitRecord,
+} from "@fleet/registry";
+import type { ClusterModel } from "./model/cluster-model.ts";
+import type { Decision } from "./model/plan.ts";
+
+/** A decision as a part of a transaction. */
+interface Write {
+  readonly decision: Decision;
+  readonly compares: readonly Compare[];
+  readonly ops: readonly Op[];
+}
+
+const MOST_OPS = 120;
+const MOST_IN_FLIGHT = 4;
+
+/** What became of a plan. */
+export interface Committed {
+  readonly done: readonly { readonly decision: Decision; readonly revision: number }[];
+  /** Decisions that etcd's present state did not allow any more, or that were not sent. */
+  readonly lost: readonly Decision[];
+}
+
+/**
+ * Writes decisions to etcd: many in one transaction, several transactions at once, each under the leadership that they
+ * were made under. What loses a race is tried once more by itself, then given back.
+ */
+export class Committer {
+  readonly #registry: Registry;
+
+  constructor(registry: Registry) {
+    this.#registry = registry;
+  }
+
+  /**
+   * @param mayAct asked before each transaction: false ends the work
+   * @throws RegistryError where etcd can't be reached; whether a transaction was carried out is then unknown
+   */
+  async commit(
+    decisions: readonly Decision[],
+    state: ClusterState,
+    model: ClusterModel,
+    leadership: Leadership,
+    mayAct: () => boolean,
+  ): Promise<Committed> {
+    const writes = decisions.map((decision) => this.#write(decision, state, model));
+    const sendable = writes.filter((write) => write !== null);
+    const chunks = inChunks(sendable);
+    const done: { decision: Decision; revision: number }[] = [];
+    const lost = decisions.filter((_decision, index) => writes[index] === null);
+    // A unit that takes another's place, or follows it, must not be there before the other's change is.
+    const isOrdered = decisions.some(
+      ({ from, name }) => from !== null || (model.units.get(name)?.requirements.machineOf.length ?? 0) > 0,
+    );
+    let next = 0;
+    let isBroken = false;
+    const work = async (): Promise<void> => {
+      for (let chunk = chunks[next++]; chunk !== undefined; chunk = chunks[next++]) {
+        if (!mayAct() || (isBroken && isOrdered)) {
+          lost.push(...chunk.map(({ decision }) => decision));
+          continue;
+        }
+        const failed = await this.#send(chunk, leadership, done);
+        lost.push(...failed);
+        if (failed.length > 0) isBroken = true;
+      }
+    };
+    await Promise.all(Array.from({ length: isOrdered ? 1 : MOST_IN_FLIGHT }, work));
+    return { done, lost };
+  }
+
+  /** Sends a transaction; if its conditions fail, its parts one after the other. Returns what etcd did not take. */
+  async #send(
+    chunk: readonly Write[],
+    leadership: Leadership,
+    done: { decision: Decision; revision: number }[],
+  ): Promise<readonly Decision[]> {
+    const compares = new Map<string, Compare>([[leadership.fence.key, leadership.fence]]);
+    for (const write of chunk) for (const compare of write.compares) compares.set(compare.key, compare);
+    const ops = chunk.flatMap((write) => write.ops);
+    const { succeeded, revision } = await this.#registry.etcd.txn([...compares.values()], ops);
+    if (succeeded) {
+      for (const { decision } of chunk) done.push({ decision, revision });
+      return [];
+    }
+    if (chunk.length === 1) return chunk.map(({ decision }) => decision);
+    const lost: Decision[] = [];
+    for (const write of chunk) lost.push(...(await this.#send([write], leadership, done)));
+    return lost;
+  }
+
+  #write(decision: Decision, state: ClusterState, model: ClusterModel): Write | null {
+    const { name, from, to } = decision;
+    const { keys } = this.#registry;
+    const known = state.units.get(name);
+    if (known === undefined || known.machineID !== from) return null;
+    const record: UnitRecord = { ...known, machineID: to, lastMachineID: null };
+    const compares: Compare[] = [{ key: keys.unit(name), modRevision: known.modRevision }];
+    const ops: Op[] = [{ put: keys.unit(name), value: encodeUnit(record) }];
+    if (from !== null && from !== to) ops.push({ delete: keys.schedule(from, name) });
+    if (to !== null) {
+      const machineRevision = model.machineRevision(to);
+      if (machineRevision === null) return null;
+      compares.push({ key: keys.machine(to), createRevision: machineRevision });
+      ops.push({ put: keys.schedule(to, name), value: encodeSchedule(record) });
+    }
+    return { decision, compares, ops };
+  }
+}
+
+function inChunks(writes: readonly Write[]): Write[][] {
+  const chunks: Write[][] = [];
+  let ops = MOST_OPS;
+  for (const write of writes) {
+    if (ops + write.ops.length > MOST_OPS) {
+      chunks.push([]);
+      ops = 0;
+    }
+    chunks.at(-1)?.push(write);
+    ops += write.ops.length;
+  }
+  return chunks;
+}

@@ -1,0 +1,241 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Config } from "@fleet/config";
+import { Leadership, Lease, type Mirror, ReconcileLoop, type Registry, RegistryError } from "@fleet/registry";
+import type { BaseLogger } from "pino";
+import { Committer } from "./committer.ts";
+import { ModelFeed } from "./model/model-feed.ts";
+import { type Decision, plan } from "./model/plan.ts";
+import { Sweeper } from "./sweeper.ts";
+
+/** Hears what the engine does, for metrics. Times are in seconds. */
+export interface EngineObserver {
+  readonly onLeading: (startedAt: Date | null) => void;
+  readonly onReconciled: (seconds: number, succeeded: boolean) => void;
+  readonly onTask: (kind: "AttemptScheduleUnit" | "UnscheduleUnit", succeeded: boolean) => void;
+}
+
+/** What an engine is built from. */
+export interface EngineOptions {
+  readonly config: Config;
+  readonly registry: Registry;
+  readonly log: BaseLogger;
+  /** Names this engine among others; the machine's ID where it has one. */
+  readonly id: string;
+  readonly observer: EngineObserver;
+}
+
+/** A running engine. */
+export interface RunningEngine {
+  readonly isLeading: () => boolean;
+  reload(config: Config): void;
+  snapshot(): unknown;
+  /** Steps down and ends. */
+  stop(): Promise<void>;
+}
+
+/** Rises when engines of two versions must not act on the same cluster. The old fleet's was 1. */
+export const ENGINE_VERSION = 2;
+
+const MOST_LEADER_TTL_MS = 10_000;
+const DECISIONS_A_TIME = 480;
+const FULL_CHECK_EVERY = 30;
+
+/** Starts an engine: it leads if nobody else does, and stands by with the same knowledge if somebody does. */
+export function startEngine(options: EngineOptions): RunningEngine {
+  return new Engine(options);
+}
+
+class Engine implements RunningEngine {
+  #config: Config;
+  readonly #registry: Registry;
+  readonly #log: BaseLogger;
+  readonly #id: string;
+  readonly #observer: EngineObserver;
+  readonly #mirror: Mirror;
+  readonly #feed: ModelFeed;
+  readonly #committer: Committer;
+  readonly #sweeper: Sweeper;
+  readonly #held = new Set<string>();
+  readonly #loop: ReconcileLoop;
+  readonly #stopping = new AbortController();
+  readonly #done: Promise<unknown>;
+  #leadership: Leadership | null = null;
+  #lease: Lease | null = null;
+  #rounds = 0;
+  #saidWhyNot: string | null = null;
+
+  constructor({ config, registry, log, id, observer }: EngineOptions) {
+    this.#config = config;
+    this.#registry = registry;
+    this.#log = log;
+    this.#id = id;
+    this.#observer = observer;
+    this.#committer = new Committer(registry);
+    this.#sweeper = new Sweeper(registry);
+    this.#mirror = registry.mirror({
+      ranges: registry.keys.engineRanges(),
+      pollMs: config.disableWatches ? config.engineReconcileIntervalMs : null,
+      onTrouble: (error) => log.warn({ code: error.code }, `the engine's view of the registry is interrupted: ${error.message}`),
+    });
+    this.#feed = new ModelFeed(this.#mirror.state);
+    this.#loop = new ReconcileLoop({
+      round: () => this.#round(),
+      onError: (error) => this.#failed(error),
+    });
+    this.#mirror.onChanges((changes) => {
+      this.#feed.apply(changes);
+      this.#loop.trigger();
+    });
+    const { signal } = this.#stopping;
+    this.#done = Promise.all([this.#mirror.run(signal), this.#loop.run(signal)]);
+  }
+
+  isLeading = (): boolean => this.#leadership !== null;
+
+  reload(config: Config): void {
+    this.#config = config;
+    this.#loop.trigger();
+  }
+
+  snapshot(): unknown {
+    return {
+      isLeading: this.isLeading(),
+      leader: this.#mirror.state.leader,
+      revision: this.#mirror.revision,
+      isConnected: this.#mirror.isConnected,
+      units: this.#feed.model.units.size,
+      machines: this.#feed.model.machineCount,
+      dirty: this.#feed.model.dirtyCount,
+      inFlight: this.#held.size,
+    };
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#done;
+    const leadership = this.#leadership;
+    this.#stepDown(null);
+    await leadership?.resign().catch((error: unknown) => this.#failed(error));
+  }
+
+  /** One look at the cluster: lead if nobody does; if leading, decide and write until nothing is left to decide. */
+  async #round(): Promise<number> {
+    const pauseMs = this.#config.engineReconcileIntervalMs;
+    if (!this.#mirror.isReady || this.#config.disableEngine) return pauseMs;
+    if (this.#leadership !== null && this.#mirror.state.leader?.createRevision !== fenceRevision(this.#leadership)) {
+      if (this.#mirror.revision >= fenceRevision(this.#leadership)) this.#stepDown("another engine leads");
+    }
+    const leadership = this.#leadership ?? (await this.#campaign());
+    if (leadership === null) return pauseMs;
+    if (!this.#mayAct(leadership)) return Math.min(pauseMs, 200);
+    const startedAt = performance.now();
+    this.#rounds++;
+    if (this.#rounds % FULL_CHECK_EVERY === 0) {
+      this.#feed.model.markAllDirty();
+      const removed = await this.#sweeper.sweep(this.#mirror.state, leadership);
+      if (removed > 0) this.#log.info({ removed }, "removed unit files that no unit refers to");
+    }
+    while (await this.#decideAndWrite(leadership)) {
+      await new Promise(setImmediate); // heart-beats and watch events go first
+    }
+    this.#observer.onReconciled((performance.now() - startedAt) / 1000, true);
+    return pauseMs;
+  }
+
+  /** @returns whether there may be more to decide at once */
+  async #decideAndWrite(leadership: Leadership): Promise<boolean> {
+    const { model } = this.#feed;
+    const { state } = this.#mirror;
+    if (!this.#mayAct(leadership) || this.#stopping.signal.aborted) return false;
+    const revision = this.#mirror.revision;
+    const decisions = plan(model, DECISIONS_A_TIME, (name) => this.#held.has(name));
+    if (decisions.length === 0) return model.dirtyCount > 0;
+    for (const { name } of decisions) this.#held.add(name);
+    let lost: readonly Decision[] = decisions;
+    try {
+      const committed = await this.#committer.commit(decisions, state, model, leadership, () => this.#mayAct(leadership));
+      lost = committed.lost;
+      for (const { decision, revision: writtenAt } of committed.done) this.#report(decision, revision, writtenAt);
+    } finally {
+      for (const { name } of decisions) this.#held.delete(name);
+      // What etcd did not take, or may have taken, is seen as etcd has it; the rest comes by the watch.
+      for (const decision of lost) {
+        this.#observer.onTask(kindOf(decision), false);
+        this.#feed.syncUnit(decision.name);
+      }
+    }
+    if (lost.length > 0) await sleep(20); // for the watch to bring what the race was lost to
+    return true;
+  }
+
+  #report(decision: Decision, decidedAt: number, writtenAt: number): void {
+    const { name, from, to, reason } = decision;
+    this.#observer.onTask(kindOf(decision), true);
+    this.#log.info({ unit: name, from, to, reason, decidedAt, writtenAt }, to === null ? "unscheduled" : "scheduled");
+  }
+
+  async #campaign(): Promise<Leadership | null> {
+    const { state } = this.#mirror;
+    if (state.leader !== null) return null;
+    if (state.engineVersion !== null && state.engineVersion.version > ENGINE_VERSION) {
+      const why = `an engine of version ${state.engineVersion.version} has led this cluster: this one, of version ${ENGINE_VERSION}, stands back`;
+      if (why !== this.#saidWhyNot) this.#log.warn(why);
+      this.#saidWhyNot = why;
+      return null;
+    }
+    const { etcd, keys } = this.#registry;
+    const ttlMs = Math.min(this.#config.agentTtlMs, MOST_LEADER_TTL_MS);
+    if (this.#lease === null || !this.#lease.isAlive) {
+      const lease = await Lease.grant({
+        etcd,
+        ttlMs,
+        onTrouble: (error) => this.#log.warn({ code: error.code }, `the engine's heart-beat failed and is tried again: ${error.message}`),
+      });
+      this.#lease = lease;
+      void lease.keepAlive(this.#stopping.signal).then(
+        (isAlive) => {
+          if (!isAlive && this.#lease === lease) this.#lease = null;
+          if (!isAlive && this.#leadership?.lease === lease) this.#stepDown("the lease was lost");
+        },
+        (error: unknown) => this.#failed(error),
+      );
+    }
+    const record = { machineID: this.#id, version: ENGINE_VERSION, startedAt: new Date().toISOString() };
+    const leadership = await Leadership.campaign(etcd, keys, this.#lease, record, state.engineVersion);
+    if (leadership === null) return null;
+    this.#leadership = leadership;
+    this.#feed.model.markAllDirty();
+    this.#observer.onLeading(new Date());
+    this.#log.info({ id: this.#id, lease: leadership.lease.id }, "this engine leads the cluster");
+    return leadership;
+  }
+
+  #stepDown(why: string | null): void {
+    if (this.#leadership === null) return;
+    this.#leadership = null;
+    this.#lease = null;
+    this.#observer.onLeading(null);
+    this.#log.info(why === null ? "this engine steps down" : `this engine no longer leads: ${why}`);
+  }
+
+  /** A leader that can't renew stops before its lease can end under a write. */
+  #mayAct(leadership: Leadership): boolean {
+    const marginMs = Math.min(this.#config.etcd.requestTimeoutMs, leadership.lease.ttlMs / 4);
+    return this.#leadership === leadership && leadership.mayAct(marginMs);
+  }
+
+  #failed(error: unknown): void {
+    this.#observer.onReconciled(0, false);
+    const message = error instanceof Error ? error.message : String(error);
+    if (error instanceof RegistryError) this.#log.warn({ code: error.code }, `reconciling failed and is tried again: ${message}`);
+    else this.#log.error({ err: error }, `reconciling failed and is tried again: ${message}`);
+  }
+}
+
+function fenceRevision(leadership: Leadership): number {
+  return "createRevision" in leadership.fence ? leadership.fence.createRevision : 0;
+}
+
+function kindOf({ to }: Decision): "AttemptScheduleUnit" | "UnscheduleUnit" {
+  return to === null ? "UnscheduleUnit" : "AttemptScheduleUnit";
+}

@@ -1,0 +1,338 @@
+import {
+  conflicts,
+  type GlobalUnit,
+  globalsOn,
+  globMatches,
+  isTemplateName,
+  type Machine,
+  matchesMachineID,
+  type Requirements,
+  type UnitRecord,
+  unmetMetadata,
+  type Versioned,
+} from "@fleet/registry";
+import { GlobIndex } from "./glob-index.ts";
+import { MachineOrder } from "./machine-order.ts";
+import type { Unfit } from "./unfit.ts";
+
+/** A unit as the engine decides on it. */
+export interface ModelUnit {
+  readonly name: string;
+  readonly record: Versioned<UnitRecord>;
+  readonly requirements: Requirements;
+  /** Whether it is to be on exactly one machine. */
+  readonly isWanted: boolean;
+}
+
+interface ModelMachine {
+  readonly machine: Machine;
+  readonly createRevision: number;
+  readonly units: Set<string>;
+  globals: readonly string[];
+}
+
+/**
+ * The cluster as the engine sees it, with the indexes that make one decision cost about the same in a large cluster as
+ * in a small one. It also knows which units may need a decision since the last time: those are `dirty`.
+ */
+export class ClusterModel {
+  readonly units = new Map<string, ModelUnit>();
+  readonly #machines = new Map<string, ModelMachine>();
+  readonly #byShortID = new Map<string, Set<string>>();
+  readonly #byMetadata = new Map<string, Set<string>>();
+  readonly #followers = new Map<string, Set<string>>();
+  readonly #pending = new Set<string>();
+  readonly #dirty = new Set<string>();
+  /** What was dirty when it was last asked for, sorted, taken up to `#queueAt`. */
+  #queue: string[] = [];
+  #queueAt = 0;
+  /** Where units are, also on machines that are gone. */
+  readonly #placements = new Map<string, Set<string>>();
+  readonly #conflicts = new GlobIndex();
+  readonly #replaces = new GlobIndex();
+  readonly #globals = new Map<string, GlobalUnit>();
+  readonly order = new MachineOrder();
+
+  // ---- what comes in
+
+  /** A unit is new, or has changed. */
+  setUnit(name: string, record: Versioned<UnitRecord>, requirements: Requirements): void {
+    this.#replaceUnit(name, record, requirements);
+    this.#dirty.add(name);
+  }
+
+  /** A unit is as good as moved: the decision is on its way to etcd. */
+  assume(unit: ModelUnit, machineID: string | null): void {
+    this.#replaceUnit(unit.name, { ...unit.record, machineID, lastMachineID: null }, unit.requirements);
+  }
+
+  #replaceUnit(name: string, record: Versioned<UnitRecord>, requirements: Requirements): void {
+    const before = this.units.get(name);
+    if (before !== undefined) this.#take(before);
+    const isWanted = record.desiredState !== "inactive" && !record.global && !isTemplateName(name);
+    const unit: ModelUnit = { name, record, requirements, isWanted };
+    this.units.set(name, unit);
+    this.#conflicts.use(requirements.conflicts);
+    this.#replaces.use(requirements.replaces);
+    for (const peer of requirements.machineOf) add(this.#followers, peer, name);
+    if (record.machineID !== null) this.#put(unit, record.machineID);
+    else if (isWanted) this.#pending.add(name);
+    if (before?.record.machineID !== record.machineID) this.#placementChanged(unit, before?.record.machineID ?? null);
+  }
+
+  deleteUnit(name: string): void {
+    const unit = this.units.get(name);
+    if (unit === undefined) return;
+    this.#take(unit);
+    this.units.delete(name);
+    this.#dirty.delete(name);
+    if (unit.record.machineID !== null) this.#placementChanged(unit, unit.record.machineID);
+  }
+
+  /** A global unit is wanted, or changed. */
+  setGlobal(unit: GlobalUnit): void {
+    this.#globals.set(unit.name, unit);
+    this.#globalsChanged();
+  }
+
+  deleteGlobal(name: string): void {
+    if (this.#globals.delete(name)) this.#globalsChanged();
+  }
+
+  /** A machine came, or its metadata changed. */
+  setMachine(machine: Machine, createRevision: number): void {
+    const { id } = machine;
+    const before = this.#machines.get(id);
+    if (before !== undefined) this.#unindex(before.machine);
+    const entry: ModelMachine = { machine, createRevision, units: this.#placements.get(id) ?? new Set(), globals: [] };
+    this.#placements.set(id, entry.units);
+    this.#machines.set(id, entry);
+    add(this.#byShortID, id.slice(0, 8), id);
+    for (const [key, value] of Object.entries(machine.metadata)) add(this.#byMetadata, `${key}=${value}`, id);
+    this.#recount(entry);
+    for (const name of entry.units) this.#dirty.add(name);
+    this.#retryPending();
+  }
+
+  deleteMachine(id: string): void {
+    const entry = this.#machines.get(id);
+    if (entry === undefined) return;
+    this.#unindex(entry.machine);
+    this.#machines.delete(id);
+    this.order.delete(id);
+    for (const name of entry.units) this.#dirty.add(name);
+  }
+
+  /** Everything is to be looked at again. */
+  markAllDirty(): void {
+    for (const [name, unit] of this.units) if (unit.isWanted || unit.record.machineID !== null) this.#dirty.add(name);
+  }
+
+  markDirty(name: string): void {
+    if (this.units.has(name)) this.#dirty.add(name);
+  }
+
+  // ---- what is asked
+
+  get dirtyCount(): number {
+    return this.#dirty.size + this.#queue.length - this.#queueAt;
+  }
+  get machineCount(): number {
+    return this.#machines.size;
+  }
+  machine(id: string): Machine | null {
+    return this.#machines.get(id)?.machine ?? null;
+  }
+  machineRevision(id: string): number | null {
+    return this.#machines.get(id)?.createRevision ?? null;
+  }
+  get machineIDs(): Iterable<string> {
+    return this.#machines.keys();
+  }
+
+  /** Takes the units that may need a decision, by name; at most so many. */
+  takeDirty(most: number): string[] {
+    if (this.#queueAt >= this.#queue.length) {
+      this.#queue = [...this.#dirty].sort();
+      this.#queueAt = 0;
+      this.#dirty.clear();
+    }
+    const taken = this.#queue.slice(this.#queueAt, this.#queueAt + most);
+    this.#queueAt += taken.length;
+    return taken;
+  }
+
+  /** Why a unit can't be on a machine; null where it can. Its being there already makes no difference. */
+  unfit(unit: ModelUnit, id: string): Unfit | null {
+    const entry = this.#machines.get(id);
+    const { requirements, name } = unit;
+    if (entry === undefined) return { kind: "machine-id", wanted: id };
+    if (requirements.machineID !== null && !matchesMachineID(requirements.machineID, id)) {
+      return { kind: "machine-id", wanted: requirements.machineID };
+    }
+    const unmet = unmetMetadata(requirements, entry.machine.metadata);
+    if (unmet !== null) return { kind: "metadata", ...unmet };
+    for (const peer of requirements.machineOf) {
+      const other = this.units.get(peer);
+      if (other === undefined || !other.isWanted || other.record.machineID !== id || followEachOther(unit, other)) {
+        return { kind: "machine-of", peer };
+      }
+    }
+    if (this.#mayConflict(unit, id)) {
+      for (const other of entry.units) {
+        const neighbour = this.units.get(other);
+        if (neighbour !== undefined && conflicts(unit, neighbour)) return { kind: "conflict", with: other };
+      }
+    }
+    for (const other of entry.globals) {
+      const neighbour = this.#globals.get(other);
+      if (neighbour !== undefined && conflicts(unit, neighbour)) return { kind: "conflict", with: other };
+    }
+    for (const glob of this.#replaces.matching(name)) {
+      if (!this.#replaces.machinesOwning(glob).has(id)) continue;
+      for (const other of entry.units) {
+        const neighbour = this.units.get(other);
+        if (neighbour !== undefined && replaces(neighbour, unit)) return { kind: "replaced", by: other };
+      }
+    }
+    return null;
+  }
+
+  /** The machine for a unit: the one it ran on before if it fits, else the least loaded that fits; null: none does. */
+  choose(unit: ModelUnit): string | null {
+    const { machineID, machineOf, metadata } = unit.requirements;
+    const { lastMachineID } = unit.record;
+    const fits = (id: string): boolean => this.unfit(unit, id) === null;
+    if (machineID !== null) {
+      const ids = this.#machines.has(machineID) ? [machineID] : this.order.sorted(this.#byShortID.get(machineID) ?? []);
+      return ids.find(fits) ?? null;
+    }
+    const [peer] = machineOf;
+    if (peer !== undefined) {
+      const id = this.units.get(peer)?.record.machineID ?? null;
+      return id !== null && fits(id) ? id : null;
+    }
+    if (lastMachineID !== null && this.#machines.has(lastMachineID) && fits(lastMachineID)) return lastMachineID;
+    const few = this.#fewMachines(metadata);
+    if (few !== null) return this.order.sorted(few).find(fits) ?? null;
+    for (const id of this.order) if (fits(id)) return id;
+    return null;
+  }
+
+  /** Units on a machine that a unit pushes away. */
+  replacedBy(unit: ModelUnit, id: string): readonly string[] {
+    if (unit.requirements.replaces.length === 0) return [];
+    return [...(this.#machines.get(id)?.units ?? [])].filter((name) => {
+      const other = this.units.get(name);
+      return other !== undefined && replaces(unit, other);
+    });
+  }
+
+  // ---- inside
+
+  #take(unit: ModelUnit): void {
+    const { name, requirements, record } = unit;
+    this.#pending.delete(name);
+    if (record.machineID !== null) {
+      const { machineID } = record;
+      remove(this.#placements, machineID, name, this.#machines.has(machineID));
+      this.#conflicts.unplace(name, requirements.conflicts, machineID);
+      this.#replaces.unplace(name, requirements.replaces, machineID);
+      this.#neighbourhoodChanged(unit, machineID);
+    }
+    for (const peer of requirements.machineOf) remove(this.#followers, peer, name, false);
+    this.#conflicts.drop(requirements.conflicts);
+    this.#replaces.drop(requirements.replaces);
+  }
+
+  #put(unit: ModelUnit, machineID: string): void {
+    add(this.#placements, machineID, unit.name);
+    this.#conflicts.place(unit.name, unit.requirements.conflicts, machineID);
+    this.#replaces.place(unit.name, unit.requirements.replaces, machineID);
+    this.#neighbourhoodChanged(unit, machineID);
+  }
+
+  /** Who else must be looked at when a unit came to a machine or left one. */
+  #placementChanged(unit: ModelUnit, from: string | null): void {
+    for (const follower of this.#followers.get(unit.name) ?? []) this.#dirty.add(follower);
+    const to = this.units.get(unit.name)?.record.machineID ?? null;
+    if (to !== null) for (const name of this.replacedBy(unit, to)) this.#dirty.add(name);
+    // A place that was taken has become free for those that conflicted with it.
+    if (from !== null && this.#pending.size > 0) this.#retryPending();
+  }
+
+  #retryPending(): void {
+    for (const name of this.#pending) this.#dirty.add(name);
+  }
+
+  #neighbourhoodChanged(unit: ModelUnit, machineID: string): void {
+    const entry = this.#machines.get(machineID);
+    if (entry === undefined) return;
+    for (const other of this.#globals.values()) {
+      if (conflicts(unit, other)) return this.#recount(entry);
+    }
+    this.order.set(machineID, entry.units.size + entry.globals.length);
+  }
+
+  #globalsChanged(): void {
+    for (const entry of this.#machines.values()) this.#recount(entry);
+    this.#retryPending();
+  }
+
+  /** Which global units run on a machine, and with them how much it carries. */
+  #recount(entry: ModelMachine): void {
+    if (this.#globals.size === 0) entry.globals = [];
+    else {
+      const scheduled = [...entry.units].flatMap((name) => this.units.get(name) ?? []);
+      entry.globals = globalsOn([...this.#globals.values()], entry.machine.metadata, scheduled).map(({ name }) => name);
+    }
+    this.order.set(entry.machine.id, entry.units.size + entry.globals.length);
+  }
+
+  #unindex({ id, metadata }: Machine): void {
+    remove(this.#byShortID, id.slice(0, 8), id, false);
+    for (const [key, value] of Object.entries(metadata)) remove(this.#byMetadata, `${key}=${value}`, id, false);
+  }
+
+  #mayConflict(unit: ModelUnit, id: string): boolean {
+    const { conflicts: own } = unit.requirements;
+    return (
+      own.some((glob) => this.#conflicts.machinesMatched(glob).has(id)) ||
+      this.#conflicts.matching(unit.name).some((glob) => this.#conflicts.machinesOwning(glob).has(id))
+    );
+  }
+
+  /** The machines with the rarest metadata that is asked for, where they are few; null: walk all of them. */
+  #fewMachines(metadata: Requirements["metadata"]): Set<string> | null {
+    let fewest: Set<string> | null = null;
+    for (const { key, values } of metadata) {
+      const ids = new Set<string>();
+      for (const value of values) for (const id of this.#byMetadata.get(`${key}=${value}`) ?? []) ids.add(id);
+      if (fewest === null || ids.size < fewest.size) fewest = ids;
+    }
+    return fewest !== null && fewest.size * 16 < this.#machines.size + 16 ? fewest : null;
+  }
+}
+
+/** Whether one unit pushes another away. Of two that replace each other neither does, or they would never rest. */
+function replaces(one: ModelUnit, other: ModelUnit): boolean {
+  const matches = (a: ModelUnit, b: ModelUnit): boolean =>
+    a.name !== b.name && a.requirements.replaces.some((glob) => globMatches(glob, b.name));
+  return matches(one, other) && !matches(other, one);
+}
+
+function followEachOther(one: ModelUnit, other: ModelUnit): boolean {
+  return other.requirements.machineOf.includes(one.name);
+}
+
+function add(sets: Map<string, Set<string>>, key: string, value: string): void {
+  const set = sets.get(key);
+  if (set === undefined) sets.set(key, new Set([value]));
+  else set.add(value);
+}
+
+function remove(sets: Map<string, Set<string>>, key: string, value: string, keepEmpty: boolean): void {
+  const set = sets.get(key);
+  set?.delete(value);
+  if (set?.size === 0 && !keepEmpty) sets.delete(key);
+}

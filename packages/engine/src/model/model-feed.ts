@@ -1,0 +1,88 @@
+import {
+  type Change,
+  type ClusterState,
+  type GlobalUnit,
+  machineOf,
+  parseUnitFile,
+  type Requirements,
+  readRequirements,
+  UnitFileError,
+} from "@fleet/registry";
+import { ClusterModel } from "./cluster-model.ts";
+
+const MOST_CACHED = 50_000;
+
+/** Keeps a model in step with the mirrored registry. */
+export class ModelFeed {
+  readonly model = new ClusterModel();
+  readonly #state: ClusterState;
+  readonly #cache = new Map<string, Requirements>();
+
+  constructor(state: ClusterState) {
+    this.#state = state;
+  }
+
+  apply(changes: readonly Change[]): void {
+    for (const change of changes) {
+      switch (change.kind) {
+        case "unit":
+          this.syncUnit(change.name);
+          break;
+        case "global":
+          this.#syncGlobal(change.name);
+          break;
+        case "machine":
+          this.#syncMachine(change.id);
+          break;
+        case "machine-metadata":
+          this.#syncMachine(change.machineID);
+          break;
+        default:
+          break;
+      }
+    }
+  }
+
+  /** Takes a unit as the registry has it, whatever the model assumed. */
+  syncUnit(name: string): void {
+    const record = this.#state.units.get(name);
+    if (record === undefined) return this.model.deleteUnit(name);
+    const requirements = this.#requirements(name, record.hash);
+    // A unit whose file can't be read is left where it is: nothing can be decided on it.
+    if (requirements === null) return this.model.deleteUnit(name);
+    this.model.setUnit(name, record, requirements);
+  }
+
+  #syncGlobal(name: string): void {
+    const record = this.#state.globals.get(name);
+    const requirements = record === undefined ? null : this.#requirements(name, record.hash);
+    if (record === undefined || requirements === null) return this.model.deleteGlobal(name);
+    const unit: GlobalUnit = { name, requirements, createRevision: record.createRevision };
+    this.model.setGlobal(unit);
+  }
+
+  #syncMachine(id: string): void {
+    const machine = machineOf(this.#state, id);
+    const record = this.#state.machines.get(id);
+    if (machine === null || record === undefined) this.model.deleteMachine(id);
+    else this.model.setMachine(machine, record.createRevision);
+  }
+
+  #requirements(name: string, hash: string): Requirements | null {
+    const text = this.#state.unitFiles.get(hash)?.text;
+    if (text === undefined) return null;
+    // Without a specifier the same file asks the same for every instance.
+    const key = text.includes("%") ? `${hash} ${name}` : hash;
+    const cached = this.#cache.get(key);
+    if (cached !== undefined) return cached;
+    try {
+      const requirements = readRequirements(name, parseUnitFile(text));
+      if (this.#cache.size >= MOST_CACHED) this.#cache.clear();
+      this.#cache.set(key, requirements);
+      return requirements;
+    } catch (error) {
+      if (error instanceof UnitFileError) return null;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,48 @@
+/** A part of fleet that a process can run. */
+export type RoleName = "agent" | "engine" | "api";
+
+/** What the command line asks for. */
+export type Invocation =
+  | { readonly kind: "run"; readonly roles: readonly RoleName[]; readonly configPath: string | null }
+  | { readonly kind: "version" }
+  | { readonly kind: "help" }
+  | { readonly kind: "error"; readonly message: string };
+
+const ROLES: readonly RoleName[] = ["agent", "engine", "api"];
+
+/** The help of fleetd. */
+export const HELP = `Usage: fleetd [agent|engine|api] [--config PATH]
+
+Runs fleet on this machine: all of it, or the one part that is named.
+
+  --config PATH   read this configuration file instead of /etc/fleet/fleet.conf
+  --version       print the version and exit
+  --help          print this help and exit
+
+Every option of the configuration file can be given as environment variable FLEET_<NAME>.
+To steer a cluster, use fleetctl.
+`;
+
+/** Reads fleetd's arguments. */
+export function readArguments(args: readonly string[]): Invocation {
+  let configPath: string | null = null;
+  const roles: RoleName[] = [];
+  for (let index = 0; index < args.length; index++) {
+    const argument = args[index] ?? "";
+    const [, inline] = /^--?config=(.*)$/s.exec(argument) ?? [];
+    const role = ROLES.find((name) => name === argument);
+    if (/^--?version$/.test(argument) || argument === "version") return { kind: "version" };
+    if (/^(--?help|-h)$/.test(argument)) return { kind: "help" };
+    if (inline !== undefined) configPath = inline;
+    else if (/^--?config$/.test(argument)) {
+      const path = args[++index];
+      if (path === undefined) return { kind: "error", message: `${argument} needs a path behind it` };
+      configPath = path;
+    } else if (role !== undefined && roles.length === 0) roles.push(role);
+    else {
+      const what = `fleetd takes no argument ${JSON.stringify(argument)}`;
+      return { kind: "error", message: `${what}. Did you mean to run "fleetctl ${args.slice(index).join(" ")}"?` };
+    }
+  }
+  return { kind: "run", roles: roles.length > 0 ? roles : ROLES, configPath };
+}

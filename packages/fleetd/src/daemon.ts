@@ -1,0 +1,87 @@
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import type { RunningAgent, Systemd } from "@fleet/agent";
+import type { RunningApi } from "@fleet/api";
+import { type Config, VERSION } from "@fleet/config";
+import type { RunningEngine } from "@fleet/engine";
+import { Etcd3Client, Keys, ObservedEtcd, Registry } from "@fleet/registry";
+import type { Logger } from "pino";
+import type { RoleName } from "./arguments.ts";
+import { levelOf } from "./log.ts";
+import { DaemonMetrics } from "./metrics.ts";
+import { Monitor } from "./monitor.ts";
+
+/** A fleet daemon with its parts running. */
+export interface Daemon {
+  reload(config: Config): Promise<void>;
+  /** The whole internal state. */
+  snapshot(): unknown;
+  stop(): Promise<void>;
+}
+
+/** Builds the parts that are asked for and starts them: the one place where they are put together. */
+export async function startDaemon(roles: readonly RoleName[], config: Config, log: Logger): Promise<Daemon> {
+  const stopping = new AbortController();
+  let agent: RunningAgent | null = null;
+  let engine: RunningEngine | null = null;
+  let api: RunningApi | null = null;
+  const keys = new Keys(config.etcd.keyPrefix);
+  const isHealthy = (): boolean => monitor.isHealthy && (agent?.isAccepted() ?? true);
+  const metrics = new DaemonMetrics(isHealthy);
+  const registry = new Registry(new ObservedEtcd(new Etcd3Client(config.etcd), metrics.onOperation), keys);
+  const monitor = new Monitor(registry.etcd, keys, config.agentTtlMs, log);
+  log.info({ version: VERSION, roles, etcd: config.etcd.servers, prefix: config.etcd.keyPrefix }, "fleetd is starting");
+  const monitoring = monitor.run(stopping.signal);
+
+  if (roles.includes("agent")) {
+    const { DBusSystemd, startAgent } = await import("@fleet/agent");
+    const connectSystemd = (): Promise<Systemd> => DBusSystemd.connect(config.systemdUser);
+    agent = startAgent({ config, registry, log: log.child({ part: "agent" }), connectSystemd });
+  }
+  if (roles.includes("engine")) {
+    const { startEngine } = await import("@fleet/engine");
+    const id = agent?.machineID ?? ownID();
+    engine = startEngine({ config, registry, log: log.child({ part: "engine" }), id, observer: metrics.engine });
+  }
+  if (roles.includes("api")) {
+    const { startApi } = await import("@fleet/api");
+    const options = { config, registry, isHealthy, metrics: () => metrics.text() };
+    api = await startApi({ ...options, log: log.child({ part: "api" }) });
+  }
+
+  return {
+    reload: async (next) => {
+      log.level = levelOf(next.verbosity);
+      engine?.reload(next);
+      api?.reload(next);
+      await agent?.reload(next);
+    },
+    snapshot: () => ({
+      version: VERSION,
+      roles,
+      isHealthy: isHealthy(),
+      etcdSilentMs: Math.round(monitor.silentMs),
+      memory: process.memoryUsage(),
+      agent: agent?.snapshot() ?? null,
+      engine: engine?.snapshot() ?? null,
+      api: api?.snapshot() ?? null,
+    }),
+    stop: async () => {
+      await api?.stop();
+      await agent?.stop();
+      await engine?.stop();
+      stopping.abort();
+      await monitoring;
+      registry.close();
+    },
+  };
+}
+
+/** A name for an engine on a machine without an agent: the machine's ID where it can be read, else its host name. */
+function ownID(): string {
+  try {
+    return readFileSync("/etc/machine-id", "utf8").trim();
+  } catch {
+    return hostname();
+  }
+}

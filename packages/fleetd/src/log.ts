@@ -1,0 +1,42 @@
+import { writeSync } from "node:fs";
+import { type Logger, pino } from "pino";
+
+/** syslog priorities of pino's levels, for the journal. */
+const PRIORITY: Readonly<Record<number, number>> = { 10: 7, 20: 7, 30: 6, 40: 4, 50: 3, 60: 2 };
+
+/**
+ * The daemon's log: one JSON object a line on standard output; under systemd with the priority in front, by which the
+ * journal tells warnings from the rest.
+ */
+export function createLog(verbosity: number, env: NodeJS.ProcessEnv): Logger {
+  const isJournal = env.JOURNAL_STREAM !== undefined;
+  const stream = {
+    // pino sets lastLevel on a stream that asks for it by this member.
+    [Symbol.for("pino.metadata")]: true,
+    lastLevel: 30,
+    write(line: string): void {
+      const text = isJournal ? `<${PRIORITY[this.lastLevel] ?? 6}>${line}` : line;
+      try {
+        writeSync(1, text);
+      } catch (error) {
+        // A full pipe or a reader that went away must not end the daemon.
+        const { code } = error as NodeJS.ErrnoException;
+        if (code !== "EAGAIN" && code !== "EPIPE") throw error;
+      }
+    },
+  };
+  return pino(
+    {
+      level: levelOf(verbosity),
+      base: null,
+      timestamp: isJournal ? false : pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    stream,
+  );
+}
+
+/** The log level for option verbosity. */
+export function levelOf(verbosity: number): "debug" | "info" {
+  return verbosity > 0 ? "debug" : "info";
+}

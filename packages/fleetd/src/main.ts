@@ -1,0 +1,92 @@
+import { ConfigError, type LoadedConfig, readConfig, VERSION } from "@fleet/config";
+import type { Logger } from "pino";
+import { HELP, readArguments } from "./arguments.ts";
+import { type Daemon, startDaemon } from "./daemon.ts";
+import { createLog } from "./log.ts";
+import { notifyReady } from "./notify.ts";
+
+void main();
+
+function main(): Promise<void> | void {
+  const invocation = readArguments(process.argv.slice(2));
+  switch (invocation.kind) {
+    case "version":
+      process.stdout.write(`fleetd version ${VERSION}\n`);
+      return;
+    case "help":
+      process.stdout.write(HELP);
+      return;
+    case "error":
+      return fail(invocation.message);
+    case "run":
+      process.title = "fleetd";
+      return run(invocation.roles, invocation.configPath);
+  }
+}
+
+async function run(roles: Parameters<typeof startDaemon>[0], configPath: string | null): Promise<void> {
+  let loaded: LoadedConfig;
+  try {
+    loaded = readConfig(configPath, process.env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return fail(error.message);
+  }
+  const log = createLog(loaded.config.verbosity, process.env);
+  say(log, loaded);
+  process.on("unhandledRejection", (error) => die(log, error));
+  process.on("uncaughtException", (error) => die(log, error));
+  let daemon: Daemon;
+  try {
+    daemon = await startDaemon(roles, loaded.config, log);
+  } catch (error) {
+    log.fatal({ err: error }, `fleetd can't start: ${error instanceof Error ? error.message : String(error)}`);
+    process.exit(1);
+  }
+  notifyReady(process.env, (message) => log.warn(message));
+  listenToSignals(daemon, log, configPath);
+}
+
+function listenToSignals(daemon: Daemon, log: Logger, configPath: string | null): void {
+  let isStopping = false;
+  const stop = (signal: NodeJS.Signals): void => {
+    if (isStopping) return;
+    isStopping = true;
+    log.info({ signal }, "stopping");
+    daemon.stop().then(
+      () => {
+        log.info("stopped");
+        process.exit(0);
+      },
+      (error: unknown) => die(log, error),
+    );
+  };
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
+  process.on("SIGHUP", () => {
+    log.info("Reloading configuration");
+    try {
+      const loaded = readConfig(configPath, process.env);
+      say(log, loaded);
+      daemon.reload(loaded.config).catch((error: unknown) => log.error({ err: error }, "the new configuration could not be taken over whole"));
+    } catch (error) {
+      log.error(`the configuration stays as it is: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  });
+  process.on("SIGUSR1", () => process.stdout.write(`${JSON.stringify(daemon.snapshot())}\n`));
+}
+
+function say(log: Logger, { warnings, errors }: LoadedConfig): void {
+  for (const warning of warnings) log.warn(warning);
+  for (const error of errors) log.error(error);
+}
+
+function fail(message: string): void {
+  process.stderr.write(`Error: ${message.replaceAll("\n", "\nError: ")}\n`);
+  process.exitCode = 1;
+}
+
+function die(log: Logger, error: unknown): void {
+  log.fatal({ err: error }, "an error that nobody expected; ending, the units go on running");
+  process.exit(1);
+}

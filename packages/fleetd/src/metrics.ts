@@ -1,0 +1,105 @@
+import type { EngineObserver } from "@fleet/engine";
+import type { OperationObserver } from "@fleet/registry";
+import { Counter, Gauge, Histogram, Registry as Metrics } from "prom-client";
+
+/** The daemon's metrics. Those of the old fleet keep their names and labels. */
+export class DaemonMetrics {
+  readonly #metrics = new Metrics();
+  readonly #operations: Counter<"Operation">;
+  readonly #failedOperations: Counter<"Operation">;
+  readonly #operationSeconds: Histogram<"Operation">;
+  readonly engine: EngineObserver;
+  readonly onOperation: OperationObserver;
+
+  constructor(isHealthy: () => boolean) {
+    const registers = [this.#metrics];
+    this.#operations = new Counter({
+      name: "fleet_registry_operation_count_total",
+      help: "Operations on the registry.",
+      labelNames: ["Operation"],
+      registers,
+    });
+    this.#failedOperations = new Counter({
+      name: "fleet_registry_operation_failed_count_total",
+      help: "Operations on the registry that failed.",
+      labelNames: ["Operation"],
+      registers,
+    });
+    this.#operationSeconds = new Histogram({
+      name: "fleet_registry_operation_duration_second",
+      help: "Seconds that operations on the registry took.",
+      labelNames: ["Operation"],
+      registers,
+    });
+    this.onOperation = (Operation, seconds, succeeded) => {
+      this.#operations.inc({ Operation });
+      if (succeeded) this.#operationSeconds.observe({ Operation }, seconds);
+      else this.#failedOperations.inc({ Operation });
+    };
+    this.engine = engineObserver(registers);
+    const gauge = (name: string, help: string, read: () => number): void => {
+      new Gauge({
+        name,
+        help,
+        registers,
+        collect() {
+          this.set(read());
+        },
+      });
+    };
+    gauge("fleet_registry_healthy", "1 while etcd can be reached.", () => (isHealthy() ? 1 : 0));
+    gauge("process_resident_memory_bytes", "Resident memory of the process.", () => process.memoryUsage.rss());
+    gauge("process_cpu_seconds_total", "User and system CPU seconds of the process.", () => {
+      const { user, system } = process.cpuUsage();
+      return (user + system) / 1e6;
+    });
+  }
+
+  async text(): Promise<{ readonly contentType: string; readonly text: string }> {
+    return { contentType: this.#metrics.contentType, text: await this.#metrics.metrics() };
+  }
+}
+
+function engineObserver(registers: Metrics[]): EngineObserver {
+  const leaderSince = new Gauge({
+    name: "fleet_engine_leader_start_time",
+    help: "Unix time at which this engine became leader; 0 while it is not.",
+    registers,
+  });
+  const tasks = new Counter({
+    name: "fleet_engine_task_count_total",
+    help: "Decisions that were written.",
+    labelNames: ["type"],
+    registers,
+  });
+  const failedTasks = new Counter({
+    name: "fleet_engine_task_failure_count_total",
+    help: "Decisions that could not be written and are made anew.",
+    labelNames: ["type"],
+    registers,
+  });
+  const rounds = new Counter({
+    name: "fleet_engine_reconcile_count_total",
+    help: "Reconciliations that were completed.",
+    registers,
+  });
+  const failedRounds = new Counter({
+    name: "fleet_engine_reconcile_failure_count_total",
+    help: "Reconciliations that failed.",
+    registers,
+  });
+  const seconds = new Histogram({
+    name: "fleet_engine_reconcile_duration_second",
+    help: "Seconds that reconciliations took.",
+    registers,
+  });
+  return {
+    onLeading: (startedAt) => leaderSince.set(startedAt === null ? 0 : startedAt.getTime() / 1000),
+    onTask: (type, succeeded) => (succeeded ? tasks : failedTasks).inc({ type }),
+    onReconciled: (took, succeeded) => {
+      if (!succeeded) return failedRounds.inc();
+      rounds.inc();
+      seconds.observe(took);
+    },
+  };
+}

@@ -1,0 +1,61 @@
+import { type Etcd, type Keys, ReconcileLoop } from "@fleet/registry";
+import type { BaseLogger } from "pino";
+
+/** What operators of the old fleet search their logs for. */
+const TRIGGERED = "Server monitor triggered: Monitor timed out before successful heartbeat";
+
+/**
+ * Knows whether the registry can be used: asks etcd for something small, and gives it up after a third of agent_ttl
+ * without an answer. Units are not touched for it; requests are answered with 503 until it is back.
+ */
+export class Monitor {
+  readonly #limitMs: number;
+  readonly #log: BaseLogger;
+  readonly #loop: ReconcileLoop;
+  #answeredAt = performance.now();
+  #isTriggered = false;
+  #saidWhy: string | null = null;
+
+  constructor(etcd: Etcd, keys: Keys, ttlMs: number, log: BaseLogger) {
+    this.#limitMs = ttlMs / 3;
+    this.#log = log;
+    const pauseMs = ttlMs / 6;
+    const key = keys.leader();
+    this.#loop = new ReconcileLoop({
+      round: async () => {
+        await etcd.range({ start: key, end: `${key}\0` }, { limit: 1 });
+        this.#answered();
+        return pauseMs;
+      },
+      onError: (error) => this.#failed(error),
+    });
+  }
+
+  get isHealthy(): boolean {
+    return !this.#isTriggered;
+  }
+  /** Milliseconds since etcd last answered. */
+  get silentMs(): number {
+    return performance.now() - this.#answeredAt;
+  }
+
+  run(signal: AbortSignal): Promise<void> {
+    return this.#loop.run(signal);
+  }
+
+  #answered(): void {
+    this.#answeredAt = performance.now();
+    if (this.#saidWhy !== null) this.#log.info("etcd answers again");
+    this.#saidWhy = null;
+    this.#isTriggered = false;
+  }
+
+  #failed(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    if (message !== this.#saidWhy) this.#log.error(`${message}; trying again, units go on running`);
+    this.#saidWhy = message;
+    if (this.silentMs < this.#limitMs || this.#isTriggered) return;
+    this.#isTriggered = true;
+    this.#log.error(TRIGGERED);
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * The registry of a fleet cluster: the domain (unit files, names, requirements, machines, states) and its storage in
+ * etcd. See docs/registry.md for units, errors and consistency.
+ */
+export { InvalidUnitError, UnitFileError } from "./model/errors.ts";
+export { conflicts, type GlobalUnit, globalsOn, metadataFits, type Neighbour, unmetMetadata } from "./model/fit.ts";
+export { globMatches } from "./model/glob.ts";
+export { type Machine, matchesMachineID, mergeMetadata, shortMachineID } from "./model/machine.ts";
+export {
+  checkRequirements,
+  type Requirements,
+  readRequirements,
+  sameRequirements,
+  unknownFleetOptions,
+} from "./model/requirements.ts";
+export { type CurrentState, type DesiredState, isDesiredState, type SystemdStates } from "./model/states.ts";
+export {
+  hashText,
+  hashUnitFile,
+  invalidOption,
+  LINE_LIMIT,
+  parseUnitFile,
+  serializeUnitFile,
+  type UnitOption,
+} from "./model/unit-file.ts";
+export { expandUnitName, isTemplateName, parseUnitName, UNIT_TYPES, type UnitName, unitNameProblem } from "./model/unit-name.ts";
+export { backoff } from "./loop/backoff.ts";
+export { ReconcileLoop, type ReconcileLoopOptions } from "./loop/reconcile-loop.ts";
+export { type Change, ClusterState, type KeyValue, type Versioned } from "./store/cluster-state.ts";
+export { changeMetadata, type MetadataChange } from "./store/dynamic-metadata.ts";
+export { Leadership } from "./store/election.ts";
+export { REGISTRY_ERRORS, RegistryError, type RegistryErrorCode } from "./store/errors.ts";
+export type { Compare, Etcd, Op, RangePage, TxnResult, WatchBatch, WatchEvent } from "./store/etcd.ts";
+export { Etcd3Client } from "./store/etcd3-client.ts";
+export { type KeyRange, Keys, type ParsedKey } from "./store/keys.ts";
+export { Lease, type LeaseOptions } from "./store/lease.ts";
+export { MachineRegistration, type StateUpdate } from "./store/machine-registration.ts";
+export { type ChangeListener, Mirror, type MirrorOptions } from "./store/mirror.ts";
+export type { LeaderRecord, MachineRecord, ScheduleRecord, StateRecord, UnitRecord } from "./store/records.ts";
+export { encodeMachine, encodeSchedule, encodeUnit } from "./store/records.ts";
+export { ObservedEtcd, type OperationObserver } from "./store/observed-etcd.ts";
+export {
+  machineOf,
+  type MirrorSettings,
+  Registry,
+  type Unit,
+  type UnitState,
+  unitOf,
+  unitStatesOf,
+} from "./store/registry.ts";
+export { checkUnit, type KnownUnit, planUnitChange, type UnitChange, type UnitOutcome } from "./store/unit-change.ts";
+export { type KnownUnits, readUnit, type UnitResult, UnitWriter } from "./store/unit-writer.ts";

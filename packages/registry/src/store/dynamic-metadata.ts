@@ -1,0 +1,31 @@
+import type { Etcd, Op } from "./etcd.ts";
+import type { Keys } from "./keys.ts";
+
+/** Sets one key of a machine's dynamic metadata; an empty value removes the key, also a configured one. */
+export interface MetadataChange {
+  readonly machineID: string;
+  readonly key: string;
+  readonly value: string;
+}
+
+const MOST_OPS = 100;
+
+/**
+ * Carries out changes of dynamic metadata in order, also for machines that are not there.
+ *
+ * @returns the etcd revision that holds the last of them
+ */
+export async function changeMetadata(etcd: Etcd, keys: Keys, changes: readonly MetadataChange[]): Promise<number> {
+  // A transaction takes a key once; the last of several changes of a key is the one that counts.
+  const ops = new Map<string, Op>();
+  for (const { machineID, key, value } of changes) {
+    const name = keys.machineMetadata(machineID, key);
+    ops.set(name, { put: name, value });
+  }
+  const all = [...ops.values()];
+  let revision = 0;
+  for (let start = 0; start < all.length; start += MOST_OPS) {
+    ({ revision } = await etcd.txn([], all.slice(start, start + MOST_OPS)));
+  }
+  return revision;
+}

@@ -1,0 +1,71 @@
+import type { KeyValue } from "./cluster-state.ts";
+import type { KeyRange } from "./keys.ts";
+
+/** A condition of a transaction: all must hold for it to be carried out. */
+export type Compare =
+  /** The key was last written at this revision; 0: it does not exist. */
+  | { readonly key: string; readonly modRevision: number }
+  /** The key was created at this revision; 0: it does not exist. */
+  | { readonly key: string; readonly createRevision: number };
+
+/** One operation of a transaction. A transaction may touch a key once only. */
+export type Op =
+  | { readonly put: string; readonly value: string; readonly lease?: string }
+  | { readonly delete: string }
+  | { readonly get: string };
+
+/** What became of a transaction. */
+export interface TxnResult {
+  /** False: a condition did not hold, and the `otherwise` operations were carried out. */
+  readonly succeeded: boolean;
+  /** The etcd revision after it. */
+  readonly revision: number;
+  /** What the `get` operations found, in their order; null where there is no such key. */
+  readonly gets: readonly (KeyValue | null)[];
+}
+
+/** A page of a range. */
+export interface RangePage {
+  readonly keyValues: readonly KeyValue[];
+  readonly more: boolean;
+  readonly revision: number;
+}
+
+/** Events of a watch: everything in its ranges up to `revision`. */
+export interface WatchBatch {
+  /** Which of the watched ranges this is about. */
+  readonly range: number;
+  readonly revision: number;
+  readonly events: readonly WatchEvent[];
+}
+
+/** One key written or deleted. */
+export type WatchEvent =
+  | { readonly kind: "put"; readonly keyValue: KeyValue }
+  | { readonly kind: "delete"; readonly key: string; readonly revision: number };
+
+/**
+ * The few things fleet asks of etcd: the port behind which the etcd client library stands. Every promise ends within
+ * the configured request time-out, but for `watch`. Failures are RegistryErrors.
+ */
+export interface Etcd {
+  /** Reads keys in order. `after`: continue behind this key. `revision`: as of then; absent: now. */
+  range(range: KeyRange, options?: { after?: string; limit?: number; revision?: number }): Promise<RangePage>;
+  txn(compares: readonly Compare[], ops: readonly Op[], otherwise?: readonly Op[]): Promise<TxnResult>;
+  /**
+   * Follows ranges from the given revisions on, each inclusive, until the signal aborts (resolves) or the stream breaks
+   * (rejects; with code `compacted` where the revision is gone).
+   */
+  watch(
+    ranges: readonly { readonly range: KeyRange; readonly from: number }[],
+    signal: AbortSignal,
+    onBatch: (batch: WatchBatch) => void,
+  ): Promise<void>;
+  /** A new lease of whole seconds, at least 2 on a default server. Returns its ID. */
+  grantLease(ttlSeconds: number): Promise<string>;
+  /** Keeps a lease alive. Returns its remaining seconds; 0: it is gone. */
+  keepLeaseAlive(id: string): Promise<number>;
+  /** Ends a lease and every key under it. No error where it is gone already. */
+  revokeLease(id: string): Promise<void>;
+  close(): void;
+}

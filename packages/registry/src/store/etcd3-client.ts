@@ -1,0 +1,260 @@
+import type { EtcdConfig } from "@fleet/config";
+import { InterceptingCall, type Interceptor, type Metadata } from "@grpc/grpc-js";
+import { noop } from "cockatiel";
+import { Etcd3, type ICompare, type IKeyValue, type IOptions, type IRequestOp } from "etcd3";
+import type { KeyValue } from "./cluster-state.ts";
+import { RegistryError } from "./errors.ts";
+import type { Compare, Etcd, Op, RangePage, TxnResult, WatchBatch, WatchEvent } from "./etcd.ts";
+import { registryError, wasNeverSent } from "./etcd3-errors.ts";
+import { LeaseStream } from "./etcd3-lease-stream.ts";
+import type { KeyRange } from "./keys.ts";
+
+/** Tells etcd to refuse rather than hang when it has no leader: a watch or keep-alive would else be silent for ever. */
+const REQUIRE_LEADER: Interceptor = (options, nextCall) =>
+  new InterceptingCall(nextCall(options), {
+    start(metadata: Metadata, listener, next) {
+      metadata.set("hasleader", "true");
+      next(metadata, listener);
+    },
+  });
+
+const GRPC_OPTIONS = {
+  "grpc.max_receive_message_length": 256 * 1024 * 1024,
+  "grpc.keepalive_time_ms": 10_000,
+  "grpc.keepalive_timeout_ms": 3_000,
+  "grpc.initial_reconnect_backoff_ms": 100,
+  "grpc.max_reconnect_backoff_ms": 1_000,
+};
+
+/** etcd through the etcd3 library's raw clients: the only file that knows their shapes. */
+export class Etcd3Client implements Etcd {
+  readonly #client: Etcd3;
+  readonly #config: EtcdConfig;
+  readonly #leases: LeaseStream;
+  readonly #watches = new Set<() => void>();
+
+  constructor(config: EtcdConfig) {
+    this.#config = config;
+    this.#client = new Etcd3(clientOptions(config));
+    this.#leases = new LeaseStream(() => this.#client.leaseClient.leaseKeepAlive(), config.requestTimeoutMs);
+  }
+
+  async range(
+    range: KeyRange,
+    { after, limit = 0, revision }: { after?: string; limit?: number; revision?: number } = {},
+  ): Promise<RangePage> {
+    const response = await this.#call(true, () =>
+      this.#client.kv.range({
+        key: Buffer.from(after === undefined ? range.start : `${after}\0`),
+        range_end: Buffer.from(range.end),
+        limit,
+        revision: revision ?? 0,
+      }),
+    );
+    return {
+      keyValues: response.kvs.map(keyValue),
+      more: response.more,
+      revision: revision ?? Number(response.header.revision),
+    };
+  }
+
+  async txn(compares: readonly Compare[], ops: readonly Op[], otherwise: readonly Op[] = []): Promise<TxnResult> {
+    const response = await this.#call(false, () =>
+      this.#client.kv.txn({
+        compare: compares.map(compare),
+        success: confirmed(compares, ops),
+        failure: confirmed(compares, otherwise),
+      }),
+    );
+    const asked = response.succeeded ? ops : otherwise;
+    const gets = response.responses
+      .slice(0, asked.length)
+      .flatMap((entry) => (entry.response_range ? [entry.response_range.kvs[0]] : []))
+      .map((found) => (found === undefined ? null : keyValue(found)));
+    return { succeeded: response.succeeded, revision: Number(response.header.revision), gets };
+  }
+
+  async watch(
+    ranges: readonly { readonly range: KeyRange; readonly from: number }[],
+    signal: AbortSignal,
+    onBatch: (batch: WatchBatch) => void,
+  ): Promise<void> {
+    signal.throwIfAborted();
+    const stream = await this.#client.watchClient.watch().catch((error: unknown) => {
+      throw registryError(error, this.#config.servers);
+    });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const stop = (): void => resolve();
+    const partial = new Map<number, WatchEvent[]>();
+    stream.on("error", (error: unknown) => reject(registryError(error, this.#config.servers)));
+    stream.on("end", () => reject(new RegistryError("unavailable", "etcd closed the watch")));
+    let isOver = false;
+    stream.on("data", (response) => {
+      if (isOver) return;
+      if (response.canceled) {
+        reject(this.#watchCanceled(Number(response.compact_revision), response.cancel_reason ?? ""));
+        return;
+      }
+      if (response.created) return;
+      const range = Number(response.watch_id) - 1;
+      const events = response.events.map(watchEvent);
+      // While a watch catches up the header tells of the present, not of what was delivered: only the events do.
+      const before = partial.get(range) ?? [];
+      if ((response as { fragment?: boolean }).fragment) {
+        partial.set(range, [...before, ...events]);
+        return;
+      }
+      partial.delete(range);
+      const all = before.length > 0 ? [...before, ...events] : events;
+      const last = all.at(-1);
+      const revision =
+        last === undefined
+          ? Number(response.header.revision)
+          : last.kind === "put"
+            ? last.keyValue.modRevision
+            : last.revision;
+      onBatch({ range, revision, events: all });
+    });
+    for (const [index, { range, from }] of ranges.entries()) {
+      const request = {
+        key: Buffer.from(range.start),
+        range_end: Buffer.from(range.end),
+        start_revision: String(from),
+        progress_notify: true,
+        fragment: true,
+        watch_id: index + 1,
+      };
+      stream.write({ create_request: request as never });
+    }
+    signal.addEventListener("abort", stop);
+    this.#watches.add(stop);
+    try {
+      await promise;
+    } finally {
+      signal.removeEventListener("abort", stop);
+      this.#watches.delete(stop);
+      isOver = true;
+      stream.cancel();
+    }
+  }
+
+  async grantLease(ttlSeconds: number): Promise<string> {
+    const { ID } = await this.#call(true, () => this.#client.leaseClient.leaseGrant({ TTL: ttlSeconds }));
+    return ID;
+  }
+
+  async keepLeaseAlive(id: string): Promise<number> {
+    try {
+      return await this.#leases.keepAlive(id);
+    } catch (error) {
+      throw registryError(error, this.#config.servers);
+    }
+  }
+
+  async revokeLease(id: string): Promise<void> {
+    try {
+      await this.#call(true, () => this.#client.leaseClient.leaseRevoke({ ID: id }));
+    } catch (error) {
+      if (!(error instanceof RegistryError) || error.code !== "lease-lost") throw error;
+    }
+  }
+
+  close(): void {
+    for (const stop of this.#watches) stop();
+    this.#leases.close();
+    this.#client.close();
+  }
+
+  /**
+   * Sends a request; to another endpoint where one is down. What may have been carried out already is not sent twice,
+   * unless it does no harm (`isRepeatable`).
+   */
+  async #call<T>(isRepeatable: boolean, send: () => Promise<T>): Promise<T> {
+    const tries = this.#config.servers.length > 1 ? this.#config.servers.length * 2 : 1;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await send();
+      } catch (error) {
+        const translated = registryError(error, this.#config.servers);
+        const maySendAgain = wasNeverSent(error) || (isRepeatable && translated.code === "unavailable");
+        if (attempt >= tries || !maySendAgain) throw translated;
+      }
+    }
+  }
+
+  #watchCanceled(compactRevision: number, cancelReason: string): RegistryError {
+    if (compactRevision > 0) return new RegistryError("compacted", "etcd has compacted the revision to watch from");
+    if (/invalid auth token/.test(cancelReason)) {
+      // The library renews its token on ordinary requests only; one brings the next watch a fresh one.
+      this.#client.kv.range({ key: Buffer.from(this.#config.keyPrefix), limit: 1, keys_only: true }).catch(() => undefined);
+    }
+    return registryError(new Error(cancelReason || "the watch was canceled"), this.#config.servers);
+  }
+}
+
+function clientOptions(config: EtcdConfig): IOptions {
+  const { tls, auth } = config;
+  const isSecure = config.servers.some((server) => server.startsWith("https:"));
+  return {
+    hosts: [...config.servers],
+    grpcOptions: GRPC_OPTIONS,
+    ...(isSecure && tls !== null
+      ? {
+          credentials: {
+            ...(tls.ca === null ? {} : { rootCertificate: Buffer.from(tls.ca) }),
+            ...(tls.key === null ? {} : { privateKey: Buffer.from(tls.key) }),
+            ...(tls.cert === null ? {} : { certChain: Buffer.from(tls.cert) }),
+          } as IOptions["credentials"],
+        }
+      : {}),
+    ...(auth === null ? {} : { auth }),
+    // The library's own retries repeat writes that may have been carried out, and its breaker refuses calls that would
+    // succeed: fleet decides itself what may be sent again.
+    faultHandling: { host: () => noop, global: noop },
+    defaultCallOptions: ({ isStream }) =>
+      isStream
+        ? { interceptors: [REQUIRE_LEADER] }
+        : { deadline: Date.now() + config.requestTimeoutMs, interceptors: [REQUIRE_LEADER] },
+  };
+}
+
+function keyValue({ key, value, create_revision, mod_revision }: IKeyValue): KeyValue {
+  return {
+    key: key.toString(),
+    value: value.toString(),
+    createRevision: Number(create_revision),
+    modRevision: Number(mod_revision),
+  };
+}
+
+function watchEvent({ type, kv }: { type: unknown; kv: IKeyValue }): WatchEvent {
+  return type === "Delete" || type === "DELETE"
+    ? { kind: "delete", key: kv.key.toString(), revision: Number(kv.mod_revision) }
+    : { kind: "put", keyValue: keyValue(kv) };
+}
+
+function compare(condition: Compare): ICompare {
+  const key = Buffer.from(condition.key);
+  return "modRevision" in condition
+    ? { key, target: "Mod", result: "Equal", mod_revision: condition.modRevision }
+    : { key, target: "Create", result: "Equal", create_revision: condition.createRevision };
+}
+
+/** A transaction that changes nothing is answered by etcd without a quorum, maybe from the past, unless it reads. */
+function confirmed(compares: readonly Compare[], ops: readonly Op[]): IRequestOp[] {
+  const requests = ops.map(request);
+  const first = compares[0];
+  if (ops.length === 0 && first !== undefined) {
+    requests.push({ request_range: { key: Buffer.from(first.key), keys_only: true } });
+  }
+  return requests;
+}
+
+function request(op: Op): IRequestOp {
+  if ("put" in op) {
+    const key = Buffer.from(op.put);
+    return { request_put: { key, value: Buffer.from(op.value), ...(op.lease === undefined ? {} : { lease: op.lease }) } };
+  }
+  if ("delete" in op) return { request_delete_range: { key: Buffer.from(op.delete) } };
+  return { request_range: { key: Buffer.from(op.get) } };
+}

@@ -1,0 +1,109 @@
+import { RegistryError } from "./errors.ts";
+import type { Compare, Etcd, Op } from "./etcd.ts";
+import { ClusterState } from "./cluster-state.ts";
+import type { Keys } from "./keys.ts";
+import type { Lease } from "./lease.ts";
+import { encodeMachine, encodeState, type MachineRecord, type StateRecord } from "./records.ts";
+
+/** What an agent says of a unit of its machine; null: it has no such unit any more. */
+export interface StateUpdate {
+  readonly name: string;
+  readonly state: StateRecord | null;
+}
+
+const MOST_STATES = 100;
+
+/**
+ * A machine's place in the registry, held under a lease by its agent. What an agent writes about its units is fenced
+ * with it: an agent that has lost its place to another writes nothing.
+ */
+export class MachineRegistration {
+  readonly #etcd: Etcd;
+  readonly #keys: Keys;
+  readonly #lease: Lease;
+  #record: MachineRecord;
+  readonly #fence: Compare;
+
+  private constructor(etcd: Etcd, keys: Keys, lease: Lease, record: MachineRecord, fence: Compare) {
+    this.#etcd = etcd;
+    this.#keys = keys;
+    this.#lease = lease;
+    this.#record = record;
+    this.#fence = fence;
+  }
+
+  /**
+   * Enters a machine, or takes its place over from an earlier run of the same instance.
+   *
+   * @throws RegistryError `refused` where another instance holds the same machine ID
+   */
+  static async enter(etcd: Etcd, keys: Keys, lease: Lease, record: MachineRecord): Promise<MachineRegistration> {
+    const key = keys.machine(record.id);
+    const op: Op = { put: key, value: encodeMachine(record), lease: lease.id };
+    const first = await etcd.txn([{ key, createRevision: 0 }], [op], [{ get: key }]);
+    if (first.succeeded) {
+      return new MachineRegistration(etcd, keys, lease, record, { key, createRevision: first.revision });
+    }
+    const held = first.gets[0];
+    if (held == null) throw new RegistryError("unexpected", `etcd showed no value under ${key}`);
+    const state = new ClusterState(keys);
+    state.put(held);
+    const holder = state.machines.get(record.id);
+    if (holder !== undefined && holder.instanceID !== record.instanceID) {
+      throw new RegistryError(
+        "refused",
+        `machine ID ${record.id} is held by another agent (at ${holder.primaryIP || "an unknown address"}): ` +
+          "give each machine an /etc/machine-id of its own, or wait until the other one's agent_ttl has passed",
+      );
+    }
+    const second = await etcd.txn([{ key, modRevision: held.modRevision }], [op]);
+    if (!second.succeeded) throw new RegistryError("conflict", `machine ${record.id} was entered by two agents at once`);
+    return new MachineRegistration(etcd, keys, lease, record, { key, createRevision: held.createRevision });
+  }
+
+  /** Publishes the machine anew, after its configuration changed. */
+  async update(record: MachineRecord): Promise<void> {
+    this.#record = record;
+    await this.#write([{ put: this.#keys.machine(record.id), value: encodeMachine(record), lease: this.#lease.id }]);
+  }
+
+  /** Publishes states of units, in as few transactions as the server takes. Nothing is written where none are given. */
+  async publish(updates: readonly StateUpdate[]): Promise<void> {
+    for (let start = 0; start < updates.length; start += MOST_STATES) {
+      await this.#write(
+        updates.slice(start, start + MOST_STATES).map(({ name, state }) => {
+          const key = this.#keys.state(this.#record.id, name);
+          return state === null
+            ? { delete: key }
+            : { put: key, value: encodeState(state), lease: this.#lease.id };
+        }),
+      );
+    }
+  }
+
+  /** Names of the units of which the registry holds a state for this machine. */
+  async publishedNames(): Promise<readonly string[]> {
+    const names: string[] = [];
+    const prefix = this.#keys.state(this.#record.id, "");
+    const range = { start: prefix, end: `${prefix.slice(0, -1)}0` };
+    let after: string | undefined;
+    for (;;) {
+      const page = await this.#etcd.range(range, { after, limit: 1000 });
+      names.push(...page.keyValues.map(({ key }) => key.slice(prefix.length)));
+      after = page.keyValues.at(-1)?.key;
+      if (!page.more || after === undefined) return names;
+    }
+  }
+
+  /** Takes the machine and everything under its lease out of the registry. */
+  async leave(): Promise<void> {
+    await this.#lease.revoke();
+  }
+
+  async #write(ops: readonly Op[]): Promise<void> {
+    const { succeeded } = await this.#etcd.txn([this.#fence], ops);
+    if (!succeeded) {
+      throw new RegistryError("lease-lost", `machine ${this.#record.id} is no longer entered in the registry by this agent`);
+    }
+  }
+}

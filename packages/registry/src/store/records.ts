@@ -1,0 +1,146 @@
+import type { Metadata } from "@fleet/config";
+import { type DesiredState, isDesiredState, type SystemdStates } from "../model/states.ts";
+
+/** `units/<name>`: the one truth about a unit. */
+export interface UnitRecord {
+  readonly hash: string;
+  readonly desiredState: DesiredState;
+  /** Where it is scheduled; null: nowhere. */
+  readonly machineID: string | null;
+  readonly global: boolean;
+  /** Where it ran before a new version freed it: the first choice for placing it again. */
+  readonly lastMachineID: string | null;
+}
+
+/** `schedule/<machineID>/<name>` and `global/<name>`: what an agent is to do. */
+export interface ScheduleRecord {
+  readonly hash: string;
+  readonly desiredState: DesiredState;
+}
+
+/** `states/<machineID>/<name>`: what an agent says of a unit. */
+export interface StateRecord {
+  readonly hash: string;
+  readonly current: DesiredState;
+  readonly systemd: SystemdStates;
+  /** Why fleet could not do with the unit what was wanted; null where it could. */
+  readonly error: string | null;
+}
+
+/** `machines/<id>`: a machine, as its agent publishes it. */
+export interface MachineRecord {
+  readonly id: string;
+  readonly primaryIP: string;
+  /** As configured, without the dynamic metadata. */
+  readonly metadata: Metadata;
+  readonly version: string;
+  readonly capabilities: readonly string[];
+  /** Tells one run of a machine from a clone with the same ID. */
+  readonly instanceID: string;
+}
+
+/** `engine/leader`: who leads. */
+export interface LeaderRecord {
+  readonly machineID: string;
+  readonly version: number;
+  readonly startedAt: string;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+function object(text: string): Json | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : null;
+  } catch {
+    return null;
+  }
+}
+
+const string = (value: unknown): string | null => (typeof value === "string" ? value : null);
+
+function strings(value: unknown): Metadata {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return {};
+  const entries = Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === "string");
+  return Object.fromEntries(entries);
+}
+
+/** Members that are null, false or empty are left out, so that values stay short and old records read alike. */
+export function encodeUnit({ hash, desiredState, machineID, global, lastMachineID }: UnitRecord): string {
+  return JSON.stringify({
+    hash,
+    desiredState,
+    machineID: machineID ?? undefined,
+    global: global || undefined,
+    lastMachineID: lastMachineID ?? undefined,
+  });
+}
+
+/** Every decoder returns null for a value it does not understand: it is reported, and never acted on. */
+export function decodeUnit(text: string): UnitRecord | null {
+  const value = object(text);
+  const hash = string(value?.hash);
+  if (value === null || hash === null || !isDesiredState(value.desiredState)) return null;
+  return {
+    hash,
+    desiredState: value.desiredState,
+    machineID: string(value.machineID),
+    global: value.global === true,
+    lastMachineID: string(value.lastMachineID),
+  };
+}
+
+export function encodeSchedule({ hash, desiredState }: ScheduleRecord): string {
+  return JSON.stringify({ hash, desiredState });
+}
+
+export function decodeSchedule(text: string): ScheduleRecord | null {
+  const value = object(text);
+  const hash = string(value?.hash);
+  return value === null || hash === null || !isDesiredState(value.desiredState)
+    ? null
+    : { hash, desiredState: value.desiredState };
+}
+
+export function encodeState({ hash, current, systemd, error }: StateRecord): string {
+  return JSON.stringify({ hash, current, ...systemd, error: error ?? undefined });
+}
+
+export function decodeState(text: string): StateRecord | null {
+  const value = object(text);
+  const hash = string(value?.hash);
+  const [load, active, sub] = [string(value?.load), string(value?.active), string(value?.sub)];
+  if (value === null || hash === null || load === null || active === null || sub === null) return null;
+  if (!isDesiredState(value.current)) return null;
+  return { hash, current: value.current, systemd: { load, active, sub }, error: string(value.error) };
+}
+
+export function encodeMachine(record: MachineRecord): string {
+  return JSON.stringify(record);
+}
+
+export function decodeMachine(text: string): MachineRecord | null {
+  const value = object(text);
+  const id = string(value?.id);
+  if (value === null || id === null) return null;
+  const capabilities = Array.isArray(value.capabilities) ? value.capabilities : [];
+  return {
+    id,
+    primaryIP: string(value.primaryIP) ?? "",
+    metadata: strings(value.metadata),
+    version: string(value.version) ?? "",
+    capabilities: capabilities.filter((entry): entry is string => typeof entry === "string"),
+    instanceID: string(value.instanceID) ?? "",
+  };
+}
+
+export function encodeLeader(record: LeaderRecord): string {
+  return JSON.stringify(record);
+}
+
+export function decodeLeader(text: string): LeaderRecord | null {
+  const value = object(text);
+  const machineID = string(value?.machineID);
+  if (value === null || machineID === null || typeof value.version !== "number") return null;
+  return { machineID, version: value.version, startedAt: string(value.startedAt) ?? "" };
+}

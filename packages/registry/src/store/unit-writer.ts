@@ -1,0 +1,159 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { backoff } from "../loop/backoff.ts";
+import { ClusterState } from "./cluster-state.ts";
+import { RegistryError } from "./errors.ts";
+import type { Compare, Etcd, Op } from "./etcd.ts";
+import type { Keys } from "./keys.ts";
+import { type KnownUnit, type PlannedChange, planUnitChange, type UnitChange, type UnitOutcome } from "./unit-change.ts";
+
+/** A change that was carried out. */
+export interface UnitResult {
+  readonly outcome: UnitOutcome;
+  /** The etcd revision that holds it. */
+  readonly revision: number;
+}
+
+/** Looks a unit up in memory; undefined: this reader can't tell, ask etcd. */
+export type KnownUnits = (name: string) => KnownUnit | null | undefined;
+
+interface Pending {
+  readonly change: UnitChange;
+  readonly resolve: (result: UnitResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** etcd's default limits are 128 operations and 1.5 MiB a transaction. */
+const MOST_OPS = 120;
+const MOST_BYTES = 1_000_000;
+const MOST_IN_FLIGHT = 3;
+const MOST_TRIES = 8;
+
+/**
+ * Carries out changes of units. Changes that arrive while others are on their way go together in one transaction;
+ * where its conditions fail, each is tried by itself on a fresh read, a bounded number of times.
+ */
+export class UnitWriter {
+  readonly #etcd: Etcd;
+  readonly #keys: Keys;
+  readonly #known: KnownUnits;
+  readonly #queue: Pending[] = [];
+  readonly #busyKeys = new Set<string>();
+  #inFlight = 0;
+  #isScheduled = false;
+
+  /** @param known a mirror's view; absent: every unit is read from etcd first */
+  constructor(etcd: Etcd, keys: Keys, known: KnownUnits = () => undefined) {
+    this.#etcd = etcd;
+    this.#keys = keys;
+    this.#known = known;
+  }
+
+  /**
+   * Carries out a change.
+   *
+   * @throws InvalidUnitError, RegistryError
+   */
+  submit(change: UnitChange): Promise<UnitResult> {
+    if (this.#known(change.name) === undefined) return this.#alone(change);
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ change, resolve, reject });
+      if (this.#isScheduled) return;
+      this.#isScheduled = true;
+      setImmediate(() => {
+        this.#isScheduled = false;
+        this.#flush();
+      });
+    });
+  }
+
+  #flush(): void {
+    while (this.#queue.length > 0 && this.#inFlight < MOST_IN_FLIGHT) {
+      const batch = this.#takeBatch();
+      if (batch.length === 0) return;
+      this.#inFlight++;
+      void this.#commit(batch).finally(() => {
+        this.#inFlight--;
+        for (const { pending } of batch) this.#busyKeys.delete(pending.change.name);
+        this.#flush();
+      });
+    }
+  }
+
+  /** Plans queued changes until a transaction is full. Two changes of one unit never travel together. */
+  #takeBatch(): { readonly pending: Pending; readonly plan: PlannedChange }[] {
+    const batch: { pending: Pending; plan: PlannedChange }[] = [];
+    const waiting: Pending[] = [];
+    let ops = 0;
+    let bytes = 0;
+    while (this.#queue.length > 0 && ops < MOST_OPS - 4 && bytes < MOST_BYTES / 2) {
+      const pending = this.#queue.shift();
+      if (pending === undefined) break;
+      if (this.#busyKeys.has(pending.change.name)) {
+        waiting.push(pending);
+        continue;
+      }
+      try {
+        const plan = planUnitChange(this.#keys, pending.change, this.#known(pending.change.name) ?? null);
+        const size = plan.ops.reduce((sum, op) => sum + ("put" in op ? op.value.length : 0), 0);
+        if (batch.length > 0 && bytes + size > MOST_BYTES) {
+          waiting.push(pending);
+          break;
+        }
+        ops += Math.max(1, plan.ops.length);
+        bytes += size;
+        this.#busyKeys.add(pending.change.name);
+        batch.push({ pending, plan });
+      } catch (error) {
+        // What the memory refuses may be allowed by what etcd holds by now.
+        if (error instanceof RegistryError) void this.#alone(pending.change).then(pending.resolve, pending.reject);
+        else pending.reject(error);
+      }
+    }
+    this.#queue.unshift(...waiting);
+    return batch;
+  }
+
+  async #commit(batch: readonly { readonly pending: Pending; readonly plan: PlannedChange }[]): Promise<void> {
+    const compares: Compare[] = batch.map(({ plan }) => plan.compare);
+    const ops = new Map<string, Op>();
+    for (const { plan } of batch) {
+      for (const op of plan.ops) ops.set("put" in op ? op.put : "delete" in op ? op.delete : op.get, op);
+    }
+    try {
+      const { succeeded, revision } = await this.#etcd.txn(compares, [...ops.values()]);
+      if (succeeded) {
+        for (const { pending, plan } of batch) pending.resolve({ outcome: plan.outcome, revision });
+        return;
+      }
+    } catch (error) {
+      for (const { pending } of batch) pending.reject(error);
+      return;
+    }
+    await Promise.all(batch.map(({ pending }) => this.#alone(pending.change).then(pending.resolve, pending.reject)));
+  }
+
+  async #alone(change: UnitChange): Promise<UnitResult> {
+    for (let attempt = 0; attempt < MOST_TRIES; attempt++) {
+      if (attempt > 0) await sleep(backoff(attempt - 1));
+      const known = await readUnit(this.#etcd, this.#keys, change.name);
+      const plan = planUnitChange(this.#keys, change, known);
+      const { succeeded, revision } = await this.#etcd.txn([plan.compare], plan.ops);
+      if (succeeded) return { outcome: plan.outcome, revision };
+    }
+    throw new RegistryError("conflict", `unit ${change.name} was changed by others each of ${MOST_TRIES} times; try again`);
+  }
+}
+
+/** Reads a unit and its file from etcd; null where there is none. */
+export async function readUnit(etcd: Etcd, keys: Keys, name: string): Promise<KnownUnit | null> {
+  const state = new ClusterState(keys);
+  const [unit] = (await etcd.txn([], [{ get: keys.unit(name) }])).gets;
+  if (unit == null) return null;
+  state.put(unit);
+  const record = state.units.get(name);
+  if (record === undefined) {
+    throw new RegistryError("unexpected", `the record of unit ${name} in etcd is malformed; destroy it or correct ${keys.unit(name)}`);
+  }
+  const [file] = (await etcd.txn([], [{ get: keys.unitFile(record.hash) }])).gets;
+  return { record, text: file?.value ?? null };
+}

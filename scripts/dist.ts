@@ -1,0 +1,104 @@
+// Builds dist/bin/fleetd and dist/bin/fleetctl: each one executable file with the runtime inside.
+import { execFileSync } from "node:child_process";
+import { copyFileSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { build, type Plugin } from "esbuild";
+
+const root = join(import.meta.dirname, "..");
+const work = join(root, "dist", "work");
+const bin = join(root, "dist", "bin");
+const require = createRequire(join(root, "packages", "registry", "package.json"));
+
+/** A smaller young generation: some 50 MB less resident after a burst of work, for a tenth more CPU in the burst. */
+const V8_FLAGS = ["--max-semi-space-size=2", "--disable-sigusr1"];
+
+const PROGRAMS = [
+  { name: "fleetd", entry: "packages/fleetd/dist/main.js" },
+  { name: "fleetctl", entry: "packages/cli/dist/main.js" },
+];
+
+/**
+ * What libraries read from disk or need only for what fleet never does. etcd3 reads rpc.proto beside its own file, which
+ * a single executable does not have: its parsed form is embedded. dbus-next needs xml2js for introspection only and
+ * usocket for passing descriptors only.
+ */
+const embed: Plugin = {
+  name: "embed",
+  setup({ onResolve, onLoad }) {
+    const contents: Record<string, string> = {
+      "etcd3-descriptor": etcdDescriptor(),
+      xml2js:
+        "class None { parseString(text, done) { done(new Error('introspection is left out')); } } exports.Parser = exports.Builder = None;",
+      usocket: "throw Object.assign(new Error('usocket is left out'), { code: 'MODULE_NOT_FOUND' });",
+      x11: "module.exports = null;",
+    };
+    onResolve({ filter: /^(etcd3-descriptor|xml2js|usocket|x11)$/ }, ({ path }) => ({ path, namespace: "embedded" }));
+    onLoad({ filter: /.*/, namespace: "embedded" }, ({ path }) => ({
+      contents: contents[path] ?? "",
+      loader: path === "etcd3-descriptor" ? "json" : "js",
+      resolveDir: root,
+    }));
+    onResolve({ filter: /^@grpc\/proto-loader$/ }, ({ importer }) =>
+      importer.includes("/etcd3/")
+        ? { path: join(root, "scripts", "embedded-proto-loader.cjs") }
+        : { path: "usocket", namespace: "embedded" },
+    );
+  },
+};
+
+function etcdDescriptor(): string {
+  const { Root } = require("protobufjs") as typeof import("protobufjs");
+  const proto = join(dirname(dirname(require.resolve("etcd3"))), "proto", "rpc.proto");
+  // keepCase as etcd3 itself asks for: its messages are written with the names of the file.
+  return JSON.stringify(new Root().loadSync(proto, { keepCase: true }).resolveAll().toJSON());
+}
+
+mkdirSync(work, { recursive: true });
+mkdirSync(bin, { recursive: true });
+const node = join(work, "node");
+copyFileSync(process.execPath, node);
+try {
+  execFileSync("strip", ["--strip-all", node]); // before the program goes in: afterwards it would cut it off
+} catch {
+  console.warn("strip (Debian package binutils) is not there: the executables are some 30 MB larger");
+}
+for (const { name, entry } of PROGRAMS) {
+  const main = join(work, `${name}.cjs`);
+  const config = join(work, `${name}.json`);
+  const output = join(work, name);
+  await build({
+    entryPoints: [join(root, entry)],
+    outfile: main,
+    bundle: true,
+    platform: "node",
+    target: "node26",
+    format: "cjs",
+    minify: true,
+    keepNames: false,
+    legalComments: "none",
+    define: { "process.env.NODE_ENV": '"production"' },
+    plugins: [embed],
+    logLevel: "warning",
+  });
+  const sea = {
+    main,
+    mainFormat: "commonjs",
+    executable: node,
+    output,
+    disableExperimentalSEAWarning: true,
+    useSnapshot: false,
+    useCodeCache: true,
+    execArgv: V8_FLAGS,
+    execArgvExtension: "none",
+  };
+  writeFileSync(config, JSON.stringify(sea));
+  // The code cache is only good under the flags it was made with.
+  execFileSync(process.execPath, [...V8_FLAGS, "--build-sea", config], { stdio: ["ignore", "ignore", "inherit"] });
+  // Copied, not moved: as node writes it, each process that runs it has 25 MB more resident until the pages are dropped.
+  const target = join(bin, name);
+  rmSync(target, { force: true });
+  copyFileSync(output, target);
+  rmSync(output);
+  console.log(`${target} ${(statSync(target).size / 1e6).toFixed(1)} MB`);
+}
