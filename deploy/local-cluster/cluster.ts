@@ -1,0 +1,181 @@
+import type { ChildProcess } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { request } from "node:http";
+import { join } from "node:path";
+import { type Host, HostNetwork, type HostOptions, until } from "./network.ts";
+
+export const ROOT = join(import.meta.dirname, "../..");
+export const BIN = join(ROOT, "dist/bin");
+export const API_PORT = 49153;
+
+/** Which parts of fleet run on a host. */
+export interface HostRoles {
+  readonly agent?: boolean;
+  readonly engine?: boolean;
+  readonly api?: boolean;
+  /** All three in one process; excludes the others. */
+  readonly all?: boolean;
+  /** Lines of its fleet.conf besides those that every host has. */
+  readonly config?: string;
+}
+
+/** A cluster to be started. */
+export interface ClusterOptions {
+  readonly name: string;
+  readonly hosts: readonly HostRoles[];
+  readonly isDetached?: boolean;
+  /** Lines of every host's fleet.conf. */
+  readonly config?: string;
+  /** Hears of each step, for a person to read. */
+  readonly onStep?: (step: string) => void;
+}
+
+/** A cluster of fleet on real hosts of this machine, with an etcd of its own. */
+export class LocalCluster {
+  readonly network: HostNetwork;
+  readonly etcdURL: string;
+  readonly #options: ClusterOptions;
+  #etcd: ChildProcess | null = null;
+
+  private constructor(network: HostNetwork, options: ClusterOptions) {
+    this.network = network;
+    this.#options = options;
+    this.etcdURL = `http://${network.prefix}.2:2379`;
+  }
+
+  static async start(options: ClusterOptions): Promise<LocalCluster> {
+    const step = options.onStep ?? (() => undefined);
+    const network = await HostNetwork.create(options.name, options.isDetached);
+    try {
+      const cluster = new LocalCluster(network, options);
+      step(`network ${network.prefix}.0/24 is up`);
+      await cluster.startEtcd();
+      step(`etcd is serving at ${cluster.etcdURL}`);
+      await network.addHosts(options.hosts.length, (index) => cluster.hostOptions(index));
+      step(`${options.hosts.length} hosts have booted`);
+      await cluster.#ready();
+      step("all parts of fleet are running");
+      return cluster;
+    } catch (error) {
+      await network.stop();
+      throw error;
+    }
+  }
+
+  /** Where the API of a host is. */
+  endpoint(index = this.#options.hosts.findIndex(({ api, all }) => api || all) + 1): string {
+    return `http://${this.network.prefix}.${10 + index}:${API_PORT}`;
+  }
+
+  async startEtcd(): Promise<void> {
+    const data = `${this.network.folder}/etcd`;
+    this.#etcd = this.network.spawnInside([
+      "etcd",
+      "--data-dir",
+      data,
+      "--log-level=error",
+      "--listen-client-urls=http://0.0.0.0:2379",
+      `--advertise-client-urls=${this.etcdURL}`,
+      "--listen-peer-urls=http://127.0.0.1:2380",
+    ]);
+    this.#etcd.unref();
+    await until(() => answers(`${this.etcdURL}/health`), 30_000, "etcd to answer");
+  }
+
+  /** Ends etcd at once, as a crash does; startEtcd brings it back with its data. */
+  async killEtcd(): Promise<void> {
+    await this.network.inside("pkill", "-KILL", "-x", "etcd").catch(() => "");
+    await until(async () => !(await answers(`${this.etcdURL}/health`)), 10_000, "etcd to end");
+  }
+
+  hostOptions(index: number): HostOptions {
+    const roles = this.#options.hosts[index - 1] ?? {};
+    const units = servicesOf(roles);
+    const unit = (name: string): string => readFileSync(join(ROOT, "deploy/systemd", name), "utf8");
+    const socket = unit("fleet.socket").replace("SocketGroup=fleet\n", "");
+    return {
+      binds: [`${BIN}/fleetd:/usr/bin/fleetd`, `${BIN}/fleetctl:/usr/bin/fleetctl`],
+      wants: units,
+      files: {
+        "/etc/fleet/fleet.conf": [
+          `etcd_servers=${this.etcdURL}`,
+          `metadata=host=h${index},rack=r${index % 2}`,
+          "etcd_request_timeout=3",
+          this.#options.config ?? "",
+          roles.config ?? "",
+          "",
+        ].join("\n"),
+        ...Object.fromEntries(units.map((name) => [`/etc/systemd/system/${name}`, unit(name)])),
+        ...(roles.api || roles.all
+          ? {
+              "/etc/systemd/system/fleet.socket": socket,
+              "/etc/systemd/system/fleet.socket.d/tcp.conf": `[Socket]\nListenStream=${API_PORT}\nService=${roles.all ? "fleet" : "fleet-api"}.service\n`,
+            }
+          : {}),
+      },
+    };
+  }
+
+  async stop(): Promise<void> {
+    await this.network.stop();
+  }
+
+  async #ready(): Promise<void> {
+    for (const host of this.network.hosts.values()) await this.ready(host);
+    const endpoint = this.endpoint();
+    const agents = this.#options.hosts.filter(({ agent, all }) => agent || all).length;
+    await until(async () => (await machineCount(endpoint)) >= agents, 30_000, "all machines to be in the registry");
+  }
+
+  /** Waits until a host's parts of fleet say that they are running. */
+  async ready(host: Host): Promise<void> {
+    for (const service of servicesOf(this.#options.hosts[host.index - 1] ?? {})) {
+      const isActive = async (): Promise<boolean> => {
+        const { stdout } = await this.network.exec(host.index, ["systemctl", "is-active", service]);
+        return stdout.trim() === "active";
+      };
+      await until(isActive, 30_000, `${service} on ${host.name}`);
+    }
+  }
+}
+
+export function servicesOf({ agent, engine, api, all }: HostRoles): string[] {
+  if (all) return ["fleet.service"];
+  return [
+    ...(agent ? ["fleet-agent.service"] : []),
+    ...(engine ? ["fleet-engine.service"] : []),
+    ...(api ? ["fleet-api.service"] : []),
+  ];
+}
+
+/** Whether the executables are built. */
+export function isBuilt(): boolean {
+  return existsSync(`${BIN}/fleetd`) && existsSync(`${BIN}/fleetctl`);
+}
+
+async function machineCount(endpoint: string): Promise<number> {
+  const text = await get(`${endpoint}/fleet/v1/machines`).catch(() => "");
+  return text === "" ? 0 : ((JSON.parse(text) as { machines?: unknown[] }).machines?.length ?? 0);
+}
+
+async function answers(url: string): Promise<boolean> {
+  return get(url).then(
+    () => true,
+    () => false,
+  );
+}
+
+function get(url: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const sent = request(url, { timeout: 1_000, agent: false }, (response) => {
+      let body = "";
+      response.on("data", (chunk) => {
+        body += chunk;
+      });
+      response.on("end", () => resolve(body));
+    });
+    sent.on("timeout", () => sent.destroy(new Error("no answer")));
+    sent.on("error", reject);
+    sent.end();
+  });
+}
