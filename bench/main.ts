@@ -1,0 +1,22 @@
+// npm run bench [-- NAME...]: measures what docs/benchmarks.md promises, each against a floor taken in the same run.
+import { isBuilt } from "../deploy/local-cluster/cluster.ts";
+import { clusterBenches } from "./cluster-benches.ts";
+
+const GROUPS = [
+  { names: ["start-300", "start-1", "idle-writes", "idle-cpu", "memory"], run: clusterBenches },
+];
+
+const asked = process.argv.slice(2);
+const known = GROUPS.flatMap(({ names }) => names);
+const unknown = asked.filter((name) => !known.includes(name));
+if (unknown.length > 0) {
+  console.error(`Error: there is no benchmark ${unknown.join(", ")}; there are ${known.join(", ")}`);
+  process.exit(1);
+}
+if (!isBuilt()) {
+  console.error("Error: dist/bin is not built: run npm run dist first");
+  process.exit(1);
+}
+const wanted = new Set(asked.length > 0 ? asked : known);
+for (const { names, run } of GROUPS) if (names.some((name) => wanted.has(name))) await run(wanted);
+process.exit(0);
