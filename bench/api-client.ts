@@ -20,7 +20,10 @@ export class ApiClient {
           agent: this.#agent,
           method,
           path: `/fleet/v1${path}`,
-          headers: payload === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(payload) },
+          headers:
+            payload === undefined
+              ? {}
+              : { "content-type": "application/json", "content-length": Buffer.byteLength(payload) },
         },
         (response) => {
           response.setEncoding("utf8");
@@ -38,7 +41,11 @@ export class ApiClient {
 
   async put(name: string, desiredState: string, exec?: string): Promise<void> {
     const options = exec === undefined ? undefined : [{ section: "Service", name: "ExecStart", value: exec }];
-    const { status, text } = await this.send("PUT", `/units/${encodeURIComponent(name)}`, { name, desiredState, options });
+    const { status, text } = await this.send("PUT", `/units/${encodeURIComponent(name)}`, {
+      name,
+      desiredState,
+      options,
+    });
     if (status !== 201 && status !== 204) throw new Error(`PUT ${name}: ${status} ${text}`);
   }
 
@@ -47,7 +54,10 @@ export class ApiClient {
     let token = "";
     do {
       const query = token === "" ? "" : `?nextPageToken=${encodeURIComponent(token)}`;
-      const page = JSON.parse((await this.send("GET", `/state${query}`)).text) as { states: typeof states; nextPageToken?: string };
+      const page = JSON.parse((await this.send("GET", `/state${query}`)).text) as {
+        states: typeof states;
+        nextPageToken?: string;
+      };
       states.push(...page.states);
       token = page.nextPageToken ?? "";
     } while (token !== "");

@@ -66,16 +66,29 @@ async function start300(cluster: LocalCluster, api: ApiClient, names: readonly s
 async function plainSystemctl(cluster: LocalCluster, round: number): Promise<number> {
   const share = UNITS / 3;
   const each = async (work: (index: number, names: string[]) => Promise<unknown>): Promise<void> => {
-    const names = (index: number): string[] => Array.from({ length: share }, (_, n) => `plain-${round}-${index}-${n}.service`);
+    const names = (index: number): string[] =>
+      Array.from({ length: share }, (_, n) => `plain-${round}-${index}-${n}.service`);
     await Promise.all([1, 2, 3].map((index) => work(index, names(index))));
   };
   await each((index, names) =>
-    cluster.network.must(index, "sh", "-c", `mkdir -p /run/plain; for u in ${names.join(" ")}; do printf '[Service]\\nExecStart=${EXEC}\\n' >/run/plain/$u; done; cd /run/plain; systemctl link --runtime -q ${names.map((name) => `/run/plain/${name}`).join(" ")}`),
+    cluster.network.must(
+      index,
+      "sh",
+      "-c",
+      `mkdir -p /run/plain; for u in ${names.join(" ")}; do printf '[Service]\\nExecStart=${EXEC}\\n' >/run/plain/$u; done; cd /run/plain; systemctl link --runtime -q ${names.map((name) => `/run/plain/${name}`).join(" ")}`,
+    ),
   );
   const startedAt = performance.now();
   await each((index, names) => cluster.network.must(index, "systemctl", "start", ...names));
   const took = performance.now() - startedAt;
-  await each((index, names) => cluster.network.must(index, "sh", "-c", `systemctl stop ${names.join(" ")}; systemctl disable --runtime -q ${names.join(" ")} 2>/dev/null; rm -rf /run/plain; systemctl daemon-reload`));
+  await each((index, names) =>
+    cluster.network.must(
+      index,
+      "sh",
+      "-c",
+      `systemctl stop ${names.join(" ")}; systemctl disable --runtime -q ${names.join(" ")} 2>/dev/null; rm -rf /run/plain; systemctl daemon-reload`,
+    ),
+  );
   return took;
 }
 
@@ -84,7 +97,12 @@ async function start1(cluster: LocalCluster, api: ApiClient): Promise<void> {
   const floors: number[] = [];
   for (let round = 0; round < 20; round++) {
     const plain = `plain-one-${round}.service`;
-    await cluster.network.must(1, "sh", "-c", `printf '[Service]\\nExecStart=${EXEC}\\n' >/run/${plain}; systemctl link --runtime -q /run/${plain}`);
+    await cluster.network.must(
+      1,
+      "sh",
+      "-c",
+      `printf '[Service]\\nExecStart=${EXEC}\\n' >/run/${plain}; systemctl link --runtime -q /run/${plain}`,
+    );
     const script = `s=$(date +%s%N); systemctl start ${plain}; e=$(date +%s%N); echo $(( (e - s) / 1000 )); systemctl stop ${plain}; systemctl disable --runtime -q ${plain} 2>/dev/null; rm /run/${plain}`;
     floors.push(Number((await cluster.network.must(1, "sh", "-c", script)).trim()) / 1000);
     const name = `one-${round}.service`;
@@ -118,7 +136,14 @@ async function idle(cluster: LocalCluster, wanted: ReadonlySet<string>): Promise
   if (needsQuiet) await sleep(QUIET_MS);
   if (wanted.has("idle-writes")) {
     const value = (await etcdRevision(cluster)) - revision;
-    report({ bench: "idle-writes", value, unit: "revisions in 60 s", floor: 0, ratio: value === 0 ? 1 : value, goal: "value 0" });
+    report({
+      bench: "idle-writes",
+      value,
+      unit: "revisions in 60 s",
+      floor: 0,
+      ratio: value === 0 ? 1 : value,
+      goal: "value 0",
+    });
   }
   if (wanted.has("idle-cpu")) {
     for (const [index, { label, pid }] of processes.entries()) {
@@ -139,11 +164,17 @@ async function idle(cluster: LocalCluster, wanted: ReadonlySet<string>): Promise
 }
 
 async function allInOneMemory(): Promise<void> {
-  const cluster = await LocalCluster.start({ name: "bench1", hosts: [{ all: true }, { agent: true }, { agent: true }] });
+  const cluster = await LocalCluster.start({
+    name: "bench1",
+    hosts: [{ all: true }, { agent: true }, { agent: true }],
+  });
   const api = new ApiClient(cluster.endpoint());
   const idleNode = spawn(process.execPath, ["-e", "setInterval(() => {}, 1e9)"], { stdio: "ignore" });
   try {
-    await startAll(api, Array.from({ length: UNITS }, (_, index) => `bench-${index}.service`));
+    await startAll(
+      api,
+      Array.from({ length: UNITS }, (_, index) => `bench-${index}.service`),
+    );
     await sleep(10_000);
     const [{ pid }] = (await daemons(cluster)).filter(({ label }) => label.startsWith("fleetd")) as [Process];
     const [value, floor] = [residentMB(pid), residentMB(idleNode.pid ?? 0)];
@@ -159,8 +190,15 @@ async function allInOneMemory(): Promise<void> {
 async function daemons(cluster: LocalCluster): Promise<readonly Process[]> {
   const found: Process[] = [];
   for (const host of cluster.network.hosts.values()) {
-    for (const [service, label] of [["fleet-agent", "agent"], ["fleet-engine", "engine"], ["fleet-api", "api"], ["fleet", "fleetd"]] as const) {
-      const inner = (await cluster.network.exec(host.index, ["systemctl", "show", "-P", "MainPID", service])).stdout.trim();
+    for (const [service, label] of [
+      ["fleet-agent", "agent"],
+      ["fleet-engine", "engine"],
+      ["fleet-api", "api"],
+      ["fleet", "fleetd"],
+    ] as const) {
+      const inner = (
+        await cluster.network.exec(host.index, ["systemctl", "show", "-P", "MainPID", service])
+      ).stdout.trim();
       if (inner === "" || inner === "0") continue;
       const pid = outerPID(host.pid, Number(inner));
       if (pid !== null) found.push({ label: `${label} ${host.name}`, pid });
@@ -183,7 +221,9 @@ function outerPID(init: number, inner: number): number | null {
 }
 
 function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /, "").split(" ");
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /, "")
+    .split(" ");
   return (Number(fields[11]) + Number(fields[12])) / TICKS;
 }
 
@@ -192,7 +232,14 @@ function residentMB(pid: number): number {
 }
 
 async function etcdRevision(cluster: LocalCluster): Promise<number> {
-  const text = await cluster.network.inside("etcdctl", `--endpoints=${cluster.etcdURL}`, "endpoint", "status", "-w", "json");
+  const text = await cluster.network.inside(
+    "etcdctl",
+    `--endpoints=${cluster.etcdURL}`,
+    "endpoint",
+    "status",
+    "-w",
+    "json",
+  );
   const [{ Status }] = JSON.parse(text) as [{ Status: { header: { revision: number } } }];
   return Status.header.revision;
 }

@@ -2,9 +2,7 @@
 import { isBuilt } from "../deploy/local-cluster/cluster.ts";
 import { clusterBenches } from "./cluster-benches.ts";
 
-const GROUPS = [
-  { names: ["start-300", "start-1", "idle-writes", "idle-cpu", "memory"], run: clusterBenches },
-];
+const GROUPS = [{ names: ["start-300", "start-1", "idle-writes", "idle-cpu", "memory"], run: clusterBenches }];
 
 const asked = process.argv.slice(2);
 const known = GROUPS.flatMap(({ names }) => names);

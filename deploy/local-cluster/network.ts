@@ -109,20 +109,36 @@ export class HostNetwork {
   /** Boots hosts side by side; fulfilled when all are up. */
   async addHosts(count: number, options: (index: number) => HostOptions = () => ({})): Promise<readonly Host[]> {
     const first = Math.max(0, ...this.hosts.keys()) + 1;
-    return Promise.all(Array.from({ length: count }, (_, offset) => this.startHost(first + offset, options(first + offset))));
+    return Promise.all(
+      Array.from({ length: count }, (_, offset) => this.startHost(first + offset, options(first + offset))),
+    );
   }
 
   /** Boots one host, anew where it was there before: what was in its /run and processes is gone, its disk is not. */
   async startHost(index: number, options: HostOptions = {}): Promise<Host> {
     const address = `${this.prefix}.${10 + index}`;
-    const machineID = options.machineID ?? `${index.toString(16).padStart(2, "0")}${Buffer.from(this.name.padEnd(15, "x")).toString("hex")}`.slice(0, 32);
+    const machineID =
+      options.machineID ??
+      `${index.toString(16).padStart(2, "0")}${Buffer.from(this.name.padEnd(15, "x")).toString("hex")}`.slice(0, 32);
     const folder = join(this.folder, `h${index}`);
     const root = join(folder, "root");
     const isNew = !this.hosts.has(index);
     if (isNew) {
       await this.#prepare(index, folder, root, machineID, options);
       await this.#inside("ip", "netns", "add", `h${index}`);
-      await this.#inside("ip", "link", "add", `v${index}`, "type", "veth", "peer", "name", "host0", "netns", `h${index}`);
+      await this.#inside(
+        "ip",
+        "link",
+        "add",
+        `v${index}`,
+        "type",
+        "veth",
+        "peer",
+        "name",
+        "host0",
+        "netns",
+        `h${index}`,
+      );
       await this.#inside("ip", "link", "set", `v${index}`, "master", "br0", "up");
       const ip = (...args: string[]): Promise<unknown> => this.#inside("ip", "-n", `h${index}`, ...args);
       await ip("addr", "add", `${address}/24`, "dev", "host0");
@@ -139,8 +155,23 @@ export class HostNetwork {
       [
         ...this.#namespaces(),
         ...["unshare", "--mount", "--propagation", "private", "bash", "-c", script, `${this.name}-h${index}`],
-        ...["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--kill-signal=SIGRTMIN+3", "-D", root, "--boot"],
-        ...["-M", `h${index}`, `--hostname=h${index}`, `--network-namespace-path=/run/netns/h${index}`, "--console=pipe"],
+        ...[
+          "systemd-nspawn",
+          "--quiet",
+          "--register=no",
+          "--keep-unit",
+          "--kill-signal=SIGRTMIN+3",
+          "-D",
+          root,
+          "--boot",
+        ],
+        ...[
+          "-M",
+          `h${index}`,
+          `--hostname=h${index}`,
+          `--network-namespace-path=/run/netns/h${index}`,
+          "--console=pipe",
+        ],
         ...binds,
       ],
       { detached: true, stdio: ["ignore", "ignore", "ignore"] },
@@ -154,7 +185,11 @@ export class HostNetwork {
   }
 
   /** Runs a command on a host. */
-  async exec(index: number, command: readonly string[], options: { readonly input?: string; readonly timeoutMs?: number } = {}): Promise<Output> {
+  async exec(
+    index: number,
+    command: readonly string[],
+    options: { readonly input?: string; readonly timeoutMs?: number } = {},
+  ): Promise<Output> {
     const { pid } = this.#host(index);
     const child = spawn("nsenter", ["-t", String(pid), "-m", "-p", "-n", "-u", "-i", "-C", "--", ...command], {
       stdio: ["pipe", "pipe", "pipe"],
@@ -176,7 +211,10 @@ export class HostNetwork {
 
   /** Starts a process inside the network, beside its hosts; it ends with the network. */
   spawnInside(command: readonly string[]): ChildProcess {
-    return spawn("nsenter", [...this.#namespaces(), ...command], { detached: true, stdio: ["ignore", "ignore", "ignore"] });
+    return spawn("nsenter", [...this.#namespaces(), ...command], {
+      detached: true,
+      stdio: ["ignore", "ignore", "ignore"],
+    });
   }
 
   /** Runs a command inside the network, beside its hosts. */
@@ -220,10 +258,19 @@ export class HostNetwork {
     await this.#inside("mkdir", "-p", folder);
     await this.#inside("mount", "-t", "tmpfs", "tmpfs", folder);
     await this.#inside("mkdir", "-p", join(folder, "upper"), join(folder, "work"), root);
-    await this.#inside("mount", "-t", "overlay", "overlay", "-o", `lowerdir=/,upperdir=${folder}/upper,workdir=${folder}/work`, root);
+    await this.#inside(
+      "mount",
+      "-t",
+      "overlay",
+      "overlay",
+      "-o",
+      `lowerdir=/,upperdir=${folder}/upper,workdir=${folder}/work`,
+      root,
+    );
     // From outside the folder is reached through the holder's root.
     const outside = this.outside(root);
-    for (const entry of readdirSync(`${outside}/etc/systemd/system`)) rmSync(`${outside}/etc/systemd/system/${entry}`, { recursive: true });
+    for (const entry of readdirSync(`${outside}/etc/systemd/system`))
+      rmSync(`${outside}/etc/systemd/system/${entry}`, { recursive: true });
     for (const unit of MASKED.split(" ")) symlinkSync("/dev/null", `${outside}/etc/systemd/system/${unit}.service`);
     symlinkSync("/lib/systemd/system/multi-user.target", `${outside}/etc/systemd/system/default.target`);
     rmSync(`${outside}/etc/machine-id`, { force: true });
@@ -279,7 +326,11 @@ export async function stopHolder(holderPID: number): Promise<void> {
 }
 
 /** Waits for a condition. */
-export async function until(condition: () => boolean | Promise<boolean>, timeoutMs: number, what: string): Promise<void> {
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  timeoutMs: number,
+  what: string,
+): Promise<void> {
   const endsAt = performance.now() + timeoutMs;
   for (let pauseMs = 5; !(await condition()); pauseMs = Math.min(pauseMs * 1.5, 100)) {
     if (performance.now() > endsAt) throw new Error(`waited ${timeoutMs / 1000} s in vain for ${what}`);
@@ -312,7 +363,8 @@ export function collect(child: ChildProcess): Promise<Output> {
 
 /** Says in one sentence what this machine lacks for hosts. */
 export function checkMachine(): void {
-  if (process.getuid?.() !== 0) throw new Error("local hosts need root: they are made of namespaces, mounts and bridges");
+  if (process.getuid?.() !== 0)
+    throw new Error("local hosts need root: they are made of namespaces, mounts and bridges");
   const missing = Object.entries({
     unshare: "util-linux",
     nsenter: "util-linux",
@@ -350,7 +402,8 @@ async function firstOfNamespace(pid: number): Promise<number> {
   await until(
     () => {
       found = holderDepth();
-      if (found === 0 && !isAlive(pid)) throw new Error("the namespaces could not be made here: is this a container without the rights for it?");
+      if (found === 0 && !isAlive(pid))
+        throw new Error("the namespaces could not be made here: is this a container without the rights for it?");
       return found !== 0 && namespacePIDs(found).length > Math.max(depth, namespacePIDs(pid).length);
     },
     20_000,
@@ -379,7 +432,9 @@ function namespacePIDs(pid: number): number[] {
 function descendants(pid: number): number[] {
   try {
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
-    return children === "" ? [] : children.split(" ").flatMap((child) => [Number(child), ...descendants(Number(child))]);
+    return children === ""
+      ? []
+      : children.split(" ").flatMap((child) => [Number(child), ...descendants(Number(child))]);
   } catch {
     return [];
   }

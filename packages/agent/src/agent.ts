@@ -87,7 +87,11 @@ class Agent implements RunningAgent {
     this.#mirror = registry.mirror({
       ranges: registry.keys.agentRanges(this.machineID),
       pollMs: config.disableWatches ? 1_000 : null,
-      onTrouble: (error) => log.warn({ code: error.code }, `the agent's view of the registry is interrupted, units go on running: ${error.message}`),
+      onTrouble: (error) =>
+        log.warn(
+          { code: error.code },
+          `the agent's view of the registry is interrupted, units go on running: ${error.message}`,
+        ),
     });
     this.#mirror.onChanges(() => this.#reconcile.trigger());
     this.#runner = new UnitRunner({
@@ -172,7 +176,11 @@ class Agent implements RunningAgent {
     await this.#done;
     if (this.#config.unitsOnShutdown === "unload") {
       // The lease takes the machine and all its states with it.
-      await this.#membership.leave().catch((error: unknown) => this.#trouble(error, "the machine could not be taken out of the registry; its lease will end"));
+      await this.#membership
+        .leave()
+        .catch((error: unknown) =>
+          this.#trouble(error, "the machine could not be taken out of the registry; its lease will end"),
+        );
     }
     this.#systemd?.close();
   }

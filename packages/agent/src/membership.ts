@@ -88,6 +88,9 @@ export class Membership {
     this.#refusal = null;
     await onEntered(registration);
     this.#registration = registration;
-    log.info({ machineID: record().id, ip: record().primaryIP, lease: this.#lease.id }, "the machine has entered the registry");
+    log.info(
+      { machineID: record().id, ip: record().primaryIP, lease: this.#lease.id },
+      "the machine has entered the registry",
+    );
   }
 }

@@ -63,18 +63,26 @@ export class UnitRunner {
    * @param unclear units to leave as they are
    * @returns whether anything was done, so that there may be more to do
    */
-  async step(systemd: Systemd, wanted: ReadonlyMap<string, WantedUnit>, unclear: ReadonlySet<string>): Promise<boolean> {
+  async step(
+    systemd: Systemd,
+    wanted: ReadonlyMap<string, WantedUnit>,
+    unclear: ReadonlySet<string>,
+  ): Promise<boolean> {
     this.#forgetTroubles(wanted);
     const now = performance.now();
     const hold = (name: string): boolean =>
       unclear.has(name) || this.#busy.has(name) || (this.#troubles.get(name)?.retryAt ?? 0) > now;
     const tasks = nextTasks(wanted, this.#present, hold);
     if (tasks.length === 0) return false;
-    for (const task of tasks) this.#options.log.debug({ task: task.kind, unit: task.name, reason: task.reason }, "task");
+    for (const task of tasks)
+      this.#options.log.debug({ task: task.kind, unit: task.name, reason: task.reason }, "task");
     const of = <K extends Task["kind"]>(kind: K): Extract<Task, { kind: K }>[] =>
       tasks.filter((task): task is Extract<Task, { kind: K }> => task.kind === kind);
     for (const { name } of of("stop")) this.#inBackground(name, () => this.#stop(systemd, name));
-    await this.#unload(systemd, of("unload").map(({ name }) => name));
+    await this.#unload(
+      systemd,
+      of("unload").map(({ name }) => name),
+    );
     await this.#load(systemd, of("load"));
     for (const { name } of of("start")) this.#inBackground(name, () => this.#start(systemd, name));
     return true;
@@ -150,26 +158,34 @@ export class UnitRunner {
     const written: { name: string; hash: string; path: string; hasInstall: boolean }[] = [];
     await Promise.all(
       tasks.map(({ name, hash }) =>
-        this.#attempt(name, async () => {
-          const content = text(hash);
-          if (content === undefined) throw new Error(`the unit file ${hash} is not in the registry`);
-          await directory.write(name, content);
-          const hasInstall = parseUnitFile(content).some(({ section }) => section === "Install");
-          written.push({ name, hash, path: directory.file(name), hasInstall });
-        }, hash),
+        this.#attempt(
+          name,
+          async () => {
+            const content = text(hash);
+            if (content === undefined) throw new Error(`the unit file ${hash} is not in the registry`);
+            await directory.write(name, content);
+            const hasInstall = parseUnitFile(content).some(({ section }) => section === "Install");
+            written.push({ name, hash, path: directory.file(name), hasInstall });
+          },
+          hash,
+        ),
       ),
     );
     const failed = await systemd.load(written);
     await Promise.all(
       written.map(({ name, hash }) =>
-        this.#attempt(name, async () => {
-          const error = failed.get(name);
-          if (error !== undefined) {
-            await directory.remove(name);
-            throw error;
-          }
-          this.#present.set(name, { name, hash, isLaunched: false, isStopped: true });
-        }, hash),
+        this.#attempt(
+          name,
+          async () => {
+            const error = failed.get(name);
+            if (error !== undefined) {
+              await directory.remove(name);
+              throw error;
+            }
+            this.#present.set(name, { name, hash, isLaunched: false, isStopped: true });
+          },
+          hash,
+        ),
       ),
     );
   }

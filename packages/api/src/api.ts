@@ -35,7 +35,8 @@ export async function startApi({ config, registry, log, isHealthy, metrics }: Ap
   const mirror = registry.mirror({
     ranges: registry.keys.apiRanges(),
     pollMs: config.disableWatches ? 500 : null,
-    onTrouble: (error) => log.warn({ code: error.code }, `the API's view of the registry is interrupted: ${error.message}`),
+    onTrouble: (error) =>
+      log.warn({ code: error.code }, `the API's view of the registry is interrupted: ${error.message}`),
   });
   const view = new ClusterView(mirror.state);
   mirror.onChanges((changes) => view.apply(changes));

@@ -17,7 +17,12 @@ export const GLOBAL_FLAGS: readonly GlobalFlagSpec[] = [
     description: "Where fleet's API is: unix:///path, http://host:port",
   },
   { name: "driver", value: "name", default: "API", description: "API, or etcd to talk to the registry directly" },
-  { name: "etcd-key-prefix", value: "path", default: "/_coreos.com/fleet/", description: "Key space in etcd, with --driver=etcd" },
+  {
+    name: "etcd-key-prefix",
+    value: "path",
+    default: "/_coreos.com/fleet/",
+    description: "Key space in etcd, with --driver=etcd",
+  },
   { name: "request-timeout", value: "seconds", default: "3.0", description: "Seconds to allow one request" },
   { name: "ca-file", value: "path", default: "", description: "CA certificates, with --driver=etcd" },
   { name: "cert-file", value: "path", default: "", description: "Client certificate, with --driver=etcd" },
@@ -35,7 +40,9 @@ export function readGlobalFlags(line: Readonly<Record<string, unknown>>, env: No
   };
   const seconds = Number(value("request-timeout"));
   if (!Number.isFinite(seconds) || seconds <= 0 || seconds > 86_400) {
-    throw new CommandError(`invalid --request-timeout ${JSON.stringify(value("request-timeout"))}: expected seconds greater than 0`);
+    throw new CommandError(
+      `invalid --request-timeout ${JSON.stringify(value("request-timeout"))}: expected seconds greater than 0`,
+    );
   }
   return {
     endpoint: value("endpoint"),

@@ -1,7 +1,7 @@
 import { VERSION } from "@fleet/config/version";
 import { Command as Commander, CommanderError, Option } from "commander";
-import type { FleetClient } from "./client/fleet-client.ts";
 import { connect } from "./client/connect.ts";
+import type { FleetClient } from "./client/fleet-client.ts";
 import type { Command } from "./command.ts";
 import { COMMANDS } from "./commands/index.ts";
 import type { Context } from "./context.ts";

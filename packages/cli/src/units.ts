@@ -110,11 +110,15 @@ function mayReplace(context: Context, unit: UnitInfo, typed: string, target: Des
     return false;
   }
   if (!replace) {
-    context.err(`WARNING: Unit ${unit.name} in registry differs from local unit file ${typed}. Add --replace to override.`);
+    context.err(
+      `WARNING: Unit ${unit.name} in registry differs from local unit file ${typed}. Add --replace to override.`,
+    );
     return false;
   }
   if (RANK[unit.desiredState] > RANK[target]) {
-    context.err(`WARNING: Unit ${unit.name} is ${unit.desiredState}: it can't be replaced by a command that leaves it ${target}.`);
+    context.err(
+      `WARNING: Unit ${unit.name} is ${unit.desiredState}: it can't be replaced by a command that leaves it ${target}.`,
+    );
     return false;
   }
   return true;

@@ -38,24 +38,22 @@ export async function waitForUnits(context: Context, options: WaitOptions): Prom
   let isFine = true;
   for (;;) {
     const units = await findUnits(client, [...waiting]);
-    const states = options.untilActive ? await statesOf(client, [...waiting]) : new Map<string, StateInfo>();
+    const states = await statesOf(client, [...waiting]);
     for (const name of options.names) {
       if (!waiting.has(name)) continue;
       const unit = units.get(name);
-      if (unit === undefined) {
-        context.err(`Error: unit ${name} was destroyed while it was waited for`);
-        isFine = false;
-        waiting.delete(name);
-        continue;
-      }
-      if (unit.currentState !== options.state) continue;
-      const verdict = options.untilActive ? upOrDown(unit, states.get(name), launchedAt) : "up";
+      const verdict =
+        unit === undefined
+          ? "was destroyed while it was waited for"
+          : judge(unit, states.get(name), options, launchedAt);
       if (verdict === "wait") continue;
       waiting.delete(name);
-      if (unit.machineID !== null && !machines.has(unit.machineID)) machines = await machineMap(client);
-      const where = unit.machineID === null ? "" : ` on ${machineLegend(unit.machineID, machines, false)}`;
-      context.out(`Unit ${name} ${options.state}${where}`);
-      if (verdict !== "up") {
+      if (unit?.currentState === options.state) {
+        if (unit.machineID !== null && !machines.has(unit.machineID)) machines = await machineMap(client);
+        const where = unit.machineID === null ? "" : ` on ${machineLegend(unit.machineID, machines, false)}`;
+        context.out(`Unit ${name} ${options.state}${where}`);
+      }
+      if (verdict !== "there") {
         context.err(`Error: unit ${name} ${verdict}`);
         isFine = false;
       }
@@ -64,12 +62,16 @@ export async function waitForUnits(context: Context, options: WaitOptions): Prom
     const now = performance.now();
     if (now >= endsAt) {
       const what = options.untilActive ? `${options.state} and active` : options.state;
-      context.err(`Error: timed out waiting for ${[...waiting].join(", ")} to be ${what}: ${await whyNot(client, [...waiting])}`);
+      context.err(
+        `Error: timed out waiting for ${[...waiting].join(", ")} to be ${what}: ${await whyNot(client, [...waiting])}`,
+      );
       return false;
     }
     if (now - saidAt > SAY_AFTER_MS) {
       saidAt = now;
-      context.err(`Still waiting for ${waiting.size} of ${options.names.length} units: ${await whyNot(client, [...waiting])}`);
+      context.err(
+        `Still waiting for ${waiting.size} of ${options.names.length} units: ${await whyNot(client, [...waiting])}`,
+      );
     }
     await sleep(Math.min(pauseMs, Math.max(1, endsAt - now)));
     pauseMs = Math.min(pauseMs * 1.5, 500);
@@ -81,22 +83,32 @@ export async function machineMap(client: FleetClient): Promise<ReadonlyMap<strin
   return new Map((await client.machines()).map((machine) => [machine.id, machine]));
 }
 
-function upOrDown(unit: UnitInfo, state: StateInfo | undefined, launchedAt: Map<string, number>): "up" | "wait" | string {
-  if (state === undefined || state.machineID !== unit.machineID) return "wait";
-  if (state.error !== null) return `could not be started: ${state.error}`;
-  if (state.active === "active" || state.active === "reloading") return "up";
-  if (state.active === "failed") {
-    return `failed (${state.sub}): "fleetctl status ${unit.name}" and "fleetctl journal ${unit.name}" say more`;
+/** Whether a unit is where it should be, on its way, or in trouble: then what, as the end of a sentence about it. */
+function judge(
+  unit: UnitInfo,
+  state: StateInfo | undefined,
+  options: WaitOptions,
+  launchedAt: Map<string, number>,
+): "there" | "wait" | string {
+  const own = state?.machineID === unit.machineID ? state : undefined;
+  if (own?.error != null) return `could not be brought to ${options.state}: ${own.error}`;
+  if (unit.currentState !== options.state) return "wait";
+  if (!options.untilActive) return "there";
+  if (own === undefined) return "wait";
+  if (own.active === "active" || own.active === "reloading") return "there";
+  if (own.active === "failed") {
+    return `failed (${own.sub}): "fleetctl status ${unit.name}" and "fleetctl journal ${unit.name}" say more`;
   }
-  if (state.load !== "" && state.load !== "loaded") return `can't run: systemd says its file is ${state.load}`;
-  if (state.active !== "inactive") return "wait";
+  if (own.load !== "" && own.load !== "loaded") return `can't run: systemd says its file is ${own.load}`;
+  if (own.active !== "inactive") return "wait";
   const since = launchedAt.get(unit.name) ?? performance.now();
   launchedAt.set(unit.name, since);
-  return performance.now() - since >= ENDED_MS ? "up" : "wait";
+  return performance.now() - since >= ENDED_MS ? "there" : "wait";
 }
 
 async function statesOf(client: FleetClient, names: readonly string[]): Promise<ReadonlyMap<string, StateInfo>> {
-  const lists = names.length > 8 ? [await client.states()] : await Promise.all(names.map((name) => client.states(name)));
+  const lists =
+    names.length > 8 ? [await client.states()] : await Promise.all(names.map((name) => client.states(name)));
   return new Map(lists.flat().map((state) => [state.name, state]));
 }
 
@@ -107,7 +119,8 @@ async function whyNot(client: FleetClient, names: readonly string[]): Promise<st
     const unit = units.get(name);
     const state = states.get(name);
     if (state?.error != null) return `${name}: ${state.error}`;
-    if (unit !== undefined && unit.desiredState !== "inactive" && unit.machineID === null) return `${name} is on no machine yet`;
+    if (unit !== undefined && unit.desiredState !== "inactive" && unit.machineID === null)
+      return `${name} is on no machine yet`;
     return `${name} is ${unit?.currentState ?? "unknown"}${state === undefined ? "" : `, ${state.active} (${state.sub})`}`;
   });
   return reasons.join("; ") + (names.length > 3 ? `; and ${names.length - 3} more` : "");

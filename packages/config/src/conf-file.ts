@@ -21,7 +21,10 @@ export interface ConfFile {
 export function parseConfFile(text: string): ConfFile {
   const entries: ConfEntry[] = [];
   const problems: { line: number; message: string }[] = [];
-  for (const [index, raw] of text.replace(/^\uFEFF/, "").split("\n").entries()) {
+  for (const [index, raw] of text
+    .replace(/^\uFEFF/, "")
+    .split("\n")
+    .entries()) {
     const content = raw.trim();
     const line = index + 1;
     if (content === "" || content.startsWith("#") || content.startsWith(";")) continue;

@@ -75,7 +75,9 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
   }
   const errors = (["verify_units", "authorized_keys_file"] as const)
     .filter((name) => given(name).from !== "default")
-    .map((name) => `option ${name} (from ${given(name).from}) is deprecated and ignored: signed units are not supported`);
+    .map(
+      (name) => `option ${name} (from ${given(name).from}) is deprecated and ignored: signed units are not supported`,
+    );
   if (problems.length > 0) throw new ConfigError(problems);
   return { config, warnings, errors };
 }
@@ -142,10 +144,14 @@ function etcdConfig(
   const isPlain = servers.some((server) => server.startsWith("http:"));
   const hasTls = tls.ca !== null || tls.cert !== null;
   if (username !== "" && isPlain) {
-    warnings.push("option etcd_password: the password goes to etcd without TLS; use https:// endpoints and etcd_cafile");
+    warnings.push(
+      "option etcd_password: the password goes to etcd without TLS; use https:// endpoints and etcd_cafile",
+    );
   }
   if (hasTls && isPlain) {
-    warnings.push("TLS files are given for etcd, but an endpoint in etcd_servers begins with http://: it is used without TLS");
+    warnings.push(
+      "TLS files are given for etcd, but an endpoint in etcd_servers begins with http://: it is used without TLS",
+    );
   }
   const prefix = text("etcd_key_prefix");
   return {

@@ -35,7 +35,12 @@ export const OPTIONS = [
     default: "1.0",
     description: "Seconds to allow one etcd request before it counts as failed.",
   },
-  { name: "etcd_cafile", kind: "path", default: "", description: "CA certificates that etcd's certificate is checked with." },
+  {
+    name: "etcd_cafile",
+    kind: "path",
+    default: "",
+    description: "CA certificates that etcd's certificate is checked with.",
+  },
   { name: "etcd_certfile", kind: "path", default: "", description: "Client certificate for etcd; needs etcd_keyfile." },
   { name: "etcd_keyfile", kind: "path", default: "", description: "Key of the client certificate for etcd." },
   { name: "etcd_username", kind: "text", default: "", description: "User name for etcd's basic authentication." },
@@ -95,7 +100,8 @@ export const OPTIONS = [
     name: "api_listen",
     kind: "endpoints",
     default: "",
-    description: "Sockets the API opens itself where systemd passes none: unix:///path or http://host:port, comma-separated.",
+    description:
+      "Sockets the API opens itself where systemd passes none: unix:///path or http://host:port, comma-separated.",
   },
   {
     name: "enable_grpc",

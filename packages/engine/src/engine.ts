@@ -75,7 +75,8 @@ class Engine implements RunningEngine {
     this.#mirror = registry.mirror({
       ranges: registry.keys.engineRanges(),
       pollMs: config.disableWatches ? config.engineReconcileIntervalMs : null,
-      onTrouble: (error) => log.warn({ code: error.code }, `the engine's view of the registry is interrupted: ${error.message}`),
+      onTrouble: (error) =>
+        log.warn({ code: error.code }, `the engine's view of the registry is interrupted: ${error.message}`),
     });
     this.#feed = new ModelFeed(this.#mirror.state);
     this.#loop = new ReconcileLoop({
@@ -153,7 +154,9 @@ class Engine implements RunningEngine {
     for (const { name } of decisions) this.#held.add(name);
     let lost: readonly Decision[] = decisions;
     try {
-      const committed = await this.#committer.commit(decisions, state, model, leadership, () => this.#mayAct(leadership));
+      const committed = await this.#committer.commit(decisions, state, model, leadership, () =>
+        this.#mayAct(leadership),
+      );
       lost = committed.lost;
       for (const { decision, revision: writtenAt } of committed.done) this.#report(decision, revision, writtenAt);
     } finally {
@@ -189,7 +192,8 @@ class Engine implements RunningEngine {
       const lease = await Lease.grant({
         etcd,
         ttlMs,
-        onTrouble: (error) => this.#log.warn({ code: error.code }, `the engine's heart-beat failed and is tried again: ${error.message}`),
+        onTrouble: (error) =>
+          this.#log.warn({ code: error.code }, `the engine's heart-beat failed and is tried again: ${error.message}`),
       });
       this.#lease = lease;
       void lease.keepAlive(this.#stopping.signal).then(
@@ -227,7 +231,8 @@ class Engine implements RunningEngine {
   #failed(error: unknown): void {
     this.#observer.onReconciled(0, false);
     const message = error instanceof Error ? error.message : String(error);
-    if (error instanceof RegistryError) this.#log.warn({ code: error.code }, `reconciling failed and is tried again: ${message}`);
+    if (error instanceof RegistryError)
+      this.#log.warn({ code: error.code }, `reconciling failed and is tried again: ${message}`);
     else this.#log.error({ err: error }, `reconciling failed and is tried again: ${message}`);
   }
 }

@@ -17,14 +17,19 @@ export class Sweeper {
   /** @returns how many files were removed */
   async sweep(state: ClusterState, leadership: Leadership): Promise<number> {
     const used = new Set([...state.units.values()].map(({ hash }) => hash));
-    const unused = new Map([...state.unitFiles].filter(([hash]) => !used.has(hash)).map(([hash, file]) => [hash, file.modRevision]));
+    const unused = new Map(
+      [...state.unitFiles].filter(([hash]) => !used.has(hash)).map(([hash, file]) => [hash, file.modRevision]),
+    );
     const doomed = [...unused].filter(([hash, revision]) => this.#suspects.get(hash) === revision);
     this.#suspects = unused;
     let removed = 0;
     for (let start = 0; start < doomed.length; start += MOST_DELETES) {
       const batch = doomed.slice(start, start + MOST_DELETES);
       const { succeeded } = await this.#registry.etcd.txn(
-        [leadership.fence, ...batch.map(([hash, modRevision]) => ({ key: this.#registry.keys.unitFile(hash), modRevision }))],
+        [
+          leadership.fence,
+          ...batch.map(([hash, modRevision]) => ({ key: this.#registry.keys.unitFile(hash), modRevision })),
+        ],
         batch.map(([hash]) => ({ delete: this.#registry.keys.unitFile(hash) })),
       );
       if (succeeded) removed += batch.length;

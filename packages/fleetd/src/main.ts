@@ -68,7 +68,9 @@ function listenToSignals(daemon: Daemon, log: Logger, configPath: string | null)
     try {
       const loaded = readConfig(configPath, process.env);
       say(log, loaded);
-      daemon.reload(loaded.config).catch((error: unknown) => log.error({ err: error }, "the new configuration could not be taken over whole"));
+      daemon
+        .reload(loaded.config)
+        .catch((error: unknown) => log.error({ err: error }, "the new configuration could not be taken over whole"));
     } catch (error) {
       log.error(`the configuration stays as it is: ${error instanceof Error ? error.message : String(error)}`);
     }

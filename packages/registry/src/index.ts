@@ -2,6 +2,9 @@
  * The registry of a fleet cluster: the domain (unit files, names, requirements, machines, states) and its storage in
  * etcd. See docs/registry.md for units, errors and consistency.
  */
+
+export { backoff } from "./loop/backoff.ts";
+export { ReconcileLoop, type ReconcileLoopOptions } from "./loop/reconcile-loop.ts";
 export { InvalidUnitError, UnitFileError } from "./model/errors.ts";
 export { conflicts, type GlobalUnit, globalsOn, metadataFits, type Neighbour, unmetMetadata } from "./model/fit.ts";
 export { globMatches } from "./model/glob.ts";
@@ -23,9 +26,14 @@ export {
   serializeUnitFile,
   type UnitOption,
 } from "./model/unit-file.ts";
-export { expandUnitName, isTemplateName, parseUnitName, UNIT_TYPES, type UnitName, unitNameProblem } from "./model/unit-name.ts";
-export { backoff } from "./loop/backoff.ts";
-export { ReconcileLoop, type ReconcileLoopOptions } from "./loop/reconcile-loop.ts";
+export {
+  expandUnitName,
+  isTemplateName,
+  parseUnitName,
+  UNIT_TYPES,
+  type UnitName,
+  unitNameProblem,
+} from "./model/unit-name.ts";
 export { type Change, ClusterState, type KeyValue, type Versioned } from "./store/cluster-state.ts";
 export { changeMetadata, type MetadataChange } from "./store/dynamic-metadata.ts";
 export { Leadership } from "./store/election.ts";
@@ -36,12 +44,12 @@ export { type KeyRange, Keys, type ParsedKey } from "./store/keys.ts";
 export { Lease, type LeaseOptions } from "./store/lease.ts";
 export { MachineRegistration, type StateUpdate } from "./store/machine-registration.ts";
 export { type ChangeListener, Mirror, type MirrorOptions } from "./store/mirror.ts";
+export { ObservedEtcd, type OperationObserver } from "./store/observed-etcd.ts";
 export type { LeaderRecord, MachineRecord, ScheduleRecord, StateRecord, UnitRecord } from "./store/records.ts";
 export { encodeMachine, encodeSchedule, encodeUnit } from "./store/records.ts";
-export { ObservedEtcd, type OperationObserver } from "./store/observed-etcd.ts";
 export {
-  machineOf,
   type MirrorSettings,
+  machineOf,
   Registry,
   type Unit,
   type UnitState,

@@ -24,7 +24,10 @@ export function defaultInterface(route4: string, route6: string): string | null 
   const defaults6 = route6
     .split("\n")
     .map((line) => line.trim().split(/\s+/))
-    .filter((fields) => /^0{32}$/.test(fields[0] ?? "") && fields[1] === "00" && fields[9] !== undefined && fields[9] !== "lo")
+    .filter(
+      (fields) =>
+        /^0{32}$/.test(fields[0] ?? "") && fields[1] === "00" && fields[9] !== undefined && fields[9] !== "lo",
+    )
     .sort((a, b) => Number.parseInt(a[5] ?? "0", 16) - Number.parseInt(b[5] ?? "0", 16));
   return defaults6[0]?.[9] ?? null;
 }

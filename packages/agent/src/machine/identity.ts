@@ -26,7 +26,9 @@ export function readMachineID(file = MACHINE_ID_FILE): string {
     throw new IdentityError(`${file} can't be read: run systemd-machine-id-setup to make one`, error);
   }
   if (!/^[0-9a-f]{32}$/.test(text)) {
-    throw new IdentityError(`${file} does not hold a machine ID (32 hex digits): run systemd-machine-id-setup to make one`);
+    throw new IdentityError(
+      `${file} does not hold a machine ID (32 hex digits): run systemd-machine-id-setup to make one`,
+    );
   }
   return text;
 }

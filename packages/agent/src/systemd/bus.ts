@@ -1,7 +1,7 @@
 import dbus, { type Message, type MessageBus } from "dbus-next";
 import DBusBuffer from "dbus-next/lib/dbus-buffer.js";
-import { PROPERTIES_CHANGED_SIGNATURE } from "./wire.ts";
 import { SystemdError } from "./systemd.ts";
+import { PROPERTIES_CHANGED_SIGNATURE } from "./wire.ts";
 
 /** How long a call may take before it counts as failed. */
 const CALL_MS = 30_000;
@@ -92,7 +92,9 @@ export class Bus {
     const message = new dbus.Message(call);
     const timer = setTimeout(() => {
       delete internals(this.#bus)._methodReturnHandlers[message.serial ?? -1];
-      reject(new SystemdError(`systemd did not answer ${call.member} within ${CALL_MS / 1000} s`, { unavailable: true }));
+      reject(
+        new SystemdError(`systemd did not answer ${call.member} within ${CALL_MS / 1000} s`, { unavailable: true }),
+      );
     }, CALL_MS);
     this.#pending.add(reject);
     try {

@@ -52,7 +52,14 @@ export class DBusSystemd implements Systemd {
     const bus = await Bus.connect(isUser);
     try {
       for (const rule of MATCH_RULES) {
-        await bus.call({ destination: BUS, path: BUS_PATH, interface: BUS, member: "AddMatch", signature: "s", body: [rule] });
+        await bus.call({
+          destination: BUS,
+          path: BUS_PATH,
+          interface: BUS,
+          member: "AddMatch",
+          signature: "s",
+          body: [rule],
+        });
       }
       const systemd = new DBusSystemd(bus, majorVersion(await property(bus, MANAGER_PATH, MANAGER, "Version")));
       await systemd.#call("Subscribe");
@@ -107,7 +114,9 @@ export class DBusSystemd implements Systemd {
     }
     const result = await this.#jobEnd(job, name);
     if (result !== "done" && result !== "skipped") {
-      throw new SystemdError(`stopping ${name} ended with result ${result}: systemctl status ${name} on the machine has more`);
+      throw new SystemdError(
+        `stopping ${name} ended with result ${result}: systemctl status ${name} on the machine has more`,
+      );
     }
   }
 
@@ -115,7 +124,8 @@ export class DBusSystemd implements Systemd {
     const failed = new Map<string, SystemdError>();
     for (const [name, row] of await this.#loaded(names)) {
       if (row[3] === "failed") await this.#quietly("ResetFailedUnit", name);
-      else if (row[3] !== "inactive") failed.set(name, new SystemdError(`${name} is ${row[3]} again: it was started by hand`));
+      else if (row[3] !== "inactive")
+        failed.set(name, new SystemdError(`${name} is ${row[3]} again: it was started by hand`));
     }
     const stopped = names.filter((name) => !failed.has(name));
     if (stopped.length === 0) return failed;
@@ -150,7 +160,12 @@ export class DBusSystemd implements Systemd {
   async #link(units: readonly UnitToLoad[], failed: Map<string, SystemdError>): Promise<void> {
     if (units.length === 0) return;
     try {
-      await this.#call("LinkUnitFiles", units.map(({ path }) => path), true, true);
+      await this.#call(
+        "LinkUnitFiles",
+        units.map(({ path }) => path),
+        true,
+        true,
+      );
     } catch (error) {
       const reason = failure(error);
       const [only] = units;
@@ -177,7 +192,9 @@ export class DBusSystemd implements Systemd {
       this.#version >= LISTS_BY_NAMES
         ? await this.#rows("ListUnitsByPatterns", [], names.map(asPattern))
         : await this.#rows("ListUnits");
-    return new Map(rows.filter(([name, , load]) => wanted.has(name) && load !== "not-found").map((row) => [row[0], row]));
+    return new Map(
+      rows.filter(([name, , load]) => wanted.has(name) && load !== "not-found").map((row) => [row[0], row]),
+    );
   }
 
   async #rows(method: ManagerMethod, ...args: readonly unknown[]): Promise<readonly UnitRow[]> {

@@ -15,7 +15,10 @@ export class SystemdError extends Error {
   /** The D-Bus error name; empty where systemd said nothing. */
   readonly type: string;
 
-  constructor(message: string, options: { readonly unavailable?: boolean; readonly type?: string; readonly cause?: unknown } = {}) {
+  constructor(
+    message: string,
+    options: { readonly unavailable?: boolean; readonly type?: string; readonly cause?: unknown } = {},
+  ) {
     super(message, { cause: options.cause });
     this.name = "SystemdError";
     this.unavailable = options.unavailable ?? false;

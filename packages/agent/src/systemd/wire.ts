@@ -37,12 +37,14 @@ export type UnitRow = readonly [string, string, string, string, string, string, 
 
 /** The object path of a unit: every byte but ASCII letters and digits as `_xx`. */
 export function unitPath(name: string): string {
-  const escape = (character: string): string => `_${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
-  return UNIT_PATH_PREFIX + name.replace(/[^A-Za-z0-9]|^(?=[0-9])/g, (match) => (match === "" ? "" : escape(match))).replace(/^[0-9]/, escape);
+  const escaped = (character: string): string => `_${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
+  return UNIT_PATH_PREFIX + name.replace(/[^A-Za-z0-9]/g, escaped).replace(/^[0-9]/, escaped);
 }
 
 /** The unit that an object path stands for; null where it is no unit's. */
 export function unitOfPath(path: string): string | null {
   if (!path.startsWith(UNIT_PATH_PREFIX)) return null;
-  return path.slice(UNIT_PATH_PREFIX.length).replace(/_([0-9a-f]{2})/g, (_match, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
+  return path
+    .slice(UNIT_PATH_PREFIX.length)
+    .replace(/_([0-9a-f]{2})/g, (_match, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
 }

@@ -1,5 +1,12 @@
-import { changeMetadata, isDesiredState, type Mirror, type Registry, type UnitOption, type UnitWriter } from "@fleet/registry";
-import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import {
+  changeMetadata,
+  isDesiredState,
+  type Mirror,
+  type Registry,
+  type UnitOption,
+  type UnitWriter,
+} from "@fleet/registry";
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import { foldNames } from "../model/case-fold.ts";
 import type { ClusterView } from "../model/cluster-view.ts";
 import { readMetadataPatch } from "../model/metadata-patch.ts";
@@ -99,7 +106,10 @@ function addRoutes(app: FastifyInstance, prefix: string, deps: AppDeps): void {
   };
 
   app.get(`${prefix}/units`, async (request, reply) =>
-    json(reply, pageJson("units", query(request), deps.tokenLimit(), (start, count) => view.units(start, count))),
+    json(
+      reply,
+      pageJson("units", query(request), deps.tokenLimit(), (start, count) => view.units(start, count)),
+    ),
   );
   allowOnly(`${prefix}/units`, "GET");
 
@@ -115,7 +125,10 @@ function addRoutes(app: FastifyInstance, prefix: string, deps: AppDeps): void {
       const body = request.body as SetBody;
       const unitName = name(request);
       if (body.name !== undefined && body.name !== "" && body.name !== unitName) {
-        throw new HttpError(400, `name in URL ${JSON.stringify(unitName)} differs from unit name in request body ${JSON.stringify(body.name)}`);
+        throw new HttpError(
+          400,
+          `name in URL ${JSON.stringify(unitName)} differs from unit name in request body ${JSON.stringify(body.name)}`,
+        );
       }
       const { outcome, revision } = await writer.submit({
         kind: "set",
@@ -150,7 +163,10 @@ function addRoutes(app: FastifyInstance, prefix: string, deps: AppDeps): void {
   allowOnly(`${prefix}/state/:name`, "GET");
 
   app.get(`${prefix}/machines`, async (request, reply) =>
-    json(reply, pageJson("machines", query(request), deps.tokenLimit(), (start, count) => view.machines(start, count))),
+    json(
+      reply,
+      pageJson("machines", query(request), deps.tokenLimit(), (start, count) => view.machines(start, count)),
+    ),
   );
   app.patch(`${prefix}/machines`, { preParsing: requireJson }, async (request, reply) => {
     const changes = readMetadataPatch(request.body);
@@ -182,9 +198,12 @@ function desiredState(body: SetBody): "inactive" | "loaded" | "launched" | null 
 }
 
 async function requireJson(request: FastifyRequest): Promise<void> {
-  const sent = request.raw.rawHeaders.filter((_entry, index, all) => index % 2 === 1 && /^content-type$/i.test(all[index - 1] ?? ""));
+  const sent = request.raw.rawHeaders.filter(
+    (_entry, index, all) => index % 2 === 1 && /^content-type$/i.test(all[index - 1] ?? ""),
+  );
   const type = sent[0]?.split(";")[0]?.trim().toLowerCase();
-  if (sent.length !== 1 || type !== JSON_TYPE) throw new HttpError(415, `only one Content-Type, ${JSON_TYPE}, is accepted`);
+  if (sent.length !== 1 || type !== JSON_TYPE)
+    throw new HttpError(415, `only one Content-Type, ${JSON_TYPE}, is accepted`);
 }
 
 function methodNotAllowed({ method }: FastifyRequest): HttpError {

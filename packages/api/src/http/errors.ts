@@ -20,7 +20,8 @@ const STATUS: Readonly<Partial<Record<RegistryErrorCode, number>>> = { "not-foun
 /** The status and sentence that a failure answers with; 500 for what nobody foresaw. */
 export function httpError(error: unknown): { readonly status: number; readonly message: string } {
   if (error instanceof HttpError) return { status: error.status, message: error.message };
-  if (error instanceof InvalidUnitError || error instanceof InvalidPatchError) return { status: 400, message: error.message };
+  if (error instanceof InvalidUnitError || error instanceof InvalidPatchError)
+    return { status: 400, message: error.message };
   if (error instanceof RegistryError) {
     const status = STATUS[error.code];
     if (error.code === "not-found") return { status: 404, message: "unit does not exist" };

@@ -25,7 +25,8 @@ function pageNumber(token: unknown, size: number): number {
   if (typeof token !== "string") throw new HttpError(400, "invalid nextPageToken: give it once");
   const page = decodePageToken(token);
   if (page === null) throw new HttpError(400, "invalid nextPageToken: it is not a token of this server");
-  if (page.size !== size) throw new HttpError(400, `invalid nextPageToken: its page size is ${page.size}, this server's is ${size}`);
+  if (page.size !== size)
+    throw new HttpError(400, `invalid nextPageToken: its page size is ${page.size}, this server's is ${size}`);
   if (page.number === 0) throw new HttpError(400, "invalid nextPageToken: pages count from 1");
   return page.number;
 }

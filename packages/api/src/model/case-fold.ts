@@ -11,7 +11,12 @@ export function foldNames(body: unknown, names: ReadonlyMap<string, string>): un
   for (const [name, value] of Object.entries(body)) {
     const known = names.get(name.toLowerCase()) ?? name;
     if (known !== name && Object.hasOwn(body, known)) continue;
-    Object.defineProperty(folded, known, { value: foldNames(value, names), enumerable: true, configurable: true, writable: true });
+    Object.defineProperty(folded, known, {
+      value: foldNames(value, names),
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
   }
   return folded;
 }

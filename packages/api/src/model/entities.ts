@@ -17,8 +17,8 @@ export function optionsJson(options: readonly UnitOption[]): string {
   return JSON.stringify(options.map(({ section, name, value }) => ({ section, name, value })));
 }
 
-/** JSON of a UnitState as API v1 shows it. */
-export function stateJson({ name, hash, machineID, systemd }: UnitState): string {
+/** JSON of a UnitState as API v1 shows it, with `error` beside it where fleet could not do what was wanted. */
+export function stateJson({ name, hash, machineID, systemd, error }: UnitState): string {
   return JSON.stringify({
     name,
     hash,
@@ -26,6 +26,7 @@ export function stateJson({ name, hash, machineID, systemd }: UnitState): string
     systemdLoadState: systemd.load || undefined,
     systemdActiveState: systemd.active || undefined,
     systemdSubState: systemd.sub || undefined,
+    error: error ?? undefined,
   });
 }
 

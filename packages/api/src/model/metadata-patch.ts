@@ -19,14 +19,19 @@ const PATH = /^\/([A-Za-z0-9_.-]+)\/metadata\/([A-Za-z0-9_.-]+)$/;
 export function readMetadataPatch(body: unknown): readonly MetadataChange[] {
   if (!Array.isArray(body)) throw new InvalidPatchError("the body must be an array of {op, path, value}");
   return body.map((operation: unknown, index) => {
-    const { op, path, value } = (typeof operation === "object" && operation !== null ? operation : {}) as Record<string, unknown>;
+    const { op, path, value } = (typeof operation === "object" && operation !== null ? operation : {}) as Record<
+      string,
+      unknown
+    >;
     const where = `operation ${index + 1}`;
     if (op !== "add" && op !== "remove" && op !== "replace") {
       throw new InvalidPatchError(`${where}: invalid op ${JSON.stringify(op)}: expected add, remove or replace`);
     }
     const [, machineID, key] = (typeof path === "string" ? PATH.exec(path) : null) ?? [];
     if (machineID === undefined || key === undefined) {
-      throw new InvalidPatchError(`${where}: invalid path ${JSON.stringify(path)}: expected /<machine id>/metadata/<key>`);
+      throw new InvalidPatchError(
+        `${where}: invalid path ${JSON.stringify(path)}: expected /<machine id>/metadata/<key>`,
+      );
     }
     if (op === "remove") return { machineID, key, value: "" };
     const inner = typeof value === "object" && value !== null ? (value as Record<string, unknown>).value : value;

@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { ConfigError, loadConfig } from "@fleet/config";
 import {
-  machineOf,
+  InvalidUnitError,
   type Mirror,
+  machineOf,
   parseUnitFile,
   type Registry,
-  Registry as RegistryOf,
   RegistryError,
-  InvalidUnitError,
+  Registry as RegistryOf,
   UnitFileError,
   type UnitOption,
   unitOf,
@@ -23,7 +23,9 @@ export async function openEtcdClient(flags: GlobalFlags): Promise<FleetClient> {
     const { config } = loadConfig({
       file: null,
       env: {
-        FLEET_ETCD_SERVERS: flags.endpoint.startsWith("unix:") ? "http://127.0.0.1:2379,http://127.0.0.1:4001" : flags.endpoint,
+        FLEET_ETCD_SERVERS: flags.endpoint.startsWith("unix:")
+          ? "http://127.0.0.1:2379,http://127.0.0.1:4001"
+          : flags.endpoint,
         FLEET_ETCD_KEY_PREFIX: flags.etcdKeyPrefix,
         FLEET_ETCD_REQUEST_TIMEOUT: String(flags.requestTimeoutMs / 1000),
         FLEET_ETCD_CAFILE: flags.caFile,
@@ -78,7 +80,10 @@ class EtcdClient implements FleetClient {
     return this.#unit(name);
   }
 
-  async setUnit(name: string, change: { options?: readonly UnitOption[]; desiredState?: UnitInfo["desiredState"] }): Promise<void> {
+  async setUnit(
+    name: string,
+    change: { options?: readonly UnitOption[]; desiredState?: UnitInfo["desiredState"] },
+  ): Promise<void> {
     await this.#write({
       kind: "set",
       name,
@@ -92,7 +97,8 @@ class EtcdClient implements FleetClient {
       await this.#write({ kind: "destroy", name });
       return true;
     } catch (error) {
-      if (error instanceof CommandError && error.cause instanceof RegistryError && error.cause.code === "not-found") return false;
+      if (error instanceof CommandError && error.cause instanceof RegistryError && error.cause.code === "not-found")
+        return false;
       throw error;
     }
   }
@@ -100,9 +106,7 @@ class EtcdClient implements FleetClient {
   async states(name?: string): Promise<readonly StateInfo[]> {
     const { state } = this.#mirror;
     const names = name === undefined ? [...state.states.keys()].sort() : [name];
-    return names.flatMap((unit) =>
-      unitStatesOf(state, unit).map(({ systemd, ...rest }) => ({ ...rest, ...systemd })),
-    );
+    return names.flatMap((unit) => unitStatesOf(state, unit).map(({ systemd, ...rest }) => ({ ...rest, ...systemd })));
   }
 
   async machines(): Promise<readonly MachineInfo[]> {

@@ -35,7 +35,10 @@ export interface FleetClient {
   /** Null where there is no such unit. */
   unit(name: string): Promise<UnitInfo | null>;
   /** Creates a unit, puts a new version of it in, or changes its desired state. */
-  setUnit(name: string, change: { readonly options?: readonly UnitOption[]; readonly desiredState?: DesiredState }): Promise<void>;
+  setUnit(
+    name: string,
+    change: { readonly options?: readonly UnitOption[]; readonly desiredState?: DesiredState },
+  ): Promise<void>;
   /** False where there was no such unit. */
   destroyUnit(name: string): Promise<boolean>;
   /** States of all units, or of one. */

@@ -113,7 +113,9 @@ export class HttpClient implements FleetClient {
   }
 
   #where(): string {
-    return this.#endpoint.kind === "unix" ? `unix://${this.#endpoint.path}` : `http://${this.#endpoint.host}:${this.#endpoint.port}`;
+    return this.#endpoint.kind === "unix"
+      ? `unix://${this.#endpoint.path}`
+      : `http://${this.#endpoint.host}:${this.#endpoint.port}`;
   }
 }
 
@@ -163,7 +165,11 @@ function unitInfo(unit: Json): UnitInfo {
   const options = Array.isArray(unit.options) ? (unit.options as Json[]) : [];
   return {
     name: text(unit.name),
-    options: options.map((option) => ({ section: text(option.section), name: text(option.name), value: text(option.value) })),
+    options: options.map((option) => ({
+      section: text(option.section),
+      name: text(option.name),
+      value: text(option.value),
+    })),
     desiredState: isDesiredState(unit.desiredState) ? unit.desiredState : "inactive",
     currentState: isDesiredState(unit.currentState) ? unit.currentState : null,
     machineID: text(unit.machineID) || null,

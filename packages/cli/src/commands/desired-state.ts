@@ -7,7 +7,11 @@ import { waitForUnits } from "../wait.ts";
 
 /** Flags of every command that waits. */
 export const WAIT_FLAGS: readonly FlagSpec[] = [
-  { flags: "--block-attempts <n>", description: "Wait for at most so many half seconds; 0: without limit", default: "0" },
+  {
+    flags: "--block-attempts <n>",
+    description: "Wait for at most so many half seconds; 0: without limit",
+    default: "0",
+  },
   { flags: "--no-block", description: "Do not wait until the units have reached their state" },
 ];
 
@@ -20,7 +24,8 @@ export interface Waiting {
 /** Reads WAIT_FLAGS. */
 export function readWaiting(flags: Readonly<Record<string, unknown>>): Waiting {
   const text = String(flags.blockAttempts ?? "0");
-  if (!/^-?\d{1,9}$/.test(text)) throw new CommandError(`invalid --block-attempts ${JSON.stringify(text)}: expected a whole number`);
+  if (!/^-?\d{1,9}$/.test(text))
+    throw new CommandError(`invalid --block-attempts ${JSON.stringify(text)}: expected a whole number`);
   return { block: flags.block !== false, attempts: Math.max(0, Number(text)) };
 }
 

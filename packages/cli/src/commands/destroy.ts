@@ -26,7 +26,10 @@ Units that are not there are skipped. Waits until no machine reports the units a
     if (!block || destroyed.size === 0) return 0;
     const endsAt = performance.now() + (attempts > 0 ? attempts * 500 : DEFAULT_WAIT_MS);
     for (let pauseMs = 15; ; pauseMs = Math.min(pauseMs * 1.5, 500)) {
-      const states = destroyed.size > 8 ? await client.states() : (await Promise.all([...destroyed].map((name) => client.states(name)))).flat();
+      const states =
+        destroyed.size > 8
+          ? await client.states()
+          : (await Promise.all([...destroyed].map((name) => client.states(name)))).flat();
       const left = [...new Set(states.map(({ name }) => name).filter((name) => destroyed.has(name)))];
       if (left.length === 0) return 0;
       if (performance.now() >= endsAt) {

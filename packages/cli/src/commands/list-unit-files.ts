@@ -42,6 +42,9 @@ function columns(machines: ReadonlyMap<string, MachineInfo>): Columns<UnitInfo> 
     tmachine: target,
     global: (unit) => String(isGlobal(unit)),
     desc: ({ options }) =>
-      options.filter(({ section, name }) => section === "Unit" && name === "Description").at(-1)?.value.replace(/\s+/g, " ") ?? "",
+      options
+        .filter(({ section, name }) => section === "Unit" && name === "Description")
+        .at(-1)
+        ?.value.replace(/\s+/g, " ") ?? "",
   };
 }

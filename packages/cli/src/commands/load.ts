@@ -10,7 +10,10 @@ export const load: Command = {
 
 Units that are not in the cluster yet are submitted first. Waits until the units are loaded.`,
   flags: [
-    { flags: "--replace", description: "Put a new version in where the local file differs and the unit is not launched" },
+    {
+      flags: "--replace",
+      description: "Put a new version in where the local file differs and the unit is not launched",
+    },
     ...WAIT_FLAGS,
   ],
   examples: ["fleetctl load foo.service", "fleetctl load --no-block foo@1 foo@2"],

@@ -19,7 +19,8 @@ export const restart: Command = {
       if (unit === undefined) context.err(`Error: Unit ${name} does not exist.`);
       else if (unit.desiredState === "inactive") context.err(`Error: Unable to restart unit ${name} in state inactive`);
       else {
-        if (unit.desiredState === "launched") isFine = (await bringTo(context, [name], "loaded", "stop", waiting)) && isFine;
+        if (unit.desiredState === "launched")
+          isFine = (await bringTo(context, [name], "loaded", "stop", waiting)) && isFine;
         if (isGlobal(unit)) await allStopped(context, name);
         isFine = (await bringTo(context, [name], "launched", "start", waiting)) && isFine;
         continue;

@@ -10,10 +10,7 @@ export const start: Command = {
 
 Units that are not in the cluster yet are submitted and loaded first. Waits until systemd says that the
 units are active; a unit that fails ends the wait with exit code 1.`,
-  flags: [
-    { flags: "--replace", description: "Put a new version in where the local file differs" },
-    ...WAIT_FLAGS,
-  ],
+  flags: [{ flags: "--replace", description: "Put a new version in where the local file differs" }, ...WAIT_FLAGS],
   examples: ["fleetctl start foo.service", "fleetctl start web@{1..3}", "fleetctl start --no-block foo.service"],
   async run(context, args, flags) {
     const waiting = readWaiting(flags);

@@ -1,5 +1,8 @@
 /** One step of a compiled glob: a run of stars, any character, or a set of ranges. */
-type Step = { readonly kind: "star" } | { readonly kind: "any" } | { readonly kind: "set"; readonly negated: boolean; readonly ranges: readonly (readonly [string, string])[] };
+type Step =
+  | { readonly kind: "star" }
+  | { readonly kind: "any" }
+  | { readonly kind: "set"; readonly negated: boolean; readonly ranges: readonly (readonly [string, string])[] };
 
 const compiled = new Map<string, readonly Step[] | null>();
 const CACHE_LIMIT = 10_000;

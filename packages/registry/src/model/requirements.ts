@@ -75,7 +75,13 @@ export function readRequirements(name: string, options: readonly UnitOption[]): 
  */
 export function checkRequirements(name: string, requirements: Requirements): void {
   const { machineID, machineOf, conflicts, replaces, global } = requirements;
-  const given = { MachineID: machineID !== null, MachineOf: machineOf.length > 0, Conflicts: conflicts.length > 0, Replaces: replaces.length > 0, Global: global };
+  const given = {
+    MachineID: machineID !== null,
+    MachineOf: machineOf.length > 0,
+    Conflicts: conflicts.length > 0,
+    Replaces: replaces.length > 0,
+    Global: global,
+  };
   const forbidden: readonly (readonly [keyof typeof given, keyof typeof given])[] = [
     ["MachineID", "MachineOf"],
     ["MachineID", "Conflicts"],
@@ -87,10 +93,15 @@ export function checkRequirements(name: string, requirements: Requirements): voi
   ];
   for (const [one, other] of forbidden) {
     if (given[one] && given[other]) {
-      throw new InvalidUnitError(`unit ${name}: options ${one} and ${other} in [X-Fleet] can't be used together; remove one`);
+      throw new InvalidUnitError(
+        `unit ${name}: options ${one} and ${other} in [X-Fleet] can't be used together; remove one`,
+      );
     }
   }
-  for (const [option, globs] of [["Conflicts", conflicts], ["Replaces", replaces]] as const) {
+  for (const [option, globs] of [
+    ["Conflicts", conflicts],
+    ["Replaces", replaces],
+  ] as const) {
     for (const peer of machineOf) {
       const glob = globs.find((candidate) => globMatches(candidate, peer));
       if (glob !== undefined) {

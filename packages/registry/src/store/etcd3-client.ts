@@ -186,7 +186,9 @@ export class Etcd3Client implements Etcd {
     if (compactRevision > 0) return new RegistryError("compacted", "etcd has compacted the revision to watch from");
     if (/invalid auth token/.test(cancelReason)) {
       // The library renews its token on ordinary requests only; one brings the next watch a fresh one.
-      this.#client.kv.range({ key: Buffer.from(this.#config.keyPrefix), limit: 1, keys_only: true }).catch(() => undefined);
+      this.#client.kv
+        .range({ key: Buffer.from(this.#config.keyPrefix), limit: 1, keys_only: true })
+        .catch(() => undefined);
     }
     return registryError(new Error(cancelReason || "the watch was canceled"), this.#config.servers);
   }
@@ -253,7 +255,9 @@ function confirmed(compares: readonly Compare[], ops: readonly Op[]): IRequestOp
 function request(op: Op): IRequestOp {
   if ("put" in op) {
     const key = Buffer.from(op.put);
-    return { request_put: { key, value: Buffer.from(op.value), ...(op.lease === undefined ? {} : { lease: op.lease }) } };
+    return {
+      request_put: { key, value: Buffer.from(op.value), ...(op.lease === undefined ? {} : { lease: op.lease }) },
+    };
   }
   if ("delete" in op) return { request_delete_range: { key: Buffer.from(op.delete) } };
   return { request_range: { key: Buffer.from(op.get) } };

@@ -45,7 +45,8 @@ export function registryError(error: unknown, servers: readonly string[]): Regis
     return as("forbidden", `${at} denies access: the user's role must allow reading and writing under etcd_key_prefix`);
   }
   if (/compacted/.test(text)) return as("compacted", `${at} has compacted the revision that was asked for`);
-  if (/database space exceeded/.test(text)) return as("no-space", `${at} is out of space: compact it and disarm the alarm`);
+  if (/database space exceeded/.test(text))
+    return as("no-space", `${at} is out of space: compact it and disarm the alarm`);
   if (error instanceof EtcdLeaseInvalidError || /requested lease not found/i.test(text)) {
     return as("lease-lost", `${at} no longer has the lease that this write belongs to`);
   }
@@ -62,9 +63,14 @@ export function registryError(error: unknown, servers: readonly string[]): Regis
 
 /** Whether the request certainly never reached a server, so that even a write may be sent again. */
 export function wasNeverSent(error: unknown): boolean {
-  return error instanceof Error && /No connection established|Name resolution failed|Failed to connect/.test(error.message);
+  return (
+    error instanceof Error && /No connection established|Name resolution failed|Failed to connect/.test(error.message)
+  );
 }
 
 function reason(text: string): string {
-  return text.replace(/^\d+ [A-Z_]+: /, "").replace(/\s+/g, " ").slice(0, 300);
+  return text
+    .replace(/^\d+ [A-Z_]+: /, "")
+    .replace(/\s+/g, " ")
+    .slice(0, 300);
 }

@@ -1,6 +1,6 @@
+import { ClusterState } from "./cluster-state.ts";
 import { RegistryError } from "./errors.ts";
 import type { Compare, Etcd, Op } from "./etcd.ts";
-import { ClusterState } from "./cluster-state.ts";
 import type { Keys } from "./keys.ts";
 import type { Lease } from "./lease.ts";
 import { encodeMachine, encodeState, type MachineRecord, type StateRecord } from "./records.ts";
@@ -57,7 +57,8 @@ export class MachineRegistration {
       );
     }
     const second = await etcd.txn([{ key, modRevision: held.modRevision }], [op]);
-    if (!second.succeeded) throw new RegistryError("conflict", `machine ${record.id} was entered by two agents at once`);
+    if (!second.succeeded)
+      throw new RegistryError("conflict", `machine ${record.id} was entered by two agents at once`);
     return new MachineRegistration(etcd, keys, lease, record, { key, createRevision: held.createRevision });
   }
 
@@ -73,9 +74,7 @@ export class MachineRegistration {
       await this.#write(
         updates.slice(start, start + MOST_STATES).map(({ name, state }) => {
           const key = this.#keys.state(this.#record.id, name);
-          return state === null
-            ? { delete: key }
-            : { put: key, value: encodeState(state), lease: this.#lease.id };
+          return state === null ? { delete: key } : { put: key, value: encodeState(state), lease: this.#lease.id };
         }),
       );
     }
@@ -103,7 +102,10 @@ export class MachineRegistration {
   async #write(ops: readonly Op[]): Promise<void> {
     const { succeeded } = await this.#etcd.txn([this.#fence], ops);
     if (!succeeded) {
-      throw new RegistryError("lease-lost", `machine ${this.#record.id} is no longer entered in the registry by this agent`);
+      throw new RegistryError(
+        "lease-lost",
+        `machine ${this.#record.id} is no longer entered in the registry by this agent`,
+      );
     }
   }
 }

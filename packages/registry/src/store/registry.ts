@@ -1,7 +1,7 @@
 import type { EtcdConfig } from "@fleet/config";
 import { type Machine, mergeMetadata } from "../model/machine.ts";
-import { parseUnitFile, type UnitOption } from "../model/unit-file.ts";
 import type { DesiredState, SystemdStates } from "../model/states.ts";
+import { parseUnitFile, type UnitOption } from "../model/unit-file.ts";
 import type { ClusterState } from "./cluster-state.ts";
 import type { RegistryError } from "./errors.ts";
 import type { Etcd } from "./etcd.ts";

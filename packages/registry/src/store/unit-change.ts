@@ -1,3 +1,4 @@
+import { InvalidUnitError } from "../model/errors.ts";
 import { checkRequirements, readRequirements, sameRequirements } from "../model/requirements.ts";
 import type { DesiredState } from "../model/states.ts";
 import { hashText, invalidOption, parseUnitFile, serializeUnitFile, type UnitOption } from "../model/unit-file.ts";
@@ -7,7 +8,6 @@ import { RegistryError } from "./errors.ts";
 import type { Compare, Op } from "./etcd.ts";
 import type { Keys } from "./keys.ts";
 import { encodeSchedule, encodeUnit, type UnitRecord } from "./records.ts";
-import { InvalidUnitError } from "../model/errors.ts";
 
 /** What a user asks for: a unit to be there with these options and this desired state, or not to be there. */
 export type UnitChange =
@@ -45,7 +45,8 @@ export interface PlannedChange {
 export function checkUnit(name: string, options: readonly UnitOption[]): void {
   const problem = unitNameProblem(name);
   if (problem !== null) throw new InvalidUnitError(`unit name ${JSON.stringify(name)} is not valid: ${problem}`);
-  if (options.length === 0) throw new InvalidUnitError(`unit ${name} has no options: at least one Name=value is needed`);
+  if (options.length === 0)
+    throw new InvalidUnitError(`unit ${name} has no options: at least one Name=value is needed`);
   const badOption = invalidOption(options);
   if (badOption !== null) throw new InvalidUnitError(`unit ${name}: ${badOption}`);
   checkRequirements(name, readRequirements(name, options));
@@ -63,7 +64,11 @@ export function planUnitChange(keys: Keys, change: UnitChange, known: KnownUnit 
   const compare: Compare = { key: keys.unit(name), modRevision: known?.record.modRevision ?? 0 };
   if (change.kind === "destroy") {
     if (known === null) throw new RegistryError("not-found", `unit ${name} does not exist`);
-    return { compare, ops: [{ delete: keys.unit(name) }, ...unscheduleOps(keys, name, known.record)], outcome: "destroyed" };
+    return {
+      compare,
+      ops: [{ delete: keys.unit(name) }, ...unscheduleOps(keys, name, known.record)],
+      outcome: "destroyed",
+    };
   }
   const desiredState = change.desiredState ?? (known === null ? "inactive" : known.record.desiredState);
   if (desiredState !== "inactive" && isTemplateName(name)) {
@@ -84,7 +89,11 @@ export function planUnitChange(keys: Keys, change: UnitChange, known: KnownUnit 
     throw new RegistryError("refused", `unit ${name} exists: must provide desiredState to update existing unit`);
   }
   if (known.record.desiredState === desiredState) return { compare, ops: [], outcome: "unchanged" };
-  const record: UnitRecord = { ...known.record, desiredState, ...(desiredState === "inactive" ? { machineID: null, lastMachineID: null } : {}) };
+  const record: UnitRecord = {
+    ...known.record,
+    desiredState,
+    ...(desiredState === "inactive" ? { machineID: null, lastMachineID: null } : {}),
+  };
   return { compare, ops: unitOps(keys, name, record, known.record), outcome: "changed" };
 }
 

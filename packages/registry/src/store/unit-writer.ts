@@ -4,7 +4,13 @@ import { ClusterState } from "./cluster-state.ts";
 import { RegistryError } from "./errors.ts";
 import type { Compare, Etcd, Op } from "./etcd.ts";
 import type { Keys } from "./keys.ts";
-import { type KnownUnit, type PlannedChange, planUnitChange, type UnitChange, type UnitOutcome } from "./unit-change.ts";
+import {
+  type KnownUnit,
+  type PlannedChange,
+  planUnitChange,
+  type UnitChange,
+  type UnitOutcome,
+} from "./unit-change.ts";
 
 /** A change that was carried out. */
 export interface UnitResult {
@@ -140,7 +146,10 @@ export class UnitWriter {
       const { succeeded, revision } = await this.#etcd.txn([plan.compare], plan.ops);
       if (succeeded) return { outcome: plan.outcome, revision };
     }
-    throw new RegistryError("conflict", `unit ${change.name} was changed by others each of ${MOST_TRIES} times; try again`);
+    throw new RegistryError(
+      "conflict",
+      `unit ${change.name} was changed by others each of ${MOST_TRIES} times; try again`,
+    );
   }
 }
 
@@ -152,7 +161,10 @@ export async function readUnit(etcd: Etcd, keys: Keys, name: string): Promise<Kn
   state.put(unit);
   const record = state.units.get(name);
   if (record === undefined) {
-    throw new RegistryError("unexpected", `the record of unit ${name} in etcd is malformed; destroy it or correct ${keys.unit(name)}`);
+    throw new RegistryError(
+      "unexpected",
+      `the record of unit ${name} in etcd is malformed; destroy it or correct ${keys.unit(name)}`,
+    );
   }
   const [file] = (await etcd.txn([], [{ get: keys.unitFile(record.hash) }])).gets;
   return { record, text: file?.value ?? null };

@@ -1,0 +1,102 @@
+import { spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { ApiClient } from "../bench/api-client.ts";
+import { BIN, type HostRoles, LocalCluster } from "../deploy/local-cluster/cluster.ts";
+import { collect, type Output, until } from "../deploy/local-cluster/network.ts";
+
+/** Two engines, one API, an agent on each of three hosts: what most tests run on. */
+export const THREE_HOSTS: readonly HostRoles[] = [
+  { agent: true, engine: true, api: true },
+  { agent: true, engine: true },
+  { agent: true },
+];
+
+let count = 0;
+
+/** A cluster for tests, with what they ask of it. */
+export class TestCluster {
+  readonly cluster: LocalCluster;
+  readonly api: ApiClient;
+  readonly folder: string;
+
+  private constructor(cluster: LocalCluster) {
+    this.cluster = cluster;
+    this.api = new ApiClient(cluster.endpoint());
+    this.folder = mkdtempSync(join(tmpdir(), "fleet-e2e-"));
+  }
+
+  static async start(hosts: readonly HostRoles[] = THREE_HOSTS, config = "agent_ttl=4s"): Promise<TestCluster> {
+    const name = `t${process.pid % 100000}${String.fromCharCode(97 + (count++ % 26))}`;
+    return new TestCluster(await LocalCluster.start({ name, hosts, config }));
+  }
+
+  async stop(): Promise<void> {
+    this.api.close();
+    rmSync(this.folder, { recursive: true, force: true });
+    await this.cluster.stop();
+  }
+
+  /** Writes a unit file; returns its path. */
+  file(name: string, text: string): string {
+    const path = join(this.folder, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+    return path;
+  }
+
+  /** Runs fleetctl against the cluster. */
+  fleetctl(...args: readonly string[]): Promise<Output> {
+    const child = spawn(join(BIN, "fleetctl"), args, {
+      cwd: this.folder,
+      env: { PATH: process.env.PATH ?? "", FLEETCTL_ENDPOINT: this.cluster.endpoint() },
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: 50_000,
+      killSignal: "SIGKILL",
+    });
+    return collect(child);
+  }
+
+  /** Runs a fleetctl that must succeed; returns what it printed. */
+  async ok(...args: readonly string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.fleetctl(...args);
+    if (code !== 0) throw new Error(`fleetctl ${args.join(" ")}: exit code ${code}\n${stdout}${stderr}`);
+    return stdout;
+  }
+
+  /** A property of a unit in a host's own systemd. */
+  async show(index: number, unit: string, property: string): Promise<string> {
+    return (await this.cluster.network.must(index, "systemctl", "show", "-P", property, unit)).trim();
+  }
+
+  /** Indexes of the hosts on which systemd itself says that a unit is active. */
+  async activeOn(unit: string): Promise<number[]> {
+    const found: number[] = [];
+    for (const index of this.cluster.network.hosts.keys()) {
+      const { stdout } = await this.cluster.network.exec(index, ["systemctl", "is-active", unit]);
+      if (stdout.trim() === "active") found.push(index);
+    }
+    return found.sort();
+  }
+
+  /** The one host on which a unit is active. */
+  async hostOf(unit: string): Promise<number> {
+    const hosts = await this.activeOn(unit);
+    if (hosts.length !== 1) throw new Error(`${unit} is active on ${hosts.length} hosts: ${hosts}`);
+    return hosts[0] as number;
+  }
+
+  until(what: string, condition: () => boolean | Promise<boolean>, timeoutMs = 30_000): Promise<void> {
+    return until(condition, timeoutMs, what);
+  }
+
+  /** Destroys every unit, and waits until no host has any left. */
+  async clear(): Promise<void> {
+    const { text } = await this.api.send("GET", "/units");
+    const names = (JSON.parse(text) as { units: { name: string }[] }).units.map(({ name }) => name);
+    if (names.length > 0) await this.ok("destroy", ...names);
+  }
+}
+
+export const SLEEP = "[Service]\nExecStart=/bin/sleep infinity\n";

@@ -1,0 +1,16 @@
+import { defineConfig } from "vitest/config";
+
+/** End-to-end tests, on real hosts of this machine. Each file has a cluster of its own, so files may run side by side. */
+export default defineConfig({
+  resolve: { conditions: ["fleet-source"] },
+  ssr: { resolve: { conditions: ["fleet-source"] } },
+  test: {
+    root: import.meta.dirname,
+    include: ["**/*.test.ts"],
+    globalSetup: ["./global-setup.ts"],
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    maxWorkers: 2,
+    pool: "forks",
+  },
+});

@@ -1,0 +1,187 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { ConfigError, loadConfig, OPTIONS, parseConfFile, parseDuration, readConfig, VERSION } from "./index.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "fleet-config-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const load = (text: string | null, env: Record<string, string> = {}) =>
+  loadConfig({
+    file: text === null ? null : { path: "/etc/fleet/fleet.conf", text },
+    env,
+    readFile: (path) => readFileSync(path, "utf8"),
+  });
+const problems = (text: string | null, env: Record<string, string> = {}): readonly string[] => {
+  try {
+    load(text, env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+};
+
+describe("durations", () => {
+  it.each([
+    ["30s", 30_000],
+    ["1m30s", 90_000],
+    ["500ms", 500],
+    ["1.5h", 5_400_000],
+    ["0", 0],
+    ["-2s", -2_000],
+    [".5s", 500],
+  ])("reads %s as %d ms", (text, milliseconds) => expect(parseDuration(text)).toBe(milliseconds));
+  it.each(["", "30", "s", "1x", "1m 30s", "1e3s", "--1s", "9".repeat(100)])("refuses %j", (text) =>
+    expect(parseDuration(text)).toBeNull(),
+  );
+});
+
+describe("the configuration file", () => {
+  it("takes quotes off, skips comments and keeps a # inside a value", () => {
+    const { entries, problems } = parseConfFile(`# a\n; b\nx = 'one two'\ny="q"\netcd_password=a#b;c\n\n`);
+    expect(problems).toEqual([]);
+    expect(entries.map(({ key, value, line }) => [key, value, line])).toEqual([
+      ["x", "one two", 3],
+      ["y", "q", 4],
+      ["etcd_password", "a#b;c", 5],
+    ]);
+  });
+  it("names the line of what it can't read", () => {
+    expect(problems("[fleet]\nverbosity\n")).toEqual([
+      "/etc/fleet/fleet.conf line 1: sections are not supported: move the options out of [fleet]",
+      '/etc/fleet/fleet.conf line 2: expected key=value, found "verbosity"',
+    ]);
+  });
+});
+
+describe("the configuration", () => {
+  it("has the defaults that docs/configuration.md lists", () => {
+    const { config, warnings, errors } = load(null);
+    expect(warnings).toEqual([]);
+    expect(errors).toEqual([]);
+    expect(config).toMatchObject({
+      verbosity: 0,
+      etcd: {
+        servers: ["http://127.0.0.1:2379", "http://127.0.0.1:4001"],
+        requestTimeoutMs: 1000,
+        tls: null,
+        auth: null,
+        keyPrefix: "/_coreos.com/fleet/",
+      },
+      publicIP: null,
+      metadata: {},
+      agentTtlMs: 30_000,
+      engineReconcileIntervalMs: 2000,
+      tokenLimit: 100,
+      disableEngine: false,
+      disableWatches: false,
+      unitsDirectory: "/run/fleet/units",
+      systemdUser: false,
+      unitsOnShutdown: "unload",
+      apiListen: [],
+    });
+  });
+  it("lets the environment win over the file, and the last line over an earlier one", () => {
+    const { config } = load("token_limit=5\ntoken_limit=6\nagent_ttl=1m\n", { FLEET_AGENT_TTL: "45s" });
+    expect(config.tokenLimit).toBe(6);
+    expect(config.agentTtlMs).toBe(45_000);
+  });
+  it.each([
+    ['etcd_servers=["http://a:1","https://b:2/"]', ["http://a:1", "https://b:2"]],
+    ["etcd_servers=http://a:1, http://b:2", ["http://a:1", "http://b:2"]],
+  ])("reads %s", (text, servers) => expect(load(text).config.etcd.servers).toEqual(servers));
+  it("drops white space in metadata and keeps the last of a repeated key", () => {
+    expect(load('metadata=" a = 1 , b=2,a =3"').config.metadata).toEqual({ a: "3", b: "2" });
+  });
+  it.each([
+    ["true", true],
+    ["T", true],
+    ["1", true],
+    ["F", false],
+    ["0", false],
+  ])("reads the boolean %s", (text, value) => expect(load(`disable_engine=${text}`).config.disableEngine).toBe(value));
+
+  it.each([
+    ["agent_ttl=soon", "agent_ttl", "a duration"],
+    ["etcd_request_timeout=0", "etcd_request_timeout", "seconds greater than 0"],
+    ["token_limit=0", "token_limit", "a whole number from 1 to 65535"],
+    ["etcd_servers=ftp://x", "etcd_servers", "URLs"],
+    ["disable_watches=perhaps", "disable_watches", "true or false"],
+    ["metadata=novalue", "metadata", "key=value pairs"],
+    ["units_directory=run/x", "units_directory", "an absolute path"],
+    ["units_on_shutdown=drop", "units_on_shutdown", "unload or keep"],
+    ["api_listen=tcp://x", "api_listen", "unix:///path or http://host:port"],
+  ])("refuses %s, naming option, value, source and what is expected", (text, option, expected) => {
+    const [problem] = problems(text);
+    expect(problem).toContain(
+      `option ${option}: ${JSON.stringify(text.split("=")[1])} (from /etc/fleet/fleet.conf line 1)`,
+    );
+    expect(problem).toContain(expected);
+  });
+  it("reports every problem at once", () => expect(problems("agent_ttl=x\ntoken_limit=y\n")).toHaveLength(2));
+  it("never shows a password", () => expect(problems("etcd_password=geheim\n").join()).not.toContain("geheim"));
+  it("warns of unknown keys, from file and environment, by name", () => {
+    const { warnings } = load("etcd_severs=x\n", { FLEET_NOPE: "1", FLEETCTL_ENDPOINT: "x" });
+    expect(warnings).toEqual([
+      'unknown option "etcd_severs" (from /etc/fleet/fleet.conf line 1) has no effect',
+      'unknown option "nope" (from environment variable FLEET_NOPE) has no effect',
+    ]);
+  });
+  it("accepts deprecated options with an error line each, and enable_grpc with a warning", () => {
+    const { errors, warnings } = load("verify_units=true\nauthorized_keys_file=/x\nenable_grpc=true\n");
+    expect(errors.map((line) => /option (\w+)/.exec(line)?.[1])).toEqual(["verify_units", "authorized_keys_file"]);
+    expect(warnings[0]).toContain("enable_grpc");
+  });
+  it("wants both halves of a TLS pair, and of user and password", () => {
+    const pem = join(folder, "cert.pem");
+    writeFileSync(pem, "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n");
+    expect(problems(`etcd_certfile=${pem}`)).toEqual([
+      "options etcd_certfile and etcd_keyfile belong together: give both or neither",
+    ]);
+    expect(problems("etcd_username=u")[0]).toContain("etcd_username and etcd_password belong together");
+  });
+  it.each([
+    ["a missing file", "nowhere.pem", "there is no such file"],
+    ["a directory", ".", "it is a directory"],
+    ["a file that is no PEM", "plain", "is not a PEM file"],
+  ])("names the TLS file that is %s", (_what, name, reason) => {
+    writeFileSync(join(folder, "plain"), "hello");
+    try {
+      readConfigWith(`etcd_cafile=${join(folder, name)}`);
+      expect.unreachable();
+    } catch (error) {
+      expect(String(error)).toContain(join(folder, name));
+      expect(String(error)).toContain(reason);
+    }
+  });
+  it("warns of a password that travels without TLS", () => {
+    expect(load("etcd_username=u\netcd_password=p\n").warnings[0]).toContain("without TLS");
+  });
+});
+
+function readConfigWith(text: string): void {
+  const path = join(folder, "fleet.conf");
+  writeFileSync(path, text);
+  readConfig(path, {});
+}
+
+describe("reading it from disk", () => {
+  it("needs a file that is named to be there, and to be a file", () => {
+    expect(() => readConfig(join(folder, "none.conf"), {})).toThrow("there is no such file");
+    mkdirSync(join(folder, "dir.conf"));
+    expect(() => readConfig(join(folder, "dir.conf"), {})).toThrow("it is a directory");
+  });
+});
+
+it("carries the version of package.json", () => {
+  const manifest = JSON.parse(readFileSync(join(import.meta.dirname, "../package.json"), "utf8")) as {
+    version: string;
+  };
+  expect(VERSION).toBe(manifest.version);
+});
+
+it("describes every option with a sentence", () => {
+  for (const { name, description } of OPTIONS) expect(description, name).toMatch(/\.$/);
+});
