@@ -1,4 +1,5 @@
 import type { Server } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Config, VERSION } from "@fleet/config";
 import type { ClusterState, KnownUnit, Registry } from "@fleet/registry";
 import type { BaseLogger } from "pino";
@@ -27,6 +28,8 @@ export interface RunningApi {
 }
 
 const STOP_MS = 2_000;
+/** How long requests may wait at a start for the registry to be read; after that they are answered with 503. */
+const FIRST_LIST_MS = 5_000;
 
 /** Starts serving API v1 on the sockets that systemd passed, and on those that are configured. */
 export async function startApi({ config, registry, log, isHealthy, metrics }: ApiOptions): Promise<RunningApi> {
@@ -53,13 +56,15 @@ export async function startApi({ config, registry, log, isHealthy, metrics }: Ap
     onUnexpected: (error, request) => log.error({ err: error, ...request }, "a request failed unexpectedly"),
   });
   await app.ready();
+  // systemd's sockets hold connections meanwhile; a server that listened at once would turn them away.
+  const done = mirror.run(stopping.signal);
+  await Promise.race([mirror.ready, sleep(FIRST_LIST_MS, undefined, { signal: stopping.signal })]);
   const passed = passedSockets(process.env, process.pid);
   const servers = await openSockets((request, response) => app.routing(request, response), passed, config.apiListen);
   if (servers.length === 0) {
     log.warn("the API listens nowhere: no socket was passed by systemd, and option api_listen names none");
   }
   for (const server of servers) log.info({ address: server.address() }, "the API is listening");
-  const done = mirror.run(stopping.signal);
   return {
     reload: (next) => {
       current = next;

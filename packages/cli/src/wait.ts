@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { DesiredState } from "@fleet/registry/model";
+import { type DesiredState, hashUnitFile } from "@fleet/registry/model";
 import type { FleetClient, MachineInfo, StateInfo, UnitInfo } from "./client/fleet-client.ts";
 import type { Context } from "./context.ts";
 import { machineLegend } from "./machine-text.ts";
@@ -90,7 +90,9 @@ function judge(
   options: WaitOptions,
   launchedAt: Map<string, number>,
 ): "there" | "wait" | string {
-  const own = state?.machineID === unit.machineID ? state : undefined;
+  // A machine may still report the version that was there before.
+  const isCurrent = state?.machineID === unit.machineID && state.hash === hashUnitFile(unit.options);
+  const own = isCurrent ? state : undefined;
   if (own?.error != null) return `could not be brought to ${options.state}: ${own.error}`;
   if (unit.currentState !== options.state) return "wait";
   if (!options.untilActive) return "there";

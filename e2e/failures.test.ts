@@ -1,0 +1,204 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { SLEEP, TestCluster, THREE_HOSTS } from "./test-cluster.ts";
+
+let cluster: TestCluster;
+beforeAll(async () => {
+  cluster = await TestCluster.start();
+});
+afterAll(() => cluster?.stop());
+afterEach(() => cluster.clear());
+
+const network = () => cluster.cluster.network;
+const units = ["a@1", "a@2", "a@3", "a@4", "a@5", "a@6"].map((name) => `${name}.service`);
+
+async function startSome(): Promise<Map<string, { host: number; invocation: string }>> {
+  cluster.file("a@.service", SLEEP);
+  await cluster.ok("start", ...units);
+  return where();
+}
+
+async function where(): Promise<Map<string, { host: number; invocation: string }>> {
+  const found = new Map<string, { host: number; invocation: string }>();
+  for (const unit of units) {
+    const host = await cluster.hostOf(unit);
+    found.set(unit, { host, invocation: await cluster.show(host, unit, "InvocationID") });
+  }
+  return found;
+}
+
+async function leader(): Promise<number> {
+  for (const index of [1, 2]) {
+    const { stdout } = await network().exec(index, ["journalctl", "-u", "fleet-engine", "-o", "cat", "--no-pager"]);
+    if (stdout.lastIndexOf("this engine leads the cluster") > stdout.lastIndexOf("is starting")) return index;
+  }
+  throw new Error("no engine leads");
+}
+
+const place = async (name: string): Promise<number> => {
+  await cluster.ok("start", cluster.file(name, SLEEP));
+  return cluster.hostOf(name);
+};
+
+describe("nothing is stopped by mistake", () => {
+  it("killing the leading engine changes nothing for running units, and the other takes over", async () => {
+    const before = await startSome();
+    const first = await leader();
+    await network().must(first, "systemctl", "kill", "-s", "KILL", "fleet-engine");
+    await place("after-engine.service");
+    expect(await where()).toEqual(before);
+  });
+
+  it("restarting the leading engine hands over at once", async () => {
+    const before = await startSome();
+    await network().must(await leader(), "systemctl", "restart", "fleet-engine");
+    await place("after-restart.service");
+    expect(await where()).toEqual(before);
+  });
+
+  it("restarting or killing an agent restarts no unit where units_on_shutdown=keep, and killing never does", async () => {
+    const before = await startSome();
+    await network().must(3, "systemctl", "kill", "-s", "KILL", "fleet-agent");
+    await cluster.until(
+      "the agent to be back",
+      async () =>
+        (await cluster.show(3, "fleet-agent", "NRestarts")) !== "0" &&
+        (await cluster.show(3, "fleet-agent", "ActiveState")) === "active",
+    );
+    expect(await where()).toEqual(before);
+    await network().must(
+      3,
+      "sh",
+      "-c",
+      "echo units_on_shutdown=keep >>/etc/fleet/fleet.conf; systemctl kill -s HUP fleet-agent",
+    );
+    await cluster.until("the configuration to be read", async () =>
+      (await network().must(3, "journalctl", "-u", "fleet-agent", "-o", "cat")).includes("Reloading configuration"),
+    );
+    await network().must(3, "systemctl", "restart", "fleet-agent");
+    await cluster.until(
+      "the machine to be listed",
+      async () => (await cluster.ok("list-machines", "--no-legend")).trim().split("\n").length === 3,
+    );
+    expect(await where()).toEqual(before);
+    expect((await cluster.ok("list-units", "--no-legend", "--fields=unit,active")).match(/\tactive/g)).toHaveLength(6);
+    await network().must(
+      3,
+      "sh",
+      "-c",
+      "sed -i /units_on_shutdown/d /etc/fleet/fleet.conf; systemctl kill -s HUP fleet-agent",
+    );
+  });
+
+  it("restarting the API restarts no unit and loses no connection attempt", async () => {
+    const before = await startSome();
+    const asking = Promise.all(
+      Array.from({ length: 20 }, async (_, index) => {
+        await new Promise((resolve) => setTimeout(resolve, index * 50));
+        return cluster.fleetctl("--request-timeout=10", "list-machines", "--no-legend");
+      }),
+    );
+    await network().must(1, "systemctl", "restart", "fleet-api");
+    const answers = await asking;
+    expect(answers.filter(({ code }) => code !== 0).map(({ stderr }) => stderr)).toEqual([]);
+    expect(await where()).toEqual(before);
+  });
+
+  it("etcd going away for longer than agent_ttl and coming back stops nothing; the API says 503 meanwhile", async () => {
+    const before = await startSome();
+    await cluster.cluster.killEtcd();
+    await cluster.until("the API to say so", async () => (await cluster.api.send("GET", "/machines")).status === 503);
+    const { text } = await cluster.api.send("GET", "/units");
+    expect(JSON.parse(text)).toEqual({ error: { code: 503, message: "fleet server unable to communicate with etcd" } });
+    await new Promise((resolve) => setTimeout(resolve, 6_000)); // longer than agent_ttl
+    expect(await where()).toEqual(before);
+    await cluster.cluster.startEtcd();
+    await cluster.until("the API to be back", async () => (await cluster.api.send("GET", "/machines")).status === 200);
+    await place("after-etcd.service");
+    expect(await where()).toEqual(before);
+  });
+
+  it("the D-Bus daemon going away and coming back stops nothing, and units can be started again", async () => {
+    const before = await startSome();
+    await network().must(3, "systemctl", "kill", "-s", "KILL", "dbus");
+    const id = network().hosts.get(3)?.machineID;
+    await cluster.ok("start", cluster.file("after-dbus.service", `${SLEEP}[X-Fleet]\nMachineID=${id}\n`));
+    expect(await cluster.hostOf("after-dbus.service")).toBe(3);
+    expect(await where()).toEqual(before);
+  });
+
+  it("a unit whose stop hangs holds up no other", async () => {
+    const id = network().hosts.get(2)?.machineID;
+    const slow = `[Service]\nExecStart=/bin/sleep infinity\nExecStop=/bin/sleep 8\n[X-Fleet]\nMachineID=${id}\n`;
+    await cluster.ok("start", cluster.file("slow.service", slow));
+    await cluster.ok("unload", "--no-block", "slow");
+    const startedAt = performance.now();
+    await cluster.ok("start", cluster.file("quick.service", `${SLEEP}[X-Fleet]\nMachineID=${id}\n`));
+    expect(performance.now() - startedAt).toBeLessThan(6_000);
+    expect(await cluster.show(2, "slow.service", "ActiveState")).toBe("deactivating");
+  });
+});
+
+describe("a machine that is gone", () => {
+  it("has its units run elsewhere after the TTL, and gets none of them back twice", async () => {
+    const before = await startSome();
+    const lost = units.filter((unit) => before.get(unit)?.host === 3);
+    expect(lost.length).toBeGreaterThan(0);
+    await network().killHost(3);
+    await cluster.until("the units to run elsewhere", async () => {
+      const hosts = await Promise.all(
+        lost.map(async (unit) => {
+          const found: number[] = [];
+          for (const index of [1, 2])
+            if ((await cluster.show(index, unit, "ActiveState")) === "active") found.push(index);
+          return found.length;
+        }),
+      );
+      return hosts.every((count) => count === 1);
+    });
+    expect((await cluster.ok("list-machines", "--no-legend")).trim().split("\n")).toHaveLength(2);
+    for (const unit of units.filter((name) => !lost.includes(name))) {
+      const { host, invocation } = before.get(unit) as { host: number; invocation: string };
+      expect(await cluster.show(host, unit, "InvocationID")).toBe(invocation);
+    }
+    const host = await network().startHost(3, cluster.cluster.hostOptions(3));
+    await cluster.cluster.ready(host);
+    await cluster.until(
+      "the machine to be back",
+      async () => (await cluster.ok("list-machines", "--no-legend")).trim().split("\n").length === 3,
+    );
+    for (const unit of units) expect(await cluster.activeOn(unit)).toHaveLength(1);
+  });
+
+  it("leaves gracefully when its agent is stopped: its units move at once", async () => {
+    await startSome();
+    await network().must(3, "systemctl", "stop", "fleet-agent");
+    expect(await cluster.show(3, "fleet-agent", "Result")).toBe("success");
+    expect(await network().must(3, "ls", "/run/fleet/units")).toBe("");
+    await cluster.until("all units to run on the others", async () => {
+      for (const unit of units) if ((await cluster.activeOn(unit)).length !== 1) return false;
+      return true;
+    });
+    expect(THREE_HOSTS).toHaveLength(3);
+    await network().must(3, "systemctl", "start", "fleet-agent");
+  });
+
+  it("that is only cut off keeps its units running, and gives up what moved away when it is back", async () => {
+    const before = await startSome();
+    const mine = units.filter((unit) => before.get(unit)?.host === 3);
+    await network().cut(3);
+    await cluster.until(
+      "the cluster to see it gone",
+      async () => (await cluster.ok("list-machines", "--no-legend")).trim().split("\n").length === 2,
+    );
+    for (const unit of mine) expect(await cluster.show(3, unit, "ActiveState")).toBe("active");
+    await network().heal(3);
+    await cluster.until(
+      "each unit to run once",
+      async () => {
+        for (const unit of mine) if ((await cluster.activeOn(unit)).length !== 1) return false;
+        return (await cluster.ok("list-machines", "--no-legend")).trim().split("\n").length === 3;
+      },
+      45_000,
+    );
+  });
+});
