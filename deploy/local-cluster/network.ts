@@ -75,9 +75,7 @@ export class HostNetwork {
     checkMachine();
     const folder = `/run/fleet-local/${name}`;
     const script = join(import.meta.dirname, "hold.sh");
-    // A network that outlives this process reads from a pipe that never ends: its own.
-    const command = isDetached ? ["-c", 'exec bash "$0" "$@" < <(exec sleep infinity)', script] : [script];
-    const holder = spawn("bash", [...command, name, folder], {
+    const holder = spawn("bash", [script, name, folder, ...(isDetached ? ["for-ever"] : [])], {
       detached: true,
       stdio: [isDetached ? "ignore" : "pipe", "pipe", "pipe"],
     });
@@ -388,36 +386,28 @@ function isInstalled(program: string): boolean {
   }
 }
 
-/** The first process of the namespaces that a process has made, as seen from here: its only descendant that is PID 1. */
+/**
+ * The first process of the process namespace that a command has made, as seen from here: a descendant of it that is
+ * number 1 there, and nested deeper than the command itself.
+ */
 async function firstOfNamespace(pid: number): Promise<number> {
+  const outer = namespacePIDs(pid).length;
   let found = 0;
-  const depth = levels(process.pid);
-  const holderDepth = (): number => {
-    for (const child of descendants(pid)) {
+  const look = (): boolean => {
+    const inits = descendants(pid).filter((child) => {
       const ids = namespacePIDs(child);
-      if (ids.length > depth && ids.at(-1) === 1 && ids.length === deepest(pid)) return child;
+      return ids.length > outer && ids.at(-1) === 1;
+    });
+    // nsenter leads into the holder's namespace first: the host's own is the deepest.
+    inits.sort((a, b) => namespacePIDs(b).length - namespacePIDs(a).length);
+    found = inits[0] ?? 0;
+    if (found === 0 && !isAlive(pid)) {
+      throw new Error("namespaces can't be made here: is this a container without the rights for it?");
     }
-    return 0;
+    return found !== 0;
   };
-  await until(
-    () => {
-      found = holderDepth();
-      if (found === 0 && !isAlive(pid))
-        throw new Error("the namespaces could not be made here: is this a container without the rights for it?");
-      return found !== 0 && namespacePIDs(found).length > Math.max(depth, namespacePIDs(pid).length);
-    },
-    20_000,
-    "a namespace to come up",
-  );
+  await until(look, 20_000, "a namespace to come up");
   return found;
-}
-
-function deepest(pid: number): number {
-  return Math.max(...descendants(pid).map((child) => namespacePIDs(child).length));
-}
-
-function levels(pid: number): number {
-  return namespacePIDs(pid).length;
 }
 
 function namespacePIDs(pid: number): number[] {

@@ -43,7 +43,9 @@ export interface RunningAgent {
 }
 
 const FULL_CHECK_MS = 30_000;
-const LEAVE_MS = 80_000;
+/** How long units may take to stop when the agent does; fleet's units allow 90 s in all. */
+const LEAVE_MS = 70_000;
+const END_MS = 5_000;
 
 /**
  * Starts the agent of this machine.
@@ -75,6 +77,7 @@ class Agent implements RunningAgent {
   readonly #done: Promise<unknown>;
   #systemd: Systemd | null = null;
   #isAdopted = false;
+  #wasEntered = false;
 
   constructor({ config, registry, log, connectSystemd }: AgentOptions) {
     this.#config = config;
@@ -109,7 +112,9 @@ class Agent implements RunningAgent {
       record: () => this.#record(),
       onEntered: async (registration) => {
         this.#publisher.begin(registration, await registration.publishedNames());
+        this.#wasEntered = true;
         this.#touchAll();
+        this.#reconcile.trigger();
         entered.resolve();
       },
     });
@@ -138,8 +143,8 @@ class Agent implements RunningAgent {
 
   async reload(config: Config): Promise<void> {
     this.#config = config;
-    await this.#membership.update();
     this.#reconcile.trigger();
+    await this.#membership.update(this.#leaving.signal);
   }
 
   snapshot(): unknown {
@@ -163,8 +168,8 @@ class Agent implements RunningAgent {
     if (this.#config.unitsOnShutdown === "unload") {
       this.#log.info({ units: this.#runner.present.size }, "stopping and unloading all units");
       this.#reconcile.trigger();
-      const isEmpty = (): boolean => this.#runner.present.size === 0 && this.#runner.isIdle;
-      while (this.#systemd !== null && !isEmpty() && performance.now() < deadline) {
+      const isEmpty = (): boolean => this.#isAdopted && this.#runner.present.size === 0 && this.#runner.isIdle;
+      while (!isEmpty() && performance.now() < deadline) {
         await sleep(20);
         this.#reconcile.trigger();
       }
@@ -172,8 +177,9 @@ class Agent implements RunningAgent {
         this.#log.error({ units: [...this.#runner.present.keys()] }, "some units could not be unloaded before the end");
       }
     }
+    while (!this.#runner.isIdle && performance.now() < deadline) await sleep(10);
     this.#stopping.abort();
-    await this.#done;
+    await Promise.race([this.#done, sleep(END_MS)]);
     if (this.#config.unitsOnShutdown === "unload") {
       // The lease takes the machine and all its states with it.
       await this.#membership
@@ -207,6 +213,7 @@ class Agent implements RunningAgent {
         await Promise.race([systemd.lost, ended]);
         if (signal.aborted) return;
         this.#systemd = null;
+        systemd.close();
         this.#log.warn("the connection to systemd was lost; the units go on running");
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
@@ -221,7 +228,11 @@ class Agent implements RunningAgent {
   async #reconcileRound(): Promise<number> {
     const isLeaving = this.#leaving.signal.aborted;
     const systemd = this.#systemd;
-    if (systemd === null || (!this.#mirror.isReady && !isLeaving)) return FULL_CHECK_MS;
+    if (systemd === null) return FULL_CHECK_MS;
+    // A machine that the registry never took, or refuses for another with the same ID, has no units of its own. One
+    // that was taken goes on, also while it is out of touch.
+    const mayAct = this.#mirror.isReady && this.#wasEntered && this.#membership.refusal === null;
+    if (!mayAct && !isLeaving) return FULL_CHECK_MS;
     let wanted: Wanted = { units: new Map(), unclear: new Set() };
     if (!isLeaving) {
       await this.#fetchTexts();

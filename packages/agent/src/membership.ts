@@ -1,5 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Etcd, type Keys, Lease, type MachineRecord, MachineRegistration, RegistryError } from "@fleet/registry";
+import {
+  backoff,
+  type Etcd,
+  type Keys,
+  Lease,
+  type MachineRecord,
+  MachineRegistration,
+  RegistryError,
+} from "@fleet/registry";
 import type { BaseLogger } from "pino";
 
 /** What a machine's membership of the cluster needs. */
@@ -63,9 +71,21 @@ export class Membership {
     }
   }
 
-  /** Publishes the machine's record anew, after the configuration changed. */
-  async update(): Promise<void> {
-    await this.#registration?.update(this.#options.record());
+  /** Publishes the machine's record anew, after the configuration changed; where etcd is away, once it is back. */
+  async update(signal: AbortSignal): Promise<void> {
+    for (let failures = 0; !signal.aborted; failures++) {
+      try {
+        await this.#registration?.update(this.#options.record());
+        return;
+      } catch (error) {
+        if (!(error instanceof RegistryError)) throw error;
+        this.#options.log.warn(
+          { code: error.code },
+          `the machine could not be published anew and is tried again: ${error.message}`,
+        );
+        await sleep(backoff(failures), undefined, { signal }).catch(() => undefined);
+      }
+    }
   }
 
   /** Takes the machine out of the registry. */

@@ -1,11 +1,13 @@
 import { backoff, parseUnitFile, type StateRecord, type SystemdStates } from "@fleet/registry";
 import type { BaseLogger } from "pino";
 import type { UnitDirectory } from "./machine/unit-directory.ts";
-import { nextTasks, type PresentUnit, type Task, type WantedUnit } from "./model/next-task.ts";
+import { nextTask, nextTasks, type PresentUnit, type Task, type WantedUnit } from "./model/next-task.ts";
 import type { Systemd } from "./systemd/systemd.ts";
 
 /** A unit that something went wrong with: what, and when it is tried again. */
 interface Trouble {
+  /** What was wanted when it went wrong: a unit of which something else is wanted starts with a clean slate. */
+  readonly goal: string;
   readonly hash: string;
   readonly message: string;
   readonly failures: number;
@@ -33,6 +35,8 @@ export class UnitRunner {
   readonly #present = new Map<string, PresentUnit>();
   readonly #busy = new Set<string>();
   readonly #troubles = new Map<string, Trouble>();
+  #wanted: ReadonlyMap<string, WantedUnit> = new Map();
+  #unclear: ReadonlySet<string> = new Set();
 
   constructor(options: UnitRunnerOptions) {
     this.#options = options;
@@ -50,10 +54,12 @@ export class UnitRunner {
   get isIdle(): boolean {
     return this.#busy.size === 0;
   }
-  /** When the next unit that failed is to be tried again, by performance.now(); null: none. */
+  /** When the next unit that failed is to be tried again, by performance.now(); null: none that is not busy. */
   get nextRetryAt(): number | null {
     let next: number | null = null;
-    for (const { retryAt } of this.#troubles.values()) if (next === null || retryAt < next) next = retryAt;
+    for (const [name, { retryAt }] of this.#troubles) {
+      if (!this.#busy.has(name) && !this.#unclear.has(name) && (next === null || retryAt < next)) next = retryAt;
+    }
     return next;
   }
 
@@ -68,7 +74,9 @@ export class UnitRunner {
     wanted: ReadonlyMap<string, WantedUnit>,
     unclear: ReadonlySet<string>,
   ): Promise<boolean> {
-    this.#forgetTroubles(wanted);
+    this.#wanted = wanted;
+    this.#unclear = unclear;
+    this.#forgetTroubles();
     const now = performance.now();
     const hold = (name: string): boolean =>
       unclear.has(name) || this.#busy.has(name) || (this.#troubles.get(name)?.retryAt ?? 0) > now;
@@ -123,15 +131,11 @@ export class UnitRunner {
   }
 
   async #start(systemd: Systemd, name: string): Promise<void> {
-    // Marked first: after a crash in between, a unit that runs without its mark would be started twice.
+    await systemd.start(name);
+    this.#update(name, { isLaunched: true, isStopped: false });
+    // Marked last: after a crash in between the unit is told to start once more, which does nothing to one that runs;
+    // a mark without a start would leave it down for good.
     await this.#options.directory.markLaunched(name, true);
-    try {
-      await systemd.start(name);
-      this.#update(name, { isLaunched: true, isStopped: false });
-    } catch (error) {
-      await this.#options.directory.markLaunched(name, false);
-      throw error;
-    }
   }
 
   async #unload(systemd: Systemd, names: readonly string[]): Promise<void> {
@@ -157,64 +161,79 @@ export class UnitRunner {
     const { directory, text } = this.#options;
     const written: { name: string; hash: string; path: string; hasInstall: boolean }[] = [];
     await Promise.all(
-      tasks.map(({ name, hash }) =>
-        this.#attempt(
-          name,
-          async () => {
-            const content = text(hash);
-            if (content === undefined) throw new Error(`the unit file ${hash} is not in the registry`);
-            await directory.write(name, content);
-            const hasInstall = parseUnitFile(content).some(({ section }) => section === "Install");
-            written.push({ name, hash, path: directory.file(name), hasInstall });
-          },
-          hash,
-        ),
-      ),
+      tasks.map(async ({ name, hash }) => {
+        try {
+          const content = text(hash);
+          if (content === undefined) throw new Error(`the unit file ${hash} is not in the registry`);
+          await directory.write(name, content);
+          const hasInstall = parseUnitFile(content).some(({ section }) => section === "Install");
+          written.push({ name, hash, path: directory.file(name), hasInstall });
+        } catch (error) {
+          this.#failed(name, error);
+        }
+      }),
     );
-    const failed = await systemd.load(written);
+    let failed: ReadonlyMap<string, Error>;
+    try {
+      failed = await systemd.load(written);
+    } catch (error) {
+      // Some may be linked, some not: all count as there, so that whatever comes next takes them away cleanly.
+      for (const { name, hash } of written) {
+        this.#present.set(name, { name, hash: `${hash} unfinished`, isLaunched: false, isStopped: false });
+        this.#failed(name, error);
+      }
+      return;
+    }
     await Promise.all(
       written.map(({ name, hash }) =>
-        this.#attempt(
-          name,
-          async () => {
-            const error = failed.get(name);
-            if (error !== undefined) {
-              await directory.remove(name);
-              throw error;
-            }
-            this.#present.set(name, { name, hash, isLaunched: false, isStopped: true });
-          },
-          hash,
-        ),
+        this.#attempt(name, async () => {
+          const error = failed.get(name);
+          if (error !== undefined) {
+            await directory.remove(name);
+            throw error;
+          }
+          this.#present.set(name, { name, hash, isLaunched: false, isStopped: true });
+        }),
       ),
     );
   }
 
   /** Does something with one unit; what goes wrong is kept with it, and stops nothing else. */
-  async #attempt(name: string, work: () => Promise<void>, hash = this.#present.get(name)?.hash ?? ""): Promise<void> {
+  async #attempt(name: string, work: () => Promise<void>): Promise<void> {
     try {
       await work();
       this.#troubles.delete(name);
+      this.#options.onTouched(name);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      const failures = (this.#troubles.get(name)?.failures ?? 0) + 1;
-      const pauseMs = backoff(failures) * 4;
-      this.#troubles.set(name, { hash, message, failures, retryAt: performance.now() + pauseMs });
-      this.#options.log.error({ unit: name, failures, retryInMs: Math.round(pauseMs) }, `unit ${name}: ${message}`);
+      this.#failed(name, error);
     }
+  }
+
+  #failed(name: string, error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    const failures = (this.#troubles.get(name)?.failures ?? 0) + 1;
+    const pauseMs = backoff(failures) * 4;
+    const hash = this.#wanted.get(name)?.hash ?? this.#present.get(name)?.hash ?? "";
+    const retryAt = performance.now() + pauseMs;
+    this.#troubles.set(name, { goal: this.#goal(name), hash, message, failures, retryAt });
+    this.#options.log.error({ unit: name, failures, retryInMs: Math.round(pauseMs) }, `unit ${name}: ${message}`);
     this.#options.onTouched(name);
   }
 
-  /** A unit that is wanted in another version, or no longer at all and is not here, starts with a clean slate. */
-  #forgetTroubles(wanted: ReadonlyMap<string, WantedUnit>): void {
-    for (const [name, { hash }] of this.#troubles) {
-      const now = wanted.get(name);
-      const isOver = now === undefined ? !this.#present.has(name) : now.hash !== hash && !this.#present.has(name);
-      if (isOver) {
-        this.#troubles.delete(name);
-        this.#options.onTouched(name);
-      }
+  /** Forgets what went wrong with units that something else is wanted of by now, or nothing more is to be done for. */
+  #forgetTroubles(): void {
+    for (const [name, { goal }] of this.#troubles) {
+      if (this.#busy.has(name) || this.#unclear.has(name)) continue;
+      const isDone = nextTask(this.#wanted.get(name) ?? null, this.#present.get(name) ?? null) === null;
+      if (!isDone && goal === this.#goal(name)) continue;
+      this.#troubles.delete(name);
+      this.#options.onTouched(name);
     }
+  }
+
+  #goal(name: string): string {
+    const wanted = this.#wanted.get(name);
+    return wanted === undefined ? "gone" : `${wanted.desiredState} ${wanted.hash}`;
   }
 
   #update(name: string, change: Partial<PresentUnit>): void {

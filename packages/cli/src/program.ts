@@ -122,7 +122,11 @@ function wholeName(typed: string, program: Commander): string {
   const names = [...program.commands.map((command) => command.name()), "help"];
   if (names.includes(typed)) return typed;
   const matches = names.filter((name) => name.startsWith(typed));
-  return matches.length === 1 ? (matches[0] ?? typed) : typed;
+  const [only] = matches;
+  if (only !== undefined && matches.length === 1) return only;
+  const help = 'See "fleetctl help".';
+  if (only === undefined) throw new CommandError(`unknown command ${JSON.stringify(typed)}. ${help}`);
+  throw new CommandError(`${JSON.stringify(typed)} could be ${matches.join(" or ")}. ${help}`);
 }
 
 function report(error: unknown, world: World, args: readonly string[]): number {

@@ -42,10 +42,9 @@ export async function waitForUnits(context: Context, options: WaitOptions): Prom
     for (const name of options.names) {
       if (!waiting.has(name)) continue;
       const unit = units.get(name);
+      const own = states.find((state) => state.name === name && state.machineID === unit?.machineID);
       const verdict =
-        unit === undefined
-          ? "was destroyed while it was waited for"
-          : judge(unit, states.get(name), options, launchedAt);
+        unit === undefined ? "was destroyed while it was waited for" : judge(unit, own, options, launchedAt);
       if (verdict === "wait") continue;
       waiting.delete(name);
       if (unit?.currentState === options.state) {
@@ -91,8 +90,7 @@ function judge(
   launchedAt: Map<string, number>,
 ): "there" | "wait" | string {
   // A machine may still report the version that was there before.
-  const isCurrent = state?.machineID === unit.machineID && state.hash === hashUnitFile(unit.options);
-  const own = isCurrent ? state : undefined;
+  const own = state?.hash === hashUnitFile(unit.options) ? state : undefined;
   if (own?.error != null) return `could not be brought to ${options.state}: ${own.error}`;
   if (unit.currentState !== options.state) return "wait";
   if (!options.untilActive) return "there";
@@ -108,10 +106,9 @@ function judge(
   return performance.now() - since >= ENDED_MS ? "there" : "wait";
 }
 
-async function statesOf(client: FleetClient, names: readonly string[]): Promise<ReadonlyMap<string, StateInfo>> {
-  const lists =
-    names.length > 8 ? [await client.states()] : await Promise.all(names.map((name) => client.states(name)));
-  return new Map(lists.flat().map((state) => [state.name, state]));
+async function statesOf(client: FleetClient, names: readonly string[]): Promise<readonly StateInfo[]> {
+  if (names.length > 8) return client.states();
+  return (await Promise.all(names.map((name) => client.states(name)))).flat();
 }
 
 async function whyNot(client: FleetClient, names: readonly string[]): Promise<string> {
@@ -119,7 +116,7 @@ async function whyNot(client: FleetClient, names: readonly string[]): Promise<st
   const states = await statesOf(client, names);
   const reasons = names.slice(0, 3).map((name) => {
     const unit = units.get(name);
-    const state = states.get(name);
+    const state = states.find((entry) => entry.name === name && entry.machineID === unit?.machineID);
     if (state?.error != null) return `${name}: ${state.error}`;
     if (unit !== undefined && unit.desiredState !== "inactive" && unit.machineID === null)
       return `${name} is on no machine yet`;

@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { parseConfFile } from "./conf-file.ts";
 import type { Config, EtcdConfig } from "./config.ts";
 import { ConfigError } from "./errors.ts";
@@ -136,6 +137,14 @@ function etcdConfig(
   if ((text("etcd_certfile") === "") !== (text("etcd_keyfile") === "")) {
     problems.push("options etcd_certfile and etcd_keyfile belong together: give both or neither");
   }
+  if (tls.cert !== null && tls.key !== null) {
+    const mismatch = pairProblem(tls.cert, tls.key);
+    if (mismatch !== null) {
+      problems.push(
+        `options etcd_certfile and etcd_keyfile: ${text("etcd_certfile")} and ${text("etcd_keyfile")} ${mismatch}`,
+      );
+    }
+  }
   const username = text("etcd_username");
   const password = text("etcd_password");
   if ((username === "") !== (password === "")) {
@@ -161,6 +170,15 @@ function etcdConfig(
     auth: username === "" ? null : { username, password },
     keyPrefix: `/${prefix.replace(/^\/+|\/+$/g, "")}/`.replace(/^\/\/$/, "/"),
   };
+}
+
+/** What is wrong with a certificate and its key, as the end of a sentence about the two files; null: nothing. */
+function pairProblem(cert: string, key: string): string | null {
+  try {
+    return new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)) ? null : "do not belong together";
+  } catch (error) {
+    return `can't be used: ${error instanceof Error ? error.message : String(error)}`;
+  }
 }
 
 function readAbsolutePath(text: string): Read<string> {

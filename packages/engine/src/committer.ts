@@ -18,6 +18,17 @@ interface Write {
   readonly ops: readonly Op[];
 }
 
+/** Transactions of one plan on their way. */
+interface Batch {
+  readonly leadership: Leadership;
+  readonly mayAct: () => boolean;
+  readonly isOrdered: boolean;
+  readonly done: { decision: Decision; revision: number }[];
+  readonly lost: Decision[];
+  isBroken: boolean;
+  error: unknown;
+}
+
 const MOST_OPS = 120;
 const MOST_IN_FLIGHT = 4;
 
@@ -59,41 +70,48 @@ export class Committer {
     const isOrdered = decisions.some(
       ({ from, name }) => from !== null || (model.units.get(name)?.requirements.machineOf.length ?? 0) > 0,
     );
+    const batch = { leadership, mayAct, isOrdered, done, lost, isBroken: false, error: null as unknown };
     let next = 0;
-    let isBroken = false;
     const work = async (): Promise<void> => {
-      for (let chunk = chunks[next++]; chunk !== undefined; chunk = chunks[next++]) {
-        if (!mayAct() || (isBroken && isOrdered)) {
-          lost.push(...chunk.map(({ decision }) => decision));
-          continue;
-        }
-        const failed = await this.#send(chunk, leadership, done);
-        lost.push(...failed);
-        if (failed.length > 0) isBroken = true;
-      }
+      for (let chunk = chunks[next++]; chunk !== undefined; chunk = chunks[next++]) await this.#send(chunk, batch);
     };
     await Promise.all(Array.from({ length: isOrdered ? 1 : MOST_IN_FLIGHT }, work));
+    if (batch.error !== null) throw batch.error;
     return { done, lost };
   }
 
-  /** Sends a transaction; if its conditions fail, its parts one after the other. Returns what etcd did not take. */
-  async #send(
-    chunk: readonly Write[],
-    leadership: Leadership,
-    done: { decision: Decision; revision: number }[],
-  ): Promise<readonly Decision[]> {
-    const compares = new Map<string, Compare>([[leadership.fence.key, leadership.fence]]);
+  /**
+   * Sends a transaction; if its conditions fail, its parts one after the other. Nothing more is sent after an error, or
+   * after the leadership was lost; where order matters, nothing after the first part that etcd did not take.
+   */
+  async #send(chunk: readonly Write[], batch: Batch): Promise<void> {
+    if (batch.isBroken || !batch.mayAct()) {
+      batch.lost.push(...chunk.map(({ decision }) => decision));
+      return;
+    }
+    const { fence } = batch.leadership;
+    const compares = new Map<string, Compare>([[fence.key, fence]]);
     for (const write of chunk) for (const compare of write.compares) compares.set(compare.key, compare);
     const ops = chunk.flatMap((write) => write.ops);
-    const { succeeded, revision } = await this.#registry.etcd.txn([...compares.values()], ops);
-    if (succeeded) {
-      for (const { decision } of chunk) done.push({ decision, revision });
-      return [];
+    try {
+      const { succeeded, revision, gets } = await this.#registry.etcd.txn([...compares.values()], ops, [
+        { get: fence.key },
+      ]);
+      if (succeeded) {
+        for (const { decision } of chunk) batch.done.push({ decision, revision });
+        return;
+      }
+      const isDeposed = !("createRevision" in fence) || gets[0]?.createRevision !== fence.createRevision;
+      if (chunk.length > 1 && !isDeposed) {
+        for (const write of chunk) await this.#send([write], batch);
+        return;
+      }
+      if (isDeposed || batch.isOrdered) batch.isBroken = true;
+    } catch (error) {
+      batch.isBroken = true;
+      batch.error = error;
     }
-    if (chunk.length === 1) return chunk.map(({ decision }) => decision);
-    const lost: Decision[] = [];
-    for (const write of chunk) lost.push(...(await this.#send([write], leadership, done)));
-    return lost;
+    batch.lost.push(...chunk.map(({ decision }) => decision));
   }
 
   #write(decision: Decision, state: ClusterState, model: ClusterModel): Write | null {

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "@fleet/config";
-import { Leadership, Lease, type Mirror, ReconcileLoop, type Registry, RegistryError } from "@fleet/registry";
+import { type Leadership, type Mirror, ReconcileLoop, type Registry, RegistryError } from "@fleet/registry";
 import type { BaseLogger } from "pino";
 import { Committer } from "./committer.ts";
+import { LeaderSeat } from "./leader-seat.ts";
 import { ModelFeed } from "./model/model-feed.ts";
 import { type Decision, plan } from "./model/plan.ts";
 import { Sweeper } from "./sweeper.ts";
@@ -38,6 +39,9 @@ export const ENGINE_VERSION = 2;
 
 const MOST_LEADER_TTL_MS = 10_000;
 const DECISIONS_A_TIME = 480;
+/** How long a plan may take at a stretch: heart-beats and events wait for it. */
+const PLAN_MS = 15;
+/** Reconcile intervals between two looks at everything. */
 const FULL_CHECK_EVERY = 30;
 
 /** Starts an engine: it leads if nobody else does, and stands by with the same knowledge if somebody does. */
@@ -47,7 +51,6 @@ export function startEngine(options: EngineOptions): RunningEngine {
 
 class Engine implements RunningEngine {
   #config: Config;
-  readonly #registry: Registry;
   readonly #log: BaseLogger;
   readonly #id: string;
   readonly #observer: EngineObserver;
@@ -59,19 +62,24 @@ class Engine implements RunningEngine {
   readonly #loop: ReconcileLoop;
   readonly #stopping = new AbortController();
   readonly #done: Promise<unknown>;
-  #leadership: Leadership | null = null;
-  #lease: Lease | null = null;
-  #rounds = 0;
+  readonly #seat: LeaderSeat;
+  #checkedAt = 0;
   #saidWhyNot: string | null = null;
 
   constructor({ config, registry, log, id, observer }: EngineOptions) {
     this.#config = config;
-    this.#registry = registry;
     this.#log = log;
     this.#id = id;
     this.#observer = observer;
     this.#committer = new Committer(registry);
     this.#sweeper = new Sweeper(registry);
+    this.#seat = new LeaderSeat({
+      etcd: registry.etcd,
+      keys: registry.keys,
+      onTrouble: (error) =>
+        log.warn({ code: error.code }, `the engine's heart-beat failed and is tried again: ${error.message}`),
+      onLost: (why) => this.#ended(why),
+    });
     this.#mirror = registry.mirror({
       ranges: registry.keys.engineRanges(),
       pollMs: config.disableWatches ? config.engineReconcileIntervalMs : null,
@@ -91,7 +99,7 @@ class Engine implements RunningEngine {
     this.#done = Promise.all([this.#mirror.run(signal), this.#loop.run(signal)]);
   }
 
-  isLeading = (): boolean => this.#leadership !== null;
+  isLeading = (): boolean => this.#seat.leadership !== null;
 
   reload(config: Config): void {
     this.#config = config;
@@ -114,24 +122,28 @@ class Engine implements RunningEngine {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#done;
-    const leadership = this.#leadership;
-    this.#stepDown(null);
-    await leadership?.resign().catch((error: unknown) => this.#failed(error));
+    await this.#stepDown().catch((error: unknown) => this.#failed(error));
   }
 
   /** One look at the cluster: lead if nobody does; if leading, decide and write until nothing is left to decide. */
   async #round(): Promise<number> {
     const pauseMs = this.#config.engineReconcileIntervalMs;
-    if (!this.#mirror.isReady || this.#config.disableEngine) return pauseMs;
-    if (this.#leadership !== null && this.#mirror.state.leader?.createRevision !== fenceRevision(this.#leadership)) {
-      if (this.#mirror.revision >= fenceRevision(this.#leadership)) this.#stepDown("another engine leads");
+    if (!this.#mirror.isReady) return pauseMs;
+    if (this.#config.disableEngine) {
+      await this.#stepDown();
+      return pauseMs;
     }
-    const leadership = this.#leadership ?? (await this.#campaign());
+    const { since } = this.#seat;
+    if (since !== null && this.#mirror.revision >= since && this.#mirror.state.leader?.createRevision !== since) {
+      this.#seat.release();
+      this.#ended("its key in etcd is gone");
+    }
+    const leadership = this.#seat.leadership ?? (await this.#campaign());
     if (leadership === null) return pauseMs;
     if (!this.#mayAct(leadership)) return Math.min(pauseMs, 200);
     const startedAt = performance.now();
-    this.#rounds++;
-    if (this.#rounds % FULL_CHECK_EVERY === 0) {
+    if (startedAt - this.#checkedAt > FULL_CHECK_EVERY * pauseMs) {
+      this.#checkedAt = startedAt;
       this.#feed.model.markAllDirty();
       const removed = await this.#sweeper.sweep(this.#mirror.state, leadership);
       if (removed > 0) this.#log.info({ removed }, "removed unit files that no unit refers to");
@@ -149,7 +161,9 @@ class Engine implements RunningEngine {
     const { state } = this.#mirror;
     if (!this.#mayAct(leadership) || this.#stopping.signal.aborted) return false;
     const revision = this.#mirror.revision;
-    const decisions = plan(model, DECISIONS_A_TIME, (name) => this.#held.has(name));
+    const endsAt = performance.now() + PLAN_MS;
+    const mayGoOn = (): boolean => performance.now() < endsAt;
+    const decisions = plan(model, DECISIONS_A_TIME, (name) => this.#held.has(name), mayGoOn);
     if (decisions.length === 0) return model.dirtyCount > 0;
     for (const { name } of decisions) this.#held.add(name);
     let lost: readonly Decision[] = decisions;
@@ -186,46 +200,33 @@ class Engine implements RunningEngine {
       this.#saidWhyNot = why;
       return null;
     }
-    const { etcd, keys } = this.#registry;
     const ttlMs = Math.min(this.#config.agentTtlMs, MOST_LEADER_TTL_MS);
-    if (this.#lease === null || !this.#lease.isAlive) {
-      const lease = await Lease.grant({
-        etcd,
-        ttlMs,
-        onTrouble: (error) =>
-          this.#log.warn({ code: error.code }, `the engine's heart-beat failed and is tried again: ${error.message}`),
-      });
-      this.#lease = lease;
-      void lease.keepAlive(this.#stopping.signal).then(
-        (isAlive) => {
-          if (!isAlive && this.#lease === lease) this.#lease = null;
-          if (!isAlive && this.#leadership?.lease === lease) this.#stepDown("the lease was lost");
-        },
-        (error: unknown) => this.#failed(error),
-      );
-    }
     const record = { machineID: this.#id, version: ENGINE_VERSION, startedAt: new Date().toISOString() };
-    const leadership = await Leadership.campaign(etcd, keys, this.#lease, record, state.engineVersion);
+    const leadership = await this.#seat.campaign(ttlMs, record, state.engineVersion);
     if (leadership === null) return null;
-    this.#leadership = leadership;
     this.#feed.model.markAllDirty();
     this.#observer.onLeading(new Date());
     this.#log.info({ id: this.#id, lease: leadership.lease.id }, "this engine leads the cluster");
     return leadership;
   }
 
-  #stepDown(why: string | null): void {
-    if (this.#leadership === null) return;
-    this.#leadership = null;
-    this.#lease = null;
+  async #stepDown(): Promise<void> {
+    const wasLeading = this.isLeading();
+    if (wasLeading) this.#observer.onLeading(null);
+    await this.#seat.resign();
+    if (wasLeading) this.#log.info("this engine has stepped down");
+  }
+
+  #ended(why: string): void {
     this.#observer.onLeading(null);
-    this.#log.info(why === null ? "this engine steps down" : `this engine no longer leads: ${why}`);
+    this.#log.warn(`this engine no longer leads: ${why}`);
+    this.#loop.trigger();
   }
 
   /** A leader that can't renew stops before its lease can end under a write. */
   #mayAct(leadership: Leadership): boolean {
     const marginMs = Math.min(this.#config.etcd.requestTimeoutMs, leadership.lease.ttlMs / 4);
-    return this.#leadership === leadership && leadership.mayAct(marginMs);
+    return this.#seat.leadership === leadership && leadership.mayAct(marginMs);
   }
 
   #failed(error: unknown): void {
@@ -235,10 +236,6 @@ class Engine implements RunningEngine {
       this.#log.warn({ code: error.code }, `reconciling failed and is tried again: ${message}`);
     else this.#log.error({ err: error }, `reconciling failed and is tried again: ${message}`);
   }
-}
-
-function fenceRevision(leadership: Leadership): number {
-  return "createRevision" in leadership.fence ? leadership.fence.createRevision : 0;
 }
 
 function kindOf({ to }: Decision): "AttemptScheduleUnit" | "UnscheduleUnit" {

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { ConfigError, type LoadedConfig, readConfig, VERSION } from "@fleet/config";
 import type { Logger } from "pino";
 import { HELP, readArguments } from "./arguments.ts";

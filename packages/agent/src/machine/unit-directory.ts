@@ -4,6 +4,7 @@ import { hashText, unitNameProblem } from "@fleet/registry";
 import type { PresentUnit } from "../model/next-task.ts";
 
 const LAUNCHED = ".launched";
+const BOOT_ID = ".boot-id";
 const TEMPORARY = ".new";
 
 /**
@@ -13,17 +14,29 @@ const TEMPORARY = ".new";
 export class UnitDirectory {
   readonly path: string;
 
-  constructor(path: string) {
+  readonly #bootIDFile: string;
+
+  constructor(path: string, bootIDFile = "/proc/sys/kernel/random/boot_id") {
     this.path = path;
+    this.#bootIDFile = bootIDFile;
   }
 
   file(name: string): string {
     return join(this.path, name);
   }
 
-  /** Reads what is there, after making sure that the folder is. */
+  /**
+   * Reads what is there, after making sure that the folder is. What an earlier boot left, where the folder is not under
+   * /run, is no longer linked and does not run: it is cleared away.
+   */
   async read(): Promise<readonly PresentUnit[]> {
     await mkdir(join(this.path, LAUNCHED), { recursive: true, mode: 0o755 });
+    const bootID = await readFile(this.#bootIDFile, "utf8");
+    const known = await readFile(join(this.path, BOOT_ID), "utf8").catch(() => null);
+    if (known !== bootID) {
+      if (known !== null) await this.#clear();
+      await writeFile(join(this.path, BOOT_ID), bootID);
+    }
     const launched = new Set(await readdir(join(this.path, LAUNCHED)));
     const units: PresentUnit[] = [];
     for (const name of await readdir(this.path)) {
@@ -45,6 +58,10 @@ export class UnitDirectory {
   async remove(name: string): Promise<void> {
     await this.markLaunched(name, false);
     await rm(this.file(name), { force: true });
+  }
+
+  async #clear(): Promise<void> {
+    for (const name of await readdir(this.path)) if (unitNameProblem(name) === null) await this.remove(name);
   }
 
   async markLaunched(name: string, isLaunched: boolean): Promise<void> {

@@ -38,6 +38,7 @@ export class Bus {
       for (const fail of this.#pending) fail(connectionLost());
       this.#pending.clear();
       for (const next of this.#queue.splice(0)) next();
+      this.close();
       resolve();
     };
     bus.on("error", lose);
@@ -60,11 +61,11 @@ export class Bus {
       const timer = setTimeout(() => fail(new Error("no answer")), CALL_MS);
       try {
         const bus = useUserBus ? dbus.sessionBus() : dbus.systemBus();
-        bus.once("error", fail);
+        bus.on("error", fail);
+        internals(bus)._connection.stream.once("close", () => fail(new Error("the connection was closed")));
         bus.once("connect", () => {
           clearTimeout(timer);
-          bus.off("error", fail);
-          resolve(new Bus(bus));
+          resolve(new Bus(bus)); // which listens to errors too: a bus that nobody listened to would end the daemon
         });
       } catch (error) {
         fail(error);

@@ -33,6 +33,7 @@ export class DBusSystemd implements Systemd {
   readonly #version: number;
   readonly #listeners = new Set<(name: string) => void>();
   readonly #jobs = new Map<string, (result: string) => void>();
+  readonly #abandon = new Set<(error: SystemdError) => void>();
   /** Ends of jobs that came before the answer that names the job. */
   readonly #earlyJobs = new Map<string, string>();
 
@@ -41,6 +42,11 @@ export class DBusSystemd implements Systemd {
     this.#version = version;
     this.lost = bus.lost;
     bus.onMessage((message) => this.#hear(message));
+    void bus.lost.then(() => {
+      for (const abandon of this.#abandon) {
+        abandon(new SystemdError("the connection to D-Bus was lost", { unavailable: true }));
+      }
+    });
   }
 
   /**
@@ -254,11 +260,12 @@ export class DBusSystemd implements Systemd {
       STOP_MS,
     );
     this.#jobs.set(job, resolve);
-    void this.lost.then(() => reject(new SystemdError("the connection to D-Bus was lost", { unavailable: true })));
+    this.#abandon.add(reject);
     try {
       return await promise;
     } finally {
       clearTimeout(timer);
+      this.#abandon.delete(reject);
       this.#jobs.delete(job);
     }
   }

@@ -33,6 +33,8 @@ export interface AppDeps {
 const PREFIXES = ["/fleet/v1", "/v1-alpha"];
 const MOST_BODY_BYTES = 2 * 1024 * 1024;
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"] as const;
+/** Paths that are there, for methods that no route was made for. */
+const KNOWN_PATH = /^\/($|metrics$|(fleet\/v1|v1-alpha)\/(units(\/[^/]+)?|state(\/[^/]+)?|machines)$)/;
 const JSON_TYPE = "application/json";
 
 interface SetBody {
@@ -51,12 +53,19 @@ export function buildApp(deps: AppDeps): FastifyInstance {
     forceCloseConnections: "idle",
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
     frameworkErrors: (error, _request, reply) => {
+      reply.header("server", `fleetd/${deps.version}`);
       sendError(reply, error);
     },
   });
   app.addHook("onRequest", async (request, reply) => {
     reply.header("server", `fleetd/${deps.version}`).header("content-type", JSON_TYPE);
-    if (!deps.isHealthy() && request.url !== "/metrics") throw new HttpError(503, UNAVAILABLE);
+    // A body that no route reads must not decide about the answer.
+    if (request.method !== "PUT" && request.method !== "PATCH") dropBody(request);
+    if (!deps.isHealthy() && pathOf(request) !== "/metrics") throw new HttpError(503, UNAVAILABLE);
+  });
+  app.addHook("onSend", async (request, reply) => {
+    // fastify adds a charset to the type of texts; old clients compare the type as a whole.
+    if (pathOf(request) !== "/metrics" || reply.statusCode !== 200) reply.header("content-type", JSON_TYPE);
   });
   app.setErrorHandler((error, request, reply) => {
     const { status } = sendError(reply, error);
@@ -64,14 +73,16 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   });
   app.setNotFoundHandler((request, reply) => {
     reply.header("server", `fleetd/${deps.version}`);
-    if (request.url === "/" || request.url.startsWith("/?")) sendError(reply, methodNotAllowed(request));
-    else sendError(reply, new HttpError(404, `${request.url.split("?")[0]} is not a path of this API`));
+    const path = pathOf(request);
+    if (KNOWN_PATH.test(path)) sendError(reply, new HttpError(405, `method ${request.method} is not supported here`));
+    else sendError(reply, new HttpError(404, `${path} is not a path of this API`));
   });
   parseBodies(app);
   app.get("/metrics", async (_request, reply) => {
     const { contentType, text } = await deps.metrics();
     return reply.header("content-type", contentType).send(text);
   });
+  allowOnly(app, "/metrics", "GET");
   for (const prefix of PREFIXES) addRoutes(app, prefix, deps);
   return app;
 }
@@ -94,24 +105,13 @@ function addRoutes(app: FastifyInstance, prefix: string, deps: AppDeps): void {
   const json = (reply: FastifyReply, text: string): FastifyReply => reply.send(text);
   const query = (request: FastifyRequest): Record<string, unknown> => request.query as Record<string, unknown>;
   const name = (request: FastifyRequest): string => (request.params as { name: string }).name;
-  const allowOnly = (url: string, ...allowed: readonly string[]): void => {
-    const others = METHODS.filter((method) => !allowed.includes(method) && app.supportedMethods.includes(method));
-    app.route({
-      method: others,
-      url,
-      handler: async (request) => {
-        throw methodNotAllowed(request);
-      },
-    });
-  };
-
   app.get(`${prefix}/units`, async (request, reply) =>
     json(
       reply,
       pageJson("units", query(request), deps.tokenLimit(), (start, count) => view.units(start, count)),
     ),
   );
-  allowOnly(`${prefix}/units`, "GET");
+  allowOnly(app, `${prefix}/units`, "GET");
 
   app.get(`${prefix}/units/:name`, async (request, reply) => {
     const unit = view.unit(name(request));
@@ -145,7 +145,7 @@ function addRoutes(app: FastifyInstance, prefix: string, deps: AppDeps): void {
     await seen(name(request), revision);
     return reply.code(204).send();
   });
-  allowOnly(`${prefix}/units/:name`, "GET", "PUT", "DELETE");
+  allowOnly(app, `${prefix}/units/:name`, "GET", "PUT", "DELETE");
 
   app.get(`${prefix}/state`, async (request, reply) => {
     const machineID = onlyValue(query(request), "machineID");
@@ -153,14 +153,14 @@ function addRoutes(app: FastifyInstance, prefix: string, deps: AppDeps): void {
     const take = (start: number, count: number) => view.states(machineID, unitName, start, count);
     return json(reply, pageJson("states", query(request), deps.tokenLimit(), take));
   });
-  allowOnly(`${prefix}/state`, "GET");
+  allowOnly(app, `${prefix}/state`, "GET");
 
   app.get(`${prefix}/state/:name`, async (request, reply) => {
     const state = view.state(name(request));
     if (state === null) throw new HttpError(404, "unit state does not exist");
     return json(reply, state);
   });
-  allowOnly(`${prefix}/state/:name`, "GET");
+  allowOnly(app, `${prefix}/state/:name`, "GET");
 
   app.get(`${prefix}/machines`, async (request, reply) =>
     json(
@@ -177,7 +177,7 @@ function addRoutes(app: FastifyInstance, prefix: string, deps: AppDeps): void {
     }
     return reply.code(204).send();
   });
-  allowOnly(`${prefix}/machines`, "GET", "PATCH");
+  allowOnly(app, `${prefix}/machines`, "GET", "PATCH");
 
   /** Holds the answer to a write back until this API would show it. */
   async function seen(unitName: string, revision: number): Promise<void> {
@@ -206,8 +206,23 @@ async function requireJson(request: FastifyRequest): Promise<void> {
     throw new HttpError(415, `only one Content-Type, ${JSON_TYPE}, is accepted`);
 }
 
-function methodNotAllowed({ method }: FastifyRequest): HttpError {
-  return new HttpError(405, `only other methods than ${method} are supported for this resource`);
+/** Answers every other method of a path with 405, whatever its body is. */
+function allowOnly(app: FastifyInstance, url: string, ...allowed: readonly string[]): void {
+  const method = METHODS.filter(
+    (candidate) => !allowed.includes(candidate) && app.supportedMethods.includes(candidate),
+  );
+  const refuse = async (): Promise<void> => {
+    throw new HttpError(405, `only ${allowed.join(", ")} requests are supported for this resource`);
+  };
+  app.route({ method, url, onRequest: refuse, handler: refuse });
+}
+
+function dropBody({ raw }: FastifyRequest): void {
+  for (const header of ["content-type", "content-length", "transfer-encoding"]) delete raw.headers[header];
+}
+
+function pathOf({ url }: FastifyRequest): string {
+  return url.split("?")[0] ?? "";
 }
 
 function sendError(reply: FastifyReply, error: unknown): { readonly status: number } {

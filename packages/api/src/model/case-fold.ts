@@ -1,6 +1,6 @@
 /**
  * Gives the members of a request body the names they are known by, whatever their case: clients written in Go send
- * `Value` for `value`. An exact match wins over one in another case.
+ * `Value` for `value`. An exact match wins over one in another case. A null counts as absent, as it does for Go.
  *
  * @param names every member name that any request body has
  */
@@ -10,7 +10,7 @@ export function foldNames(body: unknown, names: ReadonlyMap<string, string>): un
   const folded: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(body)) {
     const known = names.get(name.toLowerCase()) ?? name;
-    if (known !== name && Object.hasOwn(body, known)) continue;
+    if (value === null || (known !== name && Object.hasOwn(body, known))) continue;
     Object.defineProperty(folded, known, {
       value: foldNames(value, names),
       enumerable: true,

@@ -122,8 +122,17 @@ class EtcdClient implements FleetClient {
     const unit = unitOf(this.#mirror.state, name);
     if (unit === null) return null;
     const { desiredState, currentState, machineID, global, hash } = unit;
-    const text = this.#mirror.state.unitFiles.get(hash)?.text ?? "";
-    return { name, options: parseUnitFile(text), desiredState, currentState: global ? null : currentState, machineID };
+    return { name, options: this.#options(hash), desiredState, currentState: global ? null : currentState, machineID };
+  }
+
+  /** None where the file can't be read: one bad unit must not keep the others from being shown. */
+  #options(hash: string): readonly UnitOption[] {
+    try {
+      return parseUnitFile(this.#mirror.state.unitFiles.get(hash)?.text ?? "");
+    } catch (error) {
+      if (error instanceof UnitFileError) return [];
+      throw error;
+    }
   }
 
   async #write(change: Parameters<ReturnType<Registry["unitWriter"]>["submit"]>[0]): Promise<void> {

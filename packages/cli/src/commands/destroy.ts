@@ -3,7 +3,7 @@ import type { Command } from "../command.ts";
 import { concurrently, unitNames } from "../units.ts";
 import { readWaiting, WAIT_FLAGS } from "./desired-state.ts";
 
-const DEFAULT_WAIT_MS = 30_000;
+const SAY_AFTER_MS = 5_000;
 
 export const destroy: Command = {
   name: "destroy",
@@ -24,7 +24,8 @@ Units that are not there are skipped. Waits until no machine reports the units a
     });
     for (const name of names) if (destroyed.has(name)) context.out(`Destroyed ${name}`);
     if (!block || destroyed.size === 0) return 0;
-    const endsAt = performance.now() + (attempts > 0 ? attempts * 500 : DEFAULT_WAIT_MS);
+    const endsAt = attempts > 0 ? performance.now() + attempts * 500 : Number.POSITIVE_INFINITY;
+    let sayAt = performance.now() + SAY_AFTER_MS;
     for (let pauseMs = 15; ; pauseMs = Math.min(pauseMs * 1.5, 500)) {
       const states =
         destroyed.size > 8
@@ -35,6 +36,12 @@ Units that are not there are skipped. Waits until no machine reports the units a
       if (performance.now() >= endsAt) {
         context.err(`Error: timed out waiting for machines to unload ${left.join(", ")}; they go on with it`);
         return 1;
+      }
+      if (performance.now() >= sayAt) {
+        sayAt = performance.now() + SAY_AFTER_MS;
+        context.err(
+          `Still waiting for machines to unload ${left.slice(0, 3).join(", ")}${left.length > 3 ? ` and ${left.length - 3} more` : ""}`,
+        );
       }
       await sleep(pauseMs);
     }

@@ -39,7 +39,8 @@ export class ClusterModel {
   readonly units = new Map<string, ModelUnit>();
   readonly #machines = new Map<string, ModelMachine>();
   readonly #byShortID = new Map<string, Set<string>>();
-  readonly #byMetadata = new Map<string, Set<string>>();
+  /** Machines by `key=value`, each in the order in which they are tried. */
+  readonly #byMetadata = new Map<string, MachineOrder>();
   readonly #followers = new Map<string, Set<string>>();
   readonly #pending = new Set<string>();
   readonly #dirty = new Set<string>();
@@ -50,7 +51,13 @@ export class ClusterModel {
   readonly #placements = new Map<string, Set<string>>();
   readonly #conflicts = new GlobIndex();
   readonly #replaces = new GlobIndex();
+  /** Units that have Replaces globs. */
+  readonly #replacers = new Set<string>();
   readonly #globals = new Map<string, GlobalUnit>();
+  /** Rises whenever room may have come free: what fitted nowhere before may fit somewhere since. */
+  #roomVersion = 0;
+  /** Requirements that fitted nowhere, with the globs that matched, and the version of room that was true for. */
+  readonly #hopeless = new WeakMap<Requirements, { readonly globs: string; readonly room: number }>();
   readonly order = new MachineOrder();
 
   // ---- what comes in
@@ -68,13 +75,13 @@ export class ClusterModel {
 
   #replaceUnit(name: string, record: Versioned<UnitRecord>, requirements: Requirements): void {
     const before = this.units.get(name);
+    const isSame = before !== undefined && before.requirements === requirements;
+    if (!isSame) this.#use(name, requirements);
     if (before !== undefined) this.#take(before);
+    if (before !== undefined && !isSame) this.#drop(name, before.requirements);
     const isWanted = record.desiredState !== "inactive" && !record.global && !isTemplateName(name);
     const unit: ModelUnit = { name, record, requirements, isWanted };
     this.units.set(name, unit);
-    this.#conflicts.use(requirements.conflicts);
-    this.#replaces.use(requirements.replaces);
-    for (const peer of requirements.machineOf) add(this.#followers, peer, name);
     if (record.machineID !== null) this.#put(unit, record.machineID);
     else if (isWanted) this.#pending.add(name);
     if (before?.record.machineID !== record.machineID) this.#placementChanged(unit, before?.record.machineID ?? null);
@@ -84,6 +91,7 @@ export class ClusterModel {
     const unit = this.units.get(name);
     if (unit === undefined) return;
     this.#take(unit);
+    this.#drop(name, unit.requirements);
     this.units.delete(name);
     this.#dirty.delete(name);
     if (unit.record.machineID !== null) this.#placementChanged(unit, unit.record.machineID);
@@ -108,8 +116,8 @@ export class ClusterModel {
     this.#placements.set(id, entry.units);
     this.#machines.set(id, entry);
     add(this.#byShortID, id.slice(0, 8), id);
-    for (const [key, value] of Object.entries(machine.metadata)) add(this.#byMetadata, `${key}=${value}`, id);
     this.#recount(entry);
+    this.#roomVersion++;
     for (const name of entry.units) this.#dirty.add(name);
     this.#retryPending();
   }
@@ -120,6 +128,7 @@ export class ClusterModel {
     this.#unindex(entry.machine);
     this.#machines.delete(id);
     this.order.delete(id);
+    this.#roomVersion++;
     for (const name of entry.units) this.#dirty.add(name);
   }
 
@@ -135,7 +144,7 @@ export class ClusterModel {
   // ---- what is asked
 
   get dirtyCount(): number {
-    return this.#dirty.size + this.#queue.length - this.#queueAt;
+    return this.#dirty.size + Math.max(0, this.#queue.length - this.#queueAt);
   }
   get machineCount(): number {
     return this.#machines.size;
@@ -150,16 +159,14 @@ export class ClusterModel {
     return this.#machines.keys();
   }
 
-  /** Takes the units that may need a decision, by name; at most so many. */
-  takeDirty(most: number): string[] {
+  /** Takes the next unit that may need a decision, by name within what was dirty together; null: there is none. */
+  takeDirty(): string | null {
     if (this.#queueAt >= this.#queue.length) {
       this.#queue = [...this.#dirty].sort();
       this.#queueAt = 0;
       this.#dirty.clear();
     }
-    const taken = this.#queue.slice(this.#queueAt, this.#queueAt + most);
-    this.#queueAt += taken.length;
-    return taken;
+    return this.#queue[this.#queueAt++] ?? null;
   }
 
   /** Why a unit can't be on a machine; null where it can. Its being there already makes no difference. */
@@ -192,7 +199,7 @@ export class ClusterModel {
       if (!this.#replaces.machinesOwning(glob).has(id)) continue;
       for (const other of entry.units) {
         const neighbour = this.units.get(other);
-        if (neighbour !== undefined && replaces(neighbour, unit)) return { kind: "replaced", by: other };
+        if (neighbour !== undefined && this.#pushes(neighbour, unit)) return { kind: "replaced", by: other };
       }
     }
     return null;
@@ -213,9 +220,11 @@ export class ClusterModel {
       return id !== null && fits(id) ? id : null;
     }
     if (lastMachineID !== null && this.#machines.has(lastMachineID) && fits(lastMachineID)) return lastMachineID;
-    const few = this.#fewMachines(metadata);
-    if (few !== null) return this.order.sorted(few).find(fits) ?? null;
-    for (const id of this.order) if (fits(id)) return id;
+    const globs = [...this.#conflicts.matching(unit.name), "", ...this.#replaces.matching(unit.name)].join(" ");
+    const known = this.#hopeless.get(unit.requirements);
+    if (known?.room === this.#roomVersion && known.globs === globs) return null;
+    for (const id of this.#candidates(metadata)) if (fits(id)) return id;
+    this.#hopeless.set(unit.requirements, { globs, room: this.#roomVersion });
     return null;
   }
 
@@ -224,7 +233,7 @@ export class ClusterModel {
     if (unit.requirements.replaces.length === 0) return [];
     return [...(this.#machines.get(id)?.units ?? [])].filter((name) => {
       const other = this.units.get(name);
-      return other !== undefined && replaces(unit, other);
+      return other !== undefined && this.#pushes(unit, other);
     });
   }
 
@@ -236,13 +245,50 @@ export class ClusterModel {
     if (record.machineID !== null) {
       const { machineID } = record;
       remove(this.#placements, machineID, name, this.#machines.has(machineID));
+      this.#roomVersion++;
       this.#conflicts.unplace(name, requirements.conflicts, machineID);
       this.#replaces.unplace(name, requirements.replaces, machineID);
       this.#neighbourhoodChanged(unit, machineID);
     }
-    for (const peer of requirements.machineOf) remove(this.#followers, peer, name, false);
-    this.#conflicts.drop(requirements.conflicts);
-    this.#replaces.drop(requirements.replaces);
+  }
+
+  #use(name: string, { conflicts: apart, replaces: pushed, machineOf }: Requirements): void {
+    this.#conflicts.use(apart);
+    this.#replaces.use(pushed);
+    if (pushed.length > 0) {
+      this.#replacers.add(name);
+      this.#roomVersion++; // it may close a ring, in which none pushes another any more
+    }
+    for (const peer of machineOf) add(this.#followers, peer, name);
+  }
+
+  #drop(name: string, { conflicts: apart, replaces: pushed, machineOf }: Requirements): void {
+    this.#conflicts.drop(apart);
+    this.#replaces.drop(pushed);
+    const now = this.units.get(name)?.requirements;
+    if (now?.replaces.length === 0 || now === undefined) this.#replacers.delete(name);
+    for (const peer of machineOf) remove(this.#followers, peer, name, false);
+  }
+
+  /**
+   * Whether one unit pushes another away. In a ring of units that replace each other none does, or they would never
+   * rest.
+   */
+  #pushes(one: ModelUnit, other: ModelUnit): boolean {
+    if (!matchesReplaces(one, other)) return false;
+    const seen = new Set<string>([other.name]);
+    const next = [other];
+    for (let unit = next.pop(); unit !== undefined; unit = next.pop()) {
+      if (unit.requirements.replaces.length === 0) continue;
+      if (matchesReplaces(unit, one)) return false;
+      for (const name of this.#replacers) {
+        const candidate = this.units.get(name);
+        if (candidate === undefined || seen.has(name) || !matchesReplaces(unit, candidate)) continue;
+        seen.add(name);
+        next.push(candidate);
+      }
+    }
+    return true;
   }
 
   #put(unit: ModelUnit, machineID: string): void {
@@ -271,7 +317,22 @@ export class ClusterModel {
     for (const other of this.#globals.values()) {
       if (conflicts(unit, other)) return this.#recount(entry);
     }
-    this.order.set(machineID, entry.units.size + entry.globals.length);
+    this.#setLoad(entry);
+  }
+
+  /** Puts a machine where its load belongs in every order that it is in. */
+  #setLoad({ machine, units, globals }: ModelMachine): void {
+    const load = units.size + globals.length;
+    this.order.set(machine.id, load);
+    for (const pair of Object.entries(machine.metadata)) {
+      const name = pair.join("=");
+      let order = this.#byMetadata.get(name);
+      if (order === undefined) {
+        order = new MachineOrder();
+        this.#byMetadata.set(name, order);
+      }
+      order.set(machine.id, load);
+    }
   }
 
   #globalsChanged(): void {
@@ -286,12 +347,17 @@ export class ClusterModel {
       const scheduled = [...entry.units].flatMap((name) => this.units.get(name) ?? []);
       entry.globals = globalsOn([...this.#globals.values()], entry.machine.metadata, scheduled).map(({ name }) => name);
     }
-    this.order.set(entry.machine.id, entry.units.size + entry.globals.length);
+    this.#setLoad(entry);
+    this.#roomVersion++;
   }
 
   #unindex({ id, metadata }: Machine): void {
     remove(this.#byShortID, id.slice(0, 8), id, false);
-    for (const [key, value] of Object.entries(metadata)) remove(this.#byMetadata, `${key}=${value}`, id, false);
+    for (const pair of Object.entries(metadata)) {
+      const name = pair.join("=");
+      this.#byMetadata.get(name)?.delete(id);
+      if (this.#byMetadata.get(name)?.size === 0) this.#byMetadata.delete(name);
+    }
   }
 
   #mayConflict(unit: ModelUnit, id: string): boolean {
@@ -302,23 +368,26 @@ export class ClusterModel {
     );
   }
 
-  /** The machines with the rarest metadata that is asked for, where they are few; null: walk all of them. */
-  #fewMachines(metadata: Requirements["metadata"]): Set<string> | null {
-    let fewest: Set<string> | null = null;
+  /** The machines to try, in order: those with the rarest metadata that is asked for, or all. */
+  #candidates(metadata: Requirements["metadata"]): Iterable<string> {
+    let rarest: { readonly orders: readonly MachineOrder[]; readonly size: number } | null = null;
     for (const { key, values } of metadata) {
-      const ids = new Set<string>();
-      for (const value of values) for (const id of this.#byMetadata.get(`${key}=${value}`) ?? []) ids.add(id);
-      if (fewest === null || ids.size < fewest.size) fewest = ids;
+      const orders = values.flatMap((value) => this.#byMetadata.get(`${key}=${value}`) ?? []);
+      const size = orders.reduce((sum, order) => sum + order.size, 0);
+      if (rarest === null || size < rarest.size) rarest = { orders, size };
     }
-    return fewest !== null && fewest.size * 16 < this.#machines.size + 16 ? fewest : null;
+    if (rarest === null) return this.order;
+    const [only, ...others] = rarest.orders;
+    if (only === undefined) return [];
+    if (others.length === 0) return only;
+    return rarest.size * 4 < this.order.size
+      ? this.order.sorted(rarest.orders.flatMap((order) => [...order]))
+      : this.order;
   }
 }
 
-/** Whether one unit pushes another away. Of two that replace each other neither does, or they would never rest. */
-function replaces(one: ModelUnit, other: ModelUnit): boolean {
-  const matches = (a: ModelUnit, b: ModelUnit): boolean =>
-    a.name !== b.name && a.requirements.replaces.some((glob) => globMatches(glob, b.name));
-  return matches(one, other) && !matches(other, one);
+function matchesReplaces(one: ModelUnit, other: ModelUnit): boolean {
+  return one.name !== other.name && one.requirements.replaces.some((glob) => globMatches(glob, other.name));
 }
 
 function followEachOther(one: ModelUnit, other: ModelUnit): boolean {

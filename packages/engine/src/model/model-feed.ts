@@ -17,6 +17,8 @@ export class ModelFeed {
   readonly model = new ClusterModel();
   readonly #state: ClusterState;
   readonly #cache = new Map<string, Requirements>();
+  /** Global units whose file has not come yet, by its hash. */
+  readonly #waiting = new Map<string, Set<string>>();
 
   constructor(state: ClusterState) {
     this.#state = state;
@@ -30,6 +32,10 @@ export class ModelFeed {
           break;
         case "global":
           this.#syncGlobal(change.name);
+          break;
+        case "unit-file":
+          // Global units and unit files come by different watches, in no order between them.
+          for (const name of this.#waiting.get(change.hash) ?? []) this.#syncGlobal(name);
           break;
         case "machine":
           this.#syncMachine(change.id);
@@ -56,9 +62,16 @@ export class ModelFeed {
   #syncGlobal(name: string): void {
     const record = this.#state.globals.get(name);
     const requirements = record === undefined ? null : this.#requirements(name, record.hash);
+    if (record !== undefined) this.#wait(record.hash, name, requirements === null);
     if (record === undefined || requirements === null) return this.model.deleteGlobal(name);
     const unit: GlobalUnit = { name, requirements, createRevision: record.createRevision };
     this.model.setGlobal(unit);
+  }
+
+  #wait(hash: string, name: string, isWaiting: boolean): void {
+    const names = this.#waiting.get(hash) ?? new Set();
+    if (isWaiting) this.#waiting.set(hash, names.add(name));
+    else if (names.delete(name) && names.size === 0) this.#waiting.delete(hash);
   }
 
   #syncMachine(id: string): void {

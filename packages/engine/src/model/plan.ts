@@ -47,30 +47,29 @@ export function decide(model: ClusterModel, unit: ModelUnit): Decision | null {
  *
  * @param isHeld units that a decision is already on its way for
  * @param most decisions to make before coming back; what is left stays dirty
+ * @param mayGoOn asked before each unit: false ends the plan where it is
  */
-export function plan(model: ClusterModel, most: number, isHeld: (name: string) => boolean): readonly Decision[] {
+export function plan(
+  model: ClusterModel,
+  most: number,
+  isHeld: (name: string) => boolean = () => false,
+  mayGoOn: () => boolean = () => true,
+): readonly Decision[] {
   const decisions: Decision[] = [];
   const decided = new Set<string>();
-  while (model.dirtyCount > 0 && decisions.length < most) {
-    const names = model.takeDirty(most - decisions.length);
-    let isStuck = true;
-    const again: string[] = [];
-    for (const name of names) {
-      // A unit is decided on once a plan: the next one sees what etcd made of this one.
-      if (isHeld(name) || decided.has(name)) {
-        if (decided.has(name)) again.push(name);
-        continue;
-      }
-      isStuck = false;
-      const unit = model.units.get(name);
-      const decision = unit === undefined ? null : decide(model, unit);
-      if (unit === undefined || decision === null) continue;
-      decided.add(name);
-      decisions.push(decision);
-      model.assume(unit, decision.to);
-    }
-    for (const name of again) model.markDirty(name);
-    if (isStuck) break;
+  const again: string[] = [];
+  while (decisions.length < most && mayGoOn()) {
+    const name = model.takeDirty();
+    if (name === null) break;
+    // A unit is decided on once a plan: the next plan sees what etcd made of this one.
+    if (decided.has(name)) again.push(name);
+    const unit = isHeld(name) || decided.has(name) ? undefined : model.units.get(name);
+    const decision = unit === undefined ? null : decide(model, unit);
+    if (unit === undefined || decision === null) continue;
+    decided.add(name);
+    decisions.push(decision);
+    model.assume(unit, decision.to);
   }
+  for (const name of again) model.markDirty(name);
   return decisions;
 }

@@ -79,8 +79,9 @@ export class ClusterState {
     if (parsed === null) return null;
     const record = decode(parsed, value);
     if (record === null) {
+      // What was understood last stays: a value that nobody can read is no order to do anything.
       this.malformed.add(key);
-      return this.#set(parsed, null, modRevision);
+      return null;
     }
     this.malformed.delete(key);
     return this.#set(parsed, { ...record, createRevision, modRevision }, modRevision);

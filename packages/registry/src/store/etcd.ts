@@ -54,12 +54,13 @@ export interface Etcd {
   txn(compares: readonly Compare[], ops: readonly Op[], otherwise?: readonly Op[]): Promise<TxnResult>;
   /**
    * Follows ranges from the given revisions on, each inclusive, until the signal aborts (resolves) or the stream breaks
-   * (rejects; with code `compacted` where the revision is gone).
+   * (rejects; with code `compacted` where the revision is gone). `onOpen`: etcd has taken on all of them.
    */
   watch(
     ranges: readonly { readonly range: KeyRange; readonly from: number }[],
     signal: AbortSignal,
     onBatch: (batch: WatchBatch) => void,
+    onOpen: () => void,
   ): Promise<void>;
   /** A new lease of whole seconds, at least 2 on a default server. Returns its ID. */
   grantLease(ttlSeconds: number): Promise<string>;

@@ -78,6 +78,7 @@ export class Etcd3Client implements Etcd {
     ranges: readonly { readonly range: KeyRange; readonly from: number }[],
     signal: AbortSignal,
     onBatch: (batch: WatchBatch) => void,
+    onOpen: () => void,
   ): Promise<void> {
     signal.throwIfAborted();
     const stream = await this.#client.watchClient.watch().catch((error: unknown) => {
@@ -89,13 +90,17 @@ export class Etcd3Client implements Etcd {
     stream.on("error", (error: unknown) => reject(registryError(error, this.#config.servers)));
     stream.on("end", () => reject(new RegistryError("unavailable", "etcd closed the watch")));
     let isOver = false;
+    let created = 0;
     stream.on("data", (response) => {
       if (isOver) return;
       if (response.canceled) {
         reject(this.#watchCanceled(Number(response.compact_revision), response.cancel_reason ?? ""));
         return;
       }
-      if (response.created) return;
+      if (response.created) {
+        if (++created === ranges.length) onOpen();
+        return;
+      }
       const range = Number(response.watch_id) - 1;
       const events = response.events.map(watchEvent);
       // While a watch catches up the header tells of the present, not of what was delivered: only the events do.
@@ -127,6 +132,7 @@ export class Etcd3Client implements Etcd {
       stream.write({ create_request: request as never });
     }
     signal.addEventListener("abort", stop);
+    if (signal.aborted) stop();
     this.#watches.add(stop);
     try {
       await promise;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { backoff } from "../loop/backoff.ts";
 import { type Change, ClusterState, type KeyValue } from "./cluster-state.ts";
 import { RegistryError } from "./errors.ts";
-import type { Etcd } from "./etcd.ts";
+import type { Etcd, WatchBatch } from "./etcd.ts";
 import type { KeyRange, Keys } from "./keys.ts";
 
 /** Hears of changes once the mirror's state holds them. Changes of one etcd transaction come together. */
@@ -71,10 +71,16 @@ export class Mirror {
     let failures = 0;
     while (!signal.aborted) {
       try {
-        if (!this.#isListed || this.#options.pollMs !== null) await this.#list(signal);
-        failures = 0;
-        if (this.#options.pollMs === null) await this.#follow(signal);
-        else await sleep(this.#options.pollMs, undefined, { signal });
+        const { pollMs } = this.#options;
+        if (!this.#isListed || pollMs !== null) await this.#list(signal);
+        if (pollMs === null) {
+          await this.#follow(signal, () => {
+            failures = 0;
+          });
+        } else {
+          failures = 0;
+          await sleep(pollMs, undefined, { signal });
+        }
       } catch (error) {
         this.#isConnected = false;
         if (signal.aborted) break;
@@ -134,22 +140,25 @@ export class Mirror {
     }
     const isFirst = !this.#isListed;
     this.#isListed = true;
-    this.#isConnected = true;
+    this.#isConnected = this.#options.pollMs !== null;
     this.#revisions.fill(at);
     this.#tell(changes, at);
     if (isFirst) this.#ready.resolve();
   }
 
-  async #follow(signal: AbortSignal): Promise<void> {
+  async #follow(signal: AbortSignal, onOpen: () => void): Promise<void> {
     const ranges = this.#options.ranges.map((range, index) => ({ range, from: (this.#revisions[index] ?? 0) + 1 }));
-    await this.#options.etcd.watch(ranges, signal, ({ range, revision, events }) => {
-      this.#isConnected = true;
+    const onBatch = ({ range, revision, events }: WatchBatch): void => {
       const changes = events.map((event) =>
         event.kind === "put" ? this.#put(event.keyValue) : this.#delete(event.key, event.revision),
       );
       // A resumed stream may repeat what is known; it must never lead back.
       this.#revisions[range] = Math.max(this.#revisions[range] ?? 0, revision);
       this.#tell(changes, revision);
+    };
+    await this.#options.etcd.watch(ranges, signal, onBatch, () => {
+      this.#isConnected = true;
+      onOpen();
     });
   }
 

@@ -24,8 +24,9 @@ export class ObservedEtcd implements Etcd {
     ranges: readonly { readonly range: KeyRange; readonly from: number }[],
     signal: AbortSignal,
     onBatch: (batch: WatchBatch) => void,
+    onOpen: () => void,
   ): Promise<void> {
-    return this.#etcd.watch(ranges, signal, onBatch);
+    return this.#etcd.watch(ranges, signal, onBatch, onOpen);
   }
   grantLease(ttlSeconds: number): Promise<string> {
     return this.#timed("lease-grant", this.#etcd.grantLease(ttlSeconds));

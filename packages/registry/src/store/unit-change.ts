@@ -70,6 +70,8 @@ export function planUnitChange(keys: Keys, change: UnitChange, known: KnownUnit 
       outcome: "destroyed",
     };
   }
+  const problem = known === null ? unitNameProblem(name) : null;
+  if (problem !== null) throw new InvalidUnitError(`unit name ${JSON.stringify(name)} is not valid: ${problem}`);
   const desiredState = change.desiredState ?? (known === null ? "inactive" : known.record.desiredState);
   if (desiredState !== "inactive" && isTemplateName(name)) {
     throw new InvalidUnitError(`unit ${name} is a template: it can't be ${desiredState}; use an instance of it`);

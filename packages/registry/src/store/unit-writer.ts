@@ -100,7 +100,7 @@ export class UnitWriter {
       }
       try {
         const plan = planUnitChange(this.#keys, pending.change, this.#known(pending.change.name) ?? null);
-        const size = plan.ops.reduce((sum, op) => sum + ("put" in op ? op.value.length : 0), 0);
+        const size = plan.ops.reduce((sum, op) => sum + ("put" in op ? Buffer.byteLength(op.value) : 0), 0);
         if (batch.length > 0 && bytes + size > MOST_BYTES) {
           waiting.push(pending);
           break;
@@ -128,7 +128,7 @@ export class UnitWriter {
     try {
       const { succeeded, revision } = await this.#etcd.txn(compares, [...ops.values()]);
       if (succeeded) {
-        for (const { pending, plan } of batch) pending.resolve({ outcome: plan.outcome, revision });
+        for (const { pending, plan } of batch) pending.resolve(resultOf(plan, revision));
         return;
       }
     } catch (error) {
@@ -144,13 +144,19 @@ export class UnitWriter {
       const known = await readUnit(this.#etcd, this.#keys, change.name);
       const plan = planUnitChange(this.#keys, change, known);
       const { succeeded, revision } = await this.#etcd.txn([plan.compare], plan.ops);
-      if (succeeded) return { outcome: plan.outcome, revision };
+      if (succeeded) return resultOf(plan, revision);
     }
     throw new RegistryError(
       "conflict",
       `unit ${change.name} was changed by others each of ${MOST_TRIES} times; try again`,
     );
   }
+}
+
+/** A change that changed nothing is held by the revision that wrote the unit: no later one will ever say so. */
+function resultOf({ outcome, ops, compare }: PlannedChange, revision: number): UnitResult {
+  const writtenAt = "modRevision" in compare ? compare.modRevision : revision;
+  return { outcome, revision: ops.length > 0 ? revision : writtenAt };
 }
 
 /** Reads a unit and its file from etcd; null where there is none. */

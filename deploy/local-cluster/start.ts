@@ -1,0 +1,65 @@
+// Starts the local cluster, runs the example units on it and shows them; where it runs already, only shows them.
+import { spawnSync } from "node:child_process";
+import { globSync } from "node:fs";
+import { join } from "node:path";
+import { BIN, LocalCluster, ROOT } from "./cluster.ts";
+import { NETWORK_NAME, readState, removeState, writeState } from "./state.ts";
+
+const UNITS = join(ROOT, "examples/units");
+
+/** Runs fleetctl as a user would, its output shown; returns its exit code. */
+function fleetctl(endpoint: string, ...args: readonly string[]): number {
+  console.log(`\n$ fleetctl ${args.join(" ")}`);
+  const { status } = spawnSync(join(BIN, "fleetctl"), args, {
+    cwd: UNITS,
+    env: { ...process.env, FLEETCTL_ENDPOINT: endpoint },
+    stdio: "inherit",
+    timeout: 120_000,
+  });
+  return status ?? 1;
+}
+
+function show(endpoint: string): void {
+  fleetctl(endpoint, "list-machines");
+  fleetctl(endpoint, "list-units");
+  console.log(`
+The cluster stays up. Try next:
+
+  export FLEETCTL_ENDPOINT=${endpoint}
+  dist/bin/fleetctl list-unit-files
+  dist/bin/fleetctl start examples/units/web@4.service   # waits: three machines hold three web servers; end it with Ctrl-C
+  dist/bin/fleetctl destroy web@3                         # in another terminal: now there is room
+  dist/bin/fleetctl help
+
+Without the export, "npm run -s fleetctl -- list-units" talks to it too.
+"npm stop" takes all of it away.`);
+}
+
+const running = readState();
+if (running !== null) {
+  console.log("The local cluster is running already.");
+  show(running.endpoint);
+  process.exit(0);
+}
+try {
+  const cluster = await LocalCluster.start({
+    name: NETWORK_NAME,
+    isDetached: true,
+    hosts: [{ agent: true, engine: true, api: true }, { agent: true, engine: true }, { agent: true }],
+    onStep: (step) => console.log(`  ${step}`),
+  });
+  const endpoint = cluster.endpoint();
+  writeState({ holderPID: cluster.network.holderPID, endpoint, etcd: cluster.etcdURL });
+  const files = globSync("*.service", { cwd: UNITS }).sort();
+  const code =
+    fleetctl(endpoint, "submit", ...files) ||
+    fleetctl(endpoint, "start", ...files.filter((file) => !file.includes("@")), "web@1", "web@2", "web@3");
+  show(endpoint);
+  process.exit(code);
+} catch (error) {
+  removeState();
+  console.error(
+    `Error: the local cluster could not be started: ${error instanceof Error ? error.message : String(error)}`,
+  );
+  process.exit(1);
+}

@@ -1,0 +1,355 @@
+import {
+  conflicts,
+  globalsOn,
+  globMatches,
+  isTemplateName,
+  matchesMachineID,
+  metadataFits,
+  parseUnitFile,
+  type Requirements,
+  readRequirements,
+} from "@fleet/registry";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { ClusterModel } from "./cluster-model.ts";
+import { MachineOrder } from "./machine-order.ts";
+import { plan, REASONS } from "./plan.ts";
+
+interface TestUnit {
+  readonly name: string;
+  readonly lines?: string;
+  readonly desiredState?: "inactive" | "loaded" | "launched";
+  readonly machineID?: string | null;
+  readonly last?: string | null;
+}
+interface TestMachine {
+  readonly id: string;
+  readonly metadata?: Record<string, string>;
+}
+
+const id = (index: number): string => index.toString(16).padStart(8, "0").padEnd(32, "f");
+const requirementsOf = ({ name, lines = "" }: TestUnit): Requirements =>
+  readRequirements(name, parseUnitFile(`[X-Fleet]\n${lines}`));
+
+function put(model: ClusterModel, unit: TestUnit, revision = 1): void {
+  const requirements = requirementsOf(unit);
+  const desiredState = unit.desiredState ?? "launched";
+  const { machineID = null, last = null } = unit;
+  const record = { hash: "h", desiredState, machineID, global: requirements.global, lastMachineID: last };
+  model.setUnit(unit.name, { ...record, createRevision: revision, modRevision: revision }, requirements);
+  if (requirements.global && desiredState !== "inactive")
+    model.setGlobal({ name: unit.name, requirements, createRevision: revision });
+}
+
+function cluster(machines: readonly TestMachine[], units: readonly TestUnit[]): ClusterModel {
+  const model = new ClusterModel();
+  for (const { id, metadata = {} } of machines) model.setMachine({ id, metadata, primaryIP: "", version: "" }, 1);
+  for (const unit of units) put(model, unit);
+  return model;
+}
+
+/** Plans until nothing is left to do; fails where that never comes. */
+function settle(model: ClusterModel): Map<string, string | null> {
+  for (let round = 0; model.dirtyCount > 0; round++) {
+    plan(model, 1000);
+    if (round > 50) throw new Error("the plan never comes to rest");
+  }
+  return new Map(
+    [...model.units].map(([name, { record }]) => [name, record.machineID]).sort() as [string, string | null][],
+  );
+}
+
+const three = [{ id: id(1) }, { id: id(2) }, { id: id(3) }];
+
+describe("placing", () => {
+  it("takes the least loaded machine that fits, ties by ID", () => {
+    const placed = settle(
+      cluster(three, [{ name: "a.service" }, { name: "b.service" }, { name: "c.service" }, { name: "d.service" }]),
+    );
+    expect([...placed.values()]).toEqual([id(1), id(2), id(3), id(1)]);
+  });
+  it("counts global units as load", () => {
+    const model = cluster(
+      [{ id: id(1), metadata: { a: "1" } }, { id: id(2) }],
+      [{ name: "g.service", lines: "Global=true\nMachineMetadata=a=1" }, { name: "u.service" }],
+    );
+    expect(settle(model).get("u.service")).toBe(id(2));
+  });
+  it("leaves inactive units, templates and global units alone", () => {
+    const placed = settle(
+      cluster(three, [
+        { name: "a.service", desiredState: "inactive" },
+        { name: "t@.service" },
+        { name: "g.service", lines: "Global=true" },
+      ]),
+    );
+    expect([...placed.values()]).toEqual([null, null, null]);
+  });
+  it("takes a unit that is inactive off its machine", () => {
+    const model = cluster(three, [{ name: "a.service", desiredState: "inactive", machineID: id(1) }]);
+    expect(plan(model, 10)).toEqual([{ name: "a.service", from: id(1), to: null, reason: REASONS.notWanted }]);
+  });
+  it("prefers the machine that a new version was freed from", () => {
+    expect(settle(cluster(three, [{ name: "a.service", last: id(3) }])).get("a.service")).toBe(id(3));
+  });
+  it("knows a machine by its short ID", () => {
+    expect(
+      settle(cluster(three, [{ name: "a.service", lines: `MachineID=${id(2).slice(0, 8)}` }])).get("a.service"),
+    ).toBe(id(2));
+  });
+});
+
+describe("moving", () => {
+  it("moves units of a machine that is gone, each in one decision, and no others", () => {
+    const model = cluster(three, [
+      { name: "a.service", machineID: id(1) },
+      { name: "b.service", machineID: id(2) },
+    ]);
+    settle(model);
+    model.deleteMachine(id(1));
+    expect(plan(model, 10)).toEqual([
+      { name: "a.service", from: id(1), to: id(3), reason: REASONS.machineGone(id(1)) },
+    ]);
+  });
+  it("moves a whole chain of followers with its head", () => {
+    const model = cluster(three, [
+      { name: "a.service", lines: `MachineID=${id(1)}` },
+      { name: "b.service", lines: "MachineOf=a.service" },
+      { name: "c.service", lines: "MachineOf=b.service" },
+    ]);
+    expect(new Set(settle(model).values())).toEqual(new Set([id(1)]));
+    put(model, { name: "a.service", lines: `MachineID=${id(3)}` }, 2);
+    expect(new Set(settle(model).values())).toEqual(new Set([id(3)]));
+  });
+  it("leaves two units that follow each other unscheduled", () => {
+    const placed = settle(
+      cluster(three, [
+        { name: "a.service", lines: "MachineOf=b.service" },
+        { name: "b.service", lines: "MachineOf=a.service" },
+      ]),
+    );
+    expect([...placed.values()]).toEqual([null, null]);
+  });
+  it("pushes a neighbour away, and ignores Replaces among units that replace each other, in pairs and in rings", () => {
+    const model = cluster(
+      [{ id: id(1) }, { id: id(2) }],
+      [
+        { name: "old.service", machineID: id(1) },
+        { name: "x.service", machineID: id(2) },
+      ],
+    );
+    put(model, { name: "new.service", lines: "Replaces=old*" });
+    const placed = settle(model);
+    expect([placed.get("new.service"), placed.get("old.service")]).toEqual([id(1), id(2)]);
+    const ring = cluster(
+      [{ id: id(1) }, { id: id(2) }],
+      [
+        { name: "a.service", lines: "Replaces=b.service" },
+        { name: "b.service", lines: "Replaces=c.service" },
+        { name: "c.service", lines: "Replaces=a.service" },
+      ],
+    );
+    expect([...settle(ring).values()].every((machine) => machine !== null)).toBe(true);
+  });
+  it("follows metadata that changes", () => {
+    const model = cluster(three, [{ name: "a.service", lines: "MachineMetadata=z=1" }]);
+    expect(settle(model).get("a.service")).toBeNull();
+    model.setMachine({ id: id(2), metadata: { z: "1" }, primaryIP: "", version: "" }, 1);
+    expect(settle(model).get("a.service")).toBe(id(2));
+    model.setMachine({ id: id(2), metadata: {}, primaryIP: "", version: "" }, 1);
+    expect(settle(model).get("a.service")).toBeNull();
+  });
+  it("gives a place that came free to a unit that waited for it", () => {
+    const model = cluster(
+      [{ id: id(1) }],
+      [
+        { name: "a@1.service", lines: "Conflicts=a@*" },
+        { name: "a@2.service", lines: "Conflicts=a@*" },
+      ],
+    );
+    expect([...settle(model).values()]).toEqual([id(1), null]);
+    model.deleteUnit("a@1.service");
+    expect(settle(model).get("a@2.service")).toBe(id(1));
+  });
+  it("keeps a global unit where it runs before one that conflicts with it", () => {
+    const model = cluster(
+      [{ id: id(1), metadata: { g: "1" } }, { id: id(2) }],
+      [{ name: "g.service", lines: "Global=true\nMachineMetadata=g=1\nConflicts=u*" }],
+    );
+    put(model, { name: "x.service", machineID: id(2) });
+    put(model, { name: "u.service" }, 2);
+    expect(settle(model).get("u.service")).toBe(id(2));
+  });
+});
+
+/** The rules, written as slowly and plainly as they can be: one unit after the other, each machine tried in order. */
+function reference(machines: readonly TestMachine[], units: readonly TestUnit[]): Map<string, string | null> {
+  const sorted = [...units].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const all = sorted.map((unit) => ({ name: unit.name, requirements: requirementsOf(unit), unit }));
+  const globals = all
+    .filter(({ requirements, unit }) => requirements.global && unit.desiredState !== "inactive")
+    .map((entry) => ({ ...entry, createRevision: 1 }));
+  const at = new Map<string, string | null>(all.map(({ name }) => [name, null]));
+  const scheduled = (machine: string) => all.filter(({ name }) => at.get(name) === machine);
+  const globalsAt = (machine: TestMachine) => globalsOn(globals, machine.metadata ?? {}, scheduled(machine.id));
+  const pushes = (one: (typeof all)[number], other: (typeof all)[number]): boolean => {
+    const edge = (a: (typeof all)[number], b: (typeof all)[number]): boolean =>
+      a.name !== b.name && a.requirements.replaces.some((glob) => globMatches(glob, b.name));
+    const reached = new Set([other]);
+    for (const from of reached) for (const to of all) if (edge(from, to)) reached.add(to);
+    return edge(one, other) && !reached.has(one);
+  };
+  const fits = (entry: (typeof all)[number], machine: TestMachine): boolean => {
+    const { requirements } = entry;
+    if (requirements.machineID !== null && !matchesMachineID(requirements.machineID, machine.id)) return false;
+    if (!metadataFits(requirements, machine.metadata ?? {})) return false;
+    for (const peer of requirements.machineOf) {
+      const other = all.find(({ name }) => name === peer);
+      if (other === undefined || at.get(peer) !== machine.id || other.requirements.machineOf.includes(entry.name))
+        return false;
+    }
+    const there = scheduled(machine.id).filter(({ name }) => name !== entry.name);
+    if ([...there, ...globalsAt(machine)].some((other) => conflicts(entry, other))) return false;
+    return !there.some((other) => pushes(other, entry));
+  };
+  const place = (entry: (typeof all)[number]): boolean => {
+    const before = at.get(entry.name) ?? null;
+    const here = machines.find(({ id }) => id === before);
+    if (here !== undefined && fits(entry, here)) return false;
+    const load = ({ id, ...rest }: TestMachine): number => scheduled(id).length + globalsAt({ id, ...rest }).length;
+    const order = [...machines].sort((a, b) => load(a) - load(b) || (a.id < b.id ? -1 : 1));
+    at.set(entry.name, order.find((machine) => fits(entry, machine))?.id ?? null);
+    return at.get(entry.name) !== before;
+  };
+  const wanted = all.filter(
+    ({ name, requirements, unit }) => !requirements.global && unit.desiredState !== "inactive" && !isTemplateName(name),
+  );
+  for (let round = 0; round < 50; round++) {
+    let isChanged = false;
+    for (const entry of wanted) isChanged = place(entry) || isChanged;
+    if (!isChanged) break;
+  }
+  return at;
+}
+
+const names = ["a@1", "a@2", "b@1", "b@2", "c", "d", "e"].map((name) => `${name}.service`);
+const unitArbitrary = (name: string) =>
+  fc.record({
+    name: fc.constant(name),
+    desiredState: fc.constantFrom("launched", "launched", "loaded", "inactive" as const),
+    lines: fc.constantFrom(
+      "",
+      "",
+      "MachineMetadata=a=1",
+      "MachineMetadata=a=1\nMachineMetadata=a=2\nMachineMetadata=b=1",
+      "Conflicts=a@*",
+      "Conflicts=b@* c*",
+      `MachineID=${id(1)}`,
+      `MachineID=${id(2).slice(0, 8)}`,
+      "MachineOf=c.service",
+      "Global=true",
+      "Global=true\nConflicts=d*",
+      "Global=true\nMachineMetadata=a=2",
+    ),
+  });
+const machineArbitrary = fc
+  .uniqueArray(fc.integer({ min: 1, max: 6 }), { maxLength: 5 })
+  .chain((ids) =>
+    fc.tuple(
+      ...ids.map((n) =>
+        fc.record({
+          id: fc.constant(id(n)),
+          metadata: fc.constantFrom<Record<string, string>>({}, { a: "1" }, { a: "2", b: "1" }, { b: "1" }),
+        }),
+      ),
+    ),
+  );
+const clusterArbitrary = fc.tuple(machineArbitrary, fc.tuple(...names.map(unitArbitrary)));
+
+describe("on random clusters", () => {
+  it("a fresh engine places as the plain reference does", () => {
+    fc.assert(
+      fc.property(clusterArbitrary, ([machines, units]) => {
+        // Followers come when their target does, in whatever order: only where they are is compared, one by one.
+        expect(Object.fromEntries(settle(cluster(machines, units)))).toEqual(
+          Object.fromEntries(reference(machines, units)),
+        );
+      }),
+      { numRuns: 1500 },
+    );
+  });
+  it("the same cluster always gets the same plan, in whatever order it became known", () => {
+    fc.assert(
+      fc.property(clusterArbitrary, fc.infiniteStream(fc.nat()), ([machines, units], dice) => {
+        const shuffled = <T>(items: readonly T[]): T[] =>
+          items
+            .map((item) => [dice.next().value, item] as const)
+            .sort(([a], [b]) => a - b)
+            .map(([, item]) => item);
+        expect(plan(cluster(shuffled(machines), shuffled(units)), 1000)).toEqual(plan(cluster(machines, units), 1000));
+      }),
+      { numRuns: 500 },
+    );
+  });
+  it("whatever happens, it comes to rest with every rule kept and nothing waiting that fits", () => {
+    const step = fc.oneof(
+      fc.record({ kind: fc.constant("machine" as const), machine: machineArbitrary }),
+      fc.record({ kind: fc.constant("gone" as const), id: fc.integer({ min: 1, max: 6 }).map(id) }),
+      fc.record({ kind: fc.constant("unit" as const), unit: fc.constantFrom(...names).chain(unitArbitrary) }),
+      fc.record({ kind: fc.constant("destroy" as const), name: fc.constantFrom(...names) }),
+    );
+    fc.assert(
+      fc.property(clusterArbitrary, fc.array(step, { maxLength: 8 }), ([machines, units], steps) => {
+        const model = cluster(machines, units);
+        settle(model);
+        let revision = 2;
+        for (const action of steps) {
+          revision++;
+          if (action.kind === "gone") model.deleteMachine(action.id);
+          else if (action.kind === "machine")
+            for (const { id, metadata } of action.machine)
+              model.setMachine({ id, metadata, primaryIP: "", version: "" }, 1);
+          else {
+            const name = action.kind === "unit" ? action.unit.name : action.name;
+            model.deleteGlobal(name);
+            if (action.kind === "unit") put(model, action.unit, revision);
+            else model.deleteUnit(name);
+          }
+          settle(model);
+        }
+        for (const unit of model.units.values()) {
+          const { machineID } = unit.record;
+          if (!unit.isWanted) expect(machineID).toBeNull();
+          else if (machineID !== null) expect(model.unfit(unit, machineID)).toBeNull();
+          else expect([...model.machineIDs].filter((machine) => model.unfit(unit, machine) === null)).toEqual([]);
+        }
+      }),
+      { numRuns: 800 },
+    );
+  });
+});
+
+it("keeps machines in order of load and ID, whatever happens to them", () => {
+  const change = fc.tuple(
+    fc.integer({ min: 0, max: 9 }).map(id),
+    fc.option(fc.integer({ min: 0, max: 3 }), { nil: null }),
+  );
+  fc.assert(
+    fc.property(fc.array(change, { maxLength: 60 }), (changes) => {
+      const order = new MachineOrder();
+      const plain = new Map<string, number>();
+      for (const [machine, load] of changes) {
+        if (load === null) {
+          order.delete(machine);
+          plain.delete(machine);
+        } else {
+          order.set(machine, load);
+          plain.set(machine, load);
+        }
+      }
+      expect([...order]).toEqual(
+        [...plain].sort(([a, x], [b, y]) => x - y || (a < b ? -1 : 1)).map(([machine]) => machine),
+      );
+    }),
+  );
+});
