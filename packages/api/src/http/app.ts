@@ -53,8 +53,11 @@ export function buildApp(deps: AppDeps): FastifyInstance {
     forceCloseConnections: "idle",
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
     frameworkErrors: (error, _request, reply) => {
-      reply.header("server", `fleetd/${deps.version}`);
-      sendError(reply, error);
+      // No hook runs for these, and fastify would add a charset to the type.
+      const { status, message } = httpError(error);
+      reply.hijack();
+      reply.raw.writeHead(status, { server: `fleetd/${deps.version}`, "content-type": JSON_TYPE });
+      reply.raw.end(errorJson(status, message));
     },
   });
   app.addHook("onRequest", async (request, reply) => {

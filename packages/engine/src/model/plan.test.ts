@@ -252,18 +252,16 @@ const unitArbitrary = (name: string) =>
       "Global=true\nMachineMetadata=a=2",
     ),
   });
-const machineArbitrary = fc
-  .uniqueArray(fc.integer({ min: 1, max: 6 }), { maxLength: 5 })
-  .chain((ids) =>
-    fc.tuple(
-      ...ids.map((n) =>
-        fc.record({
-          id: fc.constant(id(n)),
-          metadata: fc.constantFrom<Record<string, string>>({}, { a: "1" }, { a: "2", b: "1" }, { b: "1" }),
-        }),
-      ),
+const machineArbitrary = fc.uniqueArray(fc.integer({ min: 1, max: 6 }), { maxLength: 5 }).chain((ids) =>
+  fc.tuple(
+    ...ids.map((n) =>
+      fc.record({
+        id: fc.constant(id(n)),
+        metadata: fc.constantFrom<Record<string, string>>({}, { a: "1" }, { a: "2", b: "1" }, { b: "1" }),
+      }),
     ),
-  );
+  ),
+);
 const clusterArbitrary = fc.tuple(machineArbitrary, fc.tuple(...names.map(unitArbitrary)));
 
 describe("on random clusters", () => {

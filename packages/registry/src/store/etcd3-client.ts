@@ -28,15 +28,24 @@ const GRPC_OPTIONS = {
 
 /** etcd through the etcd3 library's raw clients: the only file that knows their shapes. */
 export class Etcd3Client implements Etcd {
-  readonly #client: Etcd3;
+  /** One client for each endpoint: the library's own choice among several is a throw of the dice for each request. */
+  readonly #clients: readonly Etcd3[];
+  /** The endpoint that answered last. */
+  #current = 0;
   readonly #config: EtcdConfig;
   readonly #leases: LeaseStream;
   readonly #watches = new Set<() => void>();
 
   constructor(config: EtcdConfig) {
     this.#config = config;
-    this.#client = new Etcd3(clientOptions(config));
+    this.#clients = config.servers.map((server) => new Etcd3(clientOptions(config, server)));
     this.#leases = new LeaseStream(() => this.#client.leaseClient.leaseKeepAlive(), config.requestTimeoutMs);
+  }
+
+  get #client(): Etcd3 {
+    const client = this.#clients[this.#current];
+    if (client === undefined) throw new RegistryError("unexpected", "no etcd endpoint is configured");
+    return client;
   }
 
   async range(
@@ -81,6 +90,7 @@ export class Etcd3Client implements Etcd {
     onOpen: () => void,
   ): Promise<void> {
     signal.throwIfAborted();
+    const asked = this.#current;
     const stream = await this.#client.watchClient.watch().catch((error: unknown) => {
       throw registryError(error, this.#config.servers);
     });
@@ -136,6 +146,9 @@ export class Etcd3Client implements Etcd {
     this.#watches.add(stop);
     try {
       await promise;
+    } catch (error) {
+      if (error instanceof RegistryError && error.code === "unavailable") this.#turnFrom(asked);
+      throw error;
     } finally {
       signal.removeEventListener("abort", stop);
       this.#watches.delete(stop);
@@ -168,7 +181,7 @@ export class Etcd3Client implements Etcd {
   close(): void {
     for (const stop of this.#watches) stop();
     this.#leases.close();
-    this.#client.close();
+    for (const client of this.#clients) client.close();
   }
 
   /**
@@ -176,16 +189,22 @@ export class Etcd3Client implements Etcd {
    * unless it does no harm (`isRepeatable`).
    */
   async #call<T>(isRepeatable: boolean, send: () => Promise<T>): Promise<T> {
-    const tries = this.#config.servers.length > 1 ? this.#config.servers.length * 2 : 1;
     for (let attempt = 1; ; attempt++) {
+      const asked = this.#current;
       try {
         return await send();
       } catch (error) {
         const translated = registryError(error, this.#config.servers);
+        if (translated.code === "unavailable" || translated.code === "timeout") this.#turnFrom(asked);
         const maySendAgain = wasNeverSent(error) || (isRepeatable && translated.code === "unavailable");
-        if (attempt >= tries || !maySendAgain) throw translated;
+        if (attempt >= this.#clients.length || !maySendAgain) throw translated;
       }
     }
+  }
+
+  /** Goes on to the next endpoint, unless another request has done so already. */
+  #turnFrom(failed: number): void {
+    if (this.#current === failed) this.#current = (failed + 1) % this.#clients.length;
   }
 
   #watchCanceled(compactRevision: number, cancelReason: string): RegistryError {
@@ -200,11 +219,11 @@ export class Etcd3Client implements Etcd {
   }
 }
 
-function clientOptions(config: EtcdConfig): IOptions {
+function clientOptions(config: EtcdConfig, server: string): IOptions {
   const { tls, auth } = config;
-  const isSecure = config.servers.some((server) => server.startsWith("https:"));
+  const isSecure = server.startsWith("https:");
   return {
-    hosts: [...config.servers],
+    hosts: server,
     grpcOptions: GRPC_OPTIONS,
     ...(isSecure && tls !== null
       ? {

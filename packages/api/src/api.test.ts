@@ -1,0 +1,399 @@
+import { rmSync } from "node:fs";
+import { request as httpRequest } from "node:http";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { loadConfig } from "@fleet/config";
+import { Registry } from "@fleet/registry";
+import { EtcdServer } from "@fleet/registry/testing";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { type RunningApi, startApi } from "./index.ts";
+import { decodePageToken, encodePageToken } from "./model/page-token.ts";
+
+let server: EtcdServer;
+let registry: Registry;
+let api: RunningApi;
+let socket: string;
+let isHealthy: boolean;
+let count = 0;
+const unexpected: unknown[] = [];
+
+const log = {
+  info() {},
+  warn() {},
+  debug() {},
+  trace() {},
+  fatal() {},
+  error: (...args: unknown[]) => unexpected.push(args),
+};
+
+beforeAll(async () => {
+  server = await EtcdServer.start();
+});
+afterAll(() => server?.stop());
+beforeEach(async () => {
+  isHealthy = true;
+  socket = join(tmpdir(), `fleet-api-${process.pid}-${count}.sock`);
+  const env = {
+    FLEET_ETCD_SERVERS: server.url,
+    FLEET_ETCD_KEY_PREFIX: `/api-${process.pid}-${count++}/`,
+    FLEET_API_LISTEN: `unix://${socket}`,
+    FLEET_TOKEN_LIMIT: "3",
+  };
+  const { config } = loadConfig({ file: null, env, readFile: () => "" });
+  registry = Registry.open(config.etcd);
+  api = await startApi({
+    config,
+    registry,
+    log: log as never,
+    isHealthy: () => isHealthy,
+    metrics: async () => ({ contentType: "text/plain; version=0.0.4", text: "# none\n" }),
+  });
+});
+afterEach(async () => {
+  await api.stop();
+  registry.close();
+  rmSync(socket, { force: true });
+  expect(unexpected.splice(0)).toEqual([]);
+});
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Record<string, unknown>;
+  readonly text: string;
+  readonly json: unknown;
+}
+const send = (
+  method: string,
+  path: string,
+  body?: string,
+  headers: Record<string, string | string[]> = {},
+): Promise<Answer> =>
+  new Promise((resolve, reject) => {
+    const sent = httpRequest(
+      {
+        socketPath: socket,
+        method,
+        path,
+        headers: {
+          host: "x",
+          ...(body === undefined ? {} : { "content-length": Buffer.byteLength(body) }),
+          ...headers,
+        },
+      },
+      (response) => {
+        let text = "";
+        response.on("data", (chunk) => {
+          text += chunk;
+        });
+        response.on("end", () => {
+          let json: unknown = null;
+          try {
+            json = JSON.parse(text);
+          } catch {
+            // an answer without a body, or not in JSON
+          }
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json });
+        });
+      },
+    );
+    sent.on("error", reject);
+    sent.end(body);
+  });
+const JSON_TYPE = { "content-type": "application/json" };
+const put = (name: string, body: unknown, prefix = "/fleet/v1") =>
+  send("PUT", `${prefix}/units/${name}`, JSON.stringify(body), JSON_TYPE);
+const file = [{ section: "Service", name: "ExecStart", value: "/bin/a" }];
+const error = (code: number, message: unknown) => ({ error: { code, message } });
+
+describe("every answer", () => {
+  it.each([
+    ["GET", "/fleet/v1/units", 200],
+    ["GET", "/v1-alpha/machines", 200],
+    ["DELETE", "/fleet/v1/units/none.service", 404],
+    ["POST", "/fleet/v1/units", 405],
+    ["GET", "/nowhere", 404],
+    ["GET", "/fleet/v1/units/%zz", 400],
+  ])("%s %s has Server and Content-Type", async (method, path, status) => {
+    const answer = await send(method, path);
+    expect(answer.status).toBe(status);
+    expect(answer.headers.server).toBe("fleetd/2.0.0");
+    expect(answer.headers["content-type"]).toBe("application/json");
+  });
+  it("without a body has them too", async () => {
+    await put("a.service", { options: file });
+    const { status, headers, text } = await send("DELETE", "/fleet/v1/units/a.service");
+    expect([status, text, headers["content-type"], headers.server]).toEqual([
+      204,
+      "",
+      "application/json",
+      "fleetd/2.0.0",
+    ]);
+  });
+  it.each([
+    ["/fleet/v1/units", "POST"],
+    ["/fleet/v1/units", "DELETE"],
+    ["/fleet/v1/units/a.service", "POST"],
+    ["/fleet/v1/state", "PUT"],
+    ["/fleet/v1/state/a.service", "DELETE"],
+    ["/fleet/v1/machines", "PUT"],
+    ["/metrics", "POST"],
+    ["/", "GET"],
+    ["/fleet/v1/units", "PROPFIND"],
+  ])("%s by %s is 405, whatever the body", async (path, method) => {
+    expect((await send(method, path, "{nonsense", { "content-type": "x/y" })).status).toBe(405);
+  });
+  it.each(["/fleet/v1", "/fleet/v1/units/", "/fleet/v1/machines/", "/fleet/v2/units", "/units"])(
+    "%s is 404",
+    async (path) => {
+      const { status, json } = await send("GET", path);
+      expect(status).toBe(404);
+      expect(json).toEqual(error(404, expect.any(String)));
+    },
+  );
+  it("is 503 while the registry can't be used, but for the metrics", async () => {
+    isHealthy = false;
+    expect(await send("GET", "/fleet/v1/units")).toMatchObject({
+      status: 503,
+      json: error(503, "fleet server unable to communicate with etcd"),
+    });
+    expect((await send("GET", "/metrics")).status).toBe(200);
+  });
+});
+
+describe("units", () => {
+  it("are created with 201, changed with 204, shown, listed by name and deleted", async () => {
+    expect((await put("b.service", { name: "b.service", desiredState: "launched", options: file })).status).toBe(201);
+    expect((await put("a.service", { options: file })).status).toBe(201);
+    expect((await send("GET", "/fleet/v1/units")).text).toBe(
+      '{"units":[{"name":"a.service","options":[{"section":"Service","name":"ExecStart","value":"/bin/a"}],"desiredState":"inactive","currentState":"inactive"},' +
+        '{"name":"b.service","options":[{"section":"Service","name":"ExecStart","value":"/bin/a"}],"desiredState":"launched","currentState":"inactive"}]}',
+    );
+    expect((await put("a.service", { desiredState: "loaded" })).status).toBe(204);
+    expect((await put("a.service", { desiredState: "loaded" })).status).toBe(204);
+    expect((await put("a.service", { desiredState: "loaded", options: [...file, ...file] })).status).toBe(201);
+    expect((await send("GET", "/v1-alpha/units/a.service")).json).toMatchObject({
+      name: "a.service",
+      desiredState: "loaded",
+    });
+    expect((await send("DELETE", "/fleet/v1/units/a.service", "x", { "content-type": "foo" })).status).toBe(204);
+    expect(await send("GET", "/fleet/v1/units/a.service")).toMatchObject({
+      status: 404,
+      json: error(404, "unit does not exist"),
+    });
+    expect((await send("DELETE", "/fleet/v1/units/a.service")).status).toBe(404);
+  });
+  it.each([
+    ["a name in the body that is another", "a.service", { name: "b.service", options: file }, 400, /differs/],
+    ["a bad name", "a.exe", { options: file }, 400, /not a unit type/],
+    ["a bad name alone", "bad", { desiredState: "loaded" }, 400, /no type/],
+    [
+      "an option with a line end",
+      "a.service",
+      { options: [{ section: "S", name: "a", value: "b\nc" }] },
+      400,
+      /line end/,
+    ],
+    [
+      "a forbidden combination",
+      "a.service",
+      {
+        options: [
+          { section: "X-Fleet", name: "Global", value: "true" },
+          { section: "X-Fleet", name: "MachineOf", value: "b.service" },
+        ],
+      },
+      400,
+      /Global and MachineOf/,
+    ],
+    ["a template that is to run", "a@.service", { options: file, desiredState: "launched" }, 400, /template/],
+    ["an unknown state", "a.service", { options: file, desiredState: "running" }, 400, /inactive, loaded or launched/],
+    [
+      "an unknown unit without options",
+      "a.service",
+      { desiredState: "loaded" },
+      409,
+      /does not exist and options field empty/,
+    ],
+    ["options of the wrong type", "a.service", { options: "x" }, 400, /options/],
+    ["a body that is no object", "a.service", [1], 400, /body/],
+  ])("refuse %s", async (_what, name, body, status, message) => {
+    expect(await put(name, body)).toMatchObject({ status, json: error(status, expect.stringMatching(message)) });
+    expect((await send("GET", "/fleet/v1/units")).text).toBe('{"units":[]}');
+  });
+  it("refuse a known unit without a desired state with 409", async () => {
+    await put("a.service", { options: file });
+    expect((await put("a.service", { options: file })).status).toBe(409);
+    expect((await put("a.service", {})).status).toBe(409);
+  });
+  it("take member names in any case, and null as absent, as clients in Go send them", async () => {
+    const body = {
+      Name: "a.service",
+      DesiredState: "loaded",
+      Options: [{ Section: "Service", NAME: "ExecStart", Value: "/bin/a" }],
+      currentState: null,
+    };
+    expect((await put("a.service", body)).status).toBe(201);
+    expect((await put("a.service", { DESIREDSTATE: "launched", options: null })).status).toBe(204);
+    expect((await send("GET", "/fleet/v1/units/a.service")).json).toMatchObject({
+      desiredState: "launched",
+      options: file,
+    });
+  });
+  it("want one Content-Type, application/json", async () => {
+    const body = JSON.stringify({ options: file });
+    expect((await send("PUT", "/fleet/v1/units/a.service", body)).status).toBe(415);
+    expect((await send("PUT", "/fleet/v1/units/a.service", body, { "content-type": "text/plain" })).status).toBe(415);
+    const twice = await new Promise<string>((resolve) => {
+      const raw = connect({ path: socket }, () => {
+        raw.write(
+          `PUT /fleet/v1/units/a.service HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+        );
+      });
+      let text = "";
+      raw.on("data", (chunk) => {
+        text += chunk;
+      });
+      raw.on("close", () => resolve(text));
+    });
+    expect(twice).toContain("415");
+    expect(
+      (await send("PUT", "/fleet/v1/units/a.service", body, { "content-type": "application/json; charset=utf-8" }))
+        .status,
+    ).toBe(201);
+  });
+  it("refuse JSON that is none, and bodies beyond 2 MiB", async () => {
+    expect((await send("PUT", "/fleet/v1/units/a.service", "{", JSON_TYPE)).json).toEqual(
+      error(400, "the request body is not valid JSON"),
+    );
+    expect((await put("a.service", { x: "y".repeat(2_200_000) })).status).toBe(413);
+  });
+  it("show what is written at once, also many at a time", async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 100 }, (_, index) => put(`n${index}.service`, { options: file, desiredState: "launched" })),
+    );
+    expect(answers.every(({ status }) => status === 201)).toBe(true);
+    await Promise.all(
+      Array.from({ length: 100 }, async (_, index) => {
+        expect((await put(`n${index}.service`, { desiredState: "loaded" })).status).toBe(204);
+        expect((await send("GET", `/fleet/v1/units/n${index}.service`)).json).toMatchObject({ desiredState: "loaded" });
+      }),
+    );
+  });
+});
+
+describe("pages", () => {
+  it("hold token_limit entries; the last full one has no token", async () => {
+    for (const name of ["a", "b", "c", "d", "e", "f"]) await put(`${name}.service`, { options: file });
+    const first = (await send("GET", "/fleet/v1/units")).json as { units: unknown[]; nextPageToken: string };
+    expect(first.units).toHaveLength(3);
+    expect(decodePageToken(first.nextPageToken)).toEqual({ size: 3, number: 2 });
+    const second = (await send("GET", `/fleet/v1/units?nextPageToken=${encodeURIComponent(first.nextPageToken)}`)).json;
+    expect(second).toMatchObject({ units: [{ name: "d.service" }, { name: "e.service" }, { name: "f.service" }] });
+    expect(second).not.toHaveProperty("nextPageToken");
+  });
+  it("have tokens as the old fleet writes them", () => {
+    expect(encodePageToken({ size: 100, number: 2 })).toBe("ZAACAA==");
+    expect(decodePageToken("ZAACAA==")).toEqual({ size: 100, number: 2 });
+  });
+  it.each([
+    ["that can't be read", "nextPageToken=xyz"],
+    ["of another page size", `nextPageToken=${encodePageToken({ size: 4, number: 1 })}`],
+    ["of page 0", `nextPageToken=${encodePageToken({ size: 3, number: 0 })}`],
+    [
+      "given twice",
+      `nextPageToken=${encodePageToken({ size: 3, number: 1 })}&nextPageToken=${encodePageToken({ size: 3, number: 1 })}`,
+    ],
+  ])("refuse a token %s", async (_what, query) => {
+    for (const list of ["units", "state", "machines"])
+      expect((await send("GET", `/fleet/v1/${list}?${query}`)).status).toBe(400);
+  });
+});
+
+describe("states and machines", () => {
+  const seed = async (): Promise<void> => {
+    const { keys, etcd } = registry;
+    const state = (active: string, more = {}) =>
+      JSON.stringify({ hash: "h", current: "launched", load: "loaded", active, sub: "x", ...more });
+    const machine = (id: string) =>
+      JSON.stringify({
+        id,
+        primaryIP: `192.0.2.${id.slice(1)}`,
+        metadata: { b: "2", a: "1" },
+        version: "2.0.0",
+        capabilities: [],
+        instanceID: "i",
+      });
+    const { revision } = await etcd.txn(
+      [],
+      [
+        { put: keys.state("m1", "b.service"), value: state("active") },
+        { put: keys.state("m2", "a.service"), value: state("failed", { error: "it broke" }) },
+        { put: keys.state("m1", "a.service"), value: state("active") },
+        { put: keys.machine("m2"), value: machine("m2") },
+        { put: keys.machine("m1"), value: machine("m1") },
+      ],
+    );
+    for (let tries = 0; tries < 200; tries++) {
+      const { json } = await send("GET", "/fleet/v1/machines");
+      if (
+        (json as { machines: unknown[] }).machines.length === 2 &&
+        (await send("GET", "/fleet/v1/state")).text.includes("b.service")
+      )
+        return;
+    }
+    throw new Error(`revision ${revision} was never seen`);
+  };
+  it("are listed in order and filtered", async () => {
+    await seed();
+    const names = async (query: string) =>
+      (
+        (await send("GET", `/fleet/v1/state${query}`)).json as { states: { name: string; machineID: string }[] }
+      ).states.map(({ name, machineID }) => `${name} ${machineID}`);
+    expect(await names("")).toEqual(["a.service m1", "a.service m2", "b.service m1"]);
+    expect(await names("?machineID=m1")).toEqual(["a.service m1", "b.service m1"]);
+    expect(await names("?unitName=a.service&machineID=m2")).toEqual(["a.service m2"]);
+    expect((await send("GET", "/fleet/v1/state/b.service")).text).toBe(
+      '{"name":"b.service","hash":"h","machineID":"m1","systemdLoadState":"loaded","systemdActiveState":"active","systemdSubState":"x"}',
+    );
+    expect((await send("GET", "/fleet/v1/state?unitName=a.service&machineID=m2")).json).toMatchObject({
+      states: [{ error: "it broke" }],
+    });
+    expect(await send("GET", "/fleet/v1/state/none.service")).toMatchObject({
+      status: 404,
+      json: error(404, "unit state does not exist"),
+    });
+    expect((await send("GET", "/fleet/v1/machines")).text).toBe(
+      '{"machines":[{"id":"m1","primaryIP":"192.0.2.1","metadata":{"a":"1","b":"2"}},{"id":"m2","primaryIP":"192.0.2.2","metadata":{"a":"1","b":"2"}}]}',
+    );
+  });
+  it("metadata is patched in order, for machines that are there and those that are not", async () => {
+    await seed();
+    const patch = (body: unknown) => send("PATCH", "/fleet/v1/machines", JSON.stringify(body), JSON_TYPE);
+    const operations = [
+      { op: "add", path: "/m1/metadata/a", value: "9" },
+      { Op: "replace", Path: "/m1/metadata/c.d-e_f", Value: { Value: "3" } },
+      { op: "remove", path: "/m1/metadata/b" },
+      { op: "add", path: "/nobody/metadata/x", value: "y" },
+    ];
+    expect((await patch(operations)).status).toBe(204);
+    expect((await send("GET", "/fleet/v1/machines")).json).toMatchObject({
+      machines: [{ id: "m1", metadata: { a: "9", "c.d-e_f": "3" } }, { id: "m2" }],
+    });
+    const machines = ((await send("GET", "/fleet/v1/machines")).json as { machines: { metadata: object }[] }).machines;
+    expect(machines[0]?.metadata).not.toHaveProperty("b");
+  });
+  it.each([
+    ["a body that is no list", { op: "add" }],
+    ["an unknown op", [{ op: "move", path: "/m1/metadata/a", value: "1" }]],
+    ["a path elsewhere", [{ op: "add", path: "/m1/primaryIP", value: "1" }]],
+    ["a bad key", [{ op: "add", path: "/m1/metadata/a b", value: "1" }]],
+    ["an empty value", [{ op: "add", path: "/m1/metadata/a", value: "" }]],
+    ["a number", [{ op: "add", path: "/m1/metadata/a", value: 1 }]],
+  ])("a patch with %s is refused whole", async (_what, body) => {
+    await seed();
+    const both = Array.isArray(body) ? [{ op: "add", path: "/m1/metadata/zzz", value: "1" }, ...body] : body;
+    expect((await send("PATCH", "/fleet/v1/machines", JSON.stringify(both), JSON_TYPE)).status).toBe(400);
+    expect((await send("GET", "/fleet/v1/machines")).text).not.toContain("zzz");
+  });
+});
