@@ -11,7 +11,9 @@ interface Report {
 }
 
 const root = join(import.meta.dirname, "..");
-const packages = globSync("packages/*/vitest.config.ts", { cwd: root }).map((file) => join(root, file, "../dist/test-report.json"));
+const packages = globSync("packages/*/vitest.config.ts", { cwd: root }).map((file) =>
+  join(root, file, "../dist/test-report.json"),
+);
 let passed = Number(process.argv[2] ?? 0);
 let failed = Number(process.argv[3] ?? 0);
 for (const file of [...packages, join(root, "dist/test-report-e2e.json")]) {

@@ -159,20 +159,21 @@ export class UnitRunner {
   async #load(systemd: Systemd, tasks: readonly Extract<Task, { kind: "load" }>[]): Promise<void> {
     if (tasks.length === 0) return;
     const { directory, text } = this.#options;
-    const written: { name: string; hash: string; path: string; hasInstall: boolean }[] = [];
-    await Promise.all(
+    const tried = await Promise.all(
       tasks.map(async ({ name, hash }) => {
         try {
           const content = text(hash);
           if (content === undefined) throw new Error(`the unit file ${hash} is not in the registry`);
           await directory.write(name, content);
           const hasInstall = parseUnitFile(content).some(({ section }) => section === "Install");
-          written.push({ name, hash, path: directory.file(name), hasInstall });
+          return { name, hash, path: directory.file(name), hasInstall };
         } catch (error) {
           this.#failed(name, error);
+          return null;
         }
       }),
     );
+    const written = tried.filter((unit) => unit !== null);
     let failed: ReadonlyMap<string, Error>;
     try {
       failed = await systemd.load(written);

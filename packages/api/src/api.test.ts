@@ -3,6 +3,7 @@ import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { loadConfig } from "@fleet/config";
 import { Registry } from "@fleet/registry";
 import { EtcdServer } from "@fleet/registry/testing";
@@ -334,7 +335,8 @@ describe("states and machines", () => {
         { put: keys.machine("m1"), value: machine("m1") },
       ],
     );
-    for (let tries = 0; tries < 200; tries++) {
+    for (let tries = 0; tries < 2000; tries++) {
+      await sleep(5);
       const { json } = await send("GET", "/fleet/v1/machines");
       if (
         (json as { machines: unknown[] }).machines.length === 2 &&

@@ -1,3 +1,4 @@
+/// <reference path="./dbus-next-internals.d.ts" />
 import dbus, { type Message, type MessageBus } from "dbus-next";
 import DBusBuffer from "dbus-next/lib/dbus-buffer.js";
 import { SystemdError } from "./systemd.ts";
