@@ -10,10 +10,11 @@ export interface LocalState {
   readonly etcd: string;
 }
 
-export const NETWORK_NAME = "local";
+/** Several local clusters can stand side by side under names of their own, of at most 11 characters. */
+export const NETWORK_NAME = process.env.FLEET_LOCAL_NAME ?? "local";
 const FOLDER = "/run/fleet-local";
-const STATE = `${FOLDER}/state.json`;
-const ENDPOINT = `${FOLDER}/endpoint`;
+const STATE = `${FOLDER}/${NETWORK_NAME}.json`;
+const ENDPOINT = `${FOLDER}/${NETWORK_NAME}.endpoint`;
 
 /** The running cluster; null where there is none. */
 export function readState(): LocalState | null {

@@ -46,6 +46,8 @@ const FULL_CHECK_MS = 30_000;
 /** How long units may take to stop when the agent does; fleet's units allow 90 s in all. */
 const LEAVE_MS = 70_000;
 const END_MS = 5_000;
+/** How long a stopping agent waits for a systemd that it has no connection to. */
+const NO_SYSTEMD_MS = 3_000;
 
 /**
  * Starts the agent of this machine.
@@ -168,19 +170,21 @@ class Agent implements RunningAgent {
     if (this.#config.unitsOnShutdown === "unload") {
       this.#log.info({ units: this.#runner.present.size }, "stopping and unloading all units");
       this.#reconcile.trigger();
-      const isEmpty = (): boolean => this.#isAdopted && this.#runner.present.size === 0 && this.#runner.isIdle;
-      while (!isEmpty() && performance.now() < deadline) {
+      const giveUpAt = performance.now() + NO_SYSTEMD_MS;
+      const isHopeless = (): boolean => this.#systemd === null && performance.now() > giveUpAt;
+      while (!this.#isEmpty && !isHopeless() && performance.now() < deadline) {
         await sleep(20);
         this.#reconcile.trigger();
       }
-      if (!isEmpty()) {
+      if (!this.#isEmpty) {
         this.#log.error({ units: [...this.#runner.present.keys()] }, "some units could not be unloaded before the end");
       }
     }
     while (!this.#runner.isIdle && performance.now() < deadline) await sleep(10);
     this.#stopping.abort();
     await Promise.race([this.#done, sleep(END_MS)]);
-    if (this.#config.unitsOnShutdown === "unload") {
+    // A machine whose units could not be stopped stays entered until its lease ends: they must not run twice.
+    if (this.#config.unitsOnShutdown === "unload" && this.#isEmpty) {
       // The lease takes the machine and all its states with it.
       await this.#membership
         .leave()
@@ -189,6 +193,10 @@ class Agent implements RunningAgent {
         );
     }
     this.#systemd?.close();
+  }
+
+  get #isEmpty(): boolean {
+    return this.#isAdopted && this.#runner.present.size === 0 && this.#runner.isIdle;
   }
 
   /** Keeps a connection to systemd, and looks at everything anew after each time it was lost. */

@@ -43,13 +43,14 @@ beforeEach(async () => {
   };
   const { config } = loadConfig({ file: null, env, readFile: () => "" });
   registry = Registry.open(config.etcd);
-  api = await startApi({
+  api = startApi({
     config,
     registry,
     log: log as never,
     isHealthy: () => isHealthy,
     metrics: async () => ({ contentType: "text/plain; version=0.0.4", text: "# none\n" }),
   });
+  await api.ready;
 });
 afterEach(async () => {
   await api.stop();

@@ -19,6 +19,8 @@ export interface ApiOptions {
 
 /** A running API. */
 export interface RunningApi {
+  /** Fulfilled once its sockets are open; rejected where one can't be opened. */
+  readonly ready: Promise<void>;
   /** Takes over what can change without a restart. */
   reload(config: Config): void;
   /** Its state, for a dump. */
@@ -32,7 +34,7 @@ const STOP_MS = 2_000;
 const FIRST_LIST_MS = 5_000;
 
 /** Starts serving API v1 on the sockets that systemd passed, and on those that are configured. */
-export async function startApi({ config, registry, log, isHealthy, metrics }: ApiOptions): Promise<RunningApi> {
+export function startApi({ config, registry, log, isHealthy, metrics }: ApiOptions): RunningApi {
   let current = config;
   const stopping = new AbortController();
   const mirror = registry.mirror({
@@ -55,17 +57,24 @@ export async function startApi({ config, registry, log, isHealthy, metrics }: Ap
     metrics,
     onUnexpected: (error, request) => log.error({ err: error, ...request }, "a request failed unexpectedly"),
   });
-  await app.ready();
-  // systemd's sockets hold connections meanwhile; a server that listened at once would turn them away.
   const done = mirror.run(stopping.signal);
-  await Promise.race([mirror.ready, sleep(FIRST_LIST_MS, undefined, { signal: stopping.signal })]);
-  const passed = passedSockets(process.env, process.pid);
-  const servers = await openSockets((request, response) => app.routing(request, response), passed, config.apiListen);
-  if (servers.length === 0) {
-    log.warn("the API listens nowhere: no socket was passed by systemd, and option api_listen names none");
-  }
-  for (const server of servers) log.info({ address: server.address() }, "the API is listening");
+  let servers: readonly Server[] = [];
+  const listen = async (): Promise<void> => {
+    await app.ready();
+    // systemd's sockets hold connections meanwhile; a server that listened at once would turn them away.
+    const pause = sleep(FIRST_LIST_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
+    await Promise.race([mirror.ready, pause]);
+    if (stopping.signal.aborted) return;
+    const passed = passedSockets(process.env, process.pid);
+    servers = await openSockets((request, response) => app.routing(request, response), passed, config.apiListen);
+    if (servers.length === 0) {
+      log.warn("the API listens nowhere: no socket was passed by systemd, and option api_listen names none");
+    }
+    for (const server of servers) log.info({ address: server.address() }, "the API is listening");
+  };
+  const ready = listen();
   return {
+    ready,
     reload: (next) => {
       current = next;
     },
@@ -79,6 +88,7 @@ export async function startApi({ config, registry, log, isHealthy, metrics }: Ap
     stop: async () => {
       await Promise.all(servers.map(closeServer));
       stopping.abort();
+      await ready.catch(() => undefined);
       await done;
       await app.close();
     },

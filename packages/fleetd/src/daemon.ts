@@ -13,6 +13,8 @@ import { Monitor } from "./monitor.ts";
 
 /** A fleet daemon with its parts running. */
 export interface Daemon {
+  /** Fulfilled once it serves; rejected where it can't. */
+  readonly ready: Promise<void>;
   reload(config: Config): Promise<void>;
   /** The whole internal state. */
   snapshot(): unknown;
@@ -46,10 +48,11 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
   if (roles.includes("api")) {
     const { startApi } = await import("@fleet/api");
     const options = { config, registry, isHealthy, metrics: () => metrics.text() };
-    api = await startApi({ ...options, log: log.child({ part: "api" }) });
+    api = startApi({ ...options, log: log.child({ part: "api" }) });
   }
 
   return {
+    ready: api?.ready ?? Promise.resolve(),
     reload: async (next) => {
       log.level = levelOf(next.verbosity);
       engine?.reload(next);

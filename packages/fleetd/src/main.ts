@@ -40,12 +40,13 @@ async function run(roles: Parameters<typeof startDaemon>[0], configPath: string 
   let daemon: Daemon;
   try {
     daemon = await startDaemon(roles, loaded.config, log);
+    listenToSignals(daemon, log, configPath);
+    await daemon.ready;
   } catch (error) {
     log.fatal({ err: error }, `fleetd can't start: ${error instanceof Error ? error.message : String(error)}`);
     process.exit(1);
   }
   notifyReady(process.env, (message) => log.warn(message));
-  listenToSignals(daemon, log, configPath);
 }
 
 function listenToSignals(daemon: Daemon, log: Logger, configPath: string | null): void {

@@ -1,0 +1,191 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { BIN } from "../deploy/local-cluster/cluster.ts";
+import { collect, until } from "../deploy/local-cluster/network.ts";
+import { EtcdServer } from "../packages/registry/src/testing/etcd-server.ts";
+
+let folder: string;
+const running: ChildProcess[] = [];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "fleet-daemon-"));
+});
+afterEach(() => {
+  for (const child of running.splice(0)) child.kill("SIGKILL");
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Runs fleetd with nothing of this machine's environment. */
+function fleetd(
+  args: readonly string[],
+  env: Record<string, string> = {},
+): { child: ChildProcess; log: () => string; done: ReturnType<typeof collect> } {
+  const child = spawn(join(BIN, "fleetd"), args, { env: { PATH: process.env.PATH ?? "", ...env } });
+  running.push(child);
+  let log = "";
+  child.stdout?.on("data", (chunk) => {
+    log += chunk;
+  });
+  return { child, log: () => log, done: collect(child) };
+}
+
+const socket = (): string => join(folder, "api.sock");
+function status(path: string): Promise<number> {
+  return new Promise((resolve) => {
+    const sent = request({ socketPath: socket(), path, agent: false }, (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    });
+    sent.on("error", () => resolve(0));
+    sent.end();
+  });
+}
+
+describe("a fleetd that can't start says why in a sentence", () => {
+  it.each([
+    [
+      "an argument of fleetctl's",
+      ["list-units"],
+      {},
+      'Error: fleetd takes no argument "list-units". Did you mean to run "fleetctl list-units"?\n',
+    ],
+    [
+      "a configuration file that is not there",
+      ["--config", "/nowhere.conf"],
+      {},
+      "Error: configuration file /nowhere.conf can't be read: there is no such file\n",
+    ],
+    [
+      "a value that is not usable",
+      [],
+      { FLEET_AGENT_TTL: "soon" },
+      'Error: option agent_ttl: "soon" (from environment variable FLEET_AGENT_TTL) is not usable: expected a duration with its unit, greater than 0 and at most a day, such as 30s or 1m30s\n',
+    ],
+  ])("%s", async (_what, args, env, message) => {
+    expect(await fleetd(args, env).done).toEqual({ code: 1, stdout: "", stderr: message });
+  });
+  it("its version is printed without anything else", async () => {
+    for (const argument of ["--version", "version"])
+      expect(await fleetd([argument]).done).toEqual({ code: 0, stdout: "fleetd version 2.0.0\n", stderr: "" });
+  });
+});
+
+describe("a fleetd whose etcd is away", () => {
+  it("waits and says so once, answers 503, comes into its own when etcd comes, and says when it is gone again", async () => {
+    const etcd = await EtcdServer.start();
+    try {
+      await etcd.kill();
+      const { log, child, done } = fleetd(["api"], {
+        FLEET_ETCD_SERVERS: etcd.url,
+        FLEET_API_LISTEN: `unix://${socket()}`,
+        FLEET_AGENT_TTL: "3s",
+      });
+      await until(async () => (await status("/fleet/v1/units")) === 503, 20_000, "503");
+      await until(
+        () => log().includes("Server monitor triggered: Monitor timed out before successful heartbeat"),
+        20_000,
+        "the monitor",
+      );
+      expect(log().match(/can't be reached.*trying again, units go on running/g)).toHaveLength(1);
+      await etcd.run();
+      await until(async () => (await status("/fleet/v1/units")) === 200, 20_000, "200");
+      await etcd.kill();
+      await until(async () => (await status("/fleet/v1/units")) === 503, 20_000, "503 again");
+      child.kill("SIGTERM");
+      expect((await done).code).toBe(0);
+    } finally {
+      await etcd.stop();
+    }
+  });
+  it("ends on SIGTERM at once all the same, agent and engine too", async () => {
+    const env = {
+      FLEET_ETCD_SERVERS: "http://127.0.0.1:1",
+      FLEET_UNITS_DIRECTORY: join(folder, "units"),
+      DBUS_SYSTEM_BUS_ADDRESS: `unix:path=${folder}/none`,
+    };
+    const { child, done, log } = fleetd([], env);
+    await until(
+      () => log().includes("the machine") || log().includes("can't be reached"),
+      20_000,
+      "the daemon to be up",
+    );
+    const startedAt = performance.now();
+    child.kill("SIGTERM");
+    expect((await done).code).toBe(0);
+    expect(performance.now() - startedAt).toBeLessThan(15_000);
+  });
+});
+
+describe("a running fleetd", () => {
+  it("says what is wrong with D-Bus, and goes on trying; says its whole state on SIGUSR1; reads its configuration again on SIGHUP", async () => {
+    const etcd = await EtcdServer.start();
+    try {
+      const config = join(folder, "fleet.conf");
+      writeFileSync(config, `etcd_servers=${etcd.url}\nunits_directory=${folder}/units\nnonsense=1\n`);
+      const { child, log } = fleetd(["--config", config], {
+        DBUS_SYSTEM_BUS_ADDRESS: `unix:path=${folder}/no-bus`,
+        FLEET_API_LISTEN: `unix://${socket()}`,
+      });
+      await until(
+        () => log().includes("systemd can't be used, trying again: the system's D-Bus can't be reached"),
+        20_000,
+        "the message",
+      );
+      await until(() => log().includes("has entered the registry"), 20_000, "the machine to enter");
+      await until(() => log().includes("this engine leads the cluster"), 20_000, "the engine to lead");
+      await until(() => log().includes("the API is listening"), 20_000, "the API to listen");
+      expect(log()).toContain('unknown option \\"nonsense\\" (from ');
+      child.kill("SIGUSR1");
+      await until(() => log().includes('"isConnectedToSystemd":false'), 10_000, "the state");
+      const dump = JSON.parse(
+        log()
+          .split("\n")
+          .find((line) => line.includes("isConnectedToSystemd")) ?? "",
+      ) as Record<string, unknown>;
+      expect(dump).toMatchObject({
+        isHealthy: true,
+        agent: { isEntered: true },
+        engine: { isLeading: true },
+        api: { units: 0 },
+      });
+      writeFileSync(config, `etcd_servers=${etcd.url}\nunits_directory=${folder}/units\nmetadata=new=value\n`);
+      child.kill("SIGHUP");
+      await until(() => log().includes("Reloading configuration"), 10_000, "the line");
+      const machines = () =>
+        new Promise<string>((resolve) => {
+          request({ socketPath: socket(), path: "/fleet/v1/machines", agent: false }, (response) => {
+            let text = "";
+            response.on("data", (chunk) => {
+              text += chunk;
+            });
+            response.on("end", () => resolve(text));
+          }).end();
+        });
+      await until(async () => (await machines()).includes('"new":"value"'), 10_000, "the new metadata");
+      expect(existsSync(socket())).toBe(true);
+    } finally {
+      await etcd.stop();
+    }
+  });
+  it("with a wrong etcd password says which options to check", async () => {
+    const etcd = await EtcdServer.start();
+    try {
+      const { log } = fleetd(["engine"], {
+        FLEET_ETCD_SERVERS: etcd.url,
+        FLEET_ETCD_USERNAME: "root",
+        FLEET_ETCD_PASSWORD: "wrong",
+      });
+      await until(
+        () => log().includes("authentication disabled: remove etcd_username and etcd_password"),
+        20_000,
+        "the message",
+      );
+      expect(log()).not.toContain('"wrong"');
+    } finally {
+      await etcd.stop();
+    }
+  });
+});

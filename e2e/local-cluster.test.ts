@@ -1,0 +1,99 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { networkInterfaces } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { ROOT } from "../deploy/local-cluster/cluster.ts";
+import { collect, isAlive, until } from "../deploy/local-cluster/network.ts";
+
+const NAME = `n${process.pid % 100000}`;
+const env = { ...process.env, FLEET_LOCAL_NAME: NAME, FLEETCTL_ENDPOINT: "" };
+const script = (file: string, ...args: string[]): ChildProcess =>
+  spawn(process.execPath, [join(ROOT, "deploy/local-cluster", file), ...args], { env });
+const state = `/run/fleet-local/${NAME}.json`;
+
+/** Control groups, network devices and folders that carry a network's name. */
+function traces(name: string): string[] {
+  const groups = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]
+    .filter((folder) => existsSync(folder))
+    .flatMap((folder) => readdirSync(folder));
+  const folders = existsSync("/run/fleet-local") ? readdirSync("/run/fleet-local") : [];
+  return [...groups, ...Object.keys(networkInterfaces()), ...folders].filter((entry) => entry.includes(name));
+}
+
+afterAll(async () => {
+  if (existsSync(state)) await collect(script("stop.ts"));
+});
+
+describe("npm start", () => {
+  it("boots the cluster, runs the examples and shows them; a second one finds it running; npm stop leaves no trace", async () => {
+    const first = await collect(script("start.ts"));
+    expect(first).toMatchObject({ code: 0, stderr: "" });
+    expect(first.stdout).toContain("export FLEETCTL_ENDPOINT=http://");
+    expect(first.stdout.match(/web@\d\.service\t.*\tactive\trunning/g)).toHaveLength(3);
+    expect(first.stdout.match(/monitor\.service\t.*\tactive\trunning/g)).toHaveLength(3);
+
+    const second = await collect(script("start.ts"));
+    expect(second.code).toBe(0);
+    expect(second.stdout).toContain("The local cluster is running already.");
+
+    const wrapper = execFileSync(
+      join(ROOT, "deploy/local-cluster/fleetctl"),
+      ["list-units", "--no-legend", "--fields=unit,active"],
+      { env, encoding: "utf8" },
+    );
+    expect(wrapper.trim().split("\n")).toHaveLength(10);
+    const clone = execFileSync(
+      process.execPath,
+      [join(ROOT, "packages/cli/dist/main.js"), "list-machines", "--no-legend"],
+      {
+        env: { ...env, FLEETCTL_ENDPOINT: /export FLEETCTL_ENDPOINT=(\S+)/.exec(first.stdout)?.[1] ?? "" },
+        encoding: "utf8",
+      },
+    );
+    expect(clone.trim().split("\n")).toHaveLength(3);
+
+    // The example program on the registry library, and fleetctl without any server between.
+    const { etcd, holderPID } = JSON.parse(readFileSync(state, "utf8")) as { etcd: string; holderPID: number };
+    const client = execFileSync(process.execPath, [join(ROOT, "examples/registry-client/main.ts"), "--once"], {
+      env: { ...env, FLEET_ETCD_SERVERS: etcd },
+      encoding: "utf8",
+    });
+    expect(client.match(/^machine /gm)).toHaveLength(3);
+    expect(client).toContain('unit {"name":"hello.service"');
+    const direct = execFileSync(
+      join(ROOT, "dist/bin/fleetctl"),
+      ["--endpoint", etcd, "list-units", "--no-legend", "--fields=unit"],
+      { env, encoding: "utf8" },
+    );
+    expect(direct.trim().split("\n")).toHaveLength(10);
+
+    const stopped = await collect(script("stop.ts"));
+    expect(stopped).toMatchObject({ code: 0, stdout: "The local cluster is gone.\n" });
+    expect(isAlive(holderPID)).toBe(false);
+    expect(traces(NAME)).toEqual([]);
+    expect((await collect(script("stop.ts"))).stdout).toBe("The local cluster is not running.\n");
+  }, 120_000);
+});
+
+describe("a test that is killed half-way", () => {
+  it("leaves nothing behind", async () => {
+    const name = `k${process.pid % 100000}`;
+    const program = `
+      import { HostNetwork } from ${JSON.stringify(join(ROOT, "deploy/local-cluster/network.ts"))};
+      const network = await HostNetwork.create(${JSON.stringify(name)});
+      await network.addHosts(1);
+      console.log(network.holderPID);
+      setInterval(() => {}, 1000);`;
+    const child = spawn(process.execPath, ["--input-type=module-typescript", "-e", program], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const holder = await new Promise<number>((resolve, reject) => {
+      child.stdout.on("data", (chunk) => resolve(Number(chunk)));
+      child.once("exit", () => reject(new Error("the program ended too early")));
+    });
+    expect(traces(name).length).toBeGreaterThan(0);
+    child.kill("SIGKILL");
+    await until(() => !isAlive(holder) && traces(name).length === 0, 20_000, "everything to be gone");
+  });
+});

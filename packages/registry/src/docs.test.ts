@@ -1,0 +1,22 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import * as registry from "./index.ts";
+
+const page = readFileSync(join(import.meta.dirname, "../../../docs/registry.md"), "utf8");
+
+it("docs/registry.md lists every error code with its meaning", () => {
+  for (const [code, { retryable, meaning }] of Object.entries(registry.REGISTRY_ERRORS)) {
+    expect(page).toContain(`| \`${code}\` | ${retryable ? "yes" : "no"} | ${meaning} |`);
+  }
+});
+
+it("docs/registry.md names only what is exported", () => {
+  const table = page.slice(page.indexOf("| export | is |"), page.indexOf("`@fleet/registry/model`"));
+  for (const [, name = ""] of table
+    .matchAll(/^\| (.*?) \|/gm)
+    .flatMap(([, cell = ""]) => [...cell.matchAll(/`(\w+)`/g)])) {
+    const isType = ["Etcd"].includes(name);
+    if (!isType) expect(registry, name).toHaveProperty(name);
+  }
+});

@@ -1,0 +1,35 @@
+// Writes docs/configuration.md from the option table; with --check fails where the file is not what it would write.
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { OPTIONS } from "../packages/config/src/options.ts";
+
+const file = join(import.meta.dirname, "../docs/configuration.md");
+const rows = OPTIONS.map(({ name, default: fallback, description }) => {
+  const shown = fallback === "" ? '""' : fallback;
+  return `| \`${name}\` | \`${shown}\` | ${description} |`;
+});
+const text = `# Configuration
+
+fleetd reads \`/etc/fleet/fleet.conf\` if it is there, or the file named by \`--config PATH\`, which must then exist. It holds
+\`key=value\` lines outside of any section, values optionally in one pair of single or double quotes, and \`#\` and \`;\` comments on
+lines of their own. Every option can be given as environment variable \`FLEET_\` and its name in upper case; the environment wins.
+
+An unknown key is a warning that names it. A value that can't be used is an error at start that names the option, the value, where
+it came from and what was expected. \`systemctl reload\` (SIGHUP) reads the file again: verbosity, token_limit, metadata, public_ip,
+disable_engine, engine_reconcile_interval and units_on_shutdown take effect at once, the others at the next start.
+
+Durations are written as Go does: \`30s\`, \`1m30s\`, \`500ms\`. etcd's leases are whole seconds and at least two: \`agent_ttl\` is rounded up.
+Booleans are true, t, 1, false, f or 0, in any case.
+
+| option | default | meaning |
+|---|---|---|
+${rows.join("\n")}
+
+This page is written by \`scripts/configuration-doc.ts\` from the table in \`packages/config/src/options.ts\`; a check keeps it so.
+`;
+if (process.argv.includes("--check")) {
+  if (readFileSync(file, "utf8") === text) process.exit(0);
+  console.error("Error: docs/configuration.md is out of date: run node scripts/configuration-doc.ts");
+  process.exit(1);
+}
+writeFileSync(file, text);
