@@ -11,6 +11,8 @@ const UNITS = 300;
 const ROUNDS = 3;
 const EXEC = "/bin/sleep infinity";
 const QUIET_MS = 60_000;
+/** What follows a start: states that settle, files that are swept, memory that is given back. */
+const REST_MS = 30_000;
 /** Clock ticks a second in /proc/PID/stat: the same on every Linux machine that Node runs on. */
 const TICKS = 100;
 
@@ -127,7 +129,7 @@ interface Process {
 }
 
 async function idle(cluster: LocalCluster, wanted: ReadonlySet<string>): Promise<void> {
-  await sleep(5_000); // what follows a start: states that settle, files that are swept
+  await sleep(REST_MS);
   const processes = await daemons(cluster);
   const revision = await etcdRevision(cluster);
   const cpu = processes.map(({ pid }) => cpuSeconds(pid));
@@ -175,7 +177,7 @@ async function allInOneMemory(): Promise<void> {
       api,
       Array.from({ length: UNITS }, (_, index) => `bench-${index}.service`),
     );
-    await sleep(10_000);
+    await sleep(REST_MS);
     const [{ pid }] = (await daemons(cluster)).filter(({ label }) => label.startsWith("fleetd")) as [Process];
     const [value, floor] = [residentMB(pid), residentMB(idleNode.pid ?? 0)];
     report({ bench: "memory fleetd", value, unit: "MB", floor, ratio: value / floor, goal: "value <= 110 MB" });

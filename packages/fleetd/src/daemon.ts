@@ -7,6 +7,7 @@ import type { RunningEngine } from "@fleet/engine";
 import { Etcd3Client, Keys, ObservedEtcd, Registry } from "@fleet/registry";
 import type { Logger } from "pino";
 import type { RoleName } from "./arguments.ts";
+import { collectWhenIdle } from "./idle-collector.ts";
 import { levelOf } from "./log.ts";
 import { DaemonMetrics } from "./metrics.ts";
 import { Monitor } from "./monitor.ts";
@@ -34,6 +35,7 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
   const monitor = new Monitor(registry.etcd, keys, config.agentTtlMs, log);
   log.info({ version: VERSION, roles, etcd: config.etcd.servers, prefix: config.etcd.keyPrefix }, "fleetd is starting");
   const monitoring = monitor.run(stopping.signal);
+  void collectWhenIdle(stopping.signal);
 
   if (roles.includes("agent")) {
     const { DBusSystemd, startAgent } = await import("@fleet/agent");
