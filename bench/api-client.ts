@@ -5,7 +5,7 @@ export class ApiClient {
   readonly #base: URL;
   readonly #agent: Agent;
 
-  constructor(endpoint: string, connections = 32) {
+  constructor(endpoint: string, connections = 64) {
     this.#base = new URL(endpoint);
     this.#agent = new Agent({ keepAlive: true, maxSockets: connections });
   }

@@ -8,7 +8,7 @@ import { ApiClient } from "./api-client.ts";
 import { median, report } from "./report.ts";
 
 const UNITS = 300;
-const ROUNDS = 3;
+const ROUNDS = 5;
 const EXEC = "/bin/sleep infinity";
 const QUIET_MS = 60_000;
 /** What follows a start: states that settle, files that are swept, memory that is given back. */

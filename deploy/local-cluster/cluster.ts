@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type Host, HostNetwork, type HostOptions, until } from "./network.ts";
 
 export const ROOT = join(import.meta.dirname, "../..");
-export const BIN = join(ROOT, "dist/bin");
+export const BIN = process.env.FLEET_BIN ?? join(ROOT, "dist/bin");
 export const API_PORT = 49153;
 
 /** Which parts of fleet run on a host. */

@@ -43,6 +43,8 @@ export interface RunningAgent {
 }
 
 const FULL_CHECK_MS = 30_000;
+const FEW_UNITS = 4;
+const GATHER_MS = 20;
 /** How long units may take to stop when the agent does; fleet's units allow 90 s in all. */
 const LEAVE_MS = 70_000;
 const END_MS = 5_000;
@@ -258,6 +260,9 @@ class Agent implements RunningAgent {
   async #publishRound(): Promise<number> {
     const systemd = this.#systemd;
     if (systemd === null || !this.#publisher.isOpen) return FULL_CHECK_MS;
+    // One unit's change is told at once. While many change, each goes through several states in a moment: what is told
+    // a little later is told once.
+    if (this.#touched.size > FEW_UNITS) await sleep(GATHER_MS);
     const names = this.#touched.size > 0 ? [...this.#touched] : this.#allNames();
     this.#touched.clear();
     const present = names.filter((name) => this.#runner.present.has(name));

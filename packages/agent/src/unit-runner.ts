@@ -126,7 +126,7 @@ export class UnitRunner {
 
   async #stop(systemd: Systemd, name: string): Promise<void> {
     await systemd.stop(name);
-    await this.#options.directory.markLaunched(name, false);
+    this.#options.directory.markLaunched(name, false);
     this.#update(name, { isLaunched: false, isStopped: true });
   }
 
@@ -135,7 +135,7 @@ export class UnitRunner {
     this.#update(name, { isLaunched: true, isStopped: false });
     // Marked last: after a crash in between the unit is told to start once more, which does nothing to one that runs;
     // a mark without a start would leave it down for good.
-    await this.#options.directory.markLaunched(name, true);
+    this.#options.directory.markLaunched(name, true);
   }
 
   async #unload(systemd: Systemd, names: readonly string[]): Promise<void> {
@@ -149,7 +149,7 @@ export class UnitRunner {
             this.#update(name, { isStopped: false });
             throw error;
           }
-          await this.#options.directory.remove(name);
+          this.#options.directory.remove(name);
           this.#present.delete(name);
         }),
       ),
@@ -164,7 +164,7 @@ export class UnitRunner {
         try {
           const content = text(hash);
           if (content === undefined) throw new Error(`the unit file ${hash} is not in the registry`);
-          await directory.write(name, content);
+          directory.write(name, content);
           const hasInstall = parseUnitFile(content).some(({ section }) => section === "Install");
           return { name, hash, path: directory.file(name), hasInstall };
         } catch (error) {
@@ -190,7 +190,7 @@ export class UnitRunner {
         this.#attempt(name, async () => {
           const error = failed.get(name);
           if (error !== undefined) {
-            await directory.remove(name);
+            directory.remove(name);
             throw error;
           }
           this.#present.set(name, { name, hash, isLaunched: false, isStopped: true });

@@ -1,4 +1,5 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { hashText, unitNameProblem } from "@fleet/registry";
 import type { PresentUnit } from "../model/next-task.ts";
@@ -9,7 +10,8 @@ const TEMPORARY = ".new";
 
 /**
  * The folder that holds the files of this machine's units: what is there is what this machine runs, also after a
- * restart of the agent. A marker beside a file says that systemd was told to start the unit.
+ * restart of the agent. A marker beside a file says that systemd was told to start the unit. Single files are written
+ * synchronously: the folder is in memory, where that takes a tenth of what a trip through the thread pool does.
  */
 export class UnitDirectory {
   readonly path: string;
@@ -50,23 +52,23 @@ export class UnitDirectory {
   }
 
   /** Writes a unit's file, whole or not at all. */
-  async write(name: string, text: string): Promise<void> {
-    await writeFile(this.file(name) + TEMPORARY, text, { mode: 0o644 });
-    await rename(this.file(name) + TEMPORARY, this.file(name));
+  write(name: string, text: string): void {
+    writeFileSync(this.file(name) + TEMPORARY, text, { mode: 0o644 });
+    renameSync(this.file(name) + TEMPORARY, this.file(name));
   }
 
-  async remove(name: string): Promise<void> {
-    await this.markLaunched(name, false);
-    await rm(this.file(name), { force: true });
+  remove(name: string): void {
+    this.markLaunched(name, false);
+    rmSync(this.file(name), { force: true });
   }
 
   async #clear(): Promise<void> {
-    for (const name of await readdir(this.path)) if (unitNameProblem(name) === null) await this.remove(name);
+    for (const name of await readdir(this.path)) if (unitNameProblem(name) === null) this.remove(name);
   }
 
-  async markLaunched(name: string, isLaunched: boolean): Promise<void> {
+  markLaunched(name: string, isLaunched: boolean): void {
     const marker = join(this.path, LAUNCHED, name);
-    if (isLaunched) await writeFile(marker, "");
-    else await rm(marker, { force: true });
+    if (isLaunched) writeFileSync(marker, "");
+    else rmSync(marker, { force: true });
   }
 }

@@ -8,7 +8,7 @@ export type Endpoint =
   | { readonly kind: "unix"; readonly path: string }
   | { readonly kind: "tcp"; readonly host: string; readonly port: number };
 
-const MOST_SOCKETS = 32;
+const MOST_SOCKETS = 64;
 const BASE = "/fleet/v1";
 
 type Json = Readonly<Record<string, unknown>>;
