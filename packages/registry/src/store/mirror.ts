@@ -15,6 +15,8 @@ export interface MirrorOptions {
   readonly ranges: readonly KeyRange[];
   /** Null: watch. A number: read everything anew after so many milliseconds instead. */
   readonly pollMs: number | null;
+  /** Keys a page when everything is listed; by default 2000, well below what gRPC takes in one message. */
+  readonly pageSize?: number;
   /** Hears of what goes wrong and is tried again: one sentence each. */
   readonly onTrouble: (error: RegistryError) => void;
 }
@@ -123,7 +125,11 @@ export class Mirror {
       let after: string | undefined;
       for (;;) {
         signal.throwIfAborted();
-        const page = await this.#options.etcd.range(range, { after, limit: PAGE_SIZE, revision });
+        const page = await this.#options.etcd.range(range, {
+          after,
+          limit: this.#options.pageSize ?? PAGE_SIZE,
+          revision,
+        });
         revision ??= page.revision;
         for (const keyValue of page.keyValues) found.set(keyValue.key, keyValue);
         after = page.keyValues.at(-1)?.key;

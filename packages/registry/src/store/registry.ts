@@ -57,6 +57,7 @@ export class Registry {
       keys: this.keys,
       ranges: options.ranges ?? this.keys.apiRanges(),
       pollMs: options.pollMs ?? null,
+      ...(options.pageSize === undefined ? {} : { pageSize: options.pageSize }),
       onTrouble: options.onTrouble ?? (() => undefined),
     });
   }
@@ -86,6 +87,7 @@ export class Registry {
 export interface MirrorSettings {
   readonly ranges: readonly KeyRange[];
   readonly pollMs: number | null;
+  readonly pageSize: number;
   readonly onTrouble: (error: RegistryError) => void;
 }
 

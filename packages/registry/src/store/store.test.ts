@@ -56,7 +56,11 @@ const code = async (work: Promise<unknown>): Promise<string> => {
   return "no error";
 };
 const mirror = (troubles: RegistryError[] = []): Mirror => {
-  const started = registry.mirror({ ranges: [registry.keys.all()], onTrouble: (error) => troubles.push(error) });
+  const started = registry.mirror({
+    ranges: [registry.keys.all()],
+    pageSize: 7,
+    onTrouble: (error) => troubles.push(error),
+  });
   void started.run(stopping.signal);
   return started;
 };

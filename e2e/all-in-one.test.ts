@@ -1,0 +1,65 @@
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ROOT } from "../deploy/local-cluster/cluster.ts";
+import { SLEEP, TestCluster } from "./test-cluster.ts";
+
+let cluster: TestCluster;
+beforeAll(async () => {
+  cluster = await TestCluster.start([{ all: true }]);
+});
+afterAll(() => cluster?.stop());
+const host = (...command: string[]): Promise<string> => cluster.cluster.network.must(1, ...command);
+
+describe("fleetd as one process", () => {
+  it("is one process of that name, which does all three parts' work behind its socket", async () => {
+    expect((await host("pidof", "fleetd")).trim()).toMatch(/^\d+$/);
+    await host("sh", "-c", `printf '%s' '${SLEEP}' >/root/one.service; fleetctl start /root/one.service`);
+    expect(await cluster.show(1, "one.service", "ActiveState")).toBe("active");
+    expect((await host("fleetctl", "list-units", "--no-legend", "--fields=unit,active")).trim()).toBe(
+      "one.service\tactive",
+    );
+    expect((await host("stat", "-c", "%a", "/run/fleet.sock")).trim()).toBe("660");
+  });
+  it("loses no connection attempt when it is restarted with its sockets, and keeps units where it is told to", async () => {
+    const before = await cluster.show(1, "one.service", "InvocationID");
+    await host("sh", "-c", "echo units_on_shutdown=keep >>/etc/fleet/fleet.conf; systemctl reload fleet");
+    await cluster.until("the configuration to be read", async () =>
+      (await host("journalctl", "-u", "fleet", "-o", "cat")).includes("Reloading configuration"),
+    );
+    await host("systemctl", "restart", "fleet.service");
+    expect(
+      (await host("fleetctl", "--request-timeout=10", "list-units", "--no-legend", "--fields=unit,active")).trim(),
+    ).toBe("one.service\tactive");
+    expect(await cluster.show(1, "one.service", "InvocationID")).toBe(before);
+  });
+  it("says its whole state on SIGUSR1, and ends with success on stop, also without etcd", async () => {
+    await host("systemctl", "kill", "-s", "USR1", "fleet");
+    await cluster.until("the state", async () =>
+      (await host("journalctl", "-u", "fleet", "-o", "cat")).includes('"isConnectedToSystemd":true'),
+    );
+    await cluster.cluster.killEtcd();
+    await host("systemctl", "stop", "fleet.service");
+    expect(await cluster.show(1, "fleet.service", "Result")).toBe("success");
+    await cluster.cluster.startEtcd();
+  });
+});
+
+describe("a machine that can't run it", () => {
+  it("says in one sentence that root is needed, and starts nothing", () => {
+    try {
+      execFileSync("setpriv", ["--reuid=65534", "--clear-groups", join(ROOT, "scripts/prepare")], {
+        encoding: "utf8",
+        stdio: "pipe",
+      });
+      expect.unreachable();
+    } catch (error) {
+      const { status, stdout, stderr } = error as { status: number; stdout: string; stderr: string };
+      expect({ status, stdout, stderr }).toEqual({
+        status: 1,
+        stdout: "",
+        stderr: "Error: root is needed: local hosts are made of namespaces, mounts and bridges. Run this as root.\n",
+      });
+    }
+  });
+});
