@@ -1,8 +1,15 @@
 // npm run bench [-- NAME...]: measures what docs/benchmarks.md promises, each against a floor taken in the same run.
 import { isBuilt } from "../deploy/local-cluster/cluster.ts";
 import { clusterBenches } from "./cluster-benches.ts";
+import { placementBenches } from "./placement-benches.ts";
 
-const GROUPS = [{ names: ["start-300", "start-1", "idle-writes", "idle-cpu", "memory"], run: clusterBenches }];
+const GROUPS: readonly {
+  readonly names: readonly string[];
+  readonly run: (wanted: ReadonlySet<string>) => Promise<void>;
+}[] = [
+  { names: ["start-300", "start-1", "idle-writes", "idle-cpu", "memory"], run: clusterBenches },
+  { names: ["place-20k"], run: placementBenches },
+];
 
 const asked = process.argv.slice(2);
 const known = GROUPS.flatMap(({ names }) => names);

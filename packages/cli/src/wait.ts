@@ -97,7 +97,7 @@ function judge(
   if (own === undefined) return "wait";
   if (own.active === "active" || own.active === "reloading") return "there";
   if (own.active === "failed") {
-    return `failed (${own.sub}): "fleetctl status ${unit.name}" and "fleetctl journal ${unit.name}" say more`;
+    return `failed (${own.sub}): "systemctl status ${unit.name}" on machine ${unit.machineID} says more`;
   }
   if (own.load !== "" && own.load !== "loaded") return `can't run: systemd says its file is ${own.load}`;
   if (own.active !== "inactive") return "wait";
