@@ -35,7 +35,7 @@ export async function placementBenches(): Promise<void> {
       }
     });
     const startedAt = performance.now();
-    engine = spawn(join(BIN, "fleetd"), ["engine"], {
+    engine = spawn("setpriv", ["--pdeathsig=KILL", "--", join(BIN, "fleetd"), "engine"], {
       env: { PATH: process.env.PATH ?? "", FLEET_ETCD_SERVERS: server.url },
       stdio: "ignore",
     });

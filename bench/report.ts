@@ -1,10 +1,13 @@
-/** One line of the benchmark's output. `ratio` is the cost over the floor: 1 is as good, 2 twice the cost, for rates too. */
+/**
+ * One line of the benchmark's output. `ratio` is the cost over the floor: 1 is as good, 2 twice the cost, for rates too;
+ * null where the floor is nothing.
+ */
 export interface Result {
   readonly bench: string;
   readonly value: number;
   readonly unit: string;
   readonly floor: number;
-  readonly ratio: number;
+  readonly ratio: number | null;
   readonly goal: string;
   readonly note?: string;
 }
@@ -13,7 +16,14 @@ export interface Result {
 export function report(result: Result): void {
   const rounded = (value: number): number => Number(value.toPrecision(4));
   const { value, floor, ratio, ...rest } = result;
-  console.log(JSON.stringify({ ...rest, value: rounded(value), floor: rounded(floor), ratio: rounded(ratio) }));
+  console.log(
+    JSON.stringify({
+      ...rest,
+      value: rounded(value),
+      floor: rounded(floor),
+      ratio: ratio === null ? null : rounded(ratio),
+    }),
+  );
 }
 
 export function median(values: readonly number[]): number {

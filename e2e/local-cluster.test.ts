@@ -76,6 +76,20 @@ describe("npm start", () => {
   }, 120_000);
 });
 
+describe("npm start that is given up half-way", () => {
+  it.each(["SIGINT", "SIGKILL"] as const)(
+    "leaves nothing behind after %s, at the latest when npm stop has run",
+    async (signal) => {
+      const child = script("start.ts");
+      await until(() => existsSync(state), 30_000, "the network to be there");
+      child.kill(signal);
+      await collect(child);
+      await collect(script("stop.ts"));
+      await until(() => traces(NAME).length === 0, 20_000, "everything to be gone");
+    },
+  );
+});
+
 describe("a test that is killed half-way", () => {
   it("leaves nothing behind", async () => {
     const name = `k${process.pid % 100000}`;

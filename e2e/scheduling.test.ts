@@ -23,9 +23,7 @@ describe("where units run, by the hosts' own systemctl", () => {
   });
 
   it("MachineMetadata means machines that have it", async () => {
-    await cluster
-      .ok("start", cluster.file("meta@.service", fleet("MachineMetadata=rack=r0\n")), "meta@1", "meta@2")
-      .catch(() => undefined);
+    cluster.file("meta@.service", fleet("MachineMetadata=rack=r0\n"));
     await cluster.ok("start", "meta@1", "meta@2");
     expect(await cluster.hostOf("meta@1.service")).toBe(2);
     expect(await cluster.hostOf("meta@2.service")).toBe(2);
@@ -99,7 +97,7 @@ describe("where units run, by the hosts' own systemctl", () => {
     });
   });
 
-  it("specifiers stand for the unit's own name", async () => {
+  it("the specifier for the instance leads a unit to its partner", async () => {
     cluster.file("base@.service", SLEEP);
     cluster.file("side@.service", fleet("MachineOf=base@%i.service\n"));
     await cluster.ok("start", "base@a", "base@b", "side@a", "side@b");
@@ -107,7 +105,7 @@ describe("where units run, by the hosts' own systemctl", () => {
     expect(await cluster.hostOf("side@b.service")).toBe(await cluster.hostOf("base@b.service"));
   });
 
-  it("the least loaded machine comes first, global units counted", async () => {
+  it("the least loaded machine comes first", async () => {
     cluster.file("even@.service", SLEEP);
     await cluster.ok("start", ...Array.from({ length: 9 }, (_, index) => `even@${index}`));
     const counts = new Map<number, number>();
@@ -127,7 +125,7 @@ describe("where units run, by the hosts' own systemctl", () => {
     );
   });
 
-  it("dynamic metadata moves units at once, both kinds, and is kept", async () => {
+  it("dynamic metadata moves units at once, both kinds", async () => {
     await cluster.ok(
       "start",
       cluster.file("dyn.service", fleet("MachineMetadata=zone=b\n")),

@@ -21,10 +21,11 @@ const IMPURE = [
   /\bnew Date\(\)/,
   /\bperformance\.now\(/,
   /\bMath\.random\(/,
-  /\bsetTimeout\(/,
+  /\bset(Timeout|Interval|Immediate)\(/,
+  /\brandom(UUID|Bytes|Int)\(/,
   /\bprocess\./,
 ];
-const PURE_IMPORTS = /^(node:crypto|\.|@fleet\/(registry|config)$)/;
+const PURE_IMPORTS = /^(node:crypto|\.\/|@fleet\/(registry|config)$)/;
 
 const IMPORTS =
   /^(?:import|export)\b[^"\n]*\bfrom "([^"]+)"|^\} from "([^"]+)"|^import "([^"]+)"|\bimport\("([^"]+)"\)/gm;

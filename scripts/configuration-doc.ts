@@ -16,7 +16,7 @@ lines of their own. Every option can be given as environment variable \`FLEET_\`
 
 An unknown key is a warning that names it. A value that can't be used is an error at start that names the option, the value, where
 it came from and what was expected. \`systemctl reload\` (SIGHUP) reads the file again: verbosity, token_limit, metadata, public_ip,
-disable_engine, engine_reconcile_interval and units_on_shutdown take effect at once, the others at the next start.
+disable_engine, engine_reconcile_interval and units_on_shutdown take effect at once; the others need a restart.
 
 Durations are written as Go does: \`30s\`, \`1m30s\`, \`500ms\`. etcd's leases are whole seconds and at least two: \`agent_ttl\` is rounded up.
 Booleans are true, t, 1, false, f or 0, in any case.

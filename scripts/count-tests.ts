@@ -12,11 +12,11 @@ interface Report {
 
 const root = join(import.meta.dirname, "..");
 const packages = globSync("packages/*/vitest.config.ts", { cwd: root }).map((file) =>
-  join(root, file, "../dist/test-report.json"),
+  join(root, "reports", `${file.split(/[\\/]/)[1]}.json`),
 );
 let passed = Number(process.argv[2] ?? 0);
 let failed = Number(process.argv[3] ?? 0);
-for (const file of [...packages, join(root, "dist/test-report-e2e.json")]) {
+for (const file of [...packages, join(root, "reports/e2e.json")]) {
   if (!existsSync(file)) {
     console.error(`there is no report ${file}: its tests did not run`);
     failed++;

@@ -28,6 +28,8 @@ export interface ClusterOptions {
   readonly config?: string;
   /** Hears of each step, for a person to read. */
   readonly onStep?: (step: string) => void;
+  /** Called as soon as there is something that would have to be taken away again. */
+  readonly onNetwork?: (network: HostNetwork) => void;
 }
 
 /** A cluster of fleet on real hosts of this machine, with an etcd of its own. */
@@ -46,6 +48,7 @@ export class LocalCluster {
   static async start(options: ClusterOptions): Promise<LocalCluster> {
     const step = options.onStep ?? (() => undefined);
     const network = await HostNetwork.create(options.name, options.isDetached);
+    options.onNetwork?.(network);
     try {
       const cluster = new LocalCluster(network, options);
       step(`network ${network.prefix}.0/24 is up`);
@@ -92,7 +95,7 @@ export class LocalCluster {
     const roles = this.#options.hosts[index - 1] ?? {};
     const units = servicesOf(roles);
     const unit = (name: string): string => readFileSync(join(ROOT, "deploy/systemd", name), "utf8");
-    const socket = unit("fleet.socket").replace("SocketGroup=fleet\n", "");
+    const sysusers = readFileSync(join(ROOT, "deploy/sysusers.d/fleet.conf"), "utf8");
     return {
       binds: [`${BIN}/fleetd:/usr/bin/fleetd`, `${BIN}/fleetctl:/usr/bin/fleetctl`],
       wants: units,
@@ -108,7 +111,8 @@ export class LocalCluster {
         ...Object.fromEntries(units.map((name) => [`/etc/systemd/system/${name}`, unit(name)])),
         ...(roles.api || roles.all
           ? {
-              "/etc/systemd/system/fleet.socket": socket,
+              "/etc/systemd/system/fleet.socket": unit("fleet.socket"),
+              "/usr/lib/sysusers.d/fleet.conf": sysusers,
               "/etc/systemd/system/fleet.socket.d/tcp.conf": `[Socket]\nListenStream=${API_PORT}\nService=${roles.all ? "fleet" : "fleet-api"}.service\n`,
             }
           : {}),

@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { globSync } from "node:fs";
 import { join } from "node:path";
 import { BIN, LocalCluster, ROOT } from "./cluster.ts";
+import { stopHolder } from "./network.ts";
 import { NETWORK_NAME, readState, removeState, writeState } from "./state.ts";
 
 const UNITS = join(ROOT, "examples/units");
@@ -36,6 +37,12 @@ Without the export, "npm run -s fleetctl -- list-units" talks to it too.
 }
 
 const running = readState();
+if (running !== null && running.endpoint === "") {
+  console.error(
+    "Error: another npm start is booting the cluster, or was killed while it did: wait for it, or run npm stop.",
+  );
+  process.exit(1);
+}
 if (running !== null) {
   console.log("The local cluster is running already.");
   show(running.endpoint);
@@ -47,6 +54,19 @@ try {
     isDetached: true,
     hosts: [{ agent: true, engine: true, api: true }, { agent: true, engine: true }, { agent: true }],
     onStep: (step) => console.log(`  ${step}`),
+    onNetwork: (network) => {
+      // Whoever gives up while it boots leaves nothing behind: this process when it is asked to end, npm stop otherwise.
+      writeState({ holderPID: network.holderPID, endpoint: "", etcd: "" });
+      for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+        process.once(signal, () => {
+          console.error("\nGiving up; taking away what was started.");
+          void stopHolder(network.holderPID).finally(() => {
+            removeState();
+            process.exit(1);
+          });
+        });
+      }
+    },
   });
   const endpoint = cluster.endpoint();
   writeState({ holderPID: cluster.network.holderPID, endpoint, etcd: cluster.etcdURL });

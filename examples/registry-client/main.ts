@@ -1,10 +1,9 @@
 // Lists the machines and units of a cluster, then follows changes until it is ended. Uses nothing but the registry library.
 //   FLEET_ETCD_SERVERS=http://127.0.0.1:2379 node examples/registry-client/main.ts [--once]
-import { loadConfig } from "@fleet/config";
 import { machineOf, Registry, unitOf, unitStatesOf } from "@fleet/registry";
 
-const { config } = loadConfig({ file: null, env: process.env, readFile: () => "" });
-const registry = Registry.open(config.etcd);
+const servers = (process.env.FLEET_ETCD_SERVERS ?? "http://127.0.0.1:2379").split(",");
+const registry = Registry.open({ servers });
 const stopping = new AbortController();
 const mirror = registry.mirror({ onTrouble: (error) => console.error(`trying again: ${error.message}`) });
 const done = mirror.run(stopping.signal);

@@ -34,8 +34,6 @@ export interface RunningAgent {
   readonly machineID: string;
   /** Whether the registry takes this machine: false while another agent holds its ID. */
   readonly isAccepted: () => boolean;
-  /** Fulfilled once the machine is in the registry for the first time. */
-  readonly entered: Promise<void>;
   reload(config: Config): Promise<void>;
   snapshot(): unknown;
   /** Leaves the cluster, by units_on_shutdown with or without the units. */
@@ -62,7 +60,6 @@ export function startAgent(options: AgentOptions): RunningAgent {
 
 class Agent implements RunningAgent {
   readonly machineID = readMachineID();
-  readonly entered: Promise<void>;
   readonly #instanceID: string;
   #config: Config;
   readonly #registry: Registry;
@@ -89,8 +86,6 @@ class Agent implements RunningAgent {
     this.#log = log;
     this.#connectSystemd = connectSystemd;
     this.#instanceID = readInstanceID(dirname(config.unitsDirectory));
-    const entered = Promise.withResolvers<void>();
-    this.entered = entered.promise;
     this.#mirror = registry.mirror({
       ranges: registry.keys.agentRanges(this.machineID),
       pollMs: config.disableWatches ? 1_000 : null,
@@ -119,7 +114,6 @@ class Agent implements RunningAgent {
         this.#wasEntered = true;
         this.#touchAll();
         this.#reconcile.trigger();
-        entered.resolve();
       },
     });
     this.#reconcile = new ReconcileLoop({

@@ -42,9 +42,6 @@ export class Membership {
   get isEntered(): boolean {
     return this.#registration !== null;
   }
-  get registration(): MachineRegistration | null {
-    return this.#registration;
-  }
   get leaseID(): string | null {
     return this.#lease?.id ?? null;
   }

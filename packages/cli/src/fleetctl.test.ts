@@ -115,6 +115,16 @@ describe("the command line", () => {
     expect((await run(["load", "--block-attempts=x", "a"])).stderr).toContain('invalid --block-attempts "x"');
     expect((await run(["start"])).stderr).toContain("missing required argument 'unit'");
   });
+  it("accepts what old scripts give, and refuses signed units with the reason and exit code 2", async () => {
+    expect((await run(["--experimental-api", "--etcd-cafile=/x", "list-units"])).code).toBe(0);
+    expect(readGlobalFlags({ etcdCafile: "/x" }, {}).caFile).toBe("/x");
+    const refusal = {
+      code: 2,
+      stderr: "WARNING: The signed/verified units feature is DEPRECATED and cannot be used.\n",
+    };
+    expect(await run(["submit", "--sign", "a.service"])).toMatchObject(refusal);
+    expect(await run(["verify", "a.service"])).toMatchObject(refusal);
+  });
   it("reads flags from the environment; etcd's ports choose etcd's driver", () => {
     expect(readGlobalFlags({}, { FLEETCTL_REQUEST_TIMEOUT: "5" }).requestTimeoutMs).toBe(5000);
     expect(readGlobalFlags({ requestTimeout: "1" }, { FLEETCTL_REQUEST_TIMEOUT: "5" }).requestTimeoutMs).toBe(1000);

@@ -9,6 +9,7 @@ export interface GlobalFlagSpec {
   readonly description: string;
 }
 
+/** Every global flag. */
 export const GLOBAL_FLAGS: readonly GlobalFlagSpec[] = [
   {
     name: "endpoint",
@@ -30,11 +31,19 @@ export const GLOBAL_FLAGS: readonly GlobalFlagSpec[] = [
   { name: "debug", value: null, default: "false", description: "Show where an error comes from" },
 ];
 
+/** Flags that old scripts give: accepted, without effect or as another name of a present one. */
+export const DEPRECATED_FLAGS: readonly { readonly flags: string; readonly now: string | null }[] = [
+  { flags: "--experimental-api", now: null },
+  { flags: "--etcd-cafile <path>", now: "caFile" },
+  { flags: "--etcd-certfile <path>", now: "certFile" },
+  { flags: "--etcd-keyfile <path>", now: "keyFile" },
+];
+
 /** Lays the flags of the line over the environment over the defaults. */
 export function readGlobalFlags(line: Readonly<Record<string, unknown>>, env: NodeJS.ProcessEnv): GlobalFlags {
   const value = (name: string): string => {
     const spec = GLOBAL_FLAGS.find((flag) => flag.name === name);
-    const given = line[name.replace(/-(\w)/g, (_match, letter: string) => letter.toUpperCase())];
+    const given = line[camelCase(name)] ?? line[oldName(camelCase(name))];
     const inherited = env[`FLEETCTL_${name.replaceAll("-", "_").toUpperCase()}`];
     return String(given ?? (inherited === "" ? undefined : inherited) ?? spec?.default ?? "");
   };
@@ -54,6 +63,15 @@ export function readGlobalFlags(line: Readonly<Record<string, unknown>>, env: No
     keyFile: value("key-file"),
     debug: /^(true|1|t)$/i.test(value("debug")),
   };
+}
+
+function camelCase(name: string): string {
+  return name.replace(/-(\w)/g, (_match, letter: string) => letter.toUpperCase());
+}
+
+function oldName(now: string): string {
+  const flags = DEPRECATED_FLAGS.find((flag) => flag.now === now)?.flags ?? "";
+  return camelCase(/^--([a-z-]+)/.exec(flags)?.[1] ?? "");
 }
 
 /** An endpoint on one of etcd's ports is etcd's, as it was with the old fleetctl. */

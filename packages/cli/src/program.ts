@@ -6,7 +6,7 @@ import type { Command } from "./command.ts";
 import { COMMANDS } from "./commands/index.ts";
 import type { Context } from "./context.ts";
 import { CommandError } from "./errors.ts";
-import { GLOBAL_FLAGS, readGlobalFlags } from "./global-flags.ts";
+import { DEPRECATED_FLAGS, GLOBAL_FLAGS, readGlobalFlags } from "./global-flags.ts";
 
 /** The world that fleetctl runs in. */
 export interface World {
@@ -32,7 +32,15 @@ export async function runFleetctl(args: readonly string[], world: World): Promis
     const text = `${description} (default ${JSON.stringify(fallback)}, environment FLEETCTL_${name.replaceAll("-", "_").toUpperCase()})`;
     program.addOption(new Option(value === null ? `--${name}` : `--${name} <${value}>`, text));
   }
+  for (const { flags } of DEPRECATED_FLAGS) program.addOption(new Option(flags).hideHelp());
   for (const command of COMMANDS) addCommand(program, command, world, (code) => (exitCode = code));
+  program
+    .command("verify [units...]", { hidden: true })
+    .description("Deprecated: units can't be signed or verified")
+    .action(() => {
+      world.writeError("WARNING: The signed/verified units feature is DEPRECATED and cannot be used.\n");
+      exitCode = 2;
+    });
   program
     .command("version")
     .description("Print the version and exit")
@@ -53,7 +61,12 @@ function addCommand(program: Commander, command: Command, world: World, finish: 
     .addHelpText("after", `\nExamples:\n${command.examples.map((example) => `  ${example}\n`).join("")}`)
     .allowExcessArguments(false);
   for (const { flags, description, default: fallback } of command.flags) sub.option(flags, description, fallback);
+  if (["submit", "load", "start"].includes(command.name)) sub.addOption(new Option("--sign").hideHelp());
   sub.action(async (...given: unknown[]) => {
+    if (sub.opts().sign === true) {
+      world.writeError("WARNING: The signed/verified units feature is DEPRECATED and cannot be used.\n");
+      return finish(2);
+    }
     const operands = command.args === "" ? [] : ([given[0]].flat() as string[]);
     const globals = readGlobalFlags(program.opts(), world.env);
     let client: Promise<FleetClient> | null = null;

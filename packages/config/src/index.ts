@@ -4,6 +4,6 @@ export type { Config, EtcdConfig, ListenAddress, Metadata } from "./config.ts";
 export { parseDuration } from "./duration.ts";
 export { ConfigError } from "./errors.ts";
 export { type ConfigSource, type LoadedConfig, loadConfig } from "./load.ts";
-export { OPTIONS, type OptionKind, type OptionName, type OptionSpec } from "./options.ts";
+export { OPTIONS, type OptionName, type OptionSpec } from "./options.ts";
 export { readConfig } from "./read-config.ts";
 export { VERSION } from "./version.ts";

@@ -4,6 +4,7 @@ import { type Leadership, type Mirror, ReconcileLoop, type Registry, RegistryErr
 import type { BaseLogger } from "pino";
 import { Committer } from "./committer.ts";
 import { LeaderSeat } from "./leader-seat.ts";
+import { explain, explanation } from "./model/explain.ts";
 import { ModelFeed } from "./model/model-feed.ts";
 import { type Decision, plan } from "./model/plan.ts";
 import { Sweeper } from "./sweeper.ts";
@@ -41,6 +42,8 @@ const MOST_LEADER_TTL_MS = 10_000;
 const DECISIONS_A_TIME = 480;
 /** How long a plan may take at a stretch: heart-beats and events wait for it. */
 const PLAN_MS = 15;
+/** Units that are explained at a time: a machine is looked at for each. */
+const MOST_EXPLAINED = 20;
 /** Reconcile intervals between two looks at everything. */
 const FULL_CHECK_EVERY = 30;
 
@@ -64,6 +67,7 @@ class Engine implements RunningEngine {
   readonly #done: Promise<unknown>;
   readonly #seat: LeaderSeat;
   #checkedAt = 0;
+  readonly #said = new Map<string, true>();
   #saidWhyNot: string | null = null;
 
   constructor({ config, registry, log, id, observer }: EngineOptions) {
@@ -116,6 +120,7 @@ class Engine implements RunningEngine {
       machines: this.#feed.model.machineCount,
       dirty: this.#feed.model.dirtyCount,
       inFlight: this.#held.size,
+      waiting: [...this.#feed.model.waiting].slice(0, MOST_EXPLAINED).map((name) => explain(this.#feed.model, name)),
     };
   }
 
@@ -151,6 +156,7 @@ class Engine implements RunningEngine {
     while (await this.#decideAndWrite(leadership)) {
       await new Promise(setImmediate); // heart-beats and watch events go first
     }
+    this.#sayWhoWaits();
     this.#observer.onReconciled((performance.now() - startedAt) / 1000, true);
     return pauseMs;
   }
@@ -189,6 +195,20 @@ class Engine implements RunningEngine {
     const { name, from, to, reason } = decision;
     this.#observer.onTask(kindOf(decision), true);
     this.#log.info({ unit: name, from, to, reason, decidedAt, writtenAt }, to === null ? "unscheduled" : "scheduled");
+  }
+
+  /** Says of each unit that fits nowhere why, once for each reason it has. */
+  #sayWhoWaits(): void {
+    const { model } = this.#feed;
+    for (const name of this.#said.keys()) if (model.units.get(name)?.record.machineID !== null) this.#said.delete(name);
+    let count = 0;
+    for (const name of model.waiting) {
+      if (this.#said.has(name) || count++ >= MOST_EXPLAINED) continue;
+      const waiting = explain(model, name);
+      if (waiting === null) continue;
+      this.#said.set(name, true);
+      this.#log.warn({ unit: name, machines: waiting.machines, reasons: waiting.reasons }, explanation(waiting));
+    }
   }
 
   async #campaign(): Promise<Leadership | null> {

@@ -3,18 +3,26 @@ import type { Message } from "dbus-next";
 import { Bus } from "./bus.ts";
 import { type Systemd, SystemdError, type UnitToLoad } from "./systemd.ts";
 import {
+  ADD_MATCH,
   BUS,
   BUS_PATH,
+  GET_PROPERTY,
+  JOB_REMOVED,
   MANAGER,
   MANAGER_PATH,
   MATCH_RULES,
+  MISSING_ERRORS,
+  NEED_RELOAD_PROPERTY,
+  NO_SUCH_UNIT,
   PROPERTIES,
+  PROPERTIES_CHANGED,
   SIGNATURES,
   SYSTEMD,
   UNIT,
   type UnitRow,
   unitOfPath,
   unitPath,
+  VERSION_PROPERTY,
 } from "./wire.ts";
 
 /** A stop that takes longer is reported and tried again; systemd goes on with it meanwhile. */
@@ -62,12 +70,11 @@ export class DBusSystemd implements Systemd {
           destination: BUS,
           path: BUS_PATH,
           interface: BUS,
-          member: "AddMatch",
-          signature: "s",
+          ...ADD_MATCH,
           body: [rule],
         });
       }
-      const systemd = new DBusSystemd(bus, majorVersion(await property(bus, MANAGER_PATH, MANAGER, "Version")));
+      const systemd = new DBusSystemd(bus, majorVersion(await property(bus, MANAGER_PATH, MANAGER, VERSION_PROPERTY)));
       await systemd.#call("Subscribe");
       return systemd;
     } catch (error) {
@@ -100,7 +107,7 @@ export class DBusSystemd implements Systemd {
       }
     }
     for (const name of held.keys()) {
-      needsReload ||= (await property(this.#bus, unitPath(name), UNIT, "NeedDaemonReload")) === true;
+      needsReload ||= (await property(this.#bus, unitPath(name), UNIT, NEED_RELOAD_PROPERTY)) === true;
     }
     if (needsReload) await this.#call("Reload");
     return failed;
@@ -115,7 +122,7 @@ export class DBusSystemd implements Systemd {
     try {
       job = String((await this.#call("StopUnit", name, "replace"))[0]);
     } catch (error) {
-      if (error instanceof SystemdError && error.type === `${SYSTEMD}.NoSuchUnit`) return;
+      if (error instanceof SystemdError && error.type === NO_SUCH_UNIT) return;
       throw error;
     }
     const result = await this.#jobEnd(job, name);
@@ -228,10 +235,10 @@ export class DBusSystemd implements Systemd {
   }
 
   #hear(message: Message): void {
-    if (message.member === "PropertiesChanged" && message.path) {
+    if (message.member === PROPERTIES_CHANGED && message.path) {
       const name = unitOfPath(message.path);
       if (name !== null) this.#changed(name);
-    } else if (message.member === "JobRemoved" && message.path === MANAGER_PATH) {
+    } else if (message.member === JOB_REMOVED && message.path === MANAGER_PATH) {
       const [, job, name, result] = message.body as [number, string, string, string];
       const done = this.#jobs.get(job);
       if (done === undefined) {
@@ -276,8 +283,7 @@ async function property(bus: Bus, path: string, owner: string, name: string): Pr
     destination: SYSTEMD,
     path,
     interface: PROPERTIES,
-    member: "Get",
-    signature: "ss",
+    ...GET_PROPERTY,
     body: [owner, name],
   });
   return (variant as { value?: unknown } | undefined)?.value;
@@ -293,7 +299,7 @@ function failure(error: unknown): SystemdError {
 }
 
 function isMissing(error: unknown): boolean {
-  return error instanceof SystemdError && /NoSuchUnit|FileNotFound/.test(error.type);
+  return error instanceof SystemdError && MISSING_ERRORS.has(error.type);
 }
 
 /** Names are matched as globs there; a backslash in a name is the only character that would not stand for itself. */

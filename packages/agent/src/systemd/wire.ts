@@ -1,20 +1,45 @@
-/** D-Bus names, paths and signatures of systemd: nothing else in the code spells one. See org.freedesktop.systemd1(5). */
+// D-Bus names, paths and signatures of systemd: nothing else in the code spells one. See org.freedesktop.systemd1(5).
+
+/** Bus name of systemd. */
 export const SYSTEMD = "org.freedesktop.systemd1";
+/** Object path of its manager. */
 export const MANAGER_PATH = "/org/freedesktop/systemd1";
+/** Interface of the manager. */
 export const MANAGER = "org.freedesktop.systemd1.Manager";
+/** Interface that units of every type have. */
 export const UNIT = "org.freedesktop.systemd1.Unit";
+/** Interface of properties. */
 export const PROPERTIES = "org.freedesktop.DBus.Properties";
+/** Bus name and interface of the bus itself. */
 export const BUS = "org.freedesktop.DBus";
+/** Object path of the bus itself. */
 export const BUS_PATH = "/org/freedesktop/DBus";
 const UNIT_PATH_PREFIX = "/org/freedesktop/systemd1/unit/";
 
 /** The signature of PropertiesChanged. Its body is never needed: that a unit changed is all it has to say. */
 export const PROPERTIES_CHANGED_SIGNATURE = "sa{sv}as";
 
+/** The bus's method that asks for signals, by a match rule. */
+export const ADD_MATCH = { member: "AddMatch", signature: "s" } as const;
+/** The method that reads a property: interface and name in, a variant out. */
+export const GET_PROPERTY = { member: "Get", signature: "ss" } as const;
+/** The manager's property that holds systemd's version. */
+export const VERSION_PROPERTY = "Version";
+/** A unit's property that says whether its file is newer than what systemd holds. */
+export const NEED_RELOAD_PROPERTY = "NeedDaemonReload";
+/** The manager's signal that a job has ended: number, path, unit, result. */
+export const JOB_REMOVED = "JobRemoved";
+/** The signal that properties have changed. */
+export const PROPERTIES_CHANGED = "PropertiesChanged";
+/** Error for a unit that systemd does not know. */
+export const NO_SUCH_UNIT = `${SYSTEMD}.NoSuchUnit`;
+/** Errors for what is not there. */
+export const MISSING_ERRORS: ReadonlySet<string> = new Set([NO_SUCH_UNIT, "org.freedesktop.DBus.Error.FileNotFound"]);
+
 /** Match rules for what the agent wants to hear: ends of jobs, and changes of any unit. */
 export const MATCH_RULES = [
-  `type='signal',sender='${SYSTEMD}',path='${MANAGER_PATH}',interface='${MANAGER}',member='JobRemoved'`,
-  `type='signal',sender='${SYSTEMD}',path_namespace='${UNIT_PATH_PREFIX.slice(0, -1)}',interface='${PROPERTIES}',member='PropertiesChanged',arg0='${UNIT}'`,
+  `type='signal',sender='${SYSTEMD}',path='${MANAGER_PATH}',interface='${MANAGER}',member='${JOB_REMOVED}'`,
+  `type='signal',sender='${SYSTEMD}',path_namespace='${UNIT_PATH_PREFIX.slice(0, -1)}',interface='${PROPERTIES}',member='${PROPERTIES_CHANGED}',arg0='${UNIT}'`,
 ] as const;
 
 /** Signatures of the methods of the manager that are called. */

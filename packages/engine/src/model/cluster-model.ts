@@ -155,6 +155,10 @@ export class ClusterModel {
   machineRevision(id: string): number | null {
     return this.#machines.get(id)?.createRevision ?? null;
   }
+  /** Units that are wanted and on no machine. */
+  get waiting(): Iterable<string> {
+    return this.#pending;
+  }
   get machineIDs(): Iterable<string> {
     return this.#machines.keys();
   }
@@ -181,9 +185,8 @@ export class ClusterModel {
     if (unmet !== null) return { kind: "metadata", ...unmet };
     for (const peer of requirements.machineOf) {
       const other = this.units.get(peer);
-      if (other === undefined || !other.isWanted || other.record.machineID !== id || followEachOther(unit, other)) {
-        return { kind: "machine-of", peer };
-      }
+      if (other !== undefined && followEachOther(unit, other)) return { kind: "mutual", peer };
+      if (other === undefined || !other.isWanted || other.record.machineID !== id) return { kind: "machine-of", peer };
     }
     if (this.#mayConflict(unit, id)) {
       for (const other of entry.units) {

@@ -12,6 +12,7 @@ import {
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ClusterModel } from "./cluster-model.ts";
+import { explain, explanation } from "./explain.ts";
 import { MachineOrder } from "./machine-order.ts";
 import { plan, REASONS } from "./plan.ts";
 
@@ -179,6 +180,34 @@ describe("moving", () => {
     put(model, { name: "x.service", machineID: id(2) });
     put(model, { name: "u.service" }, 2);
     expect(settle(model).get("u.service")).toBe(id(2));
+  });
+});
+
+describe("explaining", () => {
+  it("counts machines by the reason why a unit can't be there", () => {
+    const model = cluster(
+      [{ id: id(1), metadata: { a: "1" } }, { id: id(2) }, { id: id(3) }],
+      [
+        { name: "x@1.service", machineID: id(1) },
+        { name: "x@2.service", lines: "MachineMetadata=a=1\nConflicts=x@*" },
+      ],
+    );
+    settle(model);
+    const waiting = explain(model, "x@2.service");
+    expect(waiting && explanation(waiting)).toBe(
+      "unit x@2.service fits none of 3 machines: 2: its metadata lacks a=1; 1: it conflicts with x@1.service there",
+    );
+    expect(explain(model, "x@1.service")).toBeNull();
+  });
+  it("says of units that follow each other that they do", () => {
+    const model = cluster(three, [
+      { name: "a.service", lines: "MachineOf=b.service" },
+      { name: "b.service", lines: "MachineOf=a.service" },
+    ]);
+    settle(model);
+    expect(explain(model, "a.service")?.reasons).toEqual([
+      { machines: 3, reason: "it and b.service follow each other by MachineOf: remove one of the two" },
+    ]);
   });
 });
 

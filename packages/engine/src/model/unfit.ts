@@ -2,6 +2,7 @@
 export type Unfit =
   | { readonly kind: "machine-id"; readonly wanted: string }
   | { readonly kind: "machine-of"; readonly peer: string }
+  | { readonly kind: "mutual"; readonly peer: string }
   | { readonly kind: "metadata"; readonly key: string; readonly values: readonly string[] }
   | { readonly kind: "conflict"; readonly with: string }
   | { readonly kind: "replaced"; readonly by: string };
@@ -13,6 +14,8 @@ export function unfitText(unfit: Unfit): string {
       return `its ID is not MachineID=${unfit.wanted}`;
     case "machine-of":
       return `MachineOf=${unfit.peer} is not scheduled there`;
+    case "mutual":
+      return `it and ${unfit.peer} follow each other by MachineOf: remove one of the two`;
     case "metadata":
       return `its metadata lacks ${unfit.values.map((value) => `${unfit.key}=${value}`).join(" or ")}`;
     case "conflict":

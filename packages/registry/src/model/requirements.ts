@@ -38,7 +38,7 @@ const SPELLINGS: Readonly<Record<string, keyof Requirements>> = {
 
 /** Names of `[X-Fleet]` options that fleet does not know; they have no effect and deserve a warning. */
 export function unknownFleetOptions(options: readonly UnitOption[]): readonly string[] {
-  const names = options.filter(({ section, name }) => section === FLEET_SECTION && !(name in SPELLINGS));
+  const names = options.filter(({ section, name }) => section === FLEET_SECTION && !Object.hasOwn(SPELLINGS, name));
   return [...new Set(names.map(({ name }) => name))];
 }
 

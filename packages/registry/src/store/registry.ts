@@ -1,7 +1,6 @@
 import type { EtcdConfig } from "@fleet/config";
 import { type Machine, mergeMetadata } from "../model/machine.ts";
 import type { DesiredState, SystemdStates } from "../model/states.ts";
-import { parseUnitFile, type UnitOption } from "../model/unit-file.ts";
 import type { ClusterState } from "./cluster-state.ts";
 import type { RegistryError } from "./errors.ts";
 import type { Etcd } from "./etcd.ts";
@@ -9,7 +8,7 @@ import { Etcd3Client } from "./etcd3-client.ts";
 import { type KeyRange, Keys } from "./keys.ts";
 import { Mirror } from "./mirror.ts";
 import { readUnitFiles } from "./unit-files.ts";
-import { type KnownUnits, readUnit, UnitWriter } from "./unit-writer.ts";
+import { type KnownUnits, UnitWriter } from "./unit-writer.ts";
 
 /** A unit as the cluster sees it. */
 export interface Unit {
@@ -45,9 +44,10 @@ export class Registry {
     this.keys = keys;
   }
 
-  /** Opens the registry in etcd. Nothing is sent before the first operation. */
-  static open(config: EtcdConfig): Registry {
-    return new Registry(new Etcd3Client(config), new Keys(config.keyPrefix));
+  /** Opens the registry in etcd; what is not given is as fleet's own defaults are. Nothing is sent yet. */
+  static open(config: Partial<EtcdConfig> & Pick<EtcdConfig, "servers">): Registry {
+    const whole = { requestTimeoutMs: 1000, tls: null, auth: null, keyPrefix: "/_coreos.com/fleet/", ...config };
+    return new Registry(new Etcd3Client(whole), new Keys(whole.keyPrefix));
   }
 
   /** A copy of the whole registry but the schedule, kept up to date once `run` is called. */
@@ -65,12 +65,6 @@ export class Registry {
   /** Carries out changes of units; `known` is a mirror's view that spares reading each unit first. */
   unitWriter(known?: KnownUnits): UnitWriter {
     return new UnitWriter(this.etcd, this.keys, known);
-  }
-
-  /** Reads one unit's options from etcd; null where there is no such unit. */
-  async unitOptions(name: string): Promise<readonly UnitOption[] | null> {
-    const known = await readUnit(this.etcd, this.keys, name);
-    return known?.text == null ? null : parseUnitFile(known.text);
   }
 
   /** Reads the texts of unit files by hash. */

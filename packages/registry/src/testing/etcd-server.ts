@@ -44,8 +44,11 @@ export class EtcdServer {
       ],
     ];
     // The shell ends etcd when its input does, and that ends with this process, however it ends.
-    const script = 'etcd "$@" & trap "kill -9 $!" EXIT; read -r _';
-    this.#process = spawn("bash", ["-c", script, "etcd", ...args], { stdio: ["pipe", "ignore", "ignore"] });
+    const script =
+      'folder=$1; shift; etcd "$@" & trap "kill -9 $!; [ -n \\"\\$keep\\" ] || rm -rf \\"$folder\\"" EXIT; read -r keep';
+    this.#process = spawn("bash", ["-c", script, "etcd", this.folder, ...args], {
+      stdio: ["pipe", "ignore", "ignore"],
+    });
     for (let tries = 0; !(await healthy(this.url)); tries++) {
       if (tries > 400) throw new Error("etcd did not start: is Debian's package etcd-server installed?");
       await sleep(25);
@@ -58,7 +61,7 @@ export class EtcdServer {
     this.#process = null;
     if (child === null) return;
     const gone = new Promise((resolve) => child.once("exit", resolve));
-    child.stdin?.end();
+    child.stdin?.end("keep\n");
     await gone;
   }
 
