@@ -1,0 +1,77 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { ROOT } from "../deploy/local-cluster/cluster.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "fleet-boundaries-"));
+  for (const name of ["config", "registry", "agent", "engine", "api", "cli", "fleetd"]) {
+    write(
+      `packages/${name}/package.json`,
+      JSON.stringify({ exports: { ".": {} }, dependencies: { "@fleet/registry": "1" } }),
+    );
+  }
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function write(path: string, text: string): void {
+  mkdirSync(dirname(join(folder, path)), { recursive: true });
+  writeFileSync(join(folder, path), text);
+}
+const check = () =>
+  spawnSync(process.execPath, [join(ROOT, "scripts/check-boundaries.ts"), folder], { encoding: "utf8" });
+
+it("the check of boundaries is green where they are kept", () => {
+  write("packages/engine/src/model/a.ts", 'import { unitOf } from "@fleet/registry";\nexport const a = unitOf;\n');
+  expect(check()).toMatchObject({ status: 0, stderr: "" });
+});
+
+it.each([
+  [
+    "an engine that imports the agent",
+    "packages/engine/src/a.ts",
+    'import { a } from "@fleet/agent";\n',
+    "packages/engine may import registry, config",
+  ],
+  [
+    "reaching into a package",
+    "packages/engine/src/a.ts",
+    'import { a } from "@fleet/registry/src/store/keys.ts";\n',
+    "reaches into @fleet/registry/src/store/keys.ts",
+  ],
+  [
+    "reaching out of a package",
+    "packages/engine/src/a.ts",
+    'import { a } from "../../agent/src/a.ts";\n',
+    "reaches out of its package",
+  ],
+  ["a dependency that is not listed", "packages/api/src/a.ts", 'import a from "left-pad";\n', "does not list"],
+  [
+    "a clock in a decision",
+    "packages/engine/src/model/a.ts",
+    "export const a = () => Date.now();\n",
+    "is pure and may not use",
+  ],
+  [
+    "chance in a decision",
+    "packages/agent/src/model/a.ts",
+    "export const a = () => Math.random();\n",
+    "is pure and may not use",
+  ],
+  [
+    "effects in a decision",
+    "packages/agent/src/model/a.ts",
+    'import { a } from "../systemd/bus.ts";\n',
+    "is pure and may not import ../systemd/bus.ts",
+  ],
+  ["a face without names", "packages/config/src/index.ts", 'export * from "./a.ts";\n', "exports *"],
+])("it is red for %s", (_what, path, text, message) => {
+  write(path, text);
+  const { status, stderr } = check();
+  expect(status).toBe(1);
+  expect(stderr).toContain(path);
+  expect(stderr).toContain(message);
+});
