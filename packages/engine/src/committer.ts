@@ -123,6 +123,9 @@ export class Committer {
     const compares: Compare[] = [{ key: keys.unit(name), modRevision: known.modRevision }];
     const ops: Op[] = [{ put: keys.unit(name), value: encodeUnit(record) }];
     if (from !== null && from !== to) ops.push({ delete: keys.schedule(from, name) });
+    // Machines and units come by different watches: a unit is taken off a machine that is not known only if etcd does
+    // not know it either.
+    if (from !== null && model.machine(from) === null) compares.push({ key: keys.machine(from), createRevision: 0 });
     if (to !== null) {
       const machineRevision = model.machineRevision(to);
       if (machineRevision === null) return null;

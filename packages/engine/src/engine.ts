@@ -197,7 +197,7 @@ class Engine implements RunningEngine {
     this.#log.info({ unit: name, from, to, reason, decidedAt, writtenAt }, to === null ? "unscheduled" : "scheduled");
   }
 
-  /** Says of each unit that fits nowhere why, once for each reason it has. */
+  /** Says of each unit that fits nowhere why, once while it waits. */
   #sayWhoWaits(): void {
     const { model } = this.#feed;
     for (const name of this.#said.keys()) if (model.units.get(name)?.record.machineID !== null) this.#said.delete(name);
