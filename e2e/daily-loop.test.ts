@@ -155,6 +155,26 @@ describe("the daily loop, by fleetctl and by the hosts' own systemctl", () => {
     );
   });
 
+  it("what fails while many others start, one of them slowly, is seen all the same", async () => {
+    const slow = cluster.file("slow.service", "[Service]\nType=oneshot\nExecStart=/bin/sleep 8\n");
+    cluster.file("crowd@.service", SLEEP);
+    const dying = cluster.file("dying.service", "[Service]\nExecStart=/bin/sh -c 'sleep 1; exit 3'\n");
+    const crowd = Array.from({ length: 60 }, (_, index) => `crowd@${index}`);
+    await cluster.ok("submit", slow, dying, ...crowd);
+    await cluster.ok("start", "--no-block", "slow", "dying", ...crowd);
+    await cluster.until(
+      "the failure to be reported",
+      async () =>
+        (await cluster.ok("list-units", "--no-legend", "--fields=unit,active")).includes("dying.service\tfailed"),
+      7_000,
+    );
+    await cluster.until("the slow one to have ended", async () =>
+      (await cluster.ok("list-units", "--no-legend", "--fields=unit,active,sub")).includes(
+        "slow.service\tinactive\tdead",
+      ),
+    );
+  });
+
   it("what systemd restarts or stops by itself is seen", async () => {
     await cluster.ok("start", cluster.file("crash.service", SLEEP));
     const host = await cluster.hostOf("crash.service");

@@ -203,7 +203,8 @@ class Agent implements RunningAgent {
       try {
         const systemd = await this.#connectSystemd();
         systemd.onChanged((name) => {
-          if (this.#runner.present.has(name)) this.#touch(name);
+          if (name === null) this.#touchAll();
+          else if (this.#runner.present.has(name)) this.#touch(name);
         });
         if (!this.#isAdopted) await this.#runner.adopt();
         this.#isAdopted = true;

@@ -3,13 +3,12 @@ import { hostname } from "node:os";
 import type { RunningAgent, Systemd } from "@fleet/agent";
 import type { RunningApi } from "@fleet/api";
 import { type Config, VERSION } from "@fleet/config";
-import type { RunningEngine } from "@fleet/engine";
+import type { EngineObserver, RunningEngine } from "@fleet/engine";
 import { Etcd3Client, Keys, ObservedEtcd, Registry } from "@fleet/registry";
 import type { Logger } from "pino";
 import type { RoleName } from "./arguments.ts";
 import { collectWhenIdle } from "./idle-collector.ts";
 import { levelOf } from "./log.ts";
-import { DaemonMetrics } from "./metrics.ts";
 import { Monitor } from "./monitor.ts";
 
 /** A fleet daemon with its parts running. */
@@ -30,8 +29,10 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
   let api: RunningApi | null = null;
   const keys = new Keys(config.etcd.keyPrefix);
   const isHealthy = (): boolean => monitor.isHealthy && (agent?.isAccepted() ?? true);
-  const metrics = new DaemonMetrics(isHealthy);
-  const registry = new Registry(new ObservedEtcd(new Etcd3Client(config.etcd), metrics.onOperation), keys);
+  // Only the API shows metrics: without it nobody would see them, and their library stays out of memory.
+  const metrics = roles.includes("api") ? new (await import("./metrics.ts")).DaemonMetrics(isHealthy) : null;
+  const etcd = new Etcd3Client(config.etcd);
+  const registry = new Registry(metrics === null ? etcd : new ObservedEtcd(etcd, metrics.onOperation), keys);
   const monitor = new Monitor(registry.etcd, keys, config.agentTtlMs, log);
   log.info({ version: VERSION, roles, etcd: config.etcd.servers, prefix: config.etcd.keyPrefix }, "fleetd is starting");
   const monitoring = monitor.run(stopping.signal);
@@ -45,9 +46,15 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
   if (roles.includes("engine")) {
     const { startEngine } = await import("@fleet/engine");
     const id = agent?.machineID ?? ownID();
-    engine = startEngine({ config, registry, log: log.child({ part: "engine" }), id, observer: metrics.engine });
+    engine = startEngine({
+      config,
+      registry,
+      log: log.child({ part: "engine" }),
+      id,
+      observer: metrics?.engine ?? UNOBSERVED,
+    });
   }
-  if (roles.includes("api")) {
+  if (metrics !== null) {
     const { startApi } = await import("@fleet/api");
     const options = { config, registry, isHealthy, metrics: () => metrics.text() };
     api = startApi({ ...options, log: log.child({ part: "api" }) });
@@ -81,6 +88,8 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
     },
   };
 }
+
+const UNOBSERVED: EngineObserver = { onLeading() {}, onReconciled() {}, onTask() {} };
 
 /** A name for an engine on a machine without an agent: the machine's ID where it can be read, else its host name. */
 function ownID(): string {

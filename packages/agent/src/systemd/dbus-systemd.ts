@@ -6,16 +6,18 @@ import {
   ADD_MATCH,
   BUS,
   BUS_PATH,
+  CHANGES_RULE,
   GET_PROPERTY,
   JOB_REMOVED,
+  JOBS_RULE,
   MANAGER,
   MANAGER_PATH,
-  MATCH_RULES,
   MISSING_ERRORS,
   NEED_RELOAD_PROPERTY,
   NO_SUCH_UNIT,
   PROPERTIES,
   PROPERTIES_CHANGED,
+  REMOVE_MATCH,
   SIGNATURES,
   SYSTEMD,
   UNIT,
@@ -32,6 +34,12 @@ const FINDS_NEW_FILES = 245;
 /** ListUnitsByNames came with this version. */
 const LISTS_BY_NAMES = 230;
 
+/** More units than these starting at a time are heard of by the ends of their jobs only. */
+const FEW_STARTS = 8;
+const HEAR_AGAIN_MS = 100;
+const DEAF_AT_MOST_MS = 2_000;
+const TO_BUS = { destination: BUS, path: BUS_PATH, interface: BUS } as const;
+
 type ManagerMethod = keyof typeof SIGNATURES;
 
 /** systemd over D-Bus. */
@@ -39,7 +47,11 @@ export class DBusSystemd implements Systemd {
   readonly lost: Promise<void>;
   readonly #bus: Bus;
   readonly #version: number;
-  readonly #listeners = new Set<(name: string) => void>();
+  readonly #listeners = new Set<(name: string | null) => void>();
+  /** Units whose start has been asked for and has not ended. */
+  readonly #starting = new Set<string>();
+  #isDeaf = false;
+  #hearAgain: NodeJS.Timeout | undefined;
   readonly #jobs = new Map<string, (result: string) => void>();
   readonly #abandon = new Set<(error: SystemdError) => void>();
   /** Ends of jobs that came before the answer that names the job. */
@@ -65,15 +77,7 @@ export class DBusSystemd implements Systemd {
   static async connect(isUser: boolean): Promise<DBusSystemd> {
     const bus = await Bus.connect(isUser);
     try {
-      for (const rule of MATCH_RULES) {
-        await bus.call({
-          destination: BUS,
-          path: BUS_PATH,
-          interface: BUS,
-          ...ADD_MATCH,
-          body: [rule],
-        });
-      }
+      for (const rule of [JOBS_RULE, CHANGES_RULE]) await bus.call({ ...TO_BUS, ...ADD_MATCH, body: [rule] });
       const systemd = new DBusSystemd(bus, majorVersion(await property(bus, MANAGER_PATH, MANAGER, VERSION_PROPERTY)));
       await systemd.#call("Subscribe");
       return systemd;
@@ -83,7 +87,7 @@ export class DBusSystemd implements Systemd {
     }
   }
 
-  onChanged(listener: (name: string) => void): void {
+  onChanged(listener: (name: string | null) => void): void {
     this.#listeners.add(listener);
   }
 
@@ -114,7 +118,14 @@ export class DBusSystemd implements Systemd {
   }
 
   async start(name: string): Promise<void> {
-    await this.#call("StartUnit", name, "replace");
+    this.#starting.add(name);
+    this.#listenLess();
+    try {
+      await this.#call("StartUnit", name, "replace");
+    } catch (error) {
+      this.#started(name);
+      throw error;
+    }
   }
 
   async stop(name: string): Promise<void> {
@@ -166,6 +177,7 @@ export class DBusSystemd implements Systemd {
   }
 
   close(): void {
+    clearTimeout(this.#hearAgain);
     this.#bus.close();
   }
 
@@ -247,11 +259,46 @@ export class DBusSystemd implements Systemd {
       } else {
         done(result);
       }
+      this.#started(name);
       this.#changed(name);
     }
   }
 
-  #changed(name: string): void {
+  /**
+   * While many units start, systemd sends eight changes of each, and the end of its job says all that matters: changes
+   * are then not listened to. Once the last job has ended they are again, and everything is looked at; after a while
+   * also where jobs are still under way, since some take long.
+   */
+  #listenLess(): void {
+    if (this.#isDeaf || this.#starting.size <= FEW_STARTS) return;
+    this.#isDeaf = true;
+    void this.#quietlyToBus(REMOVE_MATCH.member);
+    this.#hearAgain = setTimeout(() => this.#listen(), DEAF_AT_MOST_MS);
+  }
+
+  #started(name: string): void {
+    this.#starting.delete(name);
+    if (this.#starting.size > 0 || !this.#isDeaf) return;
+    clearTimeout(this.#hearAgain);
+    this.#hearAgain = setTimeout(() => this.#listen(), HEAR_AGAIN_MS);
+  }
+
+  #listen(): void {
+    this.#isDeaf = false;
+    this.#starting.clear();
+    void this.#quietlyToBus(ADD_MATCH.member).then(() => this.#changed(null));
+  }
+
+  async #quietlyToBus(member: string): Promise<void> {
+    try {
+      await this.#bus.call({ ...TO_BUS, ...ADD_MATCH, member, body: [CHANGES_RULE] });
+    } catch (error) {
+      // Without its signals the connection is of no use: a new one starts over.
+      if (!failure(error).unavailable) this.#bus.close();
+    }
+  }
+
+  #changed(name: string | null): void {
     for (const listener of this.#listeners) listener(name);
   }
 

@@ -28,8 +28,8 @@ export class SystemdError extends Error {
 
 /** The few things that the agent asks of systemd. */
 export interface Systemd {
-  /** Hears of units whose state may have changed. */
-  onChanged(listener: (name: string) => void): void;
+  /** Hears of units whose state may have changed; null: any may have. */
+  onChanged(listener: (name: string | null) => void): void;
   /** Fulfilled when the connection is lost; everything asked of it then fails. */
   readonly lost: Promise<void>;
   /** Makes units known to systemd until the next boot. Returns what went wrong, by name; one's failure stops no other. */

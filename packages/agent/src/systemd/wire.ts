@@ -36,11 +36,13 @@ export const NO_SUCH_UNIT = `${SYSTEMD}.NoSuchUnit`;
 /** Errors for what is not there. */
 export const MISSING_ERRORS: ReadonlySet<string> = new Set([NO_SUCH_UNIT, "org.freedesktop.DBus.Error.FileNotFound"]);
 
-/** Match rules for what the agent wants to hear: ends of jobs, and changes of any unit. */
-export const MATCH_RULES = [
-  `type='signal',sender='${SYSTEMD}',path='${MANAGER_PATH}',interface='${MANAGER}',member='${JOB_REMOVED}'`,
-  `type='signal',sender='${SYSTEMD}',path_namespace='${UNIT_PATH_PREFIX.slice(0, -1)}',interface='${PROPERTIES}',member='${PROPERTIES_CHANGED}',arg0='${UNIT}'`,
-] as const;
+/** The bus's method that takes a match rule back. */
+export const REMOVE_MATCH = { member: "RemoveMatch", signature: "s" } as const;
+
+/** Match rule for the ends of jobs. */
+export const JOBS_RULE = `type='signal',sender='${SYSTEMD}',path='${MANAGER_PATH}',interface='${MANAGER}',member='${JOB_REMOVED}'`;
+/** Match rule for changes of any unit. */
+export const CHANGES_RULE = `type='signal',sender='${SYSTEMD}',path_namespace='${UNIT_PATH_PREFIX.slice(0, -1)}',interface='${PROPERTIES}',member='${PROPERTIES_CHANGED}',arg0='${UNIT}'`;
 
 /** Signatures of the methods of the manager that are called. */
 export const SIGNATURES = {
