@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ROOT } from "../deploy/local-cluster/cluster.ts";
@@ -54,9 +55,13 @@ describe("fleetd as one process", () => {
 describe("a machine that can't run it", () => {
   it("says in one sentence that root is needed, and starts nothing", () => {
     try {
-      execFileSync("setpriv", ["--reuid=65534", "--clear-groups", join(ROOT, "scripts/prepare")], {
+      // Read by this user and run by the other, who may not be allowed to reach it.
+      const input = readFileSync(join(ROOT, "scripts/prepare"), "utf8");
+      execFileSync("setpriv", ["--reuid=65534", "--clear-groups", "bash", "-s"], {
         encoding: "utf8",
         stdio: "pipe",
+        input,
+        cwd: "/",
       });
       expect.unreachable();
     } catch (error) {
