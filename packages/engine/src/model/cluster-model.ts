@@ -78,7 +78,7 @@ export class ClusterModel {
     const isSame = before !== undefined && before.requirements === requirements;
     if (!isSame) this.#use(name, requirements);
     if (before !== undefined) this.#take(before);
-    if (before !== undefined && !isSame) this.#drop(name, before.requirements);
+    if (before !== undefined && !isSame) this.#drop(name, before.requirements, requirements);
     const isWanted = record.desiredState !== "inactive" && !record.global && !isTemplateName(name);
     const unit: ModelUnit = { name, record, requirements, isWanted };
     this.units.set(name, unit);
@@ -91,7 +91,7 @@ export class ClusterModel {
     const unit = this.units.get(name);
     if (unit === undefined) return;
     this.#take(unit);
-    this.#drop(name, unit.requirements);
+    this.#drop(name, unit.requirements, null);
     this.units.delete(name);
     this.#dirty.delete(name);
     if (unit.record.machineID !== null) this.#placementChanged(unit, unit.record.machineID);
@@ -265,12 +265,16 @@ export class ClusterModel {
     for (const peer of machineOf) add(this.#followers, peer, name);
   }
 
-  #drop(name: string, { conflicts: apart, replaces: pushed, machineOf }: Requirements): void {
+  /** @param next what the unit asks for from now on, already in use; null: it is gone */
+  #drop(
+    name: string,
+    { conflicts: apart, replaces: pushed, machineOf }: Requirements,
+    next: Requirements | null,
+  ): void {
     this.#conflicts.drop(apart);
     this.#replaces.drop(pushed);
-    const now = this.units.get(name)?.requirements;
-    if (now?.replaces.length === 0 || now === undefined) this.#replacers.delete(name);
-    for (const peer of machineOf) remove(this.#followers, peer, name, false);
+    if (!next?.replaces.length) this.#replacers.delete(name);
+    for (const peer of machineOf) if (!next?.machineOf.includes(peer)) remove(this.#followers, peer, name, false);
   }
 
   /**
