@@ -8,11 +8,12 @@ const ROOT = resolve(process.argv[2] ?? join(import.meta.dirname, ".."));
 /** Which packages of ours a package may import. Agent, engine and API meet in etcd only. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   config: [],
+  client: [],
   registry: ["config"],
   agent: ["registry", "config"],
   engine: ["registry", "config"],
-  api: ["registry", "config"],
-  cli: ["registry", "config"],
+  api: ["registry", "config", "client"],
+  cli: ["registry", "config", "client"],
   fleetd: ["agent", "engine", "api", "registry", "config"],
 };
 
@@ -26,7 +27,7 @@ const IMPURE = [
   /\brandom(UUID|Bytes|Int)\(/,
   /\bprocess\./,
 ];
-const PURE_IMPORTS = /^(node:crypto|\.\/|@fleet\/(registry|config)$)/;
+const PURE_IMPORTS = /^(node:crypto|\.\/|@fleet\/(registry|config|client\/description)$)/;
 
 const IMPORTS =
   /^(?:import|export)\b[^"\n]*\bfrom "([^"]+)"|^\} from "([^"]+)"|^import "([^"]+)"|\bimport\("([^"]+)"\)/gm;

@@ -4,8 +4,10 @@ import { type Config, VERSION } from "@fleet/config";
 import type { ClusterState, KnownUnit, Registry } from "@fleet/registry";
 import type { BaseLogger } from "pino";
 import { buildApp } from "./http/app.ts";
+import { EventReaders } from "./http/event-readers.ts";
 import { openSockets, passedSockets } from "./http/sockets.ts";
 import { ClusterView } from "./model/cluster-view.ts";
+import { EventLog } from "./model/event-log.ts";
 
 /** What the API is built from. */
 export interface ApiOptions {
@@ -40,15 +42,24 @@ export function startApi({ config, registry, log, isHealthy, metrics }: ApiOptio
   const mirror = registry.mirror({
     ranges: registry.keys.apiRanges(),
     pollMs: config.disableWatches ? 500 : null,
+    inOrder: true,
     onTrouble: (error) =>
       log.warn({ code: error.code }, `the API's view of the registry is interrupted: ${error.message}`),
   });
   const view = new ClusterView(mirror.state);
-  mirror.onChanges((changes) => view.apply(changes));
+  const events = new EventLog();
+  const readers = new EventReaders(events);
+  mirror.onChanges((changes, revision, isGap) => {
+    view.apply(changes);
+    events.append(changes, revision, new Date(), isGap);
+    readers.wake();
+  });
+  void mirror.ready.then(() => events.start(mirror.revision));
   const app = buildApp({
     registry,
     mirror,
     view,
+    readers,
     writer: registry.unitWriter((name) => knownUnit(mirror.state, registry.keys.unit(name), name)),
     version: VERSION,
     tokenLimit: () => current.tokenLimit,
@@ -83,9 +94,11 @@ export function startApi({ config, registry, log, isHealthy, metrics }: ApiOptio
       isConnected: mirror.isConnected,
       units: mirror.state.units.size,
       machines: mirror.state.machines.size,
+      eventReaders: readers.count,
       addresses: servers.map((server) => server.address()),
     }),
     stop: async () => {
+      readers.close();
       await Promise.all(servers.map(closeServer));
       stopping.abort();
       await ready.catch(() => undefined);

@@ -24,7 +24,7 @@ afterEach(() => {
 
 const TEXT = "[Service]\nExecStart=/bin/a\n";
 const unit = (machineID: string | null) =>
-  encodeUnit({ hash: "h", desiredState: "launched", machineID, global: false, lastMachineID: null });
+  encodeUnit({ hash: "h", desiredState: "launched", machineID, global: false, lastMachineID: null, cause: null });
 const machine = (id: string) =>
   encodeMachine({ id, primaryIP: "", metadata: {}, version: "2.0.0", capabilities: [], instanceID: "i" });
 

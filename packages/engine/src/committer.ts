@@ -115,11 +115,11 @@ export class Committer {
   }
 
   #write(decision: Decision, state: ClusterState, model: ClusterModel): Write | null {
-    const { name, from, to } = decision;
+    const { name, from, to, reason } = decision;
     const { keys } = this.#registry;
     const known = state.units.get(name);
     if (known === undefined || known.machineID !== from) return null;
-    const record: UnitRecord = { ...known, machineID: to, lastMachineID: null };
+    const record: UnitRecord = { ...known, machineID: to, lastMachineID: null, cause: reason };
     const compares: Compare[] = [{ key: keys.unit(name), modRevision: known.modRevision }];
     const ops: Op[] = [{ put: keys.unit(name), value: encodeUnit(record) }];
     if (from !== null && from !== to) ops.push({ delete: keys.schedule(from, name) });

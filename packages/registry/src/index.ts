@@ -9,6 +9,7 @@ export { InvalidUnitError, UnitFileError } from "./model/errors.ts";
 export { conflicts, type GlobalUnit, globalsOn, metadataFits, type Neighbour, unmetMetadata } from "./model/fit.ts";
 export { globMatches } from "./model/glob.ts";
 export { type Machine, matchesMachineID, mergeMetadata, shortMachineID } from "./model/machine.ts";
+export { type PlacedUnit, pushes, type Surroundings, type Unfit, unfitOn, unfitText } from "./model/placement.ts";
 export {
   checkRequirements,
   type Requirements,
@@ -34,12 +35,14 @@ export {
   type UnitName,
   unitNameProblem,
 } from "./model/unit-name.ts";
+export { type ClusterEvent, type ClusterEventKind, eventsOf } from "./store/cluster-events.ts";
 export { type Change, ClusterState, type KeyValue, type Versioned } from "./store/cluster-state.ts";
 export { changeMetadata, type MetadataChange } from "./store/dynamic-metadata.ts";
 export { Leadership } from "./store/election.ts";
 export { REGISTRY_ERRORS, RegistryError, type RegistryErrorCode } from "./store/errors.ts";
 export type { Compare, Etcd, Op, RangePage, TxnResult, WatchBatch, WatchEvent } from "./store/etcd.ts";
 export { Etcd3Client } from "./store/etcd3-client.ts";
+export { explainPlacement, type Placement } from "./store/explain-placement.ts";
 export { type KeyRange, Keys, type ParsedKey } from "./store/keys.ts";
 export { Lease, type LeaseOptions } from "./store/lease.ts";
 export { MachineRegistration, type StateUpdate } from "./store/machine-registration.ts";

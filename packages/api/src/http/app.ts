@@ -1,5 +1,7 @@
+import { SCHEMAS } from "@fleet/client/description";
 import {
   changeMetadata,
+  explainPlacement,
   isDesiredState,
   type Mirror,
   type Registry,
@@ -9,10 +11,14 @@ import {
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import { foldNames } from "../model/case-fold.ts";
 import type { ClusterView } from "../model/cluster-view.ts";
+import { discoveryDocument } from "../model/discovery.ts";
+import { EventFilter } from "../model/event-filter.ts";
 import { readMetadataPatch } from "../model/metadata-patch.ts";
+import { openApiDocument } from "../model/openapi.ts";
 import { errorJson, HttpError, httpError, UNAVAILABLE } from "./errors.ts";
+import { type EventReaders, MOST_READERS } from "./event-readers.ts";
+import { MEMBER_NAMES } from "./member-names.ts";
 import { onlyValue, pageJson } from "./paging.ts";
-import { MEMBER_NAMES, UNIT_SCHEMA } from "./schemas.ts";
 
 /** What the HTTP side needs of the rest. */
 export interface AppDeps {
@@ -20,6 +26,7 @@ export interface AppDeps {
   readonly mirror: Mirror;
   readonly writer: UnitWriter;
   readonly view: ClusterView;
+  readonly readers: EventReaders;
   readonly version: string;
   readonly tokenLimit: () => number;
   /** How long an answer to a write may wait for the mirror to hold it, in milliseconds. */
@@ -34,7 +41,8 @@ const PREFIXES = ["/fleet/v1", "/v1-alpha"];
 const MOST_BODY_BYTES = 2 * 1024 * 1024;
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"] as const;
 /** Paths that are there, for methods that no route was made for. */
-const KNOWN_PATH = /^\/($|metrics$|(fleet\/v1|v1-alpha)\/(units(\/[^/]+)?|state(\/[^/]+)?|machines)$)/;
+const KNOWN_PATH =
+  /^\/($|metrics$|(fleet\/v1|v1-alpha)\/(units(\/[^/]+(\/placement)?)?|state(\/[^/]+)?|machines|discovery|events|openapi\.json)$)/;
 const JSON_TYPE = "application/json";
 
 interface SetBody {
@@ -123,7 +131,7 @@ function addRoutes(app: FastifyInstance, prefix: string, deps: AppDeps): void {
   });
   app.put(
     `${prefix}/units/:name`,
-    { schema: { body: UNIT_SCHEMA }, preParsing: requireJson },
+    { schema: { body: SCHEMAS.UnitChange }, preParsing: requireJson },
     async (request, reply) => {
       const body = request.body as SetBody;
       const unitName = name(request);
@@ -149,6 +157,13 @@ function addRoutes(app: FastifyInstance, prefix: string, deps: AppDeps): void {
     return reply.code(204).send();
   });
   allowOnly(app, `${prefix}/units/:name`, "GET", "PUT", "DELETE");
+
+  app.get(`${prefix}/units/:name/placement`, async (request, reply) => {
+    const placement = await inSlices(explainPlacement(mirror.state, name(request)));
+    if (placement === null) throw new HttpError(404, "unit does not exist");
+    return json(reply, JSON.stringify(placement));
+  });
+  allowOnly(app, `${prefix}/units/:name/placement`, "GET");
 
   app.get(`${prefix}/state`, async (request, reply) => {
     const machineID = onlyValue(query(request), "machineID");
@@ -182,6 +197,35 @@ function addRoutes(app: FastifyInstance, prefix: string, deps: AppDeps): void {
   });
   allowOnly(app, `${prefix}/machines`, "GET", "PATCH");
 
+  app.get(`${prefix}/events`, async (request, reply) => {
+    const filter = EventFilter.read(query(request));
+    const after = lastEventID(request);
+    if (deps.readers.count >= MOST_READERS)
+      throw new HttpError(429, "too many clients follow events here: try another server");
+    if (after !== null && after > mirror.revision) await checkReached(after);
+    reply.hijack();
+    deps.readers.add(reply.raw, { server: `fleetd/${deps.version}` }, filter, after);
+  });
+  allowOnly(app, `${prefix}/events`, "GET");
+
+  const discovery = JSON.stringify(discoveryDocument());
+  app.get(`${prefix}/discovery`, async (_request, reply) => json(reply, discovery));
+  allowOnly(app, `${prefix}/discovery`, "GET");
+  const openApi = JSON.stringify(openApiDocument(deps.version));
+  app.get(`${prefix}/openapi.json`, async (_request, reply) => json(reply, openApi));
+  allowOnly(app, `${prefix}/openapi.json`, "GET");
+
+  /** A revision that this API has not seen yet may be known to another one; one that etcd does not have can't be. */
+  async function checkReached(revision: number): Promise<void> {
+    const key = registry.keys.leader();
+    const { revision: reached } = await registry.etcd.range({ start: key, end: `${key}\0` }, { limit: 1 });
+    if (revision > reached)
+      throw new HttpError(
+        400,
+        `invalid Last-Event-ID ${revision}: etcd is at revision ${reached}; it may have been restored`,
+      );
+  }
+
   /** Holds the answer to a write back until this API would show it. */
   async function seen(unitName: string, revision: number): Promise<void> {
     await mirror.waitFor(registry.keys.unit(unitName), revision, deps.writeTimeoutMs);
@@ -198,6 +242,29 @@ function desiredState(body: SetBody): "inactive" | "loaded" | "launched" | null 
   if (state === undefined || state === "") return null;
   if (isDesiredState(state)) return state;
   throw new HttpError(400, `invalid desiredState ${JSON.stringify(state)}: expected inactive, loaded or launched`);
+}
+
+const SLICE_MS = 10;
+
+/** Runs work that yields, without keeping other requests waiting for long. */
+async function inSlices<T>(work: Generator<void, T>): Promise<T> {
+  for (;;) {
+    const endsAt = performance.now() + SLICE_MS;
+    while (performance.now() < endsAt) {
+      const { done, value } = work.next();
+      if (done === true) return value;
+    }
+    await new Promise(setImmediate);
+  }
+}
+
+/** The revision that a reader has come to; null: it begins now. */
+function lastEventID({ headers }: FastifyRequest): number | null {
+  const text = headers["last-event-id"];
+  if (text === undefined || text === "") return null;
+  if (typeof text !== "string" || !/^\d{1,15}$/.test(text))
+    throw new HttpError(400, `invalid Last-Event-ID ${JSON.stringify(text)}: expected an etcd revision`);
+  return Number(text);
 }
 
 async function requireJson(request: FastifyRequest): Promise<void> {

@@ -1,4 +1,5 @@
 import { InvalidUnitError, RegistryError, type RegistryErrorCode } from "@fleet/registry";
+import { InvalidFilterError } from "../model/event-filter.ts";
 import { InvalidPatchError } from "../model/metadata-patch.ts";
 
 /** An answer that is an error: its status and one sentence for the client. */
@@ -20,8 +21,9 @@ const STATUS: Readonly<Partial<Record<RegistryErrorCode, number>>> = { "not-foun
 /** The status and sentence that a failure answers with; 500 for what nobody foresaw. */
 export function httpError(error: unknown): { readonly status: number; readonly message: string } {
   if (error instanceof HttpError) return { status: error.status, message: error.message };
-  if (error instanceof InvalidUnitError || error instanceof InvalidPatchError)
-    return { status: 400, message: error.message };
+  const isInvalid =
+    error instanceof InvalidUnitError || error instanceof InvalidPatchError || error instanceof InvalidFilterError;
+  if (isInvalid) return { status: 400, message: error.message };
   if (error instanceof RegistryError) {
     const status = STATUS[error.code];
     if (error.code === "not-found") return { status: 404, message: "unit does not exist" };

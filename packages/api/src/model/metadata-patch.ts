@@ -1,3 +1,4 @@
+import { SCHEMAS } from "@fleet/client/description";
 import type { MetadataChange } from "@fleet/registry";
 
 /** A PATCH of /machines can't be carried out; the message is for the client. */
@@ -8,7 +9,8 @@ export class InvalidPatchError extends Error {
   }
 }
 
-const PATH = /^\/([A-Za-z0-9_.-]+)\/metadata\/([A-Za-z0-9_.-]+)$/;
+const { op: OP, path } = SCHEMAS.MetadataOperation.properties;
+const PATH = new RegExp(path.pattern);
 
 /**
  * Reads the operations of a PATCH of /machines. All are checked before the first is carried out.
@@ -24,8 +26,8 @@ export function readMetadataPatch(body: unknown): readonly MetadataChange[] {
       unknown
     >;
     const where = `operation ${index + 1}`;
-    if (op !== "add" && op !== "remove" && op !== "replace") {
-      throw new InvalidPatchError(`${where}: invalid op ${JSON.stringify(op)}: expected add, remove or replace`);
+    if (!OP.enum.some((known) => known === op)) {
+      throw new InvalidPatchError(`${where}: invalid op ${JSON.stringify(op)}: expected ${OP.enum.join(", ")}`);
     }
     const [, machineID, key] = (typeof path === "string" ? PATH.exec(path) : null) ?? [];
     if (machineID === undefined || key === undefined) {

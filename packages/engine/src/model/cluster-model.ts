@@ -2,18 +2,20 @@ import {
   conflicts,
   type GlobalUnit,
   globalsOn,
-  globMatches,
   isTemplateName,
   type Machine,
-  matchesMachineID,
+  type Neighbour,
+  type PlacedUnit,
+  pushes,
   type Requirements,
+  type Surroundings,
+  type Unfit,
   type UnitRecord,
-  unmetMetadata,
+  unfitOn,
   type Versioned,
 } from "@fleet/registry";
 import { GlobIndex } from "./glob-index.ts";
 import { MachineOrder } from "./machine-order.ts";
-import type { Unfit } from "./unfit.ts";
 
 /** A unit as the engine decides on it. */
 export interface ModelUnit {
@@ -30,6 +32,8 @@ interface ModelMachine {
   readonly units: Set<string>;
   globals: readonly string[];
 }
+
+const NOBODY: readonly never[] = [];
 
 /**
  * The cluster as the engine sees it, with the indexes that make one decision cost about the same in a large cluster as
@@ -59,6 +63,12 @@ export class ClusterModel {
   /** Requirements that fitted nowhere, with the globs that matched, and the version of room that was true for. */
   readonly #hopeless = new WeakMap<Requirements, { readonly globs: string; readonly room: number }>();
   readonly order = new MachineOrder();
+  readonly #around: Surroundings = {
+    unit: (name) => this.units.get(name),
+    neighbours: (unit, id) => this.#neighbours(unit, id),
+    pushers: (unit, id) => this.#pushers(unit, id),
+    replacers: () => this.#unitsOf(this.#replacers),
+  };
 
   // ---- what comes in
 
@@ -176,36 +186,7 @@ export class ClusterModel {
   /** Why a unit can't be on a machine; null where it can. Its being there already makes no difference. */
   unfit(unit: ModelUnit, id: string): Unfit | null {
     const entry = this.#machines.get(id);
-    const { requirements, name } = unit;
-    if (entry === undefined) return { kind: "machine-id", wanted: id };
-    if (requirements.machineID !== null && !matchesMachineID(requirements.machineID, id)) {
-      return { kind: "machine-id", wanted: requirements.machineID };
-    }
-    const unmet = unmetMetadata(requirements, entry.machine.metadata);
-    if (unmet !== null) return { kind: "metadata", ...unmet };
-    for (const peer of requirements.machineOf) {
-      const other = this.units.get(peer);
-      if (other !== undefined && followEachOther(unit, other)) return { kind: "mutual", peer };
-      if (other === undefined || !other.isWanted || other.record.machineID !== id) return { kind: "machine-of", peer };
-    }
-    if (this.#mayConflict(unit, id)) {
-      for (const other of entry.units) {
-        const neighbour = this.units.get(other);
-        if (neighbour !== undefined && conflicts(unit, neighbour)) return { kind: "conflict", with: other };
-      }
-    }
-    for (const other of entry.globals) {
-      const neighbour = this.#globals.get(other);
-      if (neighbour !== undefined && conflicts(unit, neighbour)) return { kind: "conflict", with: other };
-    }
-    for (const glob of this.#replaces.matching(name)) {
-      if (!this.#replaces.machinesOwning(glob).has(id)) continue;
-      for (const other of entry.units) {
-        const neighbour = this.units.get(other);
-        if (neighbour !== undefined && this.#pushes(neighbour, unit)) return { kind: "replaced", by: other };
-      }
-    }
-    return null;
+    return entry === undefined ? { kind: "machine-id", wanted: id } : unfitOn(unit, entry.machine, this.#around);
   }
 
   /** The machine for a unit: the one it ran on before if it fits, else the least loaded that fits; null: none does. */
@@ -236,7 +217,7 @@ export class ClusterModel {
     if (unit.requirements.replaces.length === 0) return [];
     return [...(this.#machines.get(id)?.units ?? [])].filter((name) => {
       const other = this.units.get(name);
-      return other !== undefined && this.#pushes(unit, other);
+      return other !== undefined && pushes(unit, other, this.#around);
     });
   }
 
@@ -275,27 +256,6 @@ export class ClusterModel {
     this.#replaces.drop(pushed);
     if (!next?.replaces.length) this.#replacers.delete(name);
     for (const peer of machineOf) if (!next?.machineOf.includes(peer)) remove(this.#followers, peer, name, false);
-  }
-
-  /**
-   * Whether one unit pushes another away. In a ring of units that replace each other none does, or they would never
-   * rest.
-   */
-  #pushes(one: ModelUnit, other: ModelUnit): boolean {
-    if (!matchesReplaces(one, other)) return false;
-    const seen = new Set<string>([other.name]);
-    const next = [other];
-    for (let unit = next.pop(); unit !== undefined; unit = next.pop()) {
-      if (unit.requirements.replaces.length === 0) continue;
-      if (matchesReplaces(unit, one)) return false;
-      for (const name of this.#replacers) {
-        const candidate = this.units.get(name);
-        if (candidate === undefined || seen.has(name) || !matchesReplaces(unit, candidate)) continue;
-        seen.add(name);
-        next.push(candidate);
-      }
-    }
-    return true;
   }
 
   #put(unit: ModelUnit, machineID: string): void {
@@ -367,7 +327,28 @@ export class ClusterModel {
     }
   }
 
-  #mayConflict(unit: ModelUnit, id: string): boolean {
+  #neighbours(unit: PlacedUnit, id: string): readonly Neighbour[] {
+    const entry = this.#machines.get(id);
+    if (entry === undefined) return NOBODY;
+    if (!this.#mayConflict(unit, id)) return entry.globals.length === 0 ? NOBODY : this.#globalsOf(entry);
+    return [...this.#unitsOf(entry.units), ...this.#globalsOf(entry)];
+  }
+
+  #globalsOf({ globals }: ModelMachine): readonly GlobalUnit[] {
+    return globals.flatMap((name) => this.#globals.get(name) ?? []);
+  }
+
+  #pushers({ name }: PlacedUnit, id: string): readonly ModelUnit[] {
+    const globs = this.#replaces.matching(name);
+    if (!globs.some((glob) => this.#replaces.machinesOwning(glob).has(id))) return NOBODY;
+    return this.#unitsOf(this.#machines.get(id)?.units ?? []);
+  }
+
+  #unitsOf(names: Iterable<string>): readonly ModelUnit[] {
+    return Array.from(names).flatMap((name) => this.units.get(name) ?? []);
+  }
+
+  #mayConflict(unit: PlacedUnit, id: string): boolean {
     const { conflicts: own } = unit.requirements;
     return (
       own.some((glob) => this.#conflicts.machinesMatched(glob).has(id)) ||
@@ -391,14 +372,6 @@ export class ClusterModel {
       ? this.order.sorted(rarest.orders.flatMap((order) => [...order]))
       : this.order;
   }
-}
-
-function matchesReplaces(one: ModelUnit, other: ModelUnit): boolean {
-  return one.name !== other.name && one.requirements.replaces.some((glob) => globMatches(glob, other.name));
-}
-
-function followEachOther(one: ModelUnit, other: ModelUnit): boolean {
-  return other.requirements.machineOf.includes(one.name);
 }
 
 function add(sets: Map<string, Set<string>>, key: string, value: string): void {

@@ -36,7 +36,7 @@ function put(model: ClusterModel, unit: TestUnit, revision = 1): void {
   const requirements = requirementsOf(unit);
   const desiredState = unit.desiredState ?? "launched";
   const { machineID = null, last = null } = unit;
-  const record = { hash: "h", desiredState, machineID, global: requirements.global, lastMachineID: last };
+  const record = { hash: "h", desiredState, machineID, global: requirements.global, lastMachineID: last, cause: null };
   model.setUnit(unit.name, { ...record, createRevision: revision, modRevision: revision }, requirements);
   if (requirements.global && desiredState !== "inactive")
     model.setGlobal({ name: unit.name, requirements, createRevision: revision });

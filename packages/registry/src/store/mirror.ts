@@ -5,8 +5,11 @@ import { RegistryError } from "./errors.ts";
 import type { Etcd, WatchBatch } from "./etcd.ts";
 import type { KeyRange, Keys } from "./keys.ts";
 
-/** Hears of changes once the mirror's state holds them. Changes of one etcd transaction come together. */
-export type ChangeListener = (changes: readonly Change[], revision: number) => void;
+/**
+ * Hears of changes once the mirror's state holds them. Changes of one etcd transaction come together. `isGap`: they
+ * are the differences that a list has shown after changes were missed; what happened in between is not known.
+ */
+export type ChangeListener = (changes: readonly Change[], revision: number, isGap: boolean) => void;
 
 /** What a mirror needs. */
 export interface MirrorOptions {
@@ -17,6 +20,11 @@ export interface MirrorOptions {
   readonly pollMs: number | null;
   /** Keys a page when everything is listed; by default 2000, well below what gRPC takes in one message. */
   readonly pageSize?: number;
+  /**
+   * True: changes come in the order of their revisions, over all ranges. The ranges are then watched as one, with what
+   * lies between them; watches of their own would each be in order, but not among each other. By default false.
+   */
+  readonly inOrder?: boolean;
   /** Hears of what goes wrong and is tried again: one sentence each. */
   readonly onTrouble: (error: RegistryError) => void;
 }
@@ -32,17 +40,20 @@ export class Mirror {
   readonly state: ClusterState;
   readonly #options: MirrorOptions;
   readonly #known = new Map<string, number>();
+  readonly #watched: readonly KeyRange[];
   readonly #revisions: number[];
   readonly #listeners = new Set<ChangeListener>();
   readonly #waiters = new Set<{ range: number; revision: number; done: (seen: boolean) => void }>();
   readonly #ready = Promise.withResolvers<void>();
   #isListed = false;
+  #hasBeenListed = false;
   #isConnected = false;
 
   constructor(options: MirrorOptions) {
     this.#options = options;
     this.state = new ClusterState(options.keys);
-    this.#revisions = options.ranges.map(() => 0);
+    this.#watched = options.inOrder === true ? [cover(options.ranges)] : options.ranges;
+    this.#revisions = this.#watched.map(() => 0);
   }
 
   /** Fulfilled once the first list is complete. */
@@ -102,7 +113,7 @@ export class Mirror {
    * @returns false where that did not happen within the time given
    */
   waitFor(key: string, revision: number, timeoutMs: number): Promise<boolean> {
-    const range = this.#options.ranges.findIndex(({ start, end }) => start <= key && key < end);
+    const range = this.#watched.findIndex((candidate) => isIn(candidate, key));
     if (range < 0) throw new Error(`${key} is in none of the mirror's ranges`);
     if ((this.#revisions[range] ?? 0) >= revision) return Promise.resolve(true);
     const { promise, resolve } = Promise.withResolvers<boolean>();
@@ -144,23 +155,26 @@ export class Mirror {
     for (const keyValue of found.values()) {
       if (this.#known.get(keyValue.key) !== keyValue.modRevision) changes.push(this.#put(keyValue));
     }
-    const isFirst = !this.#isListed;
+    const isGap = this.#hasBeenListed && this.#options.pollMs === null;
     this.#isListed = true;
+    this.#hasBeenListed = true;
     this.#isConnected = this.#options.pollMs !== null;
     this.#revisions.fill(at);
-    this.#tell(changes, at);
-    if (isFirst) this.#ready.resolve();
+    this.#tell(changes, at, isGap);
+    this.#ready.resolve();
   }
 
   async #follow(signal: AbortSignal, onOpen: () => void): Promise<void> {
-    const ranges = this.#options.ranges.map((range, index) => ({ range, from: (this.#revisions[index] ?? 0) + 1 }));
+    const ranges = this.#watched.map((range, index) => ({ range, from: (this.#revisions[index] ?? 0) + 1 }));
     const onBatch = ({ range, revision, events }: WatchBatch): void => {
-      const changes = events.map((event) =>
-        event.kind === "put" ? this.#put(event.keyValue) : this.#delete(event.key, event.revision),
-      );
+      const changes = events.map((event) => {
+        const key = event.kind === "put" ? event.keyValue.key : event.key;
+        if (!this.#options.ranges.some((asked) => isIn(asked, key))) return null;
+        return event.kind === "put" ? this.#put(event.keyValue) : this.#delete(key, event.revision);
+      });
       // A resumed stream may repeat what is known; it must never lead back.
       this.#revisions[range] = Math.max(this.#revisions[range] ?? 0, revision);
-      this.#tell(changes, revision);
+      this.#tell(changes, revision, false);
     };
     await this.#options.etcd.watch(ranges, signal, onBatch, () => {
       this.#isConnected = true;
@@ -180,11 +194,26 @@ export class Mirror {
     return this.state.delete(key, revision);
   }
 
-  #tell(changes: readonly (Change | null)[], revision: number): void {
+  #tell(changes: readonly (Change | null)[], revision: number, isGap: boolean): void {
     const real = changes.filter((change) => change !== null);
-    if (real.length > 0) for (const listener of this.#listeners) listener(real, revision);
+    if (real.length > 0 || isGap) for (const listener of this.#listeners) listener(real, revision, isGap);
     for (const waiter of this.#waiters) {
       if ((this.#revisions[waiter.range] ?? 0) >= waiter.revision) waiter.done(true);
     }
   }
+}
+
+function isIn({ start, end }: KeyRange, key: string): boolean {
+  return start <= key && key < end;
+}
+
+/** The smallest range that has all of these in it. */
+function cover(ranges: readonly KeyRange[]): KeyRange {
+  const start = ranges.map((range) => range.start).sort()[0];
+  const end = ranges
+    .map((range) => range.end)
+    .sort()
+    .at(-1);
+  if (start === undefined || end === undefined) throw new Error("a mirror needs a range");
+  return { start, end };
 }

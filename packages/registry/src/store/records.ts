@@ -10,6 +10,8 @@ export interface UnitRecord {
   readonly global: boolean;
   /** Where it ran before a new version freed it: the first choice for placing it again. */
   readonly lastMachineID: string | null;
+  /** Why the engine last gave it a machine or took it off one; null: it has not, since a client last changed the unit. */
+  readonly cause: string | null;
 }
 
 /** `schedule/<machineID>/<name>` and `global/<name>`: what an agent is to do. */
@@ -57,6 +59,19 @@ function object(text: string): Json | null {
   }
 }
 
+const MOST_SHARED = 1000;
+const sharedTexts = new Map<string, string>();
+
+/** One copy in memory of a text that many records have. */
+function shared(text: string | null): string | null {
+  if (text === null) return null;
+  const known = sharedTexts.get(text);
+  if (known !== undefined) return known;
+  if (sharedTexts.size >= MOST_SHARED) sharedTexts.clear();
+  sharedTexts.set(text, text);
+  return text;
+}
+
 const string = (value: unknown): string | null => (typeof value === "string" ? value : null);
 
 function strings(value: unknown): Metadata {
@@ -66,13 +81,14 @@ function strings(value: unknown): Metadata {
 }
 
 /** Members that are null, false or empty are left out, so that values stay short and old records read alike. */
-export function encodeUnit({ hash, desiredState, machineID, global, lastMachineID }: UnitRecord): string {
+export function encodeUnit({ hash, desiredState, machineID, global, lastMachineID, cause }: UnitRecord): string {
   return JSON.stringify({
     hash,
     desiredState,
     machineID: machineID ?? undefined,
     global: global || undefined,
     lastMachineID: lastMachineID ?? undefined,
+    cause: cause ?? undefined,
   });
 }
 
@@ -87,6 +103,7 @@ export function decodeUnit(text: string): UnitRecord | null {
     machineID: string(value.machineID),
     global: value.global === true,
     lastMachineID: string(value.lastMachineID),
+    cause: shared(string(value.cause)),
   };
 }
 

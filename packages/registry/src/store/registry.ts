@@ -56,6 +56,7 @@ export class Registry {
       etcd: this.etcd,
       keys: this.keys,
       ranges: options.ranges ?? this.keys.apiRanges(),
+      inOrder: options.inOrder ?? false,
       pollMs: options.pollMs ?? null,
       ...(options.pageSize === undefined ? {} : { pageSize: options.pageSize }),
       onTrouble: options.onTrouble ?? (() => undefined),
@@ -82,6 +83,7 @@ export interface MirrorSettings {
   readonly ranges: readonly KeyRange[];
   readonly pollMs: number | null;
   readonly pageSize: number;
+  readonly inOrder: boolean;
   readonly onTrouble: (error: RegistryError) => void;
 }
 

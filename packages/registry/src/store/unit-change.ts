@@ -94,7 +94,7 @@ export function planUnitChange(keys: Keys, change: UnitChange, known: KnownUnit 
   const record: UnitRecord = {
     ...known.record,
     desiredState,
-    ...(desiredState === "inactive" ? { machineID: null, lastMachineID: null } : {}),
+    ...(desiredState === "inactive" ? { machineID: null, lastMachineID: null, cause: null } : {}),
   };
   return { compare, ops: unitOps(keys, name, record, known.record), outcome: "changed" };
 }
@@ -125,6 +125,7 @@ function newVersion(
     global: requirements.global,
     machineID: staysPut ? old.machineID : null,
     lastMachineID: staysPut || desiredState === "inactive" ? null : (old?.machineID ?? null),
+    cause: staysPut ? old.cause : null,
   };
   return {
     compare: { key: keys.unit(name), modRevision: old?.modRevision ?? 0 },

@@ -1,0 +1,162 @@
+import type { ServerResponse } from "node:http";
+import type { EventFilter } from "../model/event-filter.ts";
+import type { EventLog } from "../model/event-log.ts";
+
+/** One client that follows events. It has a place in the log and no queue of its own. */
+interface Reader {
+  readonly response: ServerResponse;
+  readonly filter: EventFilter;
+  next: number;
+  /** Since when its connection takes nothing more, by performance.now(); null: it takes. */
+  blockedSince: number | null;
+}
+
+/** How long a sign of life may be away; and how long a reader may take nothing. */
+const BEAT_MS = 15_000;
+const BLOCKED_MS = 60_000;
+const LAST_WORDS_MS = 30_000;
+
+/** What a server must not be asked for more of at a time, whoever asks. */
+export const MOST_READERS = 4_000;
+
+/**
+ * Serves the log of events to readers as server-sent events. A reader that does not keep up is not buffered for: it
+ * falls behind in the log, and is cut off with a last event once the log has dropped what it has not read.
+ */
+export class EventReaders {
+  readonly #log: EventLog;
+  readonly #readers = new Set<Reader>();
+  readonly #beat: NodeJS.Timeout;
+  #isScheduled = false;
+  #gaps = 0;
+
+  constructor(log: EventLog, beatMs = BEAT_MS) {
+    this.#log = log;
+    this.#beat = setInterval(() => this.#onBeat(), beatMs);
+    this.#beat.unref();
+  }
+
+  get count(): number {
+    return this.#readers.size;
+  }
+
+  /**
+   * Takes on a reader; its answer's head is sent at once.
+   *
+   * @param after the revision after which it goes on; null: from now
+   */
+  add(
+    response: ServerResponse,
+    headers: Readonly<Record<string, string>>,
+    filter: EventFilter,
+    after: number | null,
+  ): void {
+    response.writeHead(200, {
+      ...headers,
+      "content-type": "text/event-stream",
+      "cache-control": "no-store",
+      "x-accel-buffering": "no",
+    });
+    const position = after === null ? { kind: "at" as const, next: this.#log.next } : this.#log.after(after);
+    if (position.kind === "gap") {
+      response.write(
+        block("gap", this.#log.revision, {
+          requested: after,
+          oldest: position.oldest,
+          message: `events after revision ${after} are not kept any more: the oldest that can be gone on from is ${position.oldest}`,
+        }),
+      );
+    } else if (after === null) {
+      response.write(this.#revisionBlock());
+    } else {
+      response.write(": open\n\n");
+    }
+    const reader: Reader = { response, filter, next: position.next, blockedSince: null };
+    this.#readers.add(reader);
+    response.on("drain", () => {
+      reader.blockedSince = null;
+      this.#pump(reader);
+    });
+    response.on("close", () => this.#readers.delete(reader));
+    response.on("error", () => this.#readers.delete(reader));
+    this.#pump(reader);
+  }
+
+  /** Tells readers that the log has grown: soon, and once for many calls. */
+  wake(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.#tellGap();
+      for (const reader of this.#readers) this.#pump(reader);
+    });
+  }
+
+  /** Ends every stream; readers come back, to this server or another one. */
+  close(): void {
+    clearInterval(this.#beat);
+    for (const { response } of this.#readers) response.end();
+    this.#readers.clear();
+  }
+
+  /** Sends a reader what it has not read, as long as its connection takes it. */
+  #pump(reader: Reader): void {
+    const { response, filter } = reader;
+    if (response.writableEnded || reader.blockedSince !== null) {
+      if (reader.next < this.#log.first && !response.writableEnded)
+        this.#cutOff(reader, "events came faster than they were read");
+      return;
+    }
+    if (reader.next < this.#log.first) return this.#cutOff(reader, "events came faster than they were read");
+    while (reader.next < this.#log.next) {
+      const number = reader.next++;
+      const event = this.#log.event(number);
+      if (event === null || !filter.passes(event)) continue;
+      // A revision is through only with its last event: a reader that comes back asks for all of it again till then.
+      const id = this.#log.hasMoreOfRevision(number, filter) ? "" : `id: ${event.revision}\n`;
+      if (!response.write(`${id}data: ${event.text}\n\n`)) {
+        reader.blockedSince = performance.now();
+        return;
+      }
+    }
+  }
+
+  #tellGap(): void {
+    if (this.#gaps === this.#log.gaps) return;
+    this.#gaps = this.#log.gaps;
+    for (const reader of this.#readers) {
+      reader.next = this.#log.first;
+      const message = "the server has missed events: read what matters anew";
+      reader.response.write(block("gap", this.#log.revision, { message }));
+    }
+  }
+
+  #cutOff(reader: Reader, why: string): void {
+    this.#readers.delete(reader);
+    const { response } = reader;
+    response.write(block("cut-off", null, { message: `${why}: read what matters anew, and follow again` }));
+    response.end();
+    setTimeout(() => response.destroy(), LAST_WORDS_MS).unref();
+  }
+
+  #onBeat(): void {
+    const now = performance.now();
+    for (const reader of this.#readers) {
+      if (reader.blockedSince === null) {
+        if (reader.next === this.#log.next && !reader.response.write(this.#revisionBlock())) reader.blockedSince = now;
+      } else if (now - reader.blockedSince > BLOCKED_MS) {
+        this.#cutOff(reader, `nothing was read for ${BLOCKED_MS / 1000} s`);
+      }
+    }
+  }
+
+  /** A sign of life, and the revision from which a quiet reader can go on. */
+  #revisionBlock(): string {
+    return block("revision", this.#log.revision, { revision: this.#log.revision });
+  }
+}
+
+function block(event: string, id: number | null, data: object): string {
+  return `event: ${event}\n${id === null ? "" : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`;
+}

@@ -1,0 +1,66 @@
+import { EVENT_KINDS, type EventKind } from "@fleet/client/description";
+import { globMatches, matchesMachineID } from "@fleet/registry";
+
+/** Asks for events that are not there. The message is for the client. */
+export class InvalidFilterError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "InvalidFilterError";
+  }
+}
+
+/** What a filter looks at. */
+export interface Filterable {
+  readonly kind: EventKind;
+  readonly unit: string | null;
+  readonly machines: readonly string[];
+}
+
+/** Which events a reader hears of: of each list one entry must match; an empty list lets all through. */
+export class EventFilter {
+  readonly #units: readonly string[];
+  readonly #machines: readonly string[];
+  readonly #kinds: ReadonlySet<EventKind>;
+
+  constructor(units: readonly string[], machines: readonly string[], kinds: readonly EventKind[]) {
+    this.#units = units;
+    this.#machines = machines;
+    this.#kinds = new Set(kinds);
+  }
+
+  /**
+   * Reads the query of a request: `unit`, `machine` and `kind`, each once or several times.
+   *
+   * @throws InvalidFilterError
+   */
+  static read(query: Readonly<Record<string, unknown>>): EventFilter {
+    const unknown = Object.keys(query).find((name) => !["unit", "machine", "kind"].includes(name));
+    if (unknown !== undefined) {
+      throw new InvalidFilterError(`invalid parameter ${JSON.stringify(unknown)}: expected unit, machine or kind`);
+    }
+    const kinds = values(query.kind).map((kind) => {
+      if (Object.hasOwn(EVENT_KINDS, kind)) return kind as EventKind;
+      throw new InvalidFilterError(
+        `invalid kind ${JSON.stringify(kind)}: expected one of ${Object.keys(EVENT_KINDS).join(", ")}`,
+      );
+    });
+    return new EventFilter(values(query.unit), values(query.machine), kinds);
+  }
+
+  passes({ kind, unit, machines }: Filterable): boolean {
+    if (this.#kinds.size > 0 && !this.#kinds.has(kind)) return false;
+    if (
+      this.#units.length > 0 &&
+      (unit === null || !this.#units.some((glob) => glob === unit || globMatches(glob, unit)))
+    )
+      return false;
+    return (
+      this.#machines.length === 0 || machines.some((id) => this.#machines.some((asked) => matchesMachineID(asked, id)))
+    );
+  }
+}
+
+function values(value: unknown): readonly string[] {
+  const list = Array.isArray(value) ? value : [value];
+  return list.filter((entry): entry is string => typeof entry === "string" && entry !== "");
+}

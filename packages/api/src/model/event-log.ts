@@ -1,0 +1,126 @@
+import type { EventKind, FleetEvent } from "@fleet/client/description";
+import { type Change, eventsOf } from "@fleet/registry";
+import type { EventFilter } from "./event-filter.ts";
+
+/** An event in the log, written out once for all readers. */
+export interface LoggedEvent {
+  readonly kind: EventKind;
+  readonly revision: number;
+  readonly unit: string | null;
+  readonly machines: readonly string[];
+  /** The event as JSON. */
+  readonly text: string;
+}
+
+/** Where a reader is to begin. */
+export type Position =
+  /** The number of the next event to read. */
+  | { readonly kind: "at"; readonly next: number }
+  /** Events after the revision asked for are not kept any more, or were missed by the server itself. */
+  | { readonly kind: "gap"; readonly next: number; readonly oldest: number };
+
+/**
+ * The latest events, in the order of their revisions; the oldest give way. Events have running numbers, from 0, by which
+ * readers keep their place.
+ */
+export class EventLog {
+  readonly #capacity: number;
+  #events: LoggedEvent[] = [];
+  /** The running number of the first event that is kept. */
+  #first = 0;
+  /** Every event after this revision, up to `revision`, is kept; null: nothing is followed yet. */
+  #since: number | null = null;
+  #revision = 0;
+  #gaps = 0;
+
+  /** @param capacity how many events are kept */
+  constructor(capacity = 10_000) {
+    this.#capacity = capacity;
+  }
+
+  /** Begins with what happens after a revision. */
+  start(revision: number): void {
+    this.#since = revision;
+    this.#revision = revision;
+  }
+
+  /** The etcd revision up to which the log is complete. */
+  get revision(): number {
+    return this.#revision;
+  }
+  /** The running number that the next event will have. */
+  get next(): number {
+    return this.#first + this.#events.length;
+  }
+  /** The running number of the oldest event that is kept. */
+  get first(): number {
+    return this.#first;
+  }
+  /** How often the server itself has missed events. */
+  get gaps(): number {
+    return this.#gaps;
+  }
+
+  /**
+   * Takes in changes.
+   *
+   * @param isGap the changes are differences after events were missed: what was kept before can't be joined to them
+   */
+  append(changes: readonly Change[], revision: number, time: Date, isGap: boolean): void {
+    if (this.#since === null) return;
+    if (isGap) {
+      this.#first = this.next;
+      this.#events = [];
+      this.#gaps++;
+      this.#since = revision;
+    }
+    const at = time.toISOString();
+    for (const change of changes) {
+      for (const event of eventsOf(change)) {
+        const whole: FleetEvent = { ...event, time: at, revision: isGap ? revision : event.revision };
+        this.#events.push({
+          kind: whole.kind,
+          revision: whole.revision,
+          unit: whole.unit ?? null,
+          machines: [whole.machineID, whole.previousMachineID].filter((id) => id !== undefined),
+          text: JSON.stringify(whole),
+        });
+      }
+    }
+    this.#revision = Math.max(this.#revision, revision);
+    // In larger steps, so that a full log does not copy itself for every event.
+    if (this.#events.length > this.#capacity * 1.25) this.#drop(this.#events.length - this.#capacity);
+  }
+
+  /** Where to go on after a revision. */
+  after(revision: number): Position {
+    if (this.#since === null || revision < this.#since) {
+      return { kind: "gap", next: this.next, oldest: this.#since ?? this.#revision };
+    }
+    let index = this.#events.length;
+    while (index > 0 && (this.#events[index - 1]?.revision ?? 0) > revision) index--;
+    return { kind: "at", next: this.#first + index };
+  }
+
+  /** An event by its running number; null where it is not kept any more, or not there yet. */
+  event(number: number): LoggedEvent | null {
+    return this.#events[number - this.#first] ?? null;
+  }
+
+  /** Whether a later event of the same revision passes the filter too: a reader is not through with it then. */
+  hasMoreOfRevision(number: number, filter: EventFilter): boolean {
+    const revision = this.event(number)?.revision;
+    for (let later = number + 1; this.event(later)?.revision === revision; later++) {
+      const event = this.event(later);
+      if (event === null) return false;
+      if (filter.passes(event)) return true;
+    }
+    return false;
+  }
+
+  #drop(count: number): void {
+    this.#since = this.#events[count - 1]?.revision ?? this.#since;
+    this.#events = this.#events.slice(count);
+    this.#first += count;
+  }
+}

@@ -1,0 +1,182 @@
+import { EVENT_KINDS, type SchemaName } from "./schemas.ts";
+
+/** A parameter of a request. */
+export interface Parameter {
+  readonly name: string;
+  readonly in: "path" | "query" | "header";
+  readonly description: string;
+  /** True: it may be given several times; each value then counts. */
+  readonly isRepeated?: boolean;
+  readonly values?: readonly string[];
+}
+
+/** What a request may be answered with. */
+export interface Answer {
+  readonly status: number;
+  readonly description: string;
+  /** Null: no body. */
+  readonly schema: SchemaName | null;
+  /** Where it is not application/json. */
+  readonly contentType?: string;
+}
+
+/** A request that the API serves. */
+export interface Operation {
+  /** Resource and method, as in `Units.Set`. */
+  readonly id: string;
+  readonly method: "GET" | "PUT" | "DELETE" | "PATCH";
+  /** Under /fleet/v1/, parameters in braces. */
+  readonly path: string;
+  readonly summary: string;
+  readonly parameters: readonly Parameter[];
+  readonly body: SchemaName | null;
+  readonly answers: readonly Answer[];
+  /** True: it is part of the API that the old fleet described in its discovery document. */
+  readonly isClassic: boolean;
+}
+
+const UNIT_NAME: Parameter = { name: "unitName", in: "path", description: "Name of the unit, with its type." };
+const PAGE_TOKEN: Parameter = { name: "nextPageToken", in: "query", description: "As the page before gave it." };
+
+const ok = (schema: SchemaName): Answer => ({ status: 200, description: "It is there.", schema });
+const done = (description: string): Answer => ({ status: 204, description, schema: null });
+const refused = (status: number, description: string): Answer => ({ status, description, schema: "Error" });
+const badToken = refused(400, "The page token, or a parameter, is not valid.");
+
+/** Every request under /fleet/v1, but for those that describe the API itself. */
+export const OPERATIONS: readonly Operation[] = [
+  {
+    id: "Machines.List",
+    method: "GET",
+    path: "machines",
+    summary: "List the machines of the cluster, by ID.",
+    parameters: [PAGE_TOKEN],
+    body: null,
+    answers: [ok("MachinePage"), badToken],
+    isClassic: true,
+  },
+  {
+    id: "Machines.Patch",
+    method: "PATCH",
+    path: "machines",
+    summary: "Change dynamic metadata of machines, also of machines that are not there.",
+    parameters: [],
+    body: "MetadataPatch",
+    answers: [
+      done("All changes are made."),
+      refused(400, "An operation is not valid; none was carried out."),
+      refused(415, "The content type is not application/json."),
+    ],
+    isClassic: false,
+  },
+  {
+    id: "Units.List",
+    method: "GET",
+    path: "units",
+    summary: "List the units of the cluster, by name.",
+    parameters: [PAGE_TOKEN],
+    body: null,
+    answers: [ok("UnitPage"), badToken],
+    isClassic: true,
+  },
+  {
+    id: "Units.Get",
+    method: "GET",
+    path: "units/{unitName}",
+    summary: "Show one unit.",
+    parameters: [UNIT_NAME],
+    body: null,
+    answers: [ok("Unit"), refused(404, "There is no such unit.")],
+    isClassic: true,
+  },
+  {
+    id: "Units.Delete",
+    method: "DELETE",
+    path: "units/{unitName}",
+    summary: "Remove a unit from the cluster.",
+    parameters: [UNIT_NAME],
+    body: null,
+    answers: [done("It is removed; its machine takes it away."), refused(404, "There is no such unit.")],
+    isClassic: true,
+  },
+  {
+    id: "Units.Set",
+    method: "PUT",
+    path: "units/{unitName}",
+    summary: "Create a unit, put a new version of it in, or change its desired state.",
+    parameters: [UNIT_NAME],
+    body: "UnitChange",
+    answers: [
+      { status: 201, description: "It, or this version of it, is new.", schema: null },
+      done("Its desired state is set."),
+      refused(400, "What is asked for can never be."),
+      refused(409, "An unknown unit without options, or a known one without desiredState."),
+      refused(415, "The content type is not application/json."),
+    ],
+    isClassic: true,
+  },
+  {
+    id: "Units.Placement",
+    method: "GET",
+    path: "units/{unitName}/placement",
+    summary: "Explain where a unit is, and why it is not elsewhere.",
+    parameters: [UNIT_NAME],
+    body: null,
+    answers: [ok("Placement"), refused(404, "There is no such unit.")],
+    isClassic: false,
+  },
+  {
+    id: "UnitState.List",
+    method: "GET",
+    path: "state",
+    summary: "List what machines say of units, by unit and machine.",
+    parameters: [
+      PAGE_TOKEN,
+      { name: "unitName", in: "query", description: "Only of this unit." },
+      { name: "machineID", in: "query", description: "Only by this machine." },
+    ],
+    body: null,
+    answers: [ok("UnitStatePage"), badToken],
+    isClassic: true,
+  },
+  {
+    id: "UnitState.Get",
+    method: "GET",
+    path: "state/{unitName}",
+    summary: "Show what the machine of a unit says of it.",
+    parameters: [UNIT_NAME],
+    body: null,
+    answers: [ok("UnitState"), refused(404, "No machine says anything of it.")],
+    isClassic: true,
+  },
+  {
+    id: "Events.Follow",
+    method: "GET",
+    path: "events",
+    summary: "Follow what happens in the cluster, as server-sent events.",
+    parameters: [
+      { name: "unit", in: "query", description: "Only about units whose name matches this glob.", isRepeated: true },
+      { name: "machine", in: "query", description: "Only about machines with this ID or short ID.", isRepeated: true },
+      {
+        name: "kind",
+        in: "query",
+        description: "Only events of this kind.",
+        isRepeated: true,
+        values: Object.keys(EVENT_KINDS),
+      },
+      { name: "Last-Event-ID", in: "header", description: "The etcd revision after which to go on." },
+    ],
+    body: null,
+    answers: [
+      {
+        status: 200,
+        description:
+          "Each event's data is an Event; its id is the etcd revision. An event named `gap` says that events since the asked revision are not kept any more, one named `cut-off` that the reader was too slow.",
+        schema: "Event",
+        contentType: "text/event-stream",
+      },
+      refused(400, "A filter or the last event's ID is not valid."),
+    ],
+    isClassic: false,
+  },
+];

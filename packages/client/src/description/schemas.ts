@@ -1,0 +1,238 @@
+import type { FromSchema, JSONSchema } from "json-schema-to-ts";
+
+const UNIT_OPTION = {
+  type: "object",
+  description: "One Name=value of a unit file, in the section it stands in. An absent value counts as an empty one.",
+  properties: {
+    section: { type: "string" },
+    name: { type: "string" },
+    value: { type: "string", description: "May be empty: that resets a list in systemd." },
+  },
+  required: ["section", "name"],
+} as const satisfies JSONSchema;
+
+const DESIRED_STATES = ["inactive", "loaded", "launched"] as const;
+
+const UNIT_MEMBERS = {
+  name: { type: "string", description: "Name with type, as in hello.service." },
+  options: { type: "array", items: UNIT_OPTION, description: "The unit's file, option by option, in its order." },
+  desiredState: { type: "string", description: "What is wanted: inactive, loaded or launched." },
+  currentState: {
+    type: "string",
+    description: "What its machine last reported: inactive, loaded or launched; absent for global units.",
+  },
+  machineID: { type: "string", description: "Where it is scheduled; absent: nowhere, or a global unit." },
+} as const;
+
+const UNIT = {
+  type: "object",
+  description: "A unit as the cluster has it.",
+  properties: {
+    ...UNIT_MEMBERS,
+    desiredState: { ...UNIT_MEMBERS.desiredState, enum: DESIRED_STATES },
+    currentState: { ...UNIT_MEMBERS.currentState, enum: DESIRED_STATES },
+  },
+  required: ["name", "options", "desiredState"],
+} as const satisfies JSONSchema;
+
+const UNIT_CHANGE = {
+  type: "object",
+  description: "A unit as a client asks for it. currentState and machineID are accepted and ignored.",
+  properties: UNIT_MEMBERS,
+} as const satisfies JSONSchema;
+
+const UNIT_STATE = {
+  type: "object",
+  description: "What one machine says of one unit.",
+  properties: {
+    name: { type: "string" },
+    hash: { type: "string", description: "SHA-1 of the unit's file on that machine, 40 hex digits." },
+    machineID: { type: "string" },
+    systemdLoadState: { type: "string", description: "systemd's word: loaded, not-found, bad-setting …" },
+    systemdActiveState: { type: "string", description: "systemd's word: active, activating, failed, inactive …" },
+    systemdSubState: { type: "string", description: "systemd's word: running, dead, exited …" },
+    error: { type: "string", description: "Why fleet could not do there what was wanted; absent where it could." },
+  },
+  required: ["name", "hash", "machineID"],
+} as const satisfies JSONSchema;
+
+const MACHINE = {
+  type: "object",
+  description: "A machine of the cluster, with its dynamic metadata laid over the configured.",
+  properties: {
+    id: { type: "string", description: "Its machine ID, 32 hex digits." },
+    primaryIP: { type: "string" },
+    metadata: { type: "object", additionalProperties: { type: "string" } },
+  },
+  required: ["id"],
+} as const satisfies JSONSchema;
+
+const TOKEN = { type: "string", description: "Leads to the next page; absent on the last." } as const;
+
+const UNIT_PAGE = {
+  type: "object",
+  description: "A page of units, by name.",
+  properties: { units: { type: "array", items: UNIT }, nextPageToken: TOKEN },
+  required: ["units"],
+} as const satisfies JSONSchema;
+
+const UNIT_STATE_PAGE = {
+  type: "object",
+  description: "A page of unit states, by unit and then by machine.",
+  properties: { states: { type: "array", items: UNIT_STATE }, nextPageToken: TOKEN },
+  required: ["states"],
+} as const satisfies JSONSchema;
+
+const MACHINE_PAGE = {
+  type: "object",
+  description: "A page of machines, by ID.",
+  properties: { machines: { type: "array", items: MACHINE }, nextPageToken: TOKEN },
+  required: ["machines"],
+} as const satisfies JSONSchema;
+
+const METADATA_OPERATION = {
+  type: "object",
+  description: "One change of a machine's dynamic metadata.",
+  properties: {
+    op: { type: "string", enum: ["add", "remove", "replace"] },
+    path: {
+      type: "string",
+      pattern: "^/([A-Za-z0-9_.-]+)/metadata/([A-Za-z0-9_.-]+)$",
+      description: "/<machine id>/metadata/<key>",
+    },
+    value: {
+      description: 'A non-empty string, or {"value": "…"} as old clients send it; not needed to remove.',
+      anyOf: [
+        { type: "string", minLength: 1 },
+        { type: "object", properties: { value: { type: "string", minLength: 1 } }, required: ["value"] },
+      ],
+    },
+  },
+  required: ["op", "path"],
+} as const satisfies JSONSchema;
+
+const METADATA_PATCH = {
+  type: "array",
+  description: "Changes, all checked before the first is carried out, then done in order.",
+  items: METADATA_OPERATION,
+} as const satisfies JSONSchema;
+
+const ERROR = {
+  type: "object",
+  description: "What went wrong.",
+  properties: {
+    error: {
+      type: "object",
+      properties: {
+        code: { type: "integer", description: "The HTTP status." },
+        message: { type: "string", description: "One sentence." },
+      },
+      required: ["code", "message"],
+    },
+  },
+  required: ["error"],
+} as const satisfies JSONSchema;
+
+/** Every kind of event, with what it means. */
+export const EVENT_KINDS = {
+  submitted: "a unit, or a new version of one, came into the cluster",
+  scheduled: "a unit that was on no machine was given one",
+  moved: "a unit was given another machine",
+  unscheduled: "a unit was taken off its machine",
+  loaded: "a machine has the unit's file, not started",
+  started: "a machine was told to start the unit",
+  active: "systemd says that the unit is up",
+  failed: "systemd says that the unit failed, or fleet could not do what was wanted",
+  stopped: "systemd says that the unit is no longer up",
+  unloaded: "a machine has taken the unit away",
+  destroyed: "a unit was removed from the cluster",
+  "machine-joined": "a machine came into the cluster",
+  "machine-left": "a machine left the cluster, or was lost",
+  "machine-metadata-changed": "a machine's metadata changed",
+  "leader-changed": "another engine leads, or none does",
+} as const;
+
+/** The kind of an event. */
+export type EventKind = keyof typeof EVENT_KINDS;
+
+const EVENT = {
+  type: "object",
+  description: "Something that happened in the cluster.",
+  properties: {
+    kind: { type: "string", enum: Object.keys(EVENT_KINDS) as EventKind[] },
+    time: { type: "string", format: "date-time", description: "When the API heard of it." },
+    revision: { type: "integer", description: "The etcd revision of the change." },
+    cause: { type: "string", description: "Why, in a few words." },
+    unit: { type: "string", description: "The unit; absent where the event is about none." },
+    machineID: { type: "string", description: "The machine; absent where the event is about none." },
+    previousMachineID: { type: "string", description: "Where the unit was, or which engine led, before." },
+  },
+  required: ["kind", "time", "revision", "cause"],
+} as const satisfies JSONSchema;
+
+const PLACEMENT_REASON = {
+  type: "object",
+  description: "Machines of which the same is true.",
+  properties: {
+    reason: { type: "string" },
+    machines: { type: "integer", description: "How many." },
+    examples: { type: "array", items: { type: "string" }, description: "IDs of up to three of them." },
+  },
+  required: ["reason", "machines", "examples"],
+} as const satisfies JSONSchema;
+
+const PLACEMENT = {
+  type: "object",
+  description: "Where a unit is, where it may be, and why not elsewhere.",
+  properties: {
+    name: { type: "string" },
+    desiredState: { type: "string", enum: DESIRED_STATES },
+    machineID: { type: "string", description: "Where it is scheduled; absent: nowhere, or a global unit." },
+    global: { type: "boolean" },
+    machines: { type: "integer", description: "How many machines there are." },
+    fitting: { type: "integer", description: "On how many of them the unit may be." },
+    summary: { type: "string", description: "The answer in one sentence." },
+    reasons: { type: "array", items: PLACEMENT_REASON, description: "Why not on the others, most machines first." },
+  },
+  required: ["name", "desiredState", "global", "machines", "fitting", "summary", "reasons"],
+} as const satisfies JSONSchema;
+
+/** Every schema of the API by its name in the documents that describe it. */
+export const SCHEMAS = {
+  Unit: UNIT,
+  UnitChange: UNIT_CHANGE,
+  UnitOption: UNIT_OPTION,
+  UnitPage: UNIT_PAGE,
+  UnitState: UNIT_STATE,
+  UnitStatePage: UNIT_STATE_PAGE,
+  Machine: MACHINE,
+  MachinePage: MACHINE_PAGE,
+  MetadataOperation: METADATA_OPERATION,
+  MetadataPatch: METADATA_PATCH,
+  Event: EVENT,
+  Placement: PLACEMENT,
+  PlacementReason: PLACEMENT_REASON,
+  Error: ERROR,
+} as const;
+
+/** The name of a schema. */
+export type SchemaName = keyof typeof SCHEMAS;
+
+/**
+ * A type without the index signature that stands for members a schema does not name: servers may send more, but a
+ * program only reads what it knows.
+ */
+type Known<T> = T extends readonly (infer Item)[]
+  ? readonly Known<Item>[]
+  : T extends object
+    ? { readonly [K in keyof T as string extends K ? (unknown extends T[K] ? never : K) : K]: Known<T[K]> }
+    : T;
+
+export type UnitOption = Required<Known<FromSchema<typeof UNIT_OPTION>>>;
+export type Unit = Omit<Known<FromSchema<typeof UNIT>>, "options"> & { readonly options: readonly UnitOption[] };
+export type UnitChange = Known<FromSchema<typeof UNIT_CHANGE>>;
+export type UnitState = Known<FromSchema<typeof UNIT_STATE>>;
+export type Machine = Known<FromSchema<typeof MACHINE>>;
+export type MetadataOperation = Known<FromSchema<typeof METADATA_OPERATION>>;
+export type FleetEvent = Known<FromSchema<typeof EVENT>>;
+export type Placement = Known<FromSchema<typeof PLACEMENT>>;

@@ -1,0 +1,33 @@
+import { FleetApiError } from "./errors.ts";
+
+/** Where the API is. */
+export type Endpoint =
+  | { readonly kind: "unix"; readonly path: string }
+  | { readonly kind: "tcp"; readonly host: string; readonly port: number; readonly isSecure: boolean };
+
+/**
+ * Reads `unix:///path`, `http://host:port` or `https://host:port`; a path behind the port is ignored, as by the old fleetctl.
+ *
+ * @throws FleetApiError
+ */
+export function readEndpoint(endpoint: string): Endpoint {
+  const url = URL.canParse(endpoint) ? new URL(endpoint) : null;
+  const path = url === null ? "" : decodeURIComponent(url.pathname);
+  if (url?.protocol === "unix:" && url.host === "" && path.length > 1) return { kind: "unix", path };
+  if ((url?.protocol === "http:" || url?.protocol === "https:") && url.hostname !== "") {
+    const isSecure = url.protocol === "https:";
+    const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
+    return { kind: "tcp", host, port: Number(url.port || (isSecure ? "443" : "80")), isSecure };
+  }
+  throw new FleetApiError(
+    "unreachable",
+    `endpoint ${JSON.stringify(endpoint)} is not valid: expected unix:///path, http://host:port or https://host:port`,
+  );
+}
+
+/** The endpoint as users write it. */
+export function endpointText(endpoint: Endpoint): string {
+  if (endpoint.kind === "unix") return `unix://${endpoint.path}`;
+  const host = endpoint.host.includes(":") ? `[${endpoint.host}]` : endpoint.host;
+  return `${endpoint.isSecure ? "https" : "http"}://${host}:${endpoint.port}`;
+}

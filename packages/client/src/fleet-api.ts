@@ -1,0 +1,246 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createParser } from "eventsource-parser";
+import type {
+  EventKind,
+  FleetEvent,
+  Machine,
+  MetadataOperation,
+  Placement,
+  Unit,
+  UnitChange,
+  UnitState,
+} from "./description/schemas.ts";
+import { readEndpoint } from "./endpoint.ts";
+import { FleetApiError } from "./errors.ts";
+import { type Response, type TlsFiles, Transport } from "./transport.ts";
+
+export type { TlsFiles } from "./transport.ts";
+
+/** How to reach an API. */
+export interface FleetApiOptions {
+  /** `unix:///path`, `http://host:port` or `https://host:port`. */
+  readonly endpoint: string;
+  /** Milliseconds that one request may take; 3000 by default. */
+  readonly timeoutMs?: number;
+  readonly tls?: TlsFiles;
+  /** Opens a connection by other means, as through a tunnel. */
+  readonly connect?: () => Duplex;
+}
+
+/** Which events to hear of: of each list one entry must match; an absent or empty list lets all through. */
+export interface EventFilter {
+  /** Globs over unit names. */
+  readonly units?: readonly string[];
+  /** Machine IDs, full or short. */
+  readonly machines?: readonly string[];
+  readonly kinds?: readonly EventKind[];
+}
+
+/** What a stream of events yields. */
+export type StreamItem =
+  /** The stream is open: what happens from now on will be heard. Again after each reconnect. */
+  | { readonly kind: "open" }
+  | { readonly kind: "event"; readonly event: FleetEvent }
+  /** Events were missed: read what matters anew. The message says why. */
+  | { readonly kind: "gap"; readonly message: string };
+
+/** A stream without a sign of life for so long is broken: the server sends one every 15 s. */
+const SILENCE_MS = 45_000;
+const MOST_FAILURES = 8;
+
+/** The cluster over HTTP API v1, as any server since the old fleet's serves it. Failures are FleetApiErrors. */
+export class FleetApi {
+  readonly #transport: Transport;
+
+  constructor({ endpoint, timeoutMs = 3000, tls, connect }: FleetApiOptions) {
+    this.#transport = new Transport(readEndpoint(endpoint), timeoutMs, tls ?? null, connect ?? null);
+  }
+
+  /** The endpoint, as users write it. */
+  get where(): string {
+    return this.#transport.where;
+  }
+
+  /** All units, by name, over all pages. */
+  listUnits(): Promise<readonly Unit[]> {
+    return this.#list<Unit>("/units", "units");
+  }
+
+  /** One unit; null where there is none. */
+  async getUnit(name: string): Promise<Unit | null> {
+    const response = await this.#transport.send("GET", unitPath(name));
+    return response.status === 404 ? null : (this.#expect(response, 200) as unknown as Unit);
+  }
+
+  /** Creates a unit, puts a new version of it in, or changes its desired state. */
+  async setUnit(name: string, change: Pick<UnitChange, "options" | "desiredState">): Promise<"created" | "changed"> {
+    const response = await this.#transport.send("PUT", unitPath(name), { name, ...change });
+    if (response.status !== 201 && response.status !== 204) throw refusal(response);
+    return response.status === 201 ? "created" : "changed";
+  }
+
+  /** Removes a unit; false where there was none. */
+  async deleteUnit(name: string): Promise<boolean> {
+    const response = await this.#transport.send("DELETE", unitPath(name));
+    if (response.status === 404) return false;
+    if (response.status !== 204) throw refusal(response);
+    return true;
+  }
+
+  /** What machines say of units, by unit and machine, over all pages. */
+  listStates(filter: { readonly unitName?: string; readonly machineID?: string } = {}): Promise<readonly UnitState[]> {
+    const query = new URLSearchParams(Object.entries(filter).filter(([, value]) => value !== undefined));
+    return this.#list<UnitState>(query.size === 0 ? "/state" : `/state?${query}`, "states");
+  }
+
+  /** All machines, by ID, over all pages. */
+  listMachines(): Promise<readonly Machine[]> {
+    return this.#list<Machine>("/machines", "machines");
+  }
+
+  /** Changes dynamic metadata. */
+  async patchMachines(operations: readonly MetadataOperation[]): Promise<void> {
+    const response = await this.#transport.send("PATCH", "/machines", operations);
+    if (response.status !== 204) throw refusal(response);
+  }
+
+  /** Why a unit is where it is; null where there is no such unit. An old server refuses with status 404 too. */
+  async getPlacement(name: string): Promise<Placement | null> {
+    const response = await this.#transport.send("GET", `${unitPath(name)}/placement`);
+    return response.status === 404 ? null : (this.#expect(response, 200) as unknown as Placement);
+  }
+
+  /**
+   * Follows events until the signal aborts. A broken stream is taken up again where it was; after eight failures in a
+   * row the last one is thrown. A server that knows no events refuses with status 404.
+   *
+   * @param after the etcd revision after which to begin; absent: now
+   */
+  async *events(filter: EventFilter, signal: AbortSignal, after?: number): AsyncGenerator<StreamItem> {
+    let last = after === undefined ? null : String(after);
+    let failures = 0;
+    while (!signal.aborted) {
+      try {
+        for await (const { item, id } of this.#stream(filter, signal, last)) {
+          failures = 0;
+          last = id ?? last;
+          if (item !== null) yield item;
+        }
+      } catch (error) {
+        if (signal.aborted) return;
+        const isFinal = error instanceof FleetApiError && error.status !== null && error.status < 500;
+        if (isFinal || ++failures >= MOST_FAILURES) throw error;
+      }
+      const pauseMs = Math.min(5_000, 50 * 2 ** failures) * (0.5 + Math.random());
+      await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  close(): void {
+    this.#transport.close();
+  }
+
+  async *#stream(
+    { units = [], machines = [], kinds = [] }: EventFilter,
+    signal: AbortSignal,
+    last: string | null,
+  ): AsyncGenerator<Received> {
+    const query = new URLSearchParams();
+    for (const unit of units) query.append("unit", unit);
+    for (const machine of machines) query.append("machine", machine);
+    for (const kind of kinds) query.append("kind", kind);
+    const headers: Record<string, string> = { accept: "text/event-stream" };
+    if (last !== null) headers["last-event-id"] = last;
+    const { status, stream } = await this.#transport.open(query.size === 0 ? "/events" : `/events?${query}`, headers);
+    const stop = (): void => void stream.destroy();
+    if (signal.aborted) return stop();
+    signal.addEventListener("abort", stop);
+    try {
+      if (status !== 200) {
+        let text = "";
+        for await (const chunk of stream.setEncoding("utf8")) text += chunk;
+        throw refusal({ status, body: jsonOf(text) });
+      }
+      if (!String(stream.headers["content-type"]).startsWith("text/event-stream")) throw this.#notFleet();
+      yield { item: { kind: "open" }, id: null };
+      yield* readStream(stream);
+    } finally {
+      signal.removeEventListener("abort", stop);
+      stop();
+    }
+  }
+
+  async #list<T>(path: string, member: string): Promise<readonly T[]> {
+    const items: T[] = [];
+    let token = "";
+    do {
+      const query = token === "" ? "" : `${path.includes("?") ? "&" : "?"}nextPageToken=${encodeURIComponent(token)}`;
+      const page = this.#expect(await this.#transport.send("GET", path + query), 200);
+      if (Array.isArray(page[member])) items.push(...(page[member] as T[]));
+      token = typeof page.nextPageToken === "string" ? page.nextPageToken : "";
+    } while (token !== "");
+    return items;
+  }
+
+  #expect(response: Response, wanted: number): Readonly<Record<string, unknown>> {
+    if (response.status !== wanted) throw refusal(response);
+    if (typeof response.body === "object" && response.body !== null) return response.body as Record<string, unknown>;
+    throw this.#notFleet();
+  }
+
+  #notFleet(): FleetApiError {
+    return new FleetApiError("not-fleet", `the server at ${this.where} did not answer as fleet's API does: is it one?`);
+  }
+}
+
+/** Something off the stream; `item` null: only the place to go on from. */
+interface Received {
+  readonly item: StreamItem | null;
+  readonly id: string | null;
+}
+
+/** Reads server-sent events off a body. Ends with it, or throws where nothing comes for too long. */
+async function* readStream(stream: IncomingMessage): AsyncGenerator<Received> {
+  const ready: Received[] = [];
+  const parser = createParser({
+    onEvent: ({ event, data, id }) => {
+      const value = jsonOf(data) as Record<string, unknown> | null;
+      if (event === "revision") ready.push({ item: null, id: id ?? null });
+      else if (event === "gap" || event === "cut-off") {
+        ready.push({ item: { kind: "gap", message: String(value?.message ?? event) }, id: id ?? null });
+      } else if (value !== null && typeof value === "object") {
+        ready.push({ item: { kind: "event", event: value as unknown as FleetEvent }, id: id ?? null });
+      }
+    },
+  });
+  const silence = setTimeout(() => stream.destroy(new Error("the stream of events fell silent")), SILENCE_MS);
+  try {
+    for await (const chunk of stream.setEncoding("utf8")) {
+      silence.refresh();
+      parser.feed(chunk as string);
+      yield* ready.splice(0);
+    }
+  } finally {
+    clearTimeout(silence);
+  }
+}
+
+function unitPath(name: string): string {
+  return `/units/${encodeURIComponent(name)}`;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function refusal({ status, body }: Response): FleetApiError {
+  const { error } = (typeof body === "object" && body !== null ? body : {}) as { error?: { message?: unknown } };
+  const message = typeof error?.message === "string" ? error.message : `the server answered with status ${status}`;
+  return new FleetApiError("refused", message, { status });
+}

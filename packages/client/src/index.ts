@@ -1,0 +1,16 @@
+/** A typed client of fleet's HTTP API v1, for other tools. docs/client.md shows it at work. */
+
+export type {
+  FleetEvent,
+  Machine,
+  MetadataOperation,
+  Placement,
+  Unit,
+  UnitChange,
+  UnitOption,
+  UnitState,
+} from "./description/schemas.ts";
+export { EVENT_KINDS, type EventKind } from "./description/schemas.ts";
+export { type Endpoint, endpointText, readEndpoint } from "./endpoint.ts";
+export { FleetApiError, type FleetApiErrorCode } from "./errors.ts";
+export { type EventFilter, FleetApi, type FleetApiOptions, type StreamItem, type TlsFiles } from "./fleet-api.ts";

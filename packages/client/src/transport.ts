@@ -1,0 +1,170 @@
+import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { type Endpoint, endpointText } from "./endpoint.ts";
+import { FleetApiError } from "./errors.ts";
+
+/** PEM texts for https. */
+export interface TlsFiles {
+  /** CA certificates instead of the system's; null: the system's. */
+  readonly ca: string | null;
+  readonly cert: string | null;
+  readonly key: string | null;
+}
+
+/** An answer, its body parsed where it is JSON. */
+export interface Response {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+const BASE = "/fleet/v1";
+/** Requests on their way at a time; more wait. Well below what servers of any age take. */
+const MOST_SOCKETS = 64;
+
+type Connect = () => Duplex;
+
+/** Sends requests over kept connections, each within a time-out. */
+export class Transport {
+  readonly #endpoint: Endpoint;
+  readonly #timeoutMs: number;
+  readonly #tls: TlsFiles | null;
+  readonly #connect: Connect | null;
+  #agent: Promise<HttpAgent> | null = null;
+
+  constructor(endpoint: Endpoint, timeoutMs: number, tls: TlsFiles | null, connect: Connect | null) {
+    this.#endpoint = endpoint;
+    this.#timeoutMs = timeoutMs;
+    this.#tls = tls;
+    this.#connect = connect;
+  }
+
+  get where(): string {
+    return endpointText(this.#endpoint);
+  }
+
+  /** @throws FleetApiError where there is no answer; a refusal is an answer */
+  async send(method: string, path: string, body?: unknown): Promise<Response> {
+    const payload = body === undefined ? undefined : JSON.stringify(body);
+    const headers: Record<string, string> =
+      payload === undefined
+        ? {}
+        : { "content-type": "application/json", "content-length": String(Buffer.byteLength(payload)) };
+    const response = await this.#exchange(method, path, headers, payload, (answer, timer) =>
+      readBody(answer).finally(() => clearTimeout(timer)),
+    );
+    return { status: response.status, body: parse(response.result) };
+  }
+
+  /** Opens a stream: the answer's body is handed over as soon as its head is there. */
+  async open(
+    path: string,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<{ readonly status: number; readonly stream: IncomingMessage }> {
+    const { status, result } = await this.#exchange("GET", path, headers, undefined, async (answer, timer) => {
+      clearTimeout(timer);
+      return answer;
+    });
+    return { status, stream: result };
+  }
+
+  close(): void {
+    void this.#agent?.then((agent) => agent.destroy());
+  }
+
+  async #exchange<T>(
+    method: string,
+    path: string,
+    headers: Readonly<Record<string, string>>,
+    payload: string | undefined,
+    read: (answer: IncomingMessage, timer: NodeJS.Timeout) => Promise<T>,
+  ): Promise<{ readonly status: number; readonly result: T }> {
+    this.#agent ??= this.#makeAgent();
+    const agent = await this.#agent;
+    const { promise, resolve, reject } = Promise.withResolvers<{ status: number; result: T }>();
+    const fail = (code: "unreachable" | "timeout", reason: string, cause?: unknown): void =>
+      reject(new FleetApiError(code, `fleet's API at ${this.where} ${reason}`, { cause }));
+    const where =
+      this.#endpoint.kind === "unix"
+        ? { socketPath: this.#endpoint.path, headers: { host: "fleet", ...headers } }
+        : { host: this.#endpoint.host, port: this.#endpoint.port, headers };
+    const options = { ...where, agent, method, path: BASE + path };
+    const onAnswer = (answer: IncomingMessage): void => {
+      read(answer, timer).then(
+        (result) => resolve({ status: answer.statusCode ?? 0, result }),
+        (error: unknown) => fail("unreachable", "broke off its answer", error),
+      );
+    };
+    const sent: ClientRequest = this.#isSecure()
+      ? (await import("node:https")).request(options, onAnswer)
+      : httpRequest(options, onAnswer);
+    const timer = setTimeout(() => {
+      fail("timeout", `did not answer within ${this.#timeoutMs / 1000} s`);
+      sent.destroy();
+    }, this.#timeoutMs);
+    sent.on("error", (error: NodeJS.ErrnoException) => {
+      clearTimeout(timer);
+      fail("unreachable", `can't be reached: ${whyUnreachable(error)}`, error);
+    });
+    sent.end(payload);
+    return promise;
+  }
+
+  #isSecure(): boolean {
+    return this.#endpoint.kind === "tcp" && this.#endpoint.isSecure;
+  }
+
+  async #makeAgent(): Promise<HttpAgent> {
+    const options = { keepAlive: true, maxSockets: MOST_SOCKETS };
+    if (this.#isSecure()) {
+      const { Agent } = await import("node:https");
+      const { ca, cert, key } = this.#tls ?? { ca: null, cert: null, key: null };
+      return new Agent({
+        ...options,
+        ...(ca === null ? {} : { ca }),
+        ...(cert === null ? {} : { cert }),
+        ...(key === null ? {} : { key }),
+      });
+    }
+    const agent = new HttpAgent(options);
+    const connect = this.#connect;
+    if (connect !== null) agent.createConnection = () => connect() as never;
+    return agent;
+  }
+}
+
+function whyUnreachable({ code, message }: NodeJS.ErrnoException): string {
+  switch (code) {
+    case "ENOENT":
+      return "there is no such socket. Is fleetd running here? Otherwise name a server with --endpoint";
+    case "ECONNREFUSED":
+      return "nobody listens there. Is fleetd running? Otherwise name a server with --endpoint";
+    case "EACCES":
+      return "this user may not open the socket; the group of the socket may";
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return "the host name is not known";
+    case "SELF_SIGNED_CERT_IN_CHAIN":
+    case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
+    case "DEPTH_ZERO_SELF_SIGNED_CERT":
+    case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
+      return "its certificate is not signed by a trusted CA: name the CA's file with --ca-file";
+    default:
+      return message;
+  }
+}
+
+async function readBody(response: IncomingMessage): Promise<string> {
+  response.setEncoding("utf8");
+  let body = "";
+  for await (const chunk of response) body += chunk;
+  return body;
+}
+
+function parse(body: string): unknown {
+  if (body === "") return null;
+  try {
+    return JSON.parse(body);
+  } catch {
+    return body;
+  }
+}
