@@ -48,14 +48,24 @@ export class TestCluster {
 
   /** Runs fleetctl against the cluster. */
   fleetctl(...args: readonly string[]): Promise<Output> {
+    return this.fleetctlWith({}, ...args);
+  }
+
+  /** Runs fleetctl with an environment of its own, and with text on its standard input; null: nothing to read. */
+  fleetctlWith(
+    { env = {}, input = null }: { env?: Record<string, string>; input?: string | null },
+    ...args: readonly string[]
+  ): Promise<Output> {
     const child = spawn(join(BIN, "fleetctl"), args, {
       cwd: this.folder,
-      env: { PATH: process.env.PATH ?? "", FLEETCTL_ENDPOINT: this.cluster.endpoint() },
-      stdio: ["ignore", "pipe", "pipe"],
+      env: { PATH: process.env.PATH ?? "", HOME: this.folder, FLEETCTL_ENDPOINT: this.cluster.endpoint(), ...env },
+      stdio: [input === null ? "ignore" : "pipe", "pipe", "pipe"],
       timeout: 50_000,
       killSignal: "SIGKILL",
     });
-    return collect(child);
+    // The pipe stays open, as a script's does that has more to say later.
+    child.stdin?.on("error", () => undefined).write(input ?? "");
+    return collect(child).finally(() => child.stdin?.destroy());
   }
 
   /** Runs a fleetctl that must succeed; returns what it printed. */

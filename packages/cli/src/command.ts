@@ -6,6 +6,10 @@ export interface FlagSpec {
   readonly flags: string;
   readonly description: string;
   readonly default?: string;
+  /** True: it may be given several times; its values come as a list. */
+  readonly isRepeated?: boolean;
+  /** True: help does not show it. */
+  readonly isHidden?: boolean;
 }
 
 /** A command of fleetctl: what help shows of it, and what it does. */
@@ -13,10 +17,20 @@ export interface Command {
   readonly name: string;
   /** As commander takes it: `<unit...>`. */
   readonly args: string;
+  /** How help shows the operands, where `args` would not say it. */
+  readonly usage?: string;
   readonly summary: string;
   readonly description: string;
   readonly flags: readonly FlagSpec[];
   readonly examples: readonly string[];
+  /** True: the old fleetctl has it, and a beginning of its name that was unique there stays so. */
+  readonly isClassic?: boolean;
+  /** True: help does not list it. */
+  readonly isHidden?: boolean;
+  /** For a command whose operands may look like flags: how many come before those. */
+  readonly takesRest?: (flags: Readonly<Record<string, unknown>>) => number;
+  /** What a shell can complete its operands with. */
+  readonly completes?: "unit" | "file" | "unit-or-file" | "machine" | "machine-or-unit" | readonly string[];
   /** Returns the exit code. */
   run(context: Context, args: readonly string[], flags: Readonly<Record<string, unknown>>): Promise<number>;
 }

@@ -1,4 +1,5 @@
 import type { FleetClient } from "./client/fleet-client.ts";
+import type { Ssh } from "./ssh/ssh.ts";
 
 /** Global flags, after environment and defaults. */
 export interface GlobalFlags {
@@ -10,12 +11,32 @@ export interface GlobalFlags {
   readonly caFile: string;
   readonly certFile: string;
   readonly keyFile: string;
+  readonly ssh: SshFlags;
   readonly debug: boolean;
+}
+
+/** How SSH is to be used. */
+export interface SshFlags {
+  /** The bastion, `HOST[:PORT]`; null: machines are reached directly. */
+  readonly tunnel: string | null;
+  readonly username: string;
+  readonly timeoutMs: number;
+  readonly knownHostsFile: string;
+  /** False: host keys are not checked at all. */
+  readonly isStrict: boolean;
 }
 
 /** What a command has to work with. */
 export interface Context {
   readonly flags: GlobalFlags;
+  /** The system's OpenSSH, as the flags want it. */
+  readonly ssh: Ssh;
+  /** What the terminal at standard output takes; null: it is none. */
+  readonly terminal: { readonly hasColors: boolean } | null;
+  /** Aborted when the user interrupts. */
+  readonly signal: AbortSignal;
+  /** The ID of the machine that this runs on; null where it has none. */
+  readonly localMachineID: string | null;
   /** Connects to the cluster; the same client each time. */
   client(): Promise<FleetClient>;
   /** Writes a line to standard output. */
@@ -24,6 +45,12 @@ export interface Context {
   write(text: string): void;
   /** Writes a line to standard error. */
   err(line: string): void;
+  /** Shows how far a long wait is, where somebody looks at standard error; null: it is over. */
+  progress(line: string | null): void;
   /** A file's bytes; null where there is no such file. */
   readFile(path: string): Uint8Array | null;
+  /** Runs a program with this one's standard streams. Returns its exit code. */
+  run(command: readonly string[]): Promise<number>;
+  /** What a program prints; null where it is not there, fails to start, or takes too long. */
+  output(command: readonly string[], timeoutMs: number): Promise<string | null>;
 }

@@ -15,7 +15,7 @@ export const GLOBAL_FLAGS: readonly GlobalFlagSpec[] = [
     name: "endpoint",
     value: "url",
     default: "unix:///var/run/fleet.sock",
-    description: "Where fleet's API is: unix:///path, http://host:port",
+    description: "Where fleet's API is: unix:///path, http://host:port, https://host:port",
   },
   { name: "driver", value: "name", default: "API", description: "API, or etcd to talk to the registry directly" },
   {
@@ -25,9 +25,29 @@ export const GLOBAL_FLAGS: readonly GlobalFlagSpec[] = [
     description: "Key space in etcd, with --driver=etcd",
   },
   { name: "request-timeout", value: "seconds", default: "3.0", description: "Seconds to allow one request" },
-  { name: "ca-file", value: "path", default: "", description: "CA certificates, with --driver=etcd" },
-  { name: "cert-file", value: "path", default: "", description: "Client certificate, with --driver=etcd" },
-  { name: "key-file", value: "path", default: "", description: "Key of the client certificate, with --driver=etcd" },
+  { name: "ca-file", value: "path", default: "", description: "CA certificates, for https and for --driver=etcd" },
+  { name: "cert-file", value: "path", default: "", description: "Client certificate, for https and for --driver=etcd" },
+  { name: "key-file", value: "path", default: "", description: "Key of the client certificate" },
+  {
+    name: "tunnel",
+    value: "host[:port]",
+    default: "",
+    description: "Reach the API and the machines through SSH to this host",
+  },
+  { name: "ssh-username", value: "name", default: "core", description: "User name for SSH" },
+  { name: "ssh-timeout", value: "seconds", default: "10.0", description: "Seconds to allow an SSH connection" },
+  {
+    name: "known-hosts-file",
+    value: "path",
+    default: "~/.fleetctl/known_hosts",
+    description: "Where the keys of SSH hosts are kept",
+  },
+  {
+    name: "strict-host-key-checking",
+    value: null,
+    default: "true",
+    description: "Check the keys of SSH hosts; =false does not",
+  },
   { name: "debug", value: null, default: "false", description: "Show where an error comes from" },
 ];
 
@@ -47,22 +67,40 @@ export function readGlobalFlags(line: Readonly<Record<string, unknown>>, env: No
     const inherited = env[`FLEETCTL_${name.replaceAll("-", "_").toUpperCase()}`];
     return String(given ?? (inherited === "" ? undefined : inherited) ?? spec?.default ?? "");
   };
-  const seconds = Number(value("request-timeout"));
-  if (!Number.isFinite(seconds) || seconds <= 0 || seconds > 86_400) {
-    throw new CommandError(
-      `invalid --request-timeout ${JSON.stringify(value("request-timeout"))}: expected seconds greater than 0`,
-    );
-  }
   return {
     endpoint: value("endpoint"),
     driver: driver(value("driver"), value("endpoint")),
     etcdKeyPrefix: value("etcd-key-prefix"),
-    requestTimeoutMs: seconds * 1000,
+    requestTimeoutMs: milliseconds("request-timeout", value("request-timeout")),
     caFile: value("ca-file"),
     certFile: value("cert-file"),
     keyFile: value("key-file"),
-    debug: /^(true|1|t)$/i.test(value("debug")),
+    ssh: {
+      tunnel: value("tunnel") || null,
+      username: username(value("ssh-username")),
+      timeoutMs: milliseconds("ssh-timeout", value("ssh-timeout")),
+      knownHostsFile: value("known-hosts-file").replace(/^~(?=\/)/, env.HOME ?? "~"),
+      isStrict: truth("strict-host-key-checking", value("strict-host-key-checking")),
+    },
+    debug: truth("debug", value("debug")),
   };
+}
+
+function milliseconds(name: string, text: string): number {
+  const seconds = Number(text);
+  if (text.trim() !== "" && Number.isFinite(seconds) && seconds > 0 && seconds <= 86_400) return seconds * 1000;
+  throw new CommandError(`invalid --${name} ${JSON.stringify(text)}: expected seconds greater than 0`);
+}
+
+function truth(name: string, text: string): boolean {
+  if (/^(true|t|1)$/i.test(text)) return true;
+  if (/^(false|f|0)$/i.test(text)) return false;
+  throw new CommandError(`invalid --${name} ${JSON.stringify(text)}: expected true or false`);
+}
+
+function username(text: string): string {
+  if (/^[^-\s\0][^\s\0]*$/.test(text)) return text;
+  throw new CommandError(`invalid --ssh-username ${JSON.stringify(text)}: expected a user's name`);
 }
 
 function camelCase(name: string): string {

@@ -1,6 +1,8 @@
 #!/usr/bin/env node
-import { readFileSync } from "node:fs";
-import { runFleetctl } from "./program.ts";
+import { VERSION } from "@fleet/config/version";
+import { answer, isAskedBySsh } from "./ssh/askpass.ts";
+
+const args = process.argv.slice(2);
 
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   // The reader of a pipe went away, as head does: nothing is wrong, and nobody is left to be told.
@@ -8,19 +10,16 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-void runFleetctl(process.argv.slice(2), {
-  env: process.env,
-  write: (text) => void process.stdout.write(text),
-  writeError: (text) => void process.stderr.write(text),
-  readFile: (path) => {
-    try {
-      return readFileSync(path);
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === "ENOENT" || code === "EISDIR" || code === "ENOTDIR") return null;
-      throw error;
-    }
-  },
-}).then((exitCode) => {
-  process.exitCode = exitCode;
-});
+if (isAskedBySsh(process.env)) {
+  process.exitCode = answer(args[0] ?? "", process.env);
+} else if (args.length === 1 && (args[0] === "--version" || args[0] === "-v" || args[0] === "version")) {
+  // Scripts ask this often: nothing else is loaded for it.
+  process.stdout.write(`fleetctl version ${VERSION}\n`);
+} else {
+  void start();
+}
+
+async function start(): Promise<void> {
+  const [{ runFleetctl }, { realWorld }] = await Promise.all([import("./program.ts"), import("./world.ts")]);
+  process.exitCode = await runFleetctl(args, realWorld());
+}

@@ -11,11 +11,11 @@ import {
   UnitFileError,
   type UnitOption,
   unitNameProblem,
-  unknownFleetOptions,
 } from "@fleet/registry/model";
 import type { FleetClient, UnitInfo } from "./client/fleet-client.ts";
 import type { Context } from "./context.ts";
 import { CommandError } from "./errors.ts";
+import { type UnitFile, warnOfFindings } from "./verify.ts";
 
 /** The name of the unit that a user typed as a path, a name, or a name without type. */
 export function unitName(typed: string): string {
@@ -39,11 +39,20 @@ export function isGlobal(unit: UnitInfo): boolean {
 interface UnitSource {
   readonly options: readonly UnitOption[];
   /** The local file it was read from; null: a template in the registry. */
-  readonly file: string | null;
+  readonly file: UnitFile | null;
+}
+
+/** How units get into the registry. */
+export interface SubmitOptions {
+  /** Put a new version in where the local file differs. */
+  readonly replace: boolean;
+  /** Refuse files that have anything wrong with them. */
+  readonly strict: boolean;
 }
 
 /**
- * Makes sure that units are in the registry, from local files or templates; `--replace` puts new versions in.
+ * Makes sure that units are in the registry, from local files or templates. Everything is read and checked before the
+ * first is sent.
  *
  * @param target the state that the command leads to: `--replace` may not take a unit back from a higher one
  * @returns names of the units that were created or replaced
@@ -52,23 +61,30 @@ export async function ensureUnits(
   context: Context,
   typed: readonly string[],
   target: DesiredState,
-  replace: boolean,
+  { replace, strict }: SubmitOptions,
 ): Promise<ReadonlySet<string>> {
   const client = await context.client();
   const byName = new Map(typed.map((entry) => [unitName(entry), entry]));
   const known = await findUnits(client, [...byName.keys()]);
   const touched = new Set<string>();
-  const plans: { name: string; options: readonly UnitOption[] }[] = [];
+  const plans: { name: string; options: readonly UnitOption[]; file: UnitFile | null }[] = [];
+  const templates = new Map<string, Promise<UnitInfo | null>>();
+  const template = (wanted: string): Promise<UnitInfo | null> => {
+    const asked = templates.get(wanted) ?? client.unit(wanted);
+    templates.set(wanted, asked);
+    return asked;
+  };
   for (const [name, entry] of byName) {
     const unit = known.get(name);
     if (unit === undefined) {
-      plans.push({ name, options: (await findSource(context, client, name, entry)).options });
+      plans.push({ name, ...(await findSource(context, template, name, entry)) });
     } else if (mayReplace(context, unit, entry, target, replace)) {
       const local = localFile(context, entry, name);
-      if (local !== null) plans.push({ name, options: local.options });
+      if (local !== null) plans.push({ name, ...local });
     }
   }
-  for (const { name, options } of plans) warnOfUnknown(context, name, options);
+  const files = new Map(plans.flatMap(({ file }) => (file === null ? [] : [[file.path, file]])));
+  await warnOfFindings(context, [...files.values()], strict);
   await concurrently(plans, async ({ name, options }) => {
     await client.setUnit(name, { options, desiredState: known.get(name)?.desiredState ?? "inactive" });
     touched.add(name);
@@ -125,17 +141,24 @@ function mayReplace(context: Context, unit: UnitInfo, typed: string, target: Des
 }
 
 /** Looks for a unit's text: its own local file, its template in the registry, its template's local file. */
-async function findSource(context: Context, client: FleetClient, name: string, typed: string): Promise<UnitSource> {
+async function findSource(
+  context: Context,
+  template: (name: string) => Promise<UnitInfo | null>,
+  name: string,
+  typed: string,
+): Promise<UnitSource> {
   const own = localFile(context, typed, name);
   if (own !== null) return checked(name, own);
-  const template = parseUnitName(name)?.template ?? null;
-  if (template !== null && !isTemplateName(name)) {
-    const stored = await client.unit(template);
+  const templateName = parseUnitName(name)?.template ?? null;
+  if (templateName !== null && !isTemplateName(name)) {
+    const stored = await template(templateName);
     if (stored !== null) return checked(name, { options: stored.options, file: null });
     const folder = typed.slice(0, typed.lastIndexOf("/") + 1);
-    const file = localFile(context, folder + template, template);
+    const file = localFile(context, folder + templateName, templateName);
     if (file !== null) return checked(name, file);
-    throw new CommandError(`unable to find Unit(${name}) in Registry or on filesystem, nor its template ${template}`);
+    throw new CommandError(
+      `unable to find Unit(${name}) in Registry or on filesystem, nor its template ${templateName}`,
+    );
   }
   throw new CommandError(`unable to find Unit(${name}) in Registry or on filesystem`);
 }
@@ -157,17 +180,11 @@ function localFile(context: Context, typed: string, name: string): UnitSource | 
     const bytes = context.readFile(path);
     if (bytes === null) continue;
     try {
-      return { options: parseUnitFile(bytes), file: path };
+      return { options: parseUnitFile(bytes), file: { path, name, bytes } };
     } catch (error) {
       if (error instanceof UnitFileError) throw new CommandError(`${path}: ${error.message}`, { cause: error });
       throw error;
     }
   }
   return null;
-}
-
-function warnOfUnknown(context: Context, name: string, options: readonly UnitOption[]): void {
-  for (const option of unknownFleetOptions(options)) {
-    context.err(`WARNING: Unit ${name}: option ${option} in [X-Fleet] is not known and has no effect.`);
-  }
 }

@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { type DesiredState, hashUnitFile } from "@fleet/registry/model";
 import type { FleetClient, MachineInfo, StateInfo, UnitInfo } from "./client/fleet-client.ts";
 import type { Context } from "./context.ts";
+import { type Follower, follow } from "./follow.ts";
 import { machineLegend } from "./machine-text.ts";
 import { findUnits } from "./units.ts";
 
@@ -10,6 +10,10 @@ const ATTEMPT_MS = 500;
 /** A unit that is launched and at rest for so long has run and ended, as a oneshot service does. */
 const ENDED_MS = 1_500;
 const SAY_AFTER_MS = 5_000;
+/** From so many units on a terminal shows how far the wait is. */
+const MANY = 8;
+/** More units than these are not named in the request for their events: all events are followed. */
+const MOST_NAMED = 50;
 
 /** What to wait for. */
 export interface WaitOptions {
@@ -21,6 +25,56 @@ export interface WaitOptions {
   readonly attempts: number;
 }
 
+/** Units that are waited for, in one reading of the cluster. */
+interface Reading {
+  readonly units: ReadonlyMap<string, UnitInfo>;
+  readonly states: readonly StateInfo[];
+}
+
+/** Follows what may change units: what happens to them. */
+export function followUnits(client: FleetClient, names: readonly string[]): Promise<Follower> {
+  return follow(client, names.length > MOST_NAMED ? {} : { units: names.map(literal) });
+}
+
+/**
+ * Looks, and looks again at each change, until a look says that the wait is over or its time is up.
+ *
+ * @param look returns null to go on, and otherwise what the wait came to
+ * @param onSlow called every few seconds
+ * @param lookAgainMs when to look again though nothing happens, in milliseconds
+ * @returns null where the time was up
+ */
+export async function untilSettled<T>(
+  follower: Follower,
+  attempts: number,
+  look: () => Promise<T | null>,
+  onSlow: () => Promise<void>,
+  lookAgainMs: () => number = () => Number.POSITIVE_INFINITY,
+): Promise<T | null> {
+  const startedAt = performance.now();
+  const endsAt = attempts > 0 ? startedAt + attempts * ATTEMPT_MS : Number.POSITIVE_INFINITY;
+  let saidAt = startedAt;
+  try {
+    for (;;) {
+      const lookedAt = performance.now();
+      const result = await look();
+      if (result !== null) return result;
+      const now = performance.now();
+      if (now >= endsAt) return null;
+      if (now - saidAt > SAY_AFTER_MS) {
+        saidAt = now;
+        await onSlow();
+      }
+      // A look at many units costs the server something: while many things change it is not asked for each of them.
+      const pauseMs = Math.min(500, now - lookedAt);
+      await follower.next(Math.max(1, Math.min(endsAt - now, lookAgainMs())));
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, Math.min(pauseMs, endsAt - performance.now()))));
+    }
+  } finally {
+    follower.stop();
+  }
+}
+
 /**
  * Waits until units have reached a state, and says so of each as it gets there.
  *
@@ -30,15 +84,12 @@ export async function waitForUnits(context: Context, options: WaitOptions): Prom
   const client = await context.client();
   const waiting = new Set(options.names);
   const launchedAt = new Map<string, number>();
-  const startedAt = performance.now();
-  const endsAt = options.attempts > 0 ? startedAt + options.attempts * ATTEMPT_MS : Number.POSITIVE_INFINITY;
   let machines: ReadonlyMap<string, MachineInfo> = new Map();
-  let pauseMs = 15;
-  let saidAt = startedAt;
   let isFine = true;
-  for (;;) {
-    const units = await findUnits(client, [...waiting]);
-    const states = await statesOf(client, [...waiting]);
+  const look = async (): Promise<boolean | null> => {
+    const { units, states } = await read(client, [...waiting]);
+    const isKnown = [...units.values()].every(({ machineID }) => machineID === null || machines.has(machineID));
+    if (!isKnown) machines = await machineMap(client);
     for (const name of options.names) {
       if (!waiting.has(name)) continue;
       const unit = units.get(name);
@@ -47,8 +98,9 @@ export async function waitForUnits(context: Context, options: WaitOptions): Prom
         unit === undefined ? "was destroyed while it was waited for" : judge(unit, own, options, launchedAt);
       if (verdict === "wait") continue;
       waiting.delete(name);
+      launchedAt.delete(name);
+      if (options.names.length > MANY) context.progress(null);
       if (unit?.currentState === options.state) {
-        if (unit.machineID !== null && !machines.has(unit.machineID)) machines = await machineMap(client);
         const where = unit.machineID === null ? "" : ` on ${machineLegend(unit.machineID, machines, false)}`;
         context.out(`Unit ${name} ${options.state}${where}`);
       }
@@ -57,24 +109,26 @@ export async function waitForUnits(context: Context, options: WaitOptions): Prom
         isFine = false;
       }
     }
-    if (waiting.size === 0) return isFine;
-    const now = performance.now();
-    if (now >= endsAt) {
-      const what = options.untilActive ? `${options.state} and active` : options.state;
-      context.err(
-        `Error: timed out waiting for ${[...waiting].join(", ")} to be ${what}: ${await whyNot(client, [...waiting])}`,
-      );
-      return false;
-    }
-    if (now - saidAt > SAY_AFTER_MS) {
-      saidAt = now;
-      context.err(
-        `Still waiting for ${waiting.size} of ${options.names.length} units: ${await whyNot(client, [...waiting])}`,
-      );
-    }
-    await sleep(Math.min(pauseMs, Math.max(1, endsAt - now)));
-    pauseMs = Math.min(pauseMs * 1.5, 500);
-  }
+    const done = options.names.length - waiting.size;
+    if (options.names.length > MANY)
+      context.progress(waiting.size === 0 ? null : `${done} of ${options.names.length} units ${options.state}`);
+    return waiting.size === 0 ? isFine : null;
+  };
+  const onSlow = async (): Promise<void> => {
+    context.progress(null);
+    const why = await whyNot(client, [...waiting]);
+    context.err(`Still waiting for ${waiting.size} of ${options.names.length} units: ${why}`);
+  };
+  const follower = await followUnits(client, options.names);
+  // Nothing tells that a unit stays at rest.
+  const lookAgainMs = (): number => (launchedAt.size > 0 ? ENDED_MS / 2 : Number.POSITIVE_INFINITY);
+  const result = await untilSettled(follower, options.attempts, look, onSlow, lookAgainMs);
+  context.progress(null);
+  if (result !== null) return result;
+  const what = options.untilActive ? `${options.state} and active` : options.state;
+  const why = await whyNot(client, [...waiting]);
+  context.err(`Error: timed out waiting for ${[...waiting].join(", ")} to be ${what}: ${why}`);
+  return false;
 }
 
 /** Machines by ID. */
@@ -97,7 +151,7 @@ function judge(
   if (own === undefined) return "wait";
   if (own.active === "active" || own.active === "reloading") return "there";
   if (own.active === "failed") {
-    return `failed (${own.sub}): "systemctl status ${unit.name}" on machine ${unit.machineID} says more`;
+    return `failed (${own.sub}): "fleetctl status ${unit.name}" and "fleetctl journal ${unit.name}" say more`;
   }
   if (own.load !== "" && own.load !== "loaded") return `can't run: systemd says its file is ${own.load}`;
   if (own.active !== "inactive") return "wait";
@@ -106,21 +160,36 @@ function judge(
   return performance.now() - since >= ENDED_MS ? "there" : "wait";
 }
 
-async function statesOf(client: FleetClient, names: readonly string[]): Promise<readonly StateInfo[]> {
-  if (names.length > 8) return client.states();
+async function read(client: FleetClient, names: readonly string[]): Promise<Reading> {
+  const [units, states] = await Promise.all([findUnits(client, names), statesOf(client, names)]);
+  return { units, states };
+}
+
+/** States of many units, asked for one by one where they are few. */
+export async function statesOf(client: FleetClient, names: readonly string[]): Promise<readonly StateInfo[]> {
+  if (names.length > MANY) return client.states();
   return (await Promise.all(names.map((name) => client.states(name)))).flat();
 }
 
 async function whyNot(client: FleetClient, names: readonly string[]): Promise<string> {
-  const units = await findUnits(client, names);
-  const states = await statesOf(client, names);
-  const reasons = names.slice(0, 3).map((name) => {
-    const unit = units.get(name);
-    const state = states.find((entry) => entry.name === name && entry.machineID === unit?.machineID);
-    if (state?.error != null) return `${name}: ${state.error}`;
-    if (unit !== undefined && unit.desiredState !== "inactive" && unit.machineID === null)
-      return `${name} is on no machine yet`;
-    return `${name} is ${unit?.currentState ?? "unknown"}${state === undefined ? "" : `, ${state.active} (${state.sub})`}`;
-  });
+  const { units, states } = await read(client, names);
+  const reasons = await Promise.all(
+    names.slice(0, 3).map(async (name) => {
+      const unit = units.get(name);
+      const state = states.find((entry) => entry.name === name && entry.machineID === unit?.machineID);
+      if (state?.error != null) return `${name}: ${state.error}`;
+      if (unit !== undefined && unit.desiredState !== "inactive" && unit.machineID === null) {
+        const placement = await client.placement(name);
+        const most = placement?.reasons[0]?.reason;
+        return `${name} is on no machine yet${placement?.fitting === 0 && most !== undefined ? `: ${most}` : ""}`;
+      }
+      return `${name} is ${unit?.currentState ?? "unknown"}${state === undefined ? "" : `, ${state.active} (${state.sub})`}`;
+    }),
+  );
   return reasons.join("; ") + (names.length > 3 ? `; and ${names.length - 3} more` : "");
+}
+
+/** A name as a glob that matches it alone. */
+function literal(name: string): string {
+  return name.replace(/[*?[\]\\]/g, "\\$&");
 }

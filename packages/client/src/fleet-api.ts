@@ -63,6 +63,11 @@ export class FleetApi {
     return this.#transport.where;
   }
 
+  /** The version of the server, as its last answer told it; null: not told yet, or not fleet's. */
+  get serverVersion(): string | null {
+    return /^fleetd\/(\S+)$/.exec(this.#transport.server)?.[1] ?? null;
+  }
+
   /** All units, by name, over all pages. */
   listUnits(): Promise<readonly Unit[]> {
     return this.#list<Unit>("/units", "units");
@@ -138,6 +143,11 @@ export class FleetApi {
     }
   }
 
+  /** The events that the server still keeps, oldest first, then the end. */
+  async *pastEvents(filter: EventFilter, signal: AbortSignal, after = 0): AsyncGenerator<StreamItem> {
+    for await (const { item } of this.#stream(filter, signal, String(after), false)) if (item !== null) yield item;
+  }
+
   close(): void {
     this.#transport.close();
   }
@@ -146,11 +156,13 @@ export class FleetApi {
     { units = [], machines = [], kinds = [] }: EventFilter,
     signal: AbortSignal,
     last: string | null,
+    follow = true,
   ): AsyncGenerator<Received> {
     const query = new URLSearchParams();
     for (const unit of units) query.append("unit", unit);
     for (const machine of machines) query.append("machine", machine);
     for (const kind of kinds) query.append("kind", kind);
+    if (!follow) query.append("follow", "false");
     const headers: Record<string, string> = { accept: "text/event-stream" };
     if (last !== null) headers["last-event-id"] = last;
     const { status, stream } = await this.#transport.open(query.size === 0 ? "/events" : `/events?${query}`, headers);

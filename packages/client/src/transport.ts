@@ -30,12 +30,18 @@ export class Transport {
   readonly #tls: TlsFiles | null;
   readonly #connect: Connect | null;
   #agent: Promise<HttpAgent> | null = null;
+  #server = "";
 
   constructor(endpoint: Endpoint, timeoutMs: number, tls: TlsFiles | null, connect: Connect | null) {
     this.#endpoint = endpoint;
     this.#timeoutMs = timeoutMs;
     this.#tls = tls;
     this.#connect = connect;
+  }
+
+  /** The `Server` header of the last answer; empty before the first. */
+  get server(): string {
+    return this.#server;
   }
 
   get where(): string {
@@ -89,6 +95,7 @@ export class Transport {
         : { host: this.#endpoint.host, port: this.#endpoint.port, headers };
     const options = { ...where, agent, method, path: BASE + path };
     const onAnswer = (answer: IncomingMessage): void => {
+      this.#server = String(answer.headers.server ?? "");
       read(answer, timer).then(
         (result) => resolve({ status: answer.statusCode ?? 0, result }),
         (error: unknown) => fail("unreachable", "broke off its answer", error),
@@ -115,18 +122,23 @@ export class Transport {
 
   async #makeAgent(): Promise<HttpAgent> {
     const options = { keepAlive: true, maxSockets: MOST_SOCKETS };
+    const connect = this.#connect;
     if (this.#isSecure()) {
       const { Agent } = await import("node:https");
       const { ca, cert, key } = this.#tls ?? { ca: null, cert: null, key: null };
-      return new Agent({
+      const secure = new Agent({
         ...options,
         ...(ca === null ? {} : { ca }),
         ...(cert === null ? {} : { cert }),
         ...(key === null ? {} : { key }),
       });
+      if (connect !== null) {
+        const tls = await import("node:tls");
+        secure.createConnection = (target) => tls.connect({ ...(target as object), socket: connect() });
+      }
+      return secure;
     }
     const agent = new HttpAgent(options);
-    const connect = this.#connect;
     if (connect !== null) agent.createConnection = () => connect() as never;
     return agent;
   }

@@ -8,6 +8,7 @@ export { ReconcileLoop, type ReconcileLoopOptions } from "./loop/reconcile-loop.
 export { InvalidUnitError, UnitFileError } from "./model/errors.ts";
 export { conflicts, type GlobalUnit, globalsOn, metadataFits, type Neighbour, unmetMetadata } from "./model/fit.ts";
 export { globMatches } from "./model/glob.ts";
+export { type Finding, lintUnitFile } from "./model/lint.ts";
 export { type Machine, matchesMachineID, mergeMetadata, shortMachineID } from "./model/machine.ts";
 export { type PlacedUnit, pushes, type Surroundings, type Unfit, unfitOn, unfitText } from "./model/placement.ts";
 export {

@@ -12,7 +12,7 @@ import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify }
 import { foldNames } from "../model/case-fold.ts";
 import type { ClusterView } from "../model/cluster-view.ts";
 import { discoveryDocument } from "../model/discovery.ts";
-import { EventFilter } from "../model/event-filter.ts";
+import { EventFilter, readFollow } from "../model/event-filter.ts";
 import { readMetadataPatch } from "../model/metadata-patch.ts";
 import { openApiDocument } from "../model/openapi.ts";
 import { errorJson, HttpError, httpError, UNAVAILABLE } from "./errors.ts";
@@ -199,12 +199,13 @@ function addRoutes(app: FastifyInstance, prefix: string, deps: AppDeps): void {
 
   app.get(`${prefix}/events`, async (request, reply) => {
     const filter = EventFilter.read(query(request));
+    const stays = readFollow(query(request));
     const after = lastEventID(request);
     if (deps.readers.count >= MOST_READERS)
       throw new HttpError(429, "too many clients follow events here: try another server");
     if (after !== null && after > mirror.revision) await checkReached(after);
     reply.hijack();
-    deps.readers.add(reply.raw, { server: `fleetd/${deps.version}` }, filter, after);
+    deps.readers.add(reply.raw, { server: `fleetd/${deps.version}` }, filter, after, stays);
   });
   allowOnly(app, `${prefix}/events`, "GET");
 

@@ -6,6 +6,8 @@ import type { EventLog } from "../model/event-log.ts";
 interface Reader {
   readonly response: ServerResponse;
   readonly filter: EventFilter;
+  /** False: it is through when it has read what there is. */
+  readonly stays: boolean;
   next: number;
   /** Since when its connection takes nothing more, by performance.now(); null: it takes. */
   blockedSince: number | null;
@@ -44,12 +46,14 @@ export class EventReaders {
    * Takes on a reader; its answer's head is sent at once.
    *
    * @param after the revision after which it goes on; null: from now
+   * @param stays false: the answer ends with what there is
    */
   add(
     response: ServerResponse,
     headers: Readonly<Record<string, string>>,
     filter: EventFilter,
     after: number | null,
+    stays: boolean,
   ): void {
     response.writeHead(200, {
       ...headers,
@@ -60,7 +64,7 @@ export class EventReaders {
     const position = after === null ? { kind: "at" as const, next: this.#log.next } : this.#log.after(after);
     if (position.kind === "gap") {
       response.write(
-        block("gap", this.#log.revision, {
+        block("gap", null, {
           requested: after,
           oldest: position.oldest,
           message: `events after revision ${after} are not kept any more: the oldest that can be gone on from is ${position.oldest}`,
@@ -71,7 +75,7 @@ export class EventReaders {
     } else {
       response.write(": open\n\n");
     }
-    const reader: Reader = { response, filter, next: position.next, blockedSince: null };
+    const reader: Reader = { response, filter, stays, next: position.next, blockedSince: null };
     this.#readers.add(reader);
     response.on("drain", () => {
       reader.blockedSince = null;
@@ -120,6 +124,7 @@ export class EventReaders {
         return;
       }
     }
+    if (!reader.stays) response.end();
   }
 
   #tellGap(): void {

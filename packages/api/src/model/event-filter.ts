@@ -9,6 +9,8 @@ export class InvalidFilterError extends Error {
   }
 }
 
+const PARAMETERS = ["unit", "machine", "kind", "follow"];
+
 /** What a filter looks at. */
 export interface Filterable {
   readonly kind: EventKind;
@@ -34,9 +36,9 @@ export class EventFilter {
    * @throws InvalidFilterError
    */
   static read(query: Readonly<Record<string, unknown>>): EventFilter {
-    const unknown = Object.keys(query).find((name) => !["unit", "machine", "kind"].includes(name));
+    const unknown = Object.keys(query).find((name) => !PARAMETERS.includes(name));
     if (unknown !== undefined) {
-      throw new InvalidFilterError(`invalid parameter ${JSON.stringify(unknown)}: expected unit, machine or kind`);
+      throw new InvalidFilterError(`invalid parameter ${JSON.stringify(unknown)}: expected ${PARAMETERS.join(", ")}`);
     }
     const kinds = values(query.kind).map((kind) => {
       if (Object.hasOwn(EVENT_KINDS, kind)) return kind as EventKind;
@@ -58,6 +60,17 @@ export class EventFilter {
       this.#machines.length === 0 || machines.some((id) => this.#machines.some((asked) => matchesMachineID(asked, id)))
     );
   }
+}
+
+/**
+ * Whether a reader stays when it has read what is kept: unless the query says `follow=false`.
+ *
+ * @throws InvalidFilterError
+ */
+export function readFollow({ follow }: Readonly<Record<string, unknown>>): boolean {
+  if (follow === undefined || follow === "true" || follow === "") return true;
+  if (follow === "false") return false;
+  throw new InvalidFilterError(`invalid follow ${JSON.stringify(follow)}: expected true or false`);
 }
 
 function values(value: unknown): readonly string[] {

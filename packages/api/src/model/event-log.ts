@@ -16,7 +16,7 @@ export interface LoggedEvent {
 export type Position =
   /** The number of the next event to read. */
   | { readonly kind: "at"; readonly next: number }
-  /** Events after the revision asked for are not kept any more, or were missed by the server itself. */
+  /** Events after the revision asked for are not kept any more; `next` is the oldest that is. */
   | { readonly kind: "gap"; readonly next: number; readonly oldest: number };
 
 /**
@@ -95,7 +95,7 @@ export class EventLog {
   /** Where to go on after a revision. */
   after(revision: number): Position {
     if (this.#since === null || revision < this.#since) {
-      return { kind: "gap", next: this.next, oldest: this.#since ?? this.#revision };
+      return { kind: "gap", next: this.#first, oldest: this.#since ?? this.#revision };
     }
     let index = this.#events.length;
     while (index > 0 && (this.#events[index - 1]?.revision ?? 0) > revision) index--;

@@ -1,24 +1,59 @@
+import { readFileSync } from "node:fs";
+import { type Endpoint, FleetApiError, readEndpoint, type TlsFiles } from "@fleet/client";
 import type { GlobalFlags } from "../context.ts";
 import { CommandError } from "../errors.ts";
+import type { Ssh } from "../ssh/ssh.ts";
 import type { FleetClient } from "./fleet-client.ts";
-import { type Endpoint, HttpClient } from "./http-client.ts";
+import { HttpClient } from "./http-client.ts";
 
-/** Builds the client that the flags ask for. Nothing is sent yet. */
-export async function connect(flags: GlobalFlags): Promise<FleetClient> {
+/** Connects to the cluster that the flags ask for, through a tunnel where they ask for one. */
+export async function connect(flags: GlobalFlags, ssh: Ssh): Promise<FleetClient> {
   if (flags.driver === "etcd") {
+    if (flags.ssh.tunnel !== null) {
+      throw new CommandError(
+        "--tunnel carries fleet's API, not etcd: leave out --driver=etcd, or run fleetctl at the far side",
+      );
+    }
     const { openEtcdClient } = await import("./etcd-client.ts");
     return openEtcdClient(flags);
   }
-  return new HttpClient(readEndpoint(flags.endpoint), flags.requestTimeoutMs);
+  const endpoint = checkedEndpoint(flags.endpoint);
+  const isSecure = endpoint.kind === "tcp" && endpoint.isSecure;
+  const options = { endpoint: flags.endpoint, timeoutMs: flags.requestTimeoutMs, tls: isSecure ? readTls(flags) : NO_TLS };
+  if (flags.ssh.tunnel === null) return new HttpClient(options);
+  const tunnel = await ssh.openTunnel(farSide(endpoint));
+  return new HttpClient({ ...options, connect: () => tunnel.connect() }, () => tunnel.close());
 }
 
-/** Reads --endpoint. */
-export function readEndpoint(endpoint: string): Endpoint {
-  const url = URL.canParse(endpoint) ? new URL(endpoint) : null;
-  const path = url === null ? "" : decodeURIComponent(url.pathname);
-  if (url?.protocol === "unix:" && url.host === "" && path.length > 1) return { kind: "unix", path };
-  if (url?.protocol === "http:" && url.hostname !== "") {
-    return { kind: "tcp", host: url.hostname.replace(/^\[(.*)\]$/, "$1"), port: Number(url.port || "80") };
+function checkedEndpoint(text: string): Endpoint {
+  try {
+    return readEndpoint(text);
+  } catch (error) {
+    if (!(error instanceof FleetApiError)) throw error;
+    throw new CommandError(
+      `invalid --endpoint ${JSON.stringify(text)}: expected unix:///path, http://host:port or https://host:port`,
+    );
   }
-  throw new CommandError(`invalid --endpoint ${JSON.stringify(endpoint)}: expected unix:///path or http://host:port`);
+}
+
+/** An endpoint as ssh's -L takes it. */
+function farSide(endpoint: Endpoint): string {
+  if (endpoint.kind === "unix") return endpoint.path;
+  return `${endpoint.host.includes(":") ? `[${endpoint.host}]` : endpoint.host}:${endpoint.port}`;
+}
+
+const NO_TLS: TlsFiles = { ca: null, cert: null, key: null };
+
+function readTls({ caFile, certFile, keyFile }: GlobalFlags): TlsFiles {
+  if ((certFile === "") !== (keyFile === ""))
+    throw new CommandError("--cert-file and --key-file belong together: give both, or neither");
+  const read = (flag: string, path: string): string | null => {
+    if (path === "") return null;
+    try {
+      return readFileSync(path, "utf8");
+    } catch (error) {
+      throw new CommandError(`${flag} ${path} can't be read: ${(error as Error).message}`, { cause: error });
+    }
+  };
+  return { ca: read("--ca-file", caFile), cert: read("--cert-file", certFile), key: read("--key-file", keyFile) };
 }

@@ -1,9 +1,15 @@
 import { readFileSync } from "node:fs";
 import { ConfigError, loadConfig } from "@fleet/config";
 import {
+  type Change,
+  type ClusterEvent,
+  eventsOf,
+  explainPlacement,
+  globMatches,
   InvalidUnitError,
   type Mirror,
   machineOf,
+  matchesMachineID,
   parseUnitFile,
   type Registry,
   RegistryError,
@@ -15,7 +21,17 @@ import {
 } from "@fleet/registry";
 import type { GlobalFlags } from "../context.ts";
 import { CommandError } from "../errors.ts";
-import type { FleetClient, MachineInfo, StateInfo, UnitInfo } from "./fleet-client.ts";
+import { newer } from "../version.ts";
+import type {
+  EventFilter,
+  EventRequest,
+  FleetClient,
+  MachineInfo,
+  Placement,
+  StateInfo,
+  StreamItem,
+  UnitInfo,
+} from "./fleet-client.ts";
 
 /** The cluster over its registry in etcd, without any server of fleet's between. */
 export async function openEtcdClient(flags: GlobalFlags): Promise<FleetClient> {
@@ -53,6 +69,7 @@ class EtcdClient implements FleetClient {
     this.#registry = registry;
     this.#timeoutMs = timeoutMs;
     this.#mirror = registry.mirror({
+      inOrder: true,
       onTrouble: (error) => {
         this.#trouble = error;
       },
@@ -113,6 +130,51 @@ class EtcdClient implements FleetClient {
     return [...this.#mirror.state.machines.keys()].sort().flatMap((id) => machineOf(this.#mirror.state, id) ?? []);
   }
 
+  async placement(name: string): Promise<Placement | null> {
+    const work = explainPlacement(this.#mirror.state, name);
+    for (;;) {
+      const { done, value } = work.next();
+      if (done === true) return value;
+    }
+  }
+
+  async events({ filter, after, follow }: EventRequest, signal: AbortSignal): Promise<AsyncIterable<StreamItem>> {
+    if (!follow || after !== null)
+      throw new CommandError("past events are kept by fleet's API only: use it instead of --driver=etcd, or add -f");
+    return this.#events(filter, signal);
+  }
+
+  async *#events(filter: EventFilter, signal: AbortSignal): AsyncGenerator<StreamItem> {
+    const ready: StreamItem[] = [{ kind: "open" }];
+    let wake = (): void => undefined;
+    const listener = (changes: readonly Change[], _revision: number, isGap: boolean): void => {
+      const time = new Date().toISOString();
+      if (isGap) ready.push({ kind: "gap", message: "events were missed: etcd has compacted them away" });
+      for (const event of changes.flatMap(eventsOf))
+        if (passes(filter, event)) ready.push({ kind: "event", event: { ...event, time } });
+      wake();
+    };
+    const forget = this.#mirror.onChanges(listener);
+    const onAbort = (): void => wake();
+    signal.addEventListener("abort", onAbort);
+    try {
+      while (!signal.aborted) {
+        yield* ready.splice(0);
+        if (ready.length > 0 || signal.aborted) continue;
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    } finally {
+      forget();
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  newestVersion(): string | null {
+    return [...this.#mirror.state.machines.values()].map(({ version }) => version).reduce<string | null>(newer, null);
+  }
+
   close(): void {
     this.#stopping.abort();
     this.#registry.close();
@@ -155,4 +217,14 @@ function asCommandError(error: unknown): unknown {
     return new CommandError(error.message, { cause: error });
   }
   return error;
+}
+
+function passes({ units = [], machines = [], kinds = [] }: EventFilter, event: ClusterEvent): boolean {
+  const ids = [event.machineID, event.previousMachineID].filter((id) => id !== undefined);
+  const { unit } = event;
+  return (
+    (kinds.length === 0 || kinds.includes(event.kind)) &&
+    (units.length === 0 || (unit !== undefined && units.some((glob) => glob === unit || globMatches(glob, unit)))) &&
+    (machines.length === 0 || ids.some((id) => machines.some((asked) => matchesMachineID(asked, id))))
+  );
 }

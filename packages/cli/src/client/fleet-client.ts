@@ -1,4 +1,7 @@
-import type { DesiredState, UnitOption } from "@fleet/registry";
+import type { EventFilter, FleetEvent, Placement, StreamItem } from "@fleet/client";
+import type { DesiredState, UnitOption } from "@fleet/registry/model";
+
+export type { EventFilter, FleetEvent, Placement, StreamItem };
 
 /** A unit as the cluster shows it. */
 export interface UnitInfo {
@@ -29,7 +32,16 @@ export interface MachineInfo {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** What commands ask of a cluster, over HTTP or directly over the registry. */
+/** Which of the events to follow, and from where. */
+export interface EventRequest {
+  readonly filter: EventFilter;
+  /** The etcd revision after which to begin; null: now. */
+  readonly after: number | null;
+  /** False: what is kept of the past, then the end. */
+  readonly follow: boolean;
+}
+
+/** What commands ask of a cluster, over HTTP or directly over the registry. Failures are CommandErrors. */
 export interface FleetClient {
   units(): Promise<readonly UnitInfo[]>;
   /** Null where there is no such unit. */
@@ -44,5 +56,11 @@ export interface FleetClient {
   /** States of all units, or of one. */
   states(name?: string): Promise<readonly StateInfo[]>;
   machines(): Promise<readonly MachineInfo[]>;
+  /** Why a unit is where it is; null: there is no such unit, or the server is too old to say. */
+  placement(name: string): Promise<Placement | null>;
+  /** Events of the cluster. Null: the server is too old to tell any. */
+  events(request: EventRequest, signal: AbortSignal): Promise<AsyncIterable<StreamItem> | null>;
+  /** The newest version of fleet that was met on the way; null: none yet. */
+  newestVersion(): string | null;
   close(): void;
 }

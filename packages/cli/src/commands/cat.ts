@@ -1,20 +1,26 @@
-import { serializeUnitFile } from "@fleet/registry/model";
+import { hashUnitFile, serializeUnitFile } from "@fleet/registry/model";
 import type { Command } from "../command.ts";
 import { CommandError } from "../errors.ts";
 import { unitName } from "../units.ts";
+import { OUTPUT_FLAG, printJson, readOutput } from "./output.ts";
 
 export const cat: Command = {
   name: "cat",
+  isClassic: true,
   args: "<unit>",
   summary: "Output the contents of a submitted unit",
-  description: "Print a unit's text as the cluster has it, byte for byte.",
-  flags: [],
+  description: "Print a unit's text as the cluster has it, byte for byte; as JSON with its options one by one.",
+  flags: [OUTPUT_FLAG],
   examples: ["fleetctl cat foo.service"],
-  async run(context, [typed = ""]) {
+  completes: "unit",
+  async run(context, [typed = ""], flags) {
     const name = unitName(typed);
+    const isJson = readOutput(flags);
     const unit = await (await context.client()).unit(name);
     if (unit === null) throw new CommandError(`Unit ${name} not found`);
-    context.write(serializeUnitFile(unit.options));
+    const text = serializeUnitFile(unit.options);
+    if (isJson) printJson(context, { unit: name, hash: hashUnitFile(unit.options), options: unit.options, text });
+    else context.write(text);
     return 0;
   },
 };

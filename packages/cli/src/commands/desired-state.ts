@@ -2,7 +2,7 @@ import type { DesiredState } from "@fleet/registry/model";
 import type { FlagSpec } from "../command.ts";
 import type { Context } from "../context.ts";
 import { CommandError } from "../errors.ts";
-import { concurrently, findUnits, isGlobal } from "../units.ts";
+import { concurrently, findUnits, isGlobal, type SubmitOptions } from "../units.ts";
 import { waitForUnits } from "../wait.ts";
 
 /** Flags of every command that waits. */
@@ -14,6 +14,17 @@ export const WAIT_FLAGS: readonly FlagSpec[] = [
   },
   { flags: "--no-block", description: "Do not wait until the units have reached their state" },
 ];
+
+/** The flag of every command that submits units. */
+export const STRICT_FLAG: FlagSpec = {
+  flags: "--strict",
+  description: "Submit nothing where a unit file has a warning",
+};
+
+/** Reads --replace and STRICT_FLAG. */
+export function readSubmit(flags: Readonly<Record<string, unknown>>): SubmitOptions {
+  return { replace: flags.replace === true, strict: flags.strict === true };
+}
 
 /** How a command goes about waiting. */
 export interface Waiting {

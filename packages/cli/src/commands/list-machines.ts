@@ -1,7 +1,7 @@
 import type { MachineInfo } from "../client/fleet-client.ts";
 import type { Command } from "../command.ts";
 import { machineID } from "../machine-text.ts";
-import { type Columns, listFlags, printList } from "./list.ts";
+import { type Columns, listFlags, printList, readListOptions } from "./list.ts";
 
 const FIELDS = "machine,ip,metadata";
 
@@ -17,16 +17,19 @@ const COLUMNS: Columns<MachineInfo> = {
 
 export const listMachines: Command = {
   name: "list-machines",
+  isClassic: true,
   args: "",
   summary: "Enumerate the current hosts in the cluster",
   description: `List the machines of the cluster.
 
 Fields: machine, ip, metadata.`,
   flags: listFlags(FIELDS),
-  examples: ["fleetctl list-machines", "fleetctl list-machines -l --no-legend"],
+  examples: ["fleetctl list-machines", "fleetctl list-machines -l --no-legend", "fleetctl list-machines --output json"],
   async run(context, _args, flags) {
+    const options = readListOptions(COLUMNS, flags);
     const machines = await (await context.client()).machines();
-    printList(context, COLUMNS, machines, flags);
+    const asJson = ({ id, primaryIP, metadata }: MachineInfo): unknown => ({ machine: id, ip: primaryIP, metadata });
+    printList(context, COLUMNS, machines, options, asJson);
     return 0;
   },
 };

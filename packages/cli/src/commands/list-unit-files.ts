@@ -4,12 +4,13 @@ import type { Command } from "../command.ts";
 import { machineLegend } from "../machine-text.ts";
 import { isGlobal } from "../units.ts";
 import { machineMap } from "../wait.ts";
-import { type Columns, listFlags, printList } from "./list.ts";
+import { type Columns, listFlags, printList, readListOptions } from "./list.ts";
 
 const FIELDS = "unit,hash,dstate,state,target";
 
 export const listUnitFiles: Command = {
   name: "list-unit-files",
+  isClassic: true,
   args: "",
   summary: "List the units that exist in the cluster",
   description: `List the units that the cluster knows, with the state that is wanted and the state that is.
@@ -18,12 +19,11 @@ Fields: unit, hash, dstate, state, target, global, desc.`,
   flags: listFlags(FIELDS),
   examples: ["fleetctl list-unit-files", "fleetctl list-unit-files --fields=unit,dstate,state"],
   async run(context, _args, flags) {
+    const options = readListOptions(columns(new Map()), flags);
+    if (options.fields.includes("tmachine")) context.err("WARNING: The field tmachine is deprecated: use target.");
     const client = await context.client();
-    if (/(^|,)tmachine(,|$)/.test(String(flags.fields))) {
-      context.err("WARNING: The field tmachine is deprecated: use target.");
-    }
     const [units, machines] = await Promise.all([client.units(), machineMap(client)]);
-    printList(context, columns(machines), units, flags);
+    printList(context, columns(machines), units, options, asJson);
     return 0;
   },
 };
@@ -41,10 +41,23 @@ function columns(machines: ReadonlyMap<string, MachineInfo>): Columns<UnitInfo> 
     target,
     tmachine: target,
     global: (unit) => String(isGlobal(unit)),
-    desc: ({ options }) =>
-      options
-        .filter(({ section, name }) => section === "Unit" && name === "Description")
-        .at(-1)
-        ?.value.replace(/\s+/g, " ") ?? "",
+    desc: ({ options }) => description(options),
   };
+}
+
+function asJson(unit: UnitInfo): unknown {
+  return {
+    unit: unit.name,
+    hash: hashUnitFile(unit.options),
+    dstate: unit.desiredState,
+    state: isGlobal(unit) ? null : unit.currentState,
+    target: unit.machineID,
+    global: isGlobal(unit),
+    desc: description(unit.options) || null,
+  };
+}
+
+function description(options: UnitInfo["options"]): string {
+  const texts = options.filter(({ section, name }) => section === "Unit" && name === "Description");
+  return texts.at(-1)?.value.replace(/\s+/g, " ") ?? "";
 }

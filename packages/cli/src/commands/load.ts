@@ -1,9 +1,10 @@
 import type { Command } from "../command.ts";
 import { ensureUnits, unitNames } from "../units.ts";
-import { bringTo, readWaiting, WAIT_FLAGS } from "./desired-state.ts";
+import { bringTo, readSubmit, readWaiting, STRICT_FLAG, WAIT_FLAGS } from "./desired-state.ts";
 
 export const load: Command = {
   name: "load",
+  isClassic: true,
   args: "<unit...>",
   summary: "Schedule one or more units in the cluster, first submitting them if necessary",
   description: `Schedule one or more units to machines and load them into systemd there, without starting them.
@@ -14,12 +15,14 @@ Units that are not in the cluster yet are submitted first. Waits until the units
       flags: "--replace",
       description: "Put a new version in where the local file differs and the unit is not launched",
     },
+    STRICT_FLAG,
     ...WAIT_FLAGS,
   ],
   examples: ["fleetctl load foo.service", "fleetctl load --no-block foo@1 foo@2"],
+  completes: "unit-or-file",
   async run(context, args, flags) {
     const waiting = readWaiting(flags);
-    await ensureUnits(context, args, "loaded", flags.replace === true);
+    await ensureUnits(context, args, "loaded", readSubmit(flags));
     return (await bringTo(context, unitNames(args), "loaded", "load", waiting)) ? 0 : 1;
   },
 };

@@ -1,14 +1,18 @@
 import type { Command } from "../command.ts";
+import type { Context } from "../context.ts";
 import { findUnits, isGlobal, unitNames } from "../units.ts";
+import { followUnits, untilSettled } from "../wait.ts";
 import { bringTo, readWaiting, WAIT_FLAGS } from "./desired-state.ts";
 
 export const restart: Command = {
   name: "restart",
+  isClassic: true,
   args: "<unit...>",
   summary: "Instruct systemd to rolling restart one or more units in the cluster",
   description: "Stop and start units, one after the other. A unit that is only loaded is started.",
   flags: WAIT_FLAGS,
   examples: ["fleetctl restart web@{1..3}"],
+  completes: "unit",
   async run(context, args, flags) {
     const waiting = { ...readWaiting(flags), block: true };
     const names = unitNames(args);
@@ -31,16 +35,17 @@ export const restart: Command = {
   },
 };
 
-const GLOBAL_STOP_MS = 30_000;
+/** Half seconds that a global unit may take to stop everywhere. */
+const GLOBAL_STOP_ATTEMPTS = 60;
 
 /** A global unit is stopped when no machine says that it is up: only then does starting it again restart it. */
-async function allStopped(context: Parameters<Command["run"]>[0], name: string): Promise<void> {
+async function allStopped(context: Context, name: string): Promise<void> {
   const client = await context.client();
-  const endsAt = performance.now() + GLOBAL_STOP_MS;
-  for (let pauseMs = 20; performance.now() < endsAt; pauseMs = Math.min(pauseMs * 1.5, 500)) {
+  const look = async (): Promise<true | null> => {
     const states = await client.states(name);
-    if (states.every(({ active }) => active === "inactive" || active === "failed")) return;
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
-  }
+    return states.every(({ active }) => active === "inactive" || active === "failed") ? true : null;
+  };
+  const follower = await followUnits(client, [name]);
+  if ((await untilSettled(follower, GLOBAL_STOP_ATTEMPTS, look, async () => undefined)) !== null) return;
   context.err(`WARNING: Unit ${name} has not stopped on all machines yet; it is started all the same.`);
 }

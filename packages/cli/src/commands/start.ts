@@ -1,20 +1,26 @@
 import type { Command } from "../command.ts";
 import { ensureUnits, unitNames } from "../units.ts";
-import { bringTo, readWaiting, WAIT_FLAGS } from "./desired-state.ts";
+import { bringTo, readSubmit, readWaiting, STRICT_FLAG, WAIT_FLAGS } from "./desired-state.ts";
 
 export const start: Command = {
   name: "start",
+  isClassic: true,
   args: "<unit...>",
   summary: "Instruct systemd to start one or more units in the cluster, first submitting and loading if necessary",
   description: `Start one or more units in the cluster.
 
 Units that are not in the cluster yet are submitted and loaded first. Waits until systemd says that the
 units are active; a unit that fails ends the wait with exit code 1.`,
-  flags: [{ flags: "--replace", description: "Put a new version in where the local file differs" }, ...WAIT_FLAGS],
+  flags: [
+    { flags: "--replace", description: "Put a new version in where the local file differs" },
+    STRICT_FLAG,
+    ...WAIT_FLAGS,
+  ],
   examples: ["fleetctl start foo.service", "fleetctl start web@{1..3}", "fleetctl start --no-block foo.service"],
+  completes: "unit-or-file",
   async run(context, args, flags) {
     const waiting = readWaiting(flags);
-    await ensureUnits(context, args, "launched", flags.replace === true);
+    await ensureUnits(context, args, "launched", readSubmit(flags));
     return (await bringTo(context, unitNames(args), "launched", "start", waiting)) ? 0 : 1;
   },
 };

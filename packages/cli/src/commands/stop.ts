@@ -4,11 +4,13 @@ import { bringTo, readWaiting, WAIT_FLAGS } from "./desired-state.ts";
 
 export const stop: Command = {
   name: "stop",
+  isClassic: true,
   args: "<unit...>",
   summary: "Instruct systemd to stop one or more units in the cluster",
   description: "Stop one or more units. They stay loaded on their machines. Waits until they are stopped.",
   flags: WAIT_FLAGS,
   examples: ["fleetctl stop foo.service", "fleetctl stop --no-block web@1 web@2"],
+  completes: "unit",
   async run(context, args, flags) {
     const waiting = readWaiting(flags);
     const names = unitNames(args);

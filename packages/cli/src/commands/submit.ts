@@ -1,8 +1,10 @@
 import type { Command } from "../command.ts";
 import { ensureUnits } from "../units.ts";
+import { readSubmit, STRICT_FLAG } from "./desired-state.ts";
 
 export const submit: Command = {
   name: "submit",
+  isClassic: true,
   args: "<unit...>",
   summary: "Upload one or more units to the cluster without starting them",
   description: `Upload one or more units to the cluster without starting them.
@@ -11,10 +13,12 @@ Units are taken from files, or, for instances, from a template in the registry o
 that is already there is left as it is.`,
   flags: [
     { flags: "--replace", description: "Put a new version in where the local file differs and the unit is inactive" },
+    STRICT_FLAG,
   ],
   examples: ["fleetctl submit foo.service", "fleetctl submit units/*.service", "fleetctl submit --replace foo.service"],
+  completes: "unit-or-file",
   async run(context, args, flags) {
-    await ensureUnits(context, args, "inactive", flags.replace === true);
+    await ensureUnits(context, args, "inactive", readSubmit(flags));
     return 0;
   },
 };

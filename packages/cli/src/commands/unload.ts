@@ -4,11 +4,13 @@ import { bringTo, readWaiting, WAIT_FLAGS } from "./desired-state.ts";
 
 export const unload: Command = {
   name: "unload",
+  isClassic: true,
   args: "<unit...>",
   summary: "Unschedule one or more units in the cluster",
   description: "Stop one or more units and take them off their machines. They stay known to the cluster.",
   flags: WAIT_FLAGS,
   examples: ["fleetctl unload foo.service"],
+  completes: "unit",
   async run(context, args, flags) {
     const waiting = readWaiting(flags);
     const names = unitNames(args);

@@ -164,6 +164,12 @@ export const OPERATIONS: readonly Operation[] = [
         isRepeated: true,
         values: Object.keys(EVENT_KINDS),
       },
+      {
+        name: "follow",
+        in: "query",
+        description: "false: the answer ends with what is kept of the past.",
+        values: ["true", "false"],
+      },
       { name: "Last-Event-ID", in: "header", description: "The etcd revision after which to go on." },
     ],
     body: null,

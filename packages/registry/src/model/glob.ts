@@ -21,6 +21,11 @@ export function globMatches(glob: string, name: string): boolean {
   return steps !== null && run(steps, name);
 }
 
+/** Whether a glob is well-formed: one that is not matches nothing. */
+export function isGlob(glob: string): boolean {
+  return compileGlob(glob) !== null;
+}
+
 function run(steps: readonly Step[], name: string): boolean {
   let step = 0;
   let at = 0;

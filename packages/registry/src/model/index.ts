@@ -3,6 +3,7 @@
  * quickly and never talk to etcd themselves.
  */
 export { InvalidUnitError, UnitFileError } from "./errors.ts";
+export { type Finding, lintUnitFile } from "./lint.ts";
 export { shortMachineID } from "./machine.ts";
 export { checkRequirements, readRequirements, unknownFleetOptions } from "./requirements.ts";
 export { type DesiredState, isDesiredState } from "./states.ts";

@@ -36,9 +36,14 @@ const SPELLINGS: Readonly<Record<string, keyof Requirements>> = {
   Global: "global",
 };
 
+/** Whether fleet knows an option of the `[X-Fleet]` section. */
+export function isFleetOption(name: string): boolean {
+  return Object.hasOwn(SPELLINGS, name);
+}
+
 /** Names of `[X-Fleet]` options that fleet does not know; they have no effect and deserve a warning. */
 export function unknownFleetOptions(options: readonly UnitOption[]): readonly string[] {
-  const names = options.filter(({ section, name }) => section === FLEET_SECTION && !Object.hasOwn(SPELLINGS, name));
+  const names = options.filter(({ section, name }) => section === FLEET_SECTION && !isFleetOption(name));
   return [...new Set(names.map(({ name }) => name))];
 }
 

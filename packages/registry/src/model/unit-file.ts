@@ -19,10 +19,28 @@ export const LINE_LIMIT = 1024 * 1024;
  * @throws UnitFileError naming the line
  */
 export function parseUnitFile(source: string | Uint8Array): UnitOption[] {
+  const options: UnitOption[] = [];
+  walkUnitFile(source, { onOption: (option) => options.push(option) });
+  return options;
+}
+
+/** Hears of what stands in a unit file, line by line; lines count from 1. */
+export interface UnitFileVisitor {
+  readonly onOption: (option: UnitOption, line: number) => void;
+  readonly onSection?: (name: string, line: number) => void;
+  /** A line before the first section, which is ignored. */
+  readonly onStray?: (line: number) => void;
+}
+
+/**
+ * Reads a unit file and tells what stands where.
+ *
+ * @throws UnitFileError naming the line
+ */
+export function walkUnitFile(source: string | Uint8Array, visitor: UnitFileVisitor): void {
   const text = typeof source === "string" ? source : decode(source);
   const lines = text.split("\n");
   checkLines(text, lines);
-  const options: UnitOption[] = [];
   let section: string | null = null;
   for (let index = 0; index < lines.length; index++) {
     const line = withoutReturn(lines[index] ?? "");
@@ -33,7 +51,10 @@ export function parseUnitFile(source: string | Uint8Array): UnitOption[] {
       while (withoutReturn(lines[index] ?? "").endsWith("\\") && index + 1 < lines.length) index++;
     } else if (first === "[") {
       section = sectionName(line.slice(start), index + 1);
-    } else if (section !== null) {
+      visitor.onSection?.(section, index + 1);
+    } else if (section === null) {
+      visitor.onStray?.(index + 1);
+    } else {
       const equals = line.indexOf("=", start);
       if (equals < 0) {
         throw new UnitFileError(index + 1, `expected Name=value, found ${shown(trimSpace(line))}`);
@@ -41,16 +62,16 @@ export function parseUnitFile(source: string | Uint8Array): UnitOption[] {
       const name = trimSpace(line.slice(start, equals));
       if (name === "") throw new UnitFileError(index + 1, "expected a name before =");
       const value = [line.slice(equals + 1)];
+      const number = index + 1;
       while (value[value.length - 1]?.endsWith("\\") && index + 1 < lines.length) {
         index++;
         const next = withoutReturn(lines[index] ?? "");
         if (firstVisible(next) === next.length) break;
         value.push(next);
       }
-      options.push({ section, name, value: optionValue(value) });
+      visitor.onOption({ section, name, value: optionValue(value) }, number);
     }
   }
-  return options;
 }
 
 /**

@@ -1,0 +1,73 @@
+import { EVENT_KINDS, type EventKind, type FleetEvent } from "@fleet/client";
+import type { EventFilter, StreamItem } from "../client/fleet-client.ts";
+import type { Command } from "../command.ts";
+import type { Context } from "../context.ts";
+import { CommandError } from "../errors.ts";
+import { machineID } from "../machine-text.ts";
+import { OUTPUT_FLAG, readOutput } from "./output.ts";
+
+const KINDS = Object.keys(EVENT_KINDS);
+
+export const events: Command = {
+  name: "events",
+  args: "[unit...]",
+  summary: "Show what has happened in the cluster, and what happens",
+  description: `Print events: units submitted, scheduled, moved, started, failed; machines that come and go; leaders that change.
+
+Without -f what the server still keeps is printed. With -f everything from now on, until interrupted; with
+--after everything after that etcd revision too. Units may be globs.
+
+Kinds: ${KINDS.join(", ")}.`,
+  flags: [
+    { flags: "-f, --follow", description: "Go on printing events as they come" },
+    { flags: "--machine <id>", description: "Only about this machine; may be repeated", isRepeated: true },
+    { flags: "--kind <kind>", description: "Only of this kind; may be repeated", isRepeated: true },
+    { flags: "--after <revision>", description: "Only after this etcd revision" },
+    { flags: "-l, --full", description: "Do not shorten machine IDs" },
+    { ...OUTPUT_FLAG, description: "text, or json: one event a line" },
+  ],
+  examples: ["fleetctl events", "fleetctl events -f 'web@*'", "fleetctl events -f --kind failed --output json"],
+  completes: "unit",
+  async run(context, args, flags) {
+    const isJson = readOutput(flags);
+    const filter: EventFilter = {
+      units: args.map((arg) => (/[*?[\\.]/.test(arg) ? arg : `${arg}.service`)),
+      machines: list(flags.machine),
+      kinds: list(flags.kind).map(readKind),
+    };
+    const after = flags.after === undefined ? null : readRevision(String(flags.after));
+    const client = await context.client();
+    const stream = await client.events({ filter, after, follow: flags.follow === true }, context.signal);
+    if (stream === null) throw new CommandError("the server tells no events: it is older than this fleetctl");
+    for await (const item of stream) print(context, item, isJson, flags.full === true);
+    return 0;
+  },
+};
+
+function print(context: Context, item: StreamItem, isJson: boolean, isFull: boolean): void {
+  if (item.kind === "gap") return context.err(`WARNING: ${item.message}`);
+  if (item.kind === "event") context.out(isJson ? JSON.stringify(item.event) : eventLine(item.event, isFull));
+}
+
+/** An event as a line: when, what, about which unit or machine, why. */
+export function eventLine(event: FleetEvent, isFull: boolean): string {
+  const { kind, time, cause, unit, machineID: on, previousMachineID: from } = event;
+  const short = (id: string): string => machineID(id, isFull);
+  const where = [from === undefined ? "" : `from ${short(from)} `, on === undefined ? "" : `on ${short(on)} `].join("");
+  const subject = unit === undefined ? "" : `${unit} `;
+  return `${time}  ${kind.padEnd(12)}  ${subject}${where}(${cause})`;
+}
+
+function list(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.map(String) : [];
+}
+
+function readKind(kind: string): EventKind {
+  if (Object.hasOwn(EVENT_KINDS, kind)) return kind as EventKind;
+  throw new CommandError(`invalid --kind ${JSON.stringify(kind)}: expected one of ${KINDS.join(", ")}`);
+}
+
+function readRevision(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new CommandError(`invalid --after ${JSON.stringify(text)}: expected an etcd revision`);
+}

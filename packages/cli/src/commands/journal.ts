@@ -1,0 +1,54 @@
+import type { MachineInfo, UnitInfo } from "../client/fleet-client.ts";
+import type { Command } from "../command.ts";
+import type { Context } from "../context.ts";
+import { CommandError } from "../errors.ts";
+import { isGlobal } from "../units.ts";
+import { knownUnit, machineOfUnit, onlyMachine, runOn } from "./targets.ts";
+
+export const journal: Command = {
+  name: "journal",
+  isClassic: true,
+  args: "<unit>",
+  summary: "Print the journal of a unit in the cluster to stdout",
+  description: `Print the latest lines of a unit's journal, by running journalctl on its machine: here, or over SSH.`,
+  flags: [
+    { flags: "--lines <n>", description: "Number of lines to show", default: "10" },
+    { flags: "-f, --follow", description: "Go on printing lines as they come" },
+    { flags: "--output <format>", description: "Format, as journalctl takes it", default: "short" },
+    { flags: "--sudo", description: "Run journalctl with sudo" },
+    { flags: "--machine <id>", description: "Of a global unit: on this machine" },
+    { flags: "--ssh-port <port>", description: "Port of the machine's SSH server (default 22)" },
+  ],
+  examples: ["fleetctl journal foo.service", "fleetctl journal --lines 100 -f foo.service"],
+  completes: "unit",
+  async run(context, [typed = ""], flags) {
+    const lines = String(flags.lines);
+    if (!/^\d{1,9}$/.test(lines) && lines !== "all")
+      throw new CommandError(`invalid --lines ${JSON.stringify(lines)}: expected a number or all`);
+    const output = String(flags.output);
+    if (!/^[a-z][a-z-]*$/.test(output))
+      throw new CommandError(`invalid --output ${JSON.stringify(output)}: expected a format of journalctl`);
+    const unit = await knownUnit(context, typed);
+    const machine = await machineFor(context, unit, flags.machine as string | undefined);
+    const words = ["journalctl", `--unit=${unit.name}`, "--no-pager", "-n", lines, `--output=${output}`];
+    if (flags.follow === true) words.push("-f");
+    if (flags.sudo === true) words.unshift("sudo");
+    return runOn(context, machine, words, flags.sshPort as string | undefined);
+  },
+};
+
+async function machineFor(context: Context, unit: UnitInfo, asked: string | undefined): Promise<MachineInfo> {
+  const client = await context.client();
+  const machines = await client.machines();
+  if (!isGlobal(unit)) {
+    if (unit.currentState === "inactive") throw new CommandError(`Unit ${unit.name} does not appear to be loaded.`);
+    return machineOfUnit(unit, machines);
+  }
+  const states = await client.states(unit.name);
+  const here = machines.filter(({ id }) => states.some(({ machineID }) => machineID === id));
+  if (asked !== undefined) return onlyMachine(here, asked);
+  const local = here.find(({ id }) => id === context.localMachineID) ?? (here.length === 1 ? here[0] : undefined);
+  if (local !== undefined) return local;
+  if (here.length === 0) throw new CommandError(`Unit ${unit.name} does not appear to be loaded.`);
+  throw new CommandError(`unit ${unit.name} is global and runs on ${here.length} machines: choose one with --machine`);
+}

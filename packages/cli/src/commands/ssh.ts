@@ -1,0 +1,76 @@
+import type { MachineInfo } from "../client/fleet-client.ts";
+import type { Command } from "../command.ts";
+import type { Context } from "../context.ts";
+import { CommandError } from "../errors.ts";
+import { shellLine } from "../ssh/quote.ts";
+import { readPort, type SshTask } from "../ssh/ssh-command.ts";
+import { isGlobal, unitName } from "../units.ts";
+import { knownUnit, machineOfUnit, machinesByPrefix, onlyMachine, sshHostOf } from "./targets.ts";
+
+export const ssh: Command = {
+  name: "ssh",
+  isClassic: true,
+  args: "[words...]",
+  usage: "[MACHINE|UNIT] [COMMAND...]",
+  takesRest: ({ machine, unit }) => (machine === undefined && unit === undefined ? 1 : 0),
+  summary: "Open an interactive shell on a machine in the cluster",
+  description: `Open a shell on a machine, or run a command there, over SSH.
+
+The machine is named by the beginning of its ID, or by a unit that is scheduled to it. A command of one word is a
+line for the remote shell; several words are one command with its arguments, and reach it as they are. The exit code
+is the command's.`,
+  flags: [
+    { flags: "--machine <id>", description: "The machine, by the beginning of its ID" },
+    { flags: "--unit <name>", description: "The machine that this unit is scheduled to" },
+    { flags: "-A, --forward-agent", description: "Forward the SSH agent" },
+    { flags: "--ssh-port <port>", description: "Port of the machine's SSH server (default 22)" },
+  ],
+  examples: [
+    "fleetctl ssh 2444264c",
+    "fleetctl ssh --unit foo.service",
+    "fleetctl ssh foo.service 'journalctl -n 5 | grep error'",
+  ],
+  completes: "machine-or-unit",
+  async run(context, words, flags) {
+    const { machine: byMachine, unit: byUnit } = flags as { machine?: string; unit?: string };
+    if (byMachine !== undefined && byUnit !== undefined)
+      throw new CommandError("--machine and --unit can't be used together; remove one");
+    const isNamed = byMachine !== undefined || byUnit !== undefined;
+    const [target] = words;
+    if (!isNamed && target === undefined) throw new CommandError("name a machine or a unit to connect to");
+    const command = isNamed ? words : words.slice(1);
+    const machine = isNamed ? await named(context, byMachine, byUnit) : await machineOrUnit(context, target ?? "");
+    const port = flags.sshPort === undefined ? null : readPort(String(flags.sshPort));
+    const [line, ...more] = command;
+    const task: SshTask =
+      line === undefined ? { kind: "shell" } : { kind: "command", line: more.length === 0 ? line : shellLine(command) };
+    return context.ssh.run(sshHostOf(machine), task, { port, forwardAgent: flags.forwardAgent === true });
+  },
+};
+
+async function named(context: Context, byMachine?: string, byUnit?: string): Promise<MachineInfo> {
+  const machines = await (await context.client()).machines();
+  return byMachine === undefined ? machineOf(context, byUnit ?? "", machines) : onlyMachine(machines, byMachine);
+}
+
+async function machineOf(context: Context, typed: string, machines: readonly MachineInfo[]): Promise<MachineInfo> {
+  const unit = await knownUnit(context, typed);
+  if (isGlobal(unit)) throw new CommandError(`unit ${unit.name} is global and runs on many machines: name a machine`);
+  return machineOfUnit(unit, machines);
+}
+
+async function machineOrUnit(context: Context, target: string): Promise<MachineInfo> {
+  const client = await context.client();
+  const machines = await client.machines();
+  const found = machinesByPrefix(machines, target);
+  const name = /^[A-Za-z0-9:_.\\@-]+$/.test(target) ? unitName(target) : null;
+  const unit = name === null ? null : await client.unit(name);
+  if (unit !== null && found.length > 0) {
+    throw new CommandError(
+      `${JSON.stringify(target)} is both a machine and a unit: say which with --machine or --unit`,
+    );
+  }
+  if (unit !== null) return machineOf(context, target, machines);
+  if (found.length > 0) return onlyMachine(machines, target);
+  throw new CommandError(`there is no machine and no unit ${JSON.stringify(target)}`);
+}

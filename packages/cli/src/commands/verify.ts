@@ -1,0 +1,44 @@
+import { expandUnitName } from "@fleet/registry/model";
+import type { Command } from "../command.ts";
+import { findingsOf, findingText, type UnitFile } from "../verify.ts";
+
+/** What old scripts look for. */
+export const SIGNED_UNITS_WARNING = "WARNING: The signed/verified units feature is DEPRECATED and cannot be used.";
+
+export const verify: Command = {
+  name: "verify",
+  isClassic: true,
+  args: "[files...]",
+  usage: "FILE...",
+  summary: "Check unit files without submitting them",
+  description: `Check unit files offline: by fleet's rules, and by systemd's where systemd-analyze is installed. Prints what is
+wrong, with its line. The exit code is 1 where fleet would refuse a file, and with --strict at every warning.
+
+The old meaning, to verify a signed unit of the cluster, is gone: for a name that is no file the exit code is 2.`,
+  flags: [{ flags: "--strict", description: "Take warnings for errors" }],
+  examples: ["fleetctl verify foo.service", "fleetctl verify --strict units/*.service"],
+  completes: "file",
+  async run(context, args, flags) {
+    const files: UnitFile[] = [];
+    for (const path of args) {
+      const bytes = context.readFile(path);
+      if (bytes !== null) files.push({ path, name: expandUnitName(path), bytes });
+    }
+    if (files.length === 0 || files.length < args.length) {
+      context.err(SIGNED_UNITS_WARNING);
+      for (const path of args) {
+        if (!files.some((file) => file.path === path)) context.err(`Error: there is no file ${path} to check`);
+      }
+      return 2;
+    }
+    let exitCode = 0;
+    for (const [path, findings] of await findingsOf(context, files)) {
+      if (findings.length === 0) context.out(`${path}: ok`);
+      for (const finding of findings) {
+        context.out(findingText(path, { ...finding, message: `${finding.severity}: ${finding.message}` }));
+        if (finding.severity === "error" || flags.strict === true) exitCode = 1;
+      }
+    }
+    return exitCode;
+  },
+};

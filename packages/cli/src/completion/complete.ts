@@ -1,0 +1,86 @@
+import type { FleetClient } from "../client/fleet-client.ts";
+import type { Command, FlagSpec } from "../command.ts";
+import { DEPRECATED_FLAGS, GLOBAL_FLAGS } from "../global-flags.ts";
+
+/** What a line is to be completed with. */
+export type Completion =
+  | { readonly kind: "words"; readonly words: readonly string[] }
+  | { readonly kind: "files" }
+  /** Names that the cluster knows. */
+  | {
+      readonly kind: "cluster";
+      readonly what: "unit" | "unit-or-file" | "machine" | "machine-or-unit";
+      readonly begin: string;
+    };
+
+interface Flag {
+  readonly names: readonly string[];
+  readonly takesValue: boolean;
+}
+
+/**
+ * What the last word of a line can become.
+ *
+ * @param words the line without the program's name; the last word is unfinished, maybe empty
+ */
+export function completionOf(words: readonly string[], commands: readonly Command[]): Completion {
+  const last = words.at(-1) ?? "";
+  const globals = [
+    ...GLOBAL_FLAGS.map(({ name, value }) => ({ names: [`--${name}`], takesValue: value !== null })),
+    ...DEPRECATED_FLAGS.map(({ flags }) => readFlag({ flags, description: "" })),
+    { names: ["--help", "-h", "--version"], takesValue: false },
+  ];
+  let command: Command | undefined;
+  let previous: Flag | undefined;
+  const known = (): readonly Flag[] => [...globals, ...(command?.flags ?? []).map(readFlag)];
+  for (const word of words.slice(0, -1)) {
+    if (previous !== undefined) previous = undefined;
+    else if (word.startsWith("-")) {
+      const flag = known().find(({ names }) => names.includes(word));
+      if (flag?.takesValue === true) previous = flag;
+    } else command ??= commands.find(({ name }) => name === word);
+  }
+  if (previous !== undefined) return flagValue(previous, last);
+  if (last.startsWith("-")) {
+    const names = known()
+      .filter(({ names: [first] }) => !DEPRECATED_FLAGS.some(({ flags }) => flags.startsWith(first ?? "-")))
+      .flatMap(({ names }) => names);
+    return beginning(names, last);
+  }
+  if (command === undefined) {
+    const names = commands.filter(({ isHidden }) => isHidden !== true).map(({ name }) => name);
+    return beginning([...names, "help", "version"].sort(), last);
+  }
+  const { completes } = command;
+  if (completes === undefined) return { kind: "words", words: [] };
+  if (completes === "file") return { kind: "files" };
+  return typeof completes === "string" ? { kind: "cluster", what: completes, begin: last } : beginning(completes, last);
+}
+
+/** The names of the cluster that a word can become. */
+export async function clusterNames(
+  client: FleetClient,
+  { what, begin }: Extract<Completion, { kind: "cluster" }>,
+): Promise<readonly string[]> {
+  const units = what === "machine" ? [] : (await client.units()).map(({ name }) => name);
+  const machines = what === "unit" ? [] : (await client.machines()).map(({ id }) => id);
+  return [...units, ...machines].filter((name) => name.startsWith(begin));
+}
+
+function flagValue({ names }: Flag, begin: string): Completion {
+  if (names.some((name) => name.endsWith("file"))) return { kind: "files" };
+  if (names.includes("--machine")) return { kind: "cluster", what: "machine", begin };
+  if (names.includes("--unit")) return { kind: "cluster", what: "unit", begin };
+  if (names.includes("--driver")) return beginning(["API", "etcd"], begin);
+  if (names.includes("--output")) return beginning(["text", "json"], begin);
+  return { kind: "words", words: [] };
+}
+
+function beginning(names: readonly string[], begin: string): Completion {
+  return { kind: "words", words: names.filter((name) => name.startsWith(begin)) };
+}
+
+function readFlag({ flags }: FlagSpec): Flag {
+  const names = flags.split(/[ ,]+/).filter((word) => word.startsWith("-"));
+  return { names, takesValue: flags.includes("<") };
+}
