@@ -8,7 +8,7 @@ import { ROOT } from "../deploy/local-cluster/cluster.ts";
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "fleet-boundaries-"));
-  for (const name of ["config", "registry", "agent", "engine", "api", "cli", "fleetd"]) {
+  for (const name of ["config", "client", "registry", "agent", "engine", "api", "cli", "fleetd"]) {
     write(
       `packages/${name}/package.json`,
       JSON.stringify({ exports: { ".": {} }, dependencies: { "@fleet/registry": "1" } }),

@@ -6,6 +6,9 @@ import type { ListenAddress } from "@fleet/config";
 /** systemd passes its sockets from this descriptor on. */
 const FIRST_DESCRIPTOR = 3;
 
+/** Connections that may wait to be accepted: as many as systemd's own sockets let wait. */
+const BACKLOG = 4096;
+
 /** How many sockets systemd passed to this process; by sd_listen_fds(3) they count only where LISTEN_PID is ours. */
 export function passedSockets(env: NodeJS.ProcessEnv, pid: number): number {
   if (Number(env.LISTEN_PID) !== pid) return 0;
@@ -22,15 +25,17 @@ export async function openSockets(
   const servers: Server[] = [];
   try {
     for (let index = 0; index < passed; index++) {
-      servers.push(await listen(handler, (server) => server.listen({ fd: FIRST_DESCRIPTOR + index })));
+      servers.push(
+        await listen(handler, (server) => server.listen({ fd: FIRST_DESCRIPTOR + index, backlog: BACKLOG })),
+      );
     }
     for (const address of addresses) {
       if (address.kind === "unix") await removeStale(address.path);
       servers.push(
         await listen(handler, (server) =>
           address.kind === "unix"
-            ? server.listen({ path: address.path })
-            : server.listen({ host: address.host, port: address.port }),
+            ? server.listen({ path: address.path, backlog: BACKLOG })
+            : server.listen({ host: address.host, port: address.port, backlog: BACKLOG }),
         ),
       );
     }
