@@ -1,66 +1,10 @@
-import { createServer, type Server } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { COMMANDS } from "./commands/index.ts";
 import { readGlobalFlags } from "./global-flags.ts";
-import { runFleetctl, type World } from "./program.ts";
 import { formatTable } from "./table.ts";
+import { fakeServer } from "./testing/fake-server.ts";
 
-const socket = join(tmpdir(), `fleetctl-test-${process.pid}.sock`);
-let server: Server;
-let requests: string[];
-let answer: (method: string, path: string) => { status?: number; body?: unknown };
-
-beforeAll(async () => {
-  server = createServer((request, response) => {
-    let body = "";
-    request.on("data", (chunk) => {
-      body += chunk;
-    });
-    request.on("end", () => {
-      const path = (request.url ?? "").replace("/fleet/v1", "");
-      requests.push(`${request.method} ${path} ${body}`.trim());
-      const { status = 200, body: text } = answer(request.method ?? "", path);
-      response
-        .writeHead(status, { "content-type": "application/json" })
-        .end(text === undefined ? "" : JSON.stringify(text));
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(socket, resolve));
-});
-afterAll(() => server.close());
-beforeEach(() => {
-  requests = [];
-  answer = (_method, path) => ({
-    body: path.startsWith("/units") ? { units: [] } : path.startsWith("/state") ? { states: [] } : { machines: [] },
-  });
-});
-
-async function run(
-  args: readonly string[],
-  options: { env?: Record<string, string>; files?: Record<string, string>; terminal?: World["terminal"] } = {},
-) {
-  let stdout = "";
-  let stderr = "";
-  const code = await runFleetctl(args, {
-    env: { FLEETCTL_ENDPOINT: `unix://${socket}`, ...options.env },
-    write: (text) => {
-      stdout += text;
-    },
-    writeError: (text) => {
-      stderr += text;
-    },
-    isWatched: false,
-    isTyped: false,
-    terminal: options.terminal ?? null,
-    signal: new AbortController().signal,
-    run: async () => 0,
-    output: async () => null,
-    readFile: (path) => (options.files?.[path] === undefined ? null : Buffer.from(options.files[path])),
-  });
-  return { code, stdout, stderr };
-}
+const { socket, requests, run, answerWith } = fakeServer();
 
 describe("tables", () => {
   it("line up by tabs as the old fleetctl's", () => {
@@ -83,12 +27,15 @@ describe("the command line", () => {
     expect(code).toBe(0);
     for (const { name, isHidden } of COMMANDS) expect(stdout.includes(name)).toBe(isHidden !== true);
   });
-  it.each(COMMANDS.filter(({ isHidden }) => isHidden !== true).map(({ name }) => name))("%s has help with examples", async (name) => {
-    const { code, stdout } = await run([name, "--help"]);
-    expect(code).toBe(0);
-    expect(stdout).toContain(`Usage: fleetctl ${name}`);
-    expect(stdout).toContain("Examples:\n  fleetctl");
-  });
+  it.each(COMMANDS.filter(({ isHidden }) => isHidden !== true).map(({ name }) => name))(
+    "%s has help with examples",
+    async (name) => {
+      const { code, stdout } = await run([name, "--help"]);
+      expect(code).toBe(0);
+      expect(stdout).toContain(`Usage: fleetctl ${name}`);
+      expect(stdout).toContain("Examples:\n  fleetctl");
+    },
+  );
   it("takes unique beginnings of command names, and names those of others", async () => {
     expect((await run(["list-m"])).stdout).toBe("MACHINE\tIP\tMETADATA\n");
     expect((await run(["list-u"])).stderr).toContain('"list-u" could be list-unit-files or list-units');
@@ -149,10 +96,10 @@ describe("a server that does not answer", () => {
     expect(stderr).toContain(`Error: fleet's API at ${endpoint} can't be reached: ${reason}`);
   });
   it("has its own words passed on", async () => {
-    answer = () => ({
+    answerWith(() => ({
       status: 503,
       body: { error: { code: 503, message: "fleet server unable to communicate with etcd" } },
-    });
+    }));
     expect(await run(["list-units"])).toEqual({
       code: 1,
       stdout: "",
@@ -168,7 +115,7 @@ describe("lists", () => {
       { section: "Unit", name: "Description", value: "A b" },
       { section: "Service", name: "ExecStart", value: "/bin/a" },
     ];
-    answer = (_method, path) => {
+    answerWith((_method, path) => {
       if (path.startsWith("/machines"))
         return { body: { machines: [{ id, primaryIP: "172.17.8.103", metadata: { z: "1", a: "2" } }] } };
       if (path.startsWith("/units?"))
@@ -204,7 +151,7 @@ describe("lists", () => {
           ],
         },
       };
-    };
+    });
   });
   it("show every field, shortened or in full, over all pages", async () => {
     expect(
@@ -240,12 +187,13 @@ describe("lists", () => {
 describe("submit", () => {
   const text = "[Service]\nExecStart=/bin/a\n";
   it("creates units from files and templates, at the same time, and warns of options nobody knows", async () => {
-    answer = (method, path) =>
+    answerWith((method, path) =>
       method === "PUT"
         ? { status: 201 }
         : path === "/units/t%40.service"
           ? { body: { name: "t@.service", options: [{ section: "Service", name: "ExecStart", value: "/bin/t" }] } }
-          : { status: 404 };
+          : { status: 404 },
+    );
     const files = { "x/a.service": text, "x/b@.service": `${text}[X-Fleet]\nMachinOf=y\n` };
     const { code, stdout, stderr } = await run(["submit", "x/a.service", "x/b@1.service", "t@2"], { files });
     expect({ code, stdout }).toEqual({
@@ -254,7 +202,7 @@ describe("submit", () => {
     });
     expect(stderr).toBe("WARNING: x/b@.service:4: option MachinOf in [X-Fleet] is not known and has no effect.\n");
     expect(
-      requests
+      requests()
         .filter((entry) => entry.startsWith("PUT"))
         .map((entry) => entry.split(" ")[1])
         .toSorted(),
@@ -281,20 +229,21 @@ describe("submit", () => {
       "MachineID and Global",
     ],
   ])("refuses %s before anything is sent", async (_what, args, files, message) => {
-    answer = () => ({ status: 404 });
+    answerWith(() => ({ status: 404 }));
     const { code, stderr } = await run(args, { files });
     expect(code).toBe(1);
     expect(stderr).toContain(message);
-    expect(requests.filter((entry) => !entry.startsWith("GET"))).toEqual([]);
+    expect(requests().filter((entry) => !entry.startsWith("GET"))).toEqual([]);
   });
 });
 
 describe("stop", () => {
   it("says what it can't stop", async () => {
-    answer = (_method, path) =>
+    answerWith((_method, path) =>
       path.includes("idle")
         ? { body: { name: "idle.service", options: [], desiredState: "inactive" } }
-        : { status: 404 };
+        : { status: 404 },
+    );
     expect(await run(["stop", "idle", "none"])).toEqual({
       code: 1,
       stdout: "",

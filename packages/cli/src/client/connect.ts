@@ -19,7 +19,11 @@ export async function connect(flags: GlobalFlags, ssh: Ssh): Promise<FleetClient
   }
   const endpoint = checkedEndpoint(flags.endpoint);
   const isSecure = endpoint.kind === "tcp" && endpoint.isSecure;
-  const options = { endpoint: flags.endpoint, timeoutMs: flags.requestTimeoutMs, tls: isSecure ? readTls(flags) : NO_TLS };
+  const options = {
+    endpoint: flags.endpoint,
+    timeoutMs: flags.requestTimeoutMs,
+    tls: isSecure ? readTls(flags) : NO_TLS,
+  };
   if (flags.ssh.tunnel === null) return new HttpClient(options);
   const tunnel = await ssh.openTunnel(farSide(endpoint));
   return new HttpClient({ ...options, connect: () => tunnel.connect() }, () => tunnel.close());

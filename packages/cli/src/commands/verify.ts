@@ -1,5 +1,6 @@
 import { expandUnitName } from "@fleet/registry/model";
 import type { Command } from "../command.ts";
+import { CommandError } from "../errors.ts";
 import { findingsOf, findingText, type UnitFile } from "../verify.ts";
 
 /** What old scripts look for. */
@@ -24,13 +25,12 @@ The old meaning, to verify a signed unit of the cluster, is gone: for a name tha
       const bytes = context.readFile(path);
       if (bytes !== null) files.push({ path, name: expandUnitName(path), bytes });
     }
-    if (files.length === 0 || files.length < args.length) {
+    if (files.length === 0) {
       context.err(SIGNED_UNITS_WARNING);
-      for (const path of args) {
-        if (!files.some((file) => file.path === path)) context.err(`Error: there is no file ${path} to check`);
-      }
       return 2;
     }
+    const missing = args.find((path) => !files.some((file) => file.path === path));
+    if (missing !== undefined) throw new CommandError(`there is no file ${missing} to check`);
     let exitCode = 0;
     for (const [path, findings] of await findingsOf(context, files)) {
       if (findings.length === 0) context.out(`${path}: ok`);

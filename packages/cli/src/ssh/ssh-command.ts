@@ -26,12 +26,14 @@ export interface SshOptions {
 
 /** Reads `HOST[:PORT]`, with brackets around an IPv6 address that has a port. */
 export function readSshHost(text: string, flag: string): SshHost {
-  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+|[^:]*:[^:]*:.*?))(?::(\d+))?$/.exec(text) ?? [];
-  const host = bracketed ?? plain ?? "";
+  // An address with several colons and no brackets is one without a port.
+  const isAddress = /^[^[\]]*:[^[\]]*:/.test(text);
+  const [, name, digits] = isAddress ? [text, text] : (/^(\[[^\]]+\]|[^:]+)(?::(\d+))?$/.exec(text) ?? []);
+  const host = name?.replace(/^\[|\]$/g, "") ?? "";
   // A name that begins with a dash would be read as an option by ssh.
-  const isFine = /^[A-Za-z0-9_%.:@-]+$/.test(host) && !host.startsWith("-") && (port === undefined || isPort(port));
+  const isFine = /^[A-Za-z0-9_%.:@-]+$/.test(host) && !host.startsWith("-") && (digits === undefined || isPort(digits));
   if (!isFine) throw new CommandError(`invalid ${flag} ${JSON.stringify(text)}: expected HOST or HOST:PORT`);
-  return { host, port: port === undefined ? null : Number(port) };
+  return { host, port: digits === undefined ? null : Number(digits) };
 }
 
 /** Reads `--ssh-port`. */
