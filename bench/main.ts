@@ -1,5 +1,6 @@
 // npm run bench [-- NAME...]: measures what docs/benchmarks.md promises, each against a floor taken in the same run.
 import { isBuilt } from "../deploy/local-cluster/cluster.ts";
+import { apiBenches } from "./api-benches.ts";
 import { clusterBenches } from "./cluster-benches.ts";
 import { placementBenches } from "./placement-benches.ts";
 
@@ -8,6 +9,7 @@ const GROUPS: readonly {
   readonly run: (wanted: ReadonlySet<string>) => Promise<void>;
 }[] = [
   { names: ["start-300", "start-1", "idle-writes", "idle-cpu", "memory"], run: clusterBenches },
+  { names: ["cli-start", "api-units", "api-write"], run: apiBenches },
   { names: ["place-20k"], run: placementBenches },
 ];
 

@@ -78,7 +78,14 @@ async function seed(registry: Registry): Promise<void> {
     return { put: keys.machine(id), value: encodeMachine(record) };
   };
   const unit = (index: number): Op => {
-    const record = { hash, desiredState: "launched", machineID: null, global: false, lastMachineID: null, cause: null } as const;
+    const record = {
+      hash,
+      desiredState: "launched",
+      machineID: null,
+      global: false,
+      lastMachineID: null,
+      cause: null,
+    } as const;
     return { put: keys.unit(`u${index}.service`), value: encodeUnit(record) };
   };
   await write(registry, [
