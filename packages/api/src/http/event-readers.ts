@@ -119,7 +119,7 @@ export class EventReaders {
       if (event === null || !filter.passes(event)) continue;
       // A revision is through only with its last event: a reader that comes back asks for all of it again till then.
       const id = this.#log.hasMoreOfRevision(number, filter) ? "" : `id: ${event.revision}\n`;
-      if (!response.write(`${id}data: ${event.text}\n\n`)) {
+      if (!response.write(`${id}data: ${this.#log.text(number)}\n\n`)) {
         reader.blockedSince = performance.now();
         return;
       }

@@ -1,4 +1,4 @@
-import { EVENT_KINDS, type EventKind } from "@fleet/client/description";
+import { EVENT_KINDS, type EventKind, type FleetEvent } from "@fleet/client/description";
 import { globMatches, matchesMachineID } from "@fleet/registry";
 
 /** Asks for events that are not there. The message is for the client. */
@@ -10,13 +10,6 @@ export class InvalidFilterError extends Error {
 }
 
 const PARAMETERS = ["unit", "machine", "kind", "follow"];
-
-/** What a filter looks at. */
-export interface Filterable {
-  readonly kind: EventKind;
-  readonly unit: string | null;
-  readonly machines: readonly string[];
-}
 
 /** Which events a reader hears of: of each list one entry must match; an empty list lets all through. */
 export class EventFilter {
@@ -49,17 +42,20 @@ export class EventFilter {
     return new EventFilter(values(query.unit), values(query.machine), kinds);
   }
 
-  passes({ kind, unit, machines }: Filterable): boolean {
+  passes({ kind, unit, machineID, previousMachineID }: FleetEvent): boolean {
     if (this.#kinds.size > 0 && !this.#kinds.has(kind)) return false;
-    if (
-      this.#units.length > 0 &&
-      (unit === null || !this.#units.some((glob) => glob === unit || globMatches(glob, unit)))
-    )
-      return false;
-    return (
-      this.#machines.length === 0 || machines.some((id) => this.#machines.some((asked) => matchesMachineID(asked, id)))
-    );
+    if (this.#units.length > 0 && !this.#units.some((glob) => matches(glob, unit))) return false;
+    const ids = [machineID, previousMachineID];
+    return this.#machines.length === 0 || this.#machines.some((asked) => ids.some((id) => isMachine(asked, id)));
   }
+}
+
+function matches(glob: string, unit: string | undefined): boolean {
+  return unit !== undefined && (glob === unit || globMatches(glob, unit));
+}
+
+function isMachine(asked: string, id: string | undefined): boolean {
+  return id !== undefined && matchesMachineID(asked, id);
 }
 
 /**

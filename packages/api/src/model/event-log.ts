@@ -1,16 +1,6 @@
-import type { EventKind, FleetEvent } from "@fleet/client/description";
+import type { FleetEvent } from "@fleet/client/description";
 import { type Change, eventsOf } from "@fleet/registry";
 import type { EventFilter } from "./event-filter.ts";
-
-/** An event in the log, written out once for all readers. */
-export interface LoggedEvent {
-  readonly kind: EventKind;
-  readonly revision: number;
-  readonly unit: string | null;
-  readonly machines: readonly string[];
-  /** The event as JSON. */
-  readonly text: string;
-}
 
 /** Where a reader is to begin. */
 export type Position =
@@ -19,13 +9,17 @@ export type Position =
   /** Events after the revision asked for are not kept any more; `next` is the oldest that is. */
   | { readonly kind: "gap"; readonly next: number; readonly oldest: number };
 
+const MOST_TEXTS = 256;
+
 /**
  * The latest events, in the order of their revisions; the oldest give way. Events have running numbers, from 0, by which
  * readers keep their place.
  */
 export class EventLog {
   readonly #capacity: number;
-  #events: LoggedEvent[] = [];
+  #events: FleetEvent[] = [];
+  /** The latest events as JSON: written once, for as many readers as there are. */
+  readonly #texts = new Map<number, string>();
   /** The running number of the first event that is kept. */
   #first = 0;
   /** Every event after this revision, up to `revision`, is kept; null: nothing is followed yet. */
@@ -34,7 +28,7 @@ export class EventLog {
   #gaps = 0;
 
   /** @param capacity how many events are kept */
-  constructor(capacity = 10_000) {
+  constructor(capacity = 8_000) {
     this.#capacity = capacity;
   }
 
@@ -77,14 +71,7 @@ export class EventLog {
     const at = time.toISOString();
     for (const change of changes) {
       for (const event of eventsOf(change)) {
-        const whole: FleetEvent = { ...event, time: at, revision: isGap ? revision : event.revision };
-        this.#events.push({
-          kind: whole.kind,
-          revision: whole.revision,
-          unit: whole.unit ?? null,
-          machines: [whole.machineID, whole.previousMachineID].filter((id) => id !== undefined),
-          text: JSON.stringify(whole),
-        });
+        this.#events.push({ ...event, time: at, revision: isGap ? revision : event.revision });
       }
     }
     this.#revision = Math.max(this.#revision, revision);
@@ -103,8 +90,18 @@ export class EventLog {
   }
 
   /** An event by its running number; null where it is not kept any more, or not there yet. */
-  event(number: number): LoggedEvent | null {
+  event(number: number): FleetEvent | null {
     return this.#events[number - this.#first] ?? null;
+  }
+
+  /** An event as JSON. */
+  text(number: number): string {
+    const known = this.#texts.get(number);
+    if (known !== undefined) return known;
+    const text = JSON.stringify(this.event(number));
+    if (this.#texts.size >= MOST_TEXTS) this.#texts.clear();
+    this.#texts.set(number, text);
+    return text;
   }
 
   /** Whether a later event of the same revision passes the filter too: a reader is not through with it then. */
