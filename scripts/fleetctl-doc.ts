@@ -1,0 +1,78 @@
+// Writes docs/fleetctl.md from fleetctl's own tables; with --check fails where the file is not what it would write.
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { COMMANDS } from "../packages/cli/src/commands/index.ts";
+import { GLOBAL_FLAGS } from "../packages/cli/src/global-flags.ts";
+import { EVENT_KINDS } from "../packages/client/src/description/schemas.ts";
+
+const file = join(import.meta.dirname, "../docs/fleetctl.md");
+const shown = COMMANDS.filter(({ isHidden }) => isHidden !== true);
+const globals = GLOBAL_FLAGS.map(({ name, value, default: fallback, description }) => {
+  const flag = value === null ? `--${name}` : `--${name} <${value}>`;
+  return `| \`${flag}\` | \`${fallback === "" ? '""' : fallback}\` | ${description} |`;
+});
+const commands = shown.map(({ name, args, usage, description, flags, examples }) => {
+  const rows = flags
+    .filter(({ isHidden }) => isHidden !== true)
+    .map((flag) => {
+      const fallback = flag.default === undefined ? "" : ` (default ${flag.default})`;
+      return `- \`${flag.flags}\`: ${flag.description}${fallback}${flag.isRepeated === true ? "; may be repeated" : ""}`;
+    });
+  return `### ${name}
+
+\`fleetctl ${[name, usage ?? args].filter((part) => part !== "").join(" ")}\`
+
+${description}
+${rows.length === 0 ? "" : `\n${rows.join("\n")}\n`}
+\`\`\`sh
+${examples.join("\n")}
+\`\`\``;
+});
+const kinds = Object.entries(EVENT_KINDS).map(([kind, meaning]) => `| \`${kind}\` | ${meaning} |`);
+const text = `# fleetctl
+
+Output, exit codes and words of the old fleetctl's commands are kept: scripts that parse them go on working. Unique beginnings of
+command names work; one that was unique among the old commands still means what it meant. Without a command the help is printed.
+
+Each global flag is also an environment variable, \`FLEETCTL_\` and its name in upper case with \`_\` for \`-\`; a flag on the line wins.
+Booleans take \`=true\` and \`=false\`. \`--experimental-api\`, \`--etcd-cafile\`, \`--etcd-certfile\` and \`--etcd-keyfile\` are accepted as before.
+
+| flag | default | meaning |
+|---|---|---|
+${globals.join("\n")}
+
+The driver is etcd by itself where the endpoint's port is 2379 or 4001. Colours are used on a terminal only, unless NO_COLOR is set.
+While many units are waited for, standard error shows how far they are, where it is a terminal. A fleetctl that is older than the cluster
+says so on standard error.
+
+**Unit arguments** are paths, names, or names without type, hundreds at once. A file that is submitted is checked first: what is
+hardly meant so is a warning with file and line; where systemd-analyze is installed its words about lines are among them. With \`--strict\`
+nothing is submitted where there is a warning.
+
+**Waiting** follows the server's events, and asks again and again only where the server is too old to tell any. An interrupted
+fleetctl leaves the cluster consistent: what was asked goes on there, and running the command again does the rest.
+
+**SSH** is the user's OpenSSH, with its agent and configuration, run with fleetctl's own known-hosts file, host-key policy, time-out and
+user. With \`--tunnel\` the API, a UNIX socket or a TCP endpoint as the bastion sees it, is reached through one forwarded connection, and
+\`ssh\`, \`status\` and \`journal\` reach machines through the bastion. The question whether to trust a new host takes its answer from standard
+input where that is no terminal. A changed host key aborts. Unit names and arguments reach the far side as words, never as code; only
+the one word of \`fleetctl ssh MACHINE 'LINE'\` is a line for the remote shell, as with ssh.
+
+## Commands
+
+${commands.join("\n\n")}
+
+## Events
+
+| kind | means |
+|---|---|
+${kinds.join("\n")}
+
+This page is written by \`scripts/fleetctl-doc.ts\` from fleetctl's tables; a check keeps it so.
+`;
+if (process.argv.includes("--check")) {
+  if (readFileSync(file, "utf8") === text) process.exit(0);
+  console.error("Error: docs/fleetctl.md is out of date: run node scripts/fleetctl-doc.ts");
+  process.exit(1);
+}
+writeFileSync(file, text);
