@@ -173,6 +173,7 @@ async function plainWrite({ etcd, keys }: Registry, round: number, index: number
     machineID: null,
     global: false,
     lastMachineID: null,
+    movingTo: null,
     cause: null,
   } as const;
   await etcd.txn(

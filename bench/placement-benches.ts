@@ -84,6 +84,7 @@ async function seed(registry: Registry): Promise<void> {
       machineID: null,
       global: false,
       lastMachineID: null,
+      movingTo: null,
       cause: null,
     } as const;
     return { put: keys.unit(`u${index}.service`), value: encodeUnit(record) };

@@ -27,7 +27,8 @@ const IMPURE = [
   /\brandom(UUID|Bytes|Int)\(/,
   /\bprocess\./,
 ];
-const PURE_IMPORTS = /^(node:crypto|\.\/|@fleet\/(registry|config|client\/description)$)/;
+const PURE_IMPORTS =
+  /^(node:crypto|\.\/|\.\.\/model\/|\.\.\/store\/(cluster-state|records|state-readers)\.ts$|@fleet\/(registry(\/placement)?|config|client\/description)$)/;
 
 const IMPORTS =
   /^(?:import|export)\b[^"\n]*\bfrom "([^"]+)"|^\} from "([^"]+)"|^import "([^"]+)"|\bimport\("([^"]+)"\)/gm;
@@ -42,7 +43,7 @@ for (const [name, allowed] of Object.entries(MAY_IMPORT)) {
     const isTest = file.endsWith(".test.ts") || file.includes("/testing/");
     const text = readFileSync(file, "utf8");
     const where = relative(ROOT, file);
-    const isPure = /\/src\/model\//.test(file) && !isTest;
+    const isPure = /\/src\/(model|placement)\//.test(file) && !isTest;
     for (const match of text.matchAll(IMPORTS)) {
       const specifier = match.slice(1).find((part) => part !== undefined) ?? "";
       const [, ours, deep] = /^@fleet\/([^/]+)(\/.*)?$/.exec(specifier) ?? [];

@@ -350,7 +350,7 @@ describe("checking unit files", () => {
         "bad/a.service:1: warning: stands before any [Section] and is ignored",
         "bad/a.service:4: warning: section [Servise] is not known and has no effect",
         "bad/a.service:7: warning: option MachinOf in [X-Fleet] is not known and has no effect",
-        'bad/a.service:8: warning: "a" in MachineMetadata is not key=value and has no effect',
+        'bad/a.service:8: warning: "a" in MachineMetadata is not key=value, key!=value, key>=number or key<=number and has no effect',
         'bad/a.service:9: warning: "[" in Conflicts is not a valid glob and matches nothing',
         'bad/a.service:10: warning: "maybe" is neither true nor false: Global counts as false',
         "good.service: ok\n",

@@ -1,8 +1,8 @@
 import { encodeMachine, encodeUnit, Leadership, Lease, machineOf, Registry } from "@fleet/registry";
+import { ModelFeed } from "@fleet/registry/placement";
 import { EtcdServer } from "@fleet/registry/testing";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { Committer } from "./committer.ts";
-import { ModelFeed } from "./model/model-feed.ts";
 import { type Decision, plan } from "./model/plan.ts";
 
 let server: EtcdServer;
@@ -24,7 +24,15 @@ afterEach(() => {
 
 const TEXT = "[Service]\nExecStart=/bin/a\n";
 const unit = (machineID: string | null) =>
-  encodeUnit({ hash: "h", desiredState: "launched", machineID, global: false, lastMachineID: null, cause: null });
+  encodeUnit({
+    hash: "h",
+    desiredState: "launched",
+    machineID,
+    global: false,
+    lastMachineID: null,
+    movingTo: null,
+    cause: null,
+  });
 const machine = (id: string) =>
   encodeMachine({ id, primaryIP: "", metadata: {}, version: "2.0.0", capabilities: [], instanceID: "i" });
 

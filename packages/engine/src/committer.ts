@@ -8,7 +8,7 @@ import {
   type Registry,
   type UnitRecord,
 } from "@fleet/registry";
-import type { ClusterModel } from "./model/cluster-model.ts";
+import type { ClusterModel } from "@fleet/registry/placement";
 import type { Decision } from "./model/plan.ts";
 
 /** A decision as a part of a transaction. */

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "@fleet/config";
 import { type Leadership, type Mirror, ReconcileLoop, type Registry, RegistryError } from "@fleet/registry";
+import { ModelFeed } from "@fleet/registry/placement";
 import type { BaseLogger } from "pino";
 import { Committer } from "./committer.ts";
 import { LeaderSeat } from "./leader-seat.ts";
 import { explain, explanation } from "./model/explain.ts";
-import { ModelFeed } from "./model/model-feed.ts";
 import { type Decision, plan } from "./model/plan.ts";
 import { Sweeper } from "./sweeper.ts";
 

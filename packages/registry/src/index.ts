@@ -6,13 +6,23 @@
 export { backoff } from "./loop/backoff.ts";
 export { ReconcileLoop, type ReconcileLoopOptions } from "./loop/reconcile-loop.ts";
 export { InvalidUnitError, UnitFileError } from "./model/errors.ts";
-export { conflicts, type GlobalUnit, globalsOn, metadataFits, type Neighbour, unmetMetadata } from "./model/fit.ts";
+export {
+  conflicts,
+  type GlobalUnit,
+  globalsOn,
+  meets,
+  metadataFits,
+  type Neighbour,
+  unmetMetadata,
+} from "./model/fit.ts";
 export { globMatches } from "./model/glob.ts";
 export { type Finding, lintUnitFile } from "./model/lint.ts";
 export { type Machine, matchesMachineID, mergeMetadata, shortMachineID } from "./model/machine.ts";
 export { type PlacedUnit, pushes, type Surroundings, type Unfit, unfitOn, unfitText } from "./model/placement.ts";
 export {
   checkRequirements,
+  type MetadataBound,
+  type Preferences,
   type Requirements,
   readRequirements,
   sameRequirements,
@@ -43,22 +53,21 @@ export { Leadership } from "./store/election.ts";
 export { REGISTRY_ERRORS, RegistryError, type RegistryErrorCode } from "./store/errors.ts";
 export type { Compare, Etcd, Op, RangePage, TxnResult, WatchBatch, WatchEvent } from "./store/etcd.ts";
 export { Etcd3Client } from "./store/etcd3-client.ts";
-export { explainPlacement, type Placement } from "./store/explain-placement.ts";
 export { type KeyRange, Keys, type ParsedKey } from "./store/keys.ts";
 export { Lease, type LeaseOptions } from "./store/lease.ts";
 export { MachineRegistration, type StateUpdate } from "./store/machine-registration.ts";
 export { type ChangeListener, Mirror, type MirrorOptions } from "./store/mirror.ts";
 export { ObservedEtcd, type OperationObserver } from "./store/observed-etcd.ts";
-export type { LeaderRecord, MachineRecord, ScheduleRecord, StateRecord, UnitRecord } from "./store/records.ts";
-export { encodeMachine, encodeSchedule, encodeUnit } from "./store/records.ts";
-export {
-  type MirrorSettings,
-  machineOf,
-  Registry,
-  type Unit,
-  type UnitState,
-  unitOf,
-  unitStatesOf,
-} from "./store/registry.ts";
+export type {
+  CordonRecord,
+  LeaderRecord,
+  MachineRecord,
+  ScheduleRecord,
+  StateRecord,
+  UnitRecord,
+} from "./store/records.ts";
+export { encodeCordon, encodeMachine, encodeSchedule, encodeUnit } from "./store/records.ts";
+export { type MirrorSettings, Registry } from "./store/registry.ts";
+export { machineOf, type Unit, type UnitState, unitOf, unitStatesOf } from "./store/state-readers.ts";
 export { checkUnit, type KnownUnit, planUnitChange, type UnitChange, type UnitOutcome } from "./store/unit-change.ts";
 export { type KnownUnits, readUnit, type UnitResult, UnitWriter } from "./store/unit-writer.ts";

@@ -1,13 +1,13 @@
 import { SCHEMAS } from "@fleet/client/description";
 import {
   changeMetadata,
-  explainPlacement,
   isDesiredState,
   type Mirror,
   type Registry,
   type UnitOption,
   type UnitWriter,
 } from "@fleet/registry";
+import { explainPlacement } from "@fleet/registry/placement";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import { foldNames } from "../model/case-fold.ts";
 import type { ClusterView } from "../model/cluster-view.ts";

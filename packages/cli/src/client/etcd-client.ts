@@ -4,7 +4,6 @@ import {
   type Change,
   type ClusterEvent,
   eventsOf,
-  explainPlacement,
   globMatches,
   InvalidUnitError,
   type Mirror,
@@ -19,6 +18,7 @@ import {
   unitOf,
   unitStatesOf,
 } from "@fleet/registry";
+import { explainPlacement } from "@fleet/registry/placement";
 import type { GlobalFlags } from "../context.ts";
 import { CommandError } from "../errors.ts";
 import { newer } from "../version.ts";

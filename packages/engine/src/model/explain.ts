@@ -1,5 +1,5 @@
 import { unfitText } from "@fleet/registry";
-import type { ClusterModel } from "./cluster-model.ts";
+import type { ClusterModel } from "@fleet/registry/placement";
 
 /** Why a unit that is wanted is on no machine. */
 export interface Waiting {

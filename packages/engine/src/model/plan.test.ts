@@ -9,11 +9,10 @@ import {
   type Requirements,
   readRequirements,
 } from "@fleet/registry";
+import { ClusterModel, MachineOrder } from "@fleet/registry/placement";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ClusterModel } from "./cluster-model.ts";
 import { explain, explanation } from "./explain.ts";
-import { MachineOrder } from "./machine-order.ts";
 import { plan, REASONS } from "./plan.ts";
 
 interface TestUnit {
@@ -36,7 +35,15 @@ function put(model: ClusterModel, unit: TestUnit, revision = 1): void {
   const requirements = requirementsOf(unit);
   const desiredState = unit.desiredState ?? "launched";
   const { machineID = null, last = null } = unit;
-  const record = { hash: "h", desiredState, machineID, global: requirements.global, lastMachineID: last, cause: null };
+  const record = {
+    hash: "h",
+    desiredState,
+    machineID,
+    global: requirements.global,
+    lastMachineID: last,
+    movingTo: null,
+    cause: null,
+  };
   model.setUnit(unit.name, { ...record, createRevision: revision, modRevision: revision }, requirements);
   if (requirements.global && desiredState !== "inactive")
     model.setGlobal({ name: unit.name, requirements, createRevision: revision });

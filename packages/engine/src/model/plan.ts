@@ -1,5 +1,5 @@
 import { type Unfit, unfitText } from "@fleet/registry";
-import type { ClusterModel, ModelUnit } from "./cluster-model.ts";
+import type { ClusterModel, ModelUnit } from "@fleet/registry/placement";
 
 /** One change of where a unit is. `from` null: it was nowhere; `to` null: it goes nowhere. */
 export interface Decision {

@@ -1,6 +1,13 @@
 import { InvalidUnitError, UnitFileError } from "./errors.ts";
 import { isGlob } from "./glob.ts";
-import { checkRequirements, FLEET_SECTION, isFleetOption, readRequirements } from "./requirements.ts";
+import {
+  checkRequirements,
+  FLEET_SECTION,
+  isFleetOption,
+  isMetadataTest,
+  MOST_WEIGHT,
+  readRequirements,
+} from "./requirements.ts";
 import { type UnitOption, walkUnitFile } from "./unit-file.ts";
 import { parseUnitName, unitNameProblem } from "./unit-name.ts";
 
@@ -82,16 +89,20 @@ function fleetOptionProblem({ name, value }: UnitOption): string | null {
   if (!isFleetOption(name)) return `option ${name} in [${FLEET_SECTION}] is not known and has no effect`;
   const words = value.replace(/^"|"$/g, "").split(/"?\s+"?/);
   if (value === "") return null;
-  if (/MachineMetadata$/.test(name)) {
-    const bad = words.find((word) => !/^[^=\s]+=[^=\s]+$/.test(word));
-    return bad === undefined ? null : `${JSON.stringify(bad)} in ${name} is not key=value and has no effect`;
+  if (/Metadata$/.test(name)) {
+    const bad = words.find((word) => !isMetadataTest(word));
+    return bad === undefined
+      ? null
+      : `${JSON.stringify(bad)} in ${name} is not key=value, key!=value, key>=number or key<=number and has no effect`;
   }
-  if (/(Conflicts|Replaces)$/.test(name)) {
+  if (name === "Weight" && !/^\d{1,5}$/.test(value))
+    return `${JSON.stringify(value)} is no number from 1 to ${MOST_WEIGHT}: Weight counts as 1`;
+  if (/(Conflicts|Replaces|PreferApart)$/.test(name)) {
     const bad = words.find((word) => !isGlob(word));
     return bad === undefined ? null : `${JSON.stringify(bad)} in ${name} is not a valid glob and matches nothing`;
   }
-  if (name === "Global" && !/^"?(true|yes|1|on|t|false|no|0|off|f)"?$/i.test(value))
-    return `${JSON.stringify(value)} is neither true nor false: Global counts as false`;
+  if (["Global", "Stay", "Overlap"].includes(name) && !/^"?(true|yes|1|on|t|false|no|0|off|f)"?$/i.test(value))
+    return `${JSON.stringify(value)} is neither true nor false: ${name} counts as false`;
   return null;
 }
 

@@ -1,7 +1,7 @@
-import { conflicts, type Neighbour, unmetMetadata } from "./fit.ts";
+import { conflicts, type Neighbour, unmetBound, unmetMetadata } from "./fit.ts";
 import { globMatches } from "./glob.ts";
 import { type Machine, matchesMachineID } from "./machine.ts";
-import type { Requirements } from "./requirements.ts";
+import type { MetadataBound, Requirements } from "./requirements.ts";
 
 /** Why a unit can't be on a machine. */
 export type Unfit =
@@ -9,6 +9,8 @@ export type Unfit =
   | { readonly kind: "machine-of"; readonly peer: string }
   | { readonly kind: "mutual"; readonly peer: string }
   | { readonly kind: "metadata"; readonly key: string; readonly values: readonly string[] }
+  | { readonly kind: "bound"; readonly bound: MetadataBound; readonly own: string | null }
+  | { readonly kind: "cordoned"; readonly isDraining: boolean }
   | { readonly kind: "conflict"; readonly with: string }
   | { readonly kind: "replaced"; readonly by: string };
 
@@ -29,6 +31,8 @@ export interface Surroundings {
   neighbours(unit: PlacedUnit, machineID: string): Iterable<Neighbour>;
   /** Units scheduled to a machine of which one may push the given one away. */
   pushers(unit: PlacedUnit, machineID: string): Iterable<PlacedUnit>;
+  /** Whether a machine is to get nothing new; null: it is not. */
+  cordon(machineID: string): { readonly drain: boolean } | null;
   /** Every unit that has Replaces globs. */
   replacers(): Iterable<PlacedUnit>;
 }
@@ -45,6 +49,10 @@ export function unfitOn(unit: PlacedUnit, machine: Machine, around: Surroundings
   }
   const unmet = unmetMetadata(requirements, machine.metadata);
   if (unmet !== null) return { kind: "metadata", ...unmet };
+  const bound = requirements.bounds.length === 0 ? null : unmetBound(requirements, machine.metadata);
+  if (bound !== null) return { kind: "bound", bound, own: machine.metadata[bound.key] ?? null };
+  const cordon = unit.record.machineID === id ? null : around.cordon(id);
+  if (cordon !== null) return { kind: "cordoned", isDraining: cordon.drain };
   for (const peer of requirements.machineOf) {
     const other = around.unit(peer);
     if (other !== undefined && followEachOther(unit, other)) return { kind: "mutual", peer };
@@ -90,6 +98,12 @@ export function unfitText(unfit: Unfit): string {
       return `it and ${unfit.peer} follow each other by MachineOf: remove one of the two`;
     case "metadata":
       return `its metadata lacks ${unfit.values.map((value) => `${unfit.key}=${value}`).join(" or ")}`;
+    case "bound": {
+      const { key, operator, value } = unfit.bound;
+      return `its metadata has ${unfit.own === null ? `no ${key}` : `${key}=${unfit.own}`}, not ${key}${operator}${value}`;
+    }
+    case "cordoned":
+      return unfit.isDraining ? "it is being drained" : "it is cordoned";
     case "conflict":
       return `it conflicts with ${unfit.with} there`;
     case "replaced":

@@ -1,5 +1,7 @@
 import type { Keys, ParsedKey } from "./keys.ts";
 import {
+  type CordonRecord,
+  decodeCordon,
   decodeLeader,
   decodeMachine,
   decodeSchedule,
@@ -36,6 +38,7 @@ export type Change =
       readonly machineID: string;
       readonly key: string;
     })
+  | (Both<CordonRecord> & { readonly kind: "cordon"; readonly machineID: string })
   | (Both<LeaderRecord> & { readonly kind: "leader" })
   | (Both<{ readonly version: number }> & { readonly kind: "engine-version" });
 
@@ -61,6 +64,8 @@ export class ClusterState {
   readonly machines = new Map<string, Versioned<MachineRecord>>();
   /** Dynamic metadata, by machine ID, then by key. */
   readonly machineMetadata = new Map<string, Map<string, string>>();
+  /** Machines that get nothing new, by ID. */
+  readonly cordons = new Map<string, Versioned<CordonRecord>>();
   leader: Versioned<LeaderRecord> | null = null;
   engineVersion: Versioned<{ readonly version: number }> | null = null;
   /** Keys under fleet's prefix whose values nobody here understands: reported, left alone, never acted on. */
@@ -116,6 +121,8 @@ export class ClusterState {
         replaceIn(this.machineMetadata, key.machineID, key.key, metadata === null ? null : metadata.value);
         return change(replace(this.#metadataVersions, `${key.machineID}/${key.key}`, metadata));
       }
+      case "cordon":
+        return change(replace(this.cordons, key.machineID, record as Versioned<CordonRecord> | null));
       case "leader": {
         const before = this.leader;
         this.leader = record as Versioned<LeaderRecord> | null;
@@ -145,6 +152,8 @@ function decode(key: ParsedKey, text: string): object | null {
       return decodeMachine(text);
     case "machine-metadata":
       return { value: text };
+    case "cordon":
+      return decodeCordon(text);
     case "leader":
       return decodeLeader(text);
     case "engine-version":

@@ -7,6 +7,7 @@ export type ParsedKey =
   | { readonly kind: "state"; readonly machineID: string; readonly name: string }
   | { readonly kind: "machine"; readonly id: string }
   | { readonly kind: "machine-metadata"; readonly machineID: string; readonly key: string }
+  | { readonly kind: "cordon"; readonly machineID: string }
   | { readonly kind: "leader" }
   | { readonly kind: "engine-version" };
 
@@ -46,6 +47,9 @@ export class Keys {
   machineMetadata(machineID: string, key: string): string {
     return `${this.prefix}machine-metadata/${machineID}/${key}`;
   }
+  cordon(machineID: string): string {
+    return `${this.prefix}cordons/${machineID}`;
+  }
   leader(): string {
     return `${this.prefix}engine/leader`;
   }
@@ -67,11 +71,11 @@ export class Keys {
   }
   /** What the engine decides on: all but the schedule, which follows the units, and the states. */
   engineRanges(): readonly KeyRange[] {
-    return [this.#between("engine/", "machines/"), this.#between("unit-files/", "units/")];
+    return [this.#between("cordons/", "machines/"), this.#between("unit-files/", "units/")];
   }
   /** What the API shows: all but the schedule. */
   apiRanges(): readonly KeyRange[] {
-    return [this.#between("engine/", "machines/"), this.#between("states/", "units/")];
+    return [this.#between("cordons/", "machines/"), this.#between("states/", "units/")];
   }
 
   /** Takes a key apart; null where it is not one of fleet's. */
@@ -95,6 +99,8 @@ export class Keys {
         return { kind: "machine", id: tail };
       case "machine-metadata":
         return split(tail, (machineID, name) => ({ kind: "machine-metadata", machineID, key: name }));
+      case "cordons":
+        return { kind: "cordon", machineID: tail };
       case "engine":
         if (tail === "leader") return { kind: "leader" };
         return tail === "version" ? { kind: "engine-version" } : null;

@@ -10,6 +10,8 @@ export interface UnitRecord {
   readonly global: boolean;
   /** Where it ran before a new version freed it: the first choice for placing it again. */
   readonly lastMachineID: string | null;
+  /** Where it is being started before it leaves `machineID`; null: nowhere. Its schedule has an entry there too. */
+  readonly movingTo: string | null;
   /** Why the engine last gave it a machine or took it off one; null: it has not, since a client last changed the unit. */
   readonly cause: string | null;
 }
@@ -39,6 +41,14 @@ export interface MachineRecord {
   readonly capabilities: readonly string[];
   /** Tells one run of a machine from a clone with the same ID. */
   readonly instanceID: string;
+}
+
+/** `cordons/<machineID>`: a machine that gets nothing new. */
+export interface CordonRecord {
+  /** Units are moved away, too. */
+  readonly drain: boolean;
+  /** ISO 8601. */
+  readonly since: string;
 }
 
 /** `engine/leader`: who leads. */
@@ -81,13 +91,22 @@ function strings(value: unknown): Metadata {
 }
 
 /** Members that are null, false or empty are left out, so that values stay short and old records read alike. */
-export function encodeUnit({ hash, desiredState, machineID, global, lastMachineID, cause }: UnitRecord): string {
+export function encodeUnit({
+  hash,
+  desiredState,
+  machineID,
+  global,
+  lastMachineID,
+  movingTo,
+  cause,
+}: UnitRecord): string {
   return JSON.stringify({
     hash,
     desiredState,
     machineID: machineID ?? undefined,
     global: global || undefined,
     lastMachineID: lastMachineID ?? undefined,
+    movingTo: movingTo ?? undefined,
     cause: cause ?? undefined,
   });
 }
@@ -103,6 +122,7 @@ export function decodeUnit(text: string): UnitRecord | null {
     machineID: string(value.machineID),
     global: value.global === true,
     lastMachineID: string(value.lastMachineID),
+    movingTo: string(value.movingTo),
     cause: shared(string(value.cause)),
   };
 }
@@ -149,6 +169,15 @@ export function decodeMachine(text: string): MachineRecord | null {
     capabilities: capabilities.filter((entry): entry is string => typeof entry === "string"),
     instanceID: string(value.instanceID) ?? "",
   };
+}
+
+export function encodeCordon({ drain, since }: CordonRecord): string {
+  return JSON.stringify({ drain, since });
+}
+
+export function decodeCordon(text: string): CordonRecord | null {
+  const value = object(text);
+  return value === null ? null : { drain: value.drain === true, since: string(value.since) ?? "" };
 }
 
 export function encodeLeader(record: LeaderRecord): string {

@@ -94,7 +94,7 @@ export function planUnitChange(keys: Keys, change: UnitChange, known: KnownUnit 
   const record: UnitRecord = {
     ...known.record,
     desiredState,
-    ...(desiredState === "inactive" ? { machineID: null, lastMachineID: null, cause: null } : {}),
+    ...(desiredState === "inactive" ? { machineID: null, lastMachineID: null, movingTo: null, cause: null } : {}),
   };
   return { compare, ops: unitOps(keys, name, record, known.record), outcome: "changed" };
 }
@@ -125,6 +125,7 @@ function newVersion(
     global: requirements.global,
     machineID: staysPut ? old.machineID : null,
     lastMachineID: staysPut || desiredState === "inactive" ? null : (old?.machineID ?? null),
+    movingTo: staysPut ? old.movingTo : null,
     cause: staysPut ? old.cause : null,
   };
   return {
@@ -142,7 +143,10 @@ function unitOps(keys: Keys, name: string, record: UnitRecord, old: UnitRecord |
   const machineID = wanted && !record.global ? record.machineID : null;
   if (isGlobal) ops.push({ put: keys.global(name), value: encodeSchedule(record) });
   if (machineID !== null) ops.push({ put: keys.schedule(machineID, name), value: encodeSchedule(record) });
+  const movingTo = machineID === null ? null : record.movingTo;
+  if (movingTo !== null) ops.push({ put: keys.schedule(movingTo, name), value: encodeSchedule(record) });
   if (old !== null) {
+    if (old.movingTo !== null && old.movingTo !== movingTo) ops.push({ delete: keys.schedule(old.movingTo, name) });
     if (old.global && !isGlobal) ops.push({ delete: keys.global(name) });
     if (old.machineID !== null && old.machineID !== machineID) ops.push({ delete: keys.schedule(old.machineID, name) });
   }
@@ -153,5 +157,6 @@ function unscheduleOps(keys: Keys, name: string, record: UnitRecord): Op[] {
   const ops: Op[] = [];
   if (record.global) ops.push({ delete: keys.global(name) });
   if (record.machineID !== null) ops.push({ delete: keys.schedule(record.machineID, name) });
+  if (record.movingTo !== null) ops.push({ delete: keys.schedule(record.movingTo, name) });
   return ops;
 }

@@ -1,4 +1,4 @@
-import { globMatches } from "@fleet/registry";
+import { globMatches } from "../model/glob.ts";
 
 interface GlobEntry {
   /** How many units use the glob, placed or not. */
@@ -15,8 +15,13 @@ interface GlobEntry {
  */
 export class GlobIndex {
   readonly #globs = new Map<string, GlobEntry>();
-  readonly #placed = new Map<string, string>();
+  readonly #placed: ReadonlyMap<string, string>;
   readonly #matchCache = new Map<string, readonly string[]>();
+
+  /** @param placed the machine of each unit that is placed, kept by the owner: set before place(), deleted before unplace() */
+  constructor(placed: ReadonlyMap<string, string>) {
+    this.#placed = placed;
+  }
 
   /** A unit with these globs is known. */
   use(globs: readonly string[]): void {
@@ -44,17 +49,16 @@ export class GlobIndex {
   }
 
   place(name: string, globs: readonly string[], machineID: string): void {
-    this.#placed.set(name, machineID);
     this.#count(name, globs, machineID, 1);
   }
 
   unplace(name: string, globs: readonly string[], machineID: string): void {
-    this.#placed.delete(name);
     this.#count(name, globs, machineID, -1);
   }
 
   /** Globs in use that match a name. */
   matching(name: string): readonly string[] {
+    if (this.#globs.size === 0) return NO_GLOBS;
     let globs = this.#matchCache.get(name);
     if (globs === undefined) {
       globs = [...this.#globs.keys()].filter((glob) => globMatches(glob, name));
@@ -80,6 +84,7 @@ export class GlobIndex {
   }
 }
 
+const NO_GLOBS: readonly string[] = [];
 const NONE: ReadonlyMap<string, number> = new Map();
 
 function count(counts: Map<string, number> | undefined, machineID: string, by: 1 | -1): void {

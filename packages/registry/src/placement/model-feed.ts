@@ -1,13 +1,9 @@
-import {
-  type Change,
-  type ClusterState,
-  type GlobalUnit,
-  machineOf,
-  parseUnitFile,
-  type Requirements,
-  readRequirements,
-  UnitFileError,
-} from "@fleet/registry";
+import { UnitFileError } from "../model/errors.ts";
+import type { GlobalUnit } from "../model/fit.ts";
+import { type Requirements, readRequirements } from "../model/requirements.ts";
+import { parseUnitFile } from "../model/unit-file.ts";
+import type { Change, ClusterState } from "../store/cluster-state.ts";
+import { machineOf } from "../store/state-readers.ts";
 import { ClusterModel } from "./cluster-model.ts";
 
 const MOST_CACHED = 50_000;
@@ -39,6 +35,9 @@ export class ModelFeed {
           break;
         case "machine":
           this.#syncMachine(change.id);
+          break;
+        case "cordon":
+          this.model.setCordon(change.machineID, change.after);
           break;
         case "machine-metadata":
           this.#syncMachine(change.machineID);

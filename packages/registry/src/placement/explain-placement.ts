@@ -5,8 +5,8 @@ import { type Requirements, readRequirements } from "../model/requirements.ts";
 import type { DesiredState } from "../model/states.ts";
 import { parseUnitFile } from "../model/unit-file.ts";
 import { isTemplateName } from "../model/unit-name.ts";
-import type { ClusterState } from "./cluster-state.ts";
-import { machineOf, unitStatesOf } from "./registry.ts";
+import type { ClusterState } from "../store/cluster-state.ts";
+import { machineOf, unitStatesOf } from "../store/state-readers.ts";
 
 /** Where a unit is, where it may be, and why not elsewhere. */
 export interface Placement {
@@ -144,6 +144,7 @@ function surroundings({ units, byMachine, globals }: Look, state: ClusterState):
     unit: (name) => units.get(name),
     neighbours: (_unit, id) => [...on(id), ...globalsOn(globals, machineOf(state, id)?.metadata ?? {}, on(id))],
     pushers: (_unit, id) => (replacers.length === 0 ? [] : on(id)),
+    cordon: (id) => state.cordons.get(id) ?? null,
     replacers: () => replacers,
   };
 }

@@ -1,19 +1,11 @@
-import {
-  conflicts,
-  type GlobalUnit,
-  globalsOn,
-  isTemplateName,
-  type Machine,
-  type Neighbour,
-  type PlacedUnit,
-  pushes,
-  type Requirements,
-  type Surroundings,
-  type Unfit,
-  type UnitRecord,
-  unfitOn,
-  type Versioned,
-} from "@fleet/registry";
+import { conflicts, type GlobalUnit, globalsOn, meets, type Neighbour } from "../model/fit.ts";
+import { globMatches } from "../model/glob.ts";
+import type { Machine } from "../model/machine.ts";
+import { type PlacedUnit, pushes, type Surroundings, type Unfit, unfitOn } from "../model/placement.ts";
+import type { Requirements } from "../model/requirements.ts";
+import { isTemplateName, parseUnitName } from "../model/unit-name.ts";
+import type { Versioned } from "../store/cluster-state.ts";
+import type { UnitRecord } from "../store/records.ts";
 import { GlobIndex } from "./glob-index.ts";
 import { MachineOrder } from "./machine-order.ts";
 
@@ -32,6 +24,9 @@ interface ModelMachine {
   readonly units: Set<string>;
   globals: readonly string[];
 }
+
+/** How a machine that fits compares with others, for a unit with preferences: the lower the better, the first first. */
+type Score = readonly [unmet: number, crowd: number, near: number, load: number];
 
 const NOBODY: readonly never[] = [];
 
@@ -53,8 +48,16 @@ export class ClusterModel {
   #queueAt = 0;
   /** Where units are, also on machines that are gone. */
   readonly #placements = new Map<string, Set<string>>();
-  readonly #conflicts = new GlobIndex();
-  readonly #replaces = new GlobIndex();
+  /** The machine of each unit that is placed. */
+  readonly #placed = new Map<string, string>();
+  readonly #conflicts = new GlobIndex(this.#placed);
+  readonly #replaces = new GlobIndex(this.#placed);
+  readonly #apart = new GlobIndex(this.#placed);
+  /** Placed units that are to be spread, by what they are spread with, counted by machine. */
+  readonly #spread = new Map<string, Map<string, number>>();
+  /** The weight of the units that are placed, by machine, also on machines that are gone. */
+  readonly #weights = new Map<string, number>();
+  readonly #cordons = new Map<string, { readonly drain: boolean }>();
   /** Units that have Replaces globs. */
   readonly #replacers = new Set<string>();
   readonly #globals = new Map<string, GlobalUnit>();
@@ -67,6 +70,7 @@ export class ClusterModel {
     unit: (name) => this.units.get(name),
     neighbours: (unit, id) => this.#neighbours(unit, id),
     pushers: (unit, id) => this.#pushers(unit, id),
+    cordon: (id) => this.#cordons.get(id) ?? null,
     replacers: () => this.#unitsOf(this.#replacers),
   };
 
@@ -80,7 +84,7 @@ export class ClusterModel {
 
   /** A unit is as good as moved: the decision is on its way to etcd. */
   assume(unit: ModelUnit, machineID: string | null): void {
-    this.#replaceUnit(unit.name, { ...unit.record, machineID, lastMachineID: null }, unit.requirements);
+    this.#replaceUnit(unit.name, { ...unit.record, machineID, lastMachineID: null, movingTo: null }, unit.requirements);
   }
 
   #replaceUnit(name: string, record: Versioned<UnitRecord>, requirements: Requirements): void {
@@ -142,6 +146,17 @@ export class ClusterModel {
     for (const name of entry.units) this.#dirty.add(name);
   }
 
+  /** A machine is cordoned; null: it is not any more. */
+  setCordon(id: string, cordon: { readonly drain: boolean } | null): void {
+    if (cordon !== null) {
+      this.#cordons.set(id, cordon);
+      return;
+    }
+    if (!this.#cordons.delete(id)) return;
+    this.#roomVersion++;
+    this.#retryPending();
+  }
+
   /** Everything is to be looked at again. */
   markAllDirty(): void {
     for (const [name, unit] of this.units) if (unit.isWanted || unit.record.machineID !== null) this.#dirty.add(name);
@@ -168,6 +183,24 @@ export class ClusterModel {
   /** Units that are wanted and on no machine. */
   get waiting(): Iterable<string> {
     return this.#pending;
+  }
+  /** Machines that units are to be moved away from. */
+  get draining(): readonly string[] {
+    return [...this.#cordons]
+      .filter(([id, { drain }]) => drain && this.#machines.has(id))
+      .map(([id]) => id)
+      .sort();
+  }
+  isCordoned(id: string): boolean {
+    return this.#cordons.has(id);
+  }
+  /** Units on a machine, global ones aside, by name. */
+  unitsOn(id: string): readonly string[] {
+    return [...(this.#placements.get(id) ?? [])].sort();
+  }
+  /** What a machine carries. */
+  loadOf(id: string): number {
+    return this.order.load(id) ?? 0;
   }
   get machineIDs(): Iterable<string> {
     return this.#machines.keys();
@@ -207,9 +240,59 @@ export class ClusterModel {
     const globs = [...this.#conflicts.matching(unit.name), "", ...this.#replaces.matching(unit.name)].join(" ");
     const known = this.#hopeless.get(unit.requirements);
     if (known?.room === this.#roomVersion && known.globs === globs) return null;
-    for (const id of this.#candidates(metadata)) if (fits(id)) return id;
+    const best = unit.requirements.preferences === null ? null : this.#preferred(unit);
+    if (best !== null) return best;
+    if (unit.requirements.preferences === null) {
+      for (const id of this.#candidates(metadata)) if (fits(id)) return id;
+    }
     this.#hopeless.set(unit.requirements, { globs, room: this.#roomVersion });
     return null;
+  }
+
+  /** Of the machines that fit, the one that a unit's preferences like best; null: none fits. All are looked at. */
+  #preferred(unit: ModelUnit): string | null {
+    let best: string | null = null;
+    let least: Score | null = null;
+    for (const id of this.#candidates(unit.requirements.metadata)) {
+      if (this.unfit(unit, id) !== null) continue;
+      const score = this.score(unit, id);
+      // Of equals the first stays: they come by load and ID.
+      if (least !== null && compareScores(score, least) >= 0) continue;
+      best = id;
+      least = score;
+    }
+    return best;
+  }
+
+  /** How a machine compares with others for a unit: preferences that are not met, crowding, unloved neighbours, load. */
+  score(unit: ModelUnit, id: string): Score {
+    const { preferences } = unit.requirements;
+    const load = this.loadOf(id);
+    const machine = this.#machines.get(id)?.machine;
+    if (preferences === null || machine === undefined) return [0, 0, 0, load];
+    const isHere = unit.record.machineID === id;
+    const unmet = preferences.metadata.filter((test) => !meets(test, machine.metadata)).length;
+    const near = preferences.apart.reduce((sum, glob) => {
+      const self = isHere && globMatches(glob, unit.name) ? 1 : 0;
+      return sum + (this.#apart.machinesMatched(glob).get(id) ?? 0) - self;
+    }, 0);
+    return [unmet, this.#crowd(unit, machine), near, load];
+  }
+
+  /** How many units of its kind share the machine's value of the key that a unit is spread over. */
+  #crowd(unit: ModelUnit, { metadata }: Machine): number {
+    const key = unit.requirements.preferences?.spread ?? null;
+    if (key === null) return 0;
+    const value = Object.hasOwn(metadata, key) ? metadata[key] : undefined;
+    if (value === undefined) return Number.MAX_SAFE_INTEGER;
+    let count = 0;
+    for (const [id, units] of this.#spread.get(spreadGroup(unit.name)) ?? []) {
+      const other = this.#machines.get(id)?.machine.metadata;
+      if (other !== undefined && Object.hasOwn(other, key) && other[key] === value) {
+        count += units - (unit.record.machineID === id ? 1 : 0);
+      }
+    }
+    return count;
   }
 
   /** Units on a machine that a unit pushes away. */
@@ -230,15 +313,37 @@ export class ClusterModel {
       const { machineID } = record;
       remove(this.#placements, machineID, name, this.#machines.has(machineID));
       this.#roomVersion++;
+      this.#placed.delete(name);
       this.#conflicts.unplace(name, requirements.conflicts, machineID);
       this.#replaces.unplace(name, requirements.replaces, machineID);
+      this.#apart.unplace(name, [], machineID);
+      this.#weigh(machineID, -requirements.weight);
+      this.#countSpread(unit, machineID, -1);
       this.#neighbourhoodChanged(unit, machineID);
     }
   }
 
-  #use(name: string, { conflicts: apart, replaces: pushed, machineOf }: Requirements): void {
+  #weigh(machineID: string, by: number): void {
+    const weight = (this.#weights.get(machineID) ?? 0) + by;
+    if (weight === 0) this.#weights.delete(machineID);
+    else this.#weights.set(machineID, weight);
+  }
+
+  #countSpread({ name, requirements }: ModelUnit, machineID: string, by: 1 | -1): void {
+    if (requirements.preferences?.spread == null) return;
+    const group = spreadGroup(name);
+    const counts = this.#spread.get(group) ?? new Map<string, number>();
+    const count = (counts.get(machineID) ?? 0) + by;
+    if (count > 0) counts.set(machineID, count);
+    else counts.delete(machineID);
+    if (counts.size > 0) this.#spread.set(group, counts);
+    else this.#spread.delete(group);
+  }
+
+  #use(name: string, { conflicts: apart, replaces: pushed, machineOf, preferences }: Requirements): void {
     this.#conflicts.use(apart);
     this.#replaces.use(pushed);
+    this.#apart.use(preferences?.apart ?? []);
     if (pushed.length > 0) {
       this.#replacers.add(name);
       this.#roomVersion++; // it may close a ring, in which none pushes another any more
@@ -249,19 +354,24 @@ export class ClusterModel {
   /** @param next what the unit asks for from now on, already in use; null: it is gone */
   #drop(
     name: string,
-    { conflicts: apart, replaces: pushed, machineOf }: Requirements,
+    { conflicts: apart, replaces: pushed, machineOf, preferences }: Requirements,
     next: Requirements | null,
   ): void {
     this.#conflicts.drop(apart);
     this.#replaces.drop(pushed);
+    this.#apart.drop(preferences?.apart ?? []);
     if (!next?.replaces.length) this.#replacers.delete(name);
     for (const peer of machineOf) if (!next?.machineOf.includes(peer)) remove(this.#followers, peer, name, false);
   }
 
   #put(unit: ModelUnit, machineID: string): void {
     add(this.#placements, machineID, unit.name);
+    this.#placed.set(unit.name, machineID);
     this.#conflicts.place(unit.name, unit.requirements.conflicts, machineID);
     this.#replaces.place(unit.name, unit.requirements.replaces, machineID);
+    this.#apart.place(unit.name, [], machineID);
+    this.#weigh(machineID, unit.requirements.weight);
+    this.#countSpread(unit, machineID, 1);
     this.#neighbourhoodChanged(unit, machineID);
   }
 
@@ -288,8 +398,9 @@ export class ClusterModel {
   }
 
   /** Puts a machine where its load belongs in every order that it is in. */
-  #setLoad({ machine, units, globals }: ModelMachine): void {
-    const load = units.size + globals.length;
+  #setLoad({ machine, globals }: ModelMachine): void {
+    const ofGlobals = globals.reduce((sum, name) => sum + (this.#globals.get(name)?.requirements.weight ?? 0), 0);
+    const load = (this.#weights.get(machine.id) ?? 0) + ofGlobals;
     this.order.set(machine.id, load);
     for (const pair of Object.entries(machine.metadata)) {
       const name = pair.join("=");
@@ -372,6 +483,16 @@ export class ClusterModel {
       ? this.order.sorted(rarest.orders.flatMap((order) => [...order]))
       : this.order;
   }
+}
+
+/** Instances of one template are spread together; any other unit by itself. */
+function spreadGroup(name: string): string {
+  return parseUnitName(name)?.template ?? name;
+}
+
+function compareScores(one: Score, other: Score): number {
+  const index = one.findIndex((value, place) => value !== other[place]);
+  return index < 0 ? 0 : (one[index] ?? 0) - (other[index] ?? 0);
 }
 
 function add(sets: Map<string, Set<string>>, key: string, value: string): void {

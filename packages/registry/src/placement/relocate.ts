@@ -1,0 +1,74 @@
+import type { ClusterModel, ModelUnit } from "./cluster-model.ts";
+
+/** A unit that is to go from one machine to another. */
+export interface Move {
+  readonly unit: string;
+  readonly from: string;
+  readonly to: string;
+  readonly reason: string;
+}
+
+/**
+ * Where a unit would go if it had to leave its machine; null: nowhere.
+ *
+ * @param wish taken where the unit fits it
+ */
+export function targetOf(model: ClusterModel, unit: ModelUnit, wish: string | null = null): string | null {
+  const { machineID } = unit.record;
+  const homeless: ModelUnit = { ...unit, record: { ...unit.record, machineID: null, lastMachineID: null } };
+  if (wish !== null && wish !== machineID && model.unfit(homeless, wish) === null) return wish;
+  const to = model.choose(homeless);
+  return to === machineID ? null : to;
+}
+
+/**
+ * Moves that make the cluster more even, or meet more preferences: each by itself makes it better, in the order given.
+ * Units that stay (`Stay=`), are pinned, or follow others are left where they are. The model holds the result afterwards.
+ *
+ * @param most how many moves at most
+ */
+export function planRebalance(model: ClusterModel, most: number): readonly Move[] {
+  const moves: Move[] = [];
+  const moved = new Set<string>();
+  // The heaviest machines give first; a pass without a move is the end.
+  for (let isChanged = true; isChanged && moves.length < most; ) {
+    isChanged = false;
+    for (const id of [...model.order].reverse()) {
+      for (const name of model.unitsOn(id)) {
+        const unit = model.units.get(name);
+        if (unit === undefined || moved.has(name) || !mayMove(unit)) continue;
+        const move = improvement(model, unit, id);
+        if (move === null) continue;
+        model.assume(unit, move.to);
+        moved.add(name);
+        moves.push(move);
+        isChanged = true;
+        if (moves.length >= most) return moves;
+      }
+    }
+  }
+  return moves;
+}
+
+function mayMove({ isWanted, requirements }: ModelUnit): boolean {
+  return isWanted && !requirements.stay && requirements.machineID === null && requirements.machineOf.length === 0;
+}
+
+function improvement(model: ClusterModel, unit: ModelUnit, from: string): Move | null {
+  const to = targetOf(model, unit);
+  if (to === null) return null;
+  const here = model.score(unit, from);
+  const there = model.score(unit, to);
+  const soft = here.slice(0, -1).map((value, index) => value - (there[index] ?? 0));
+  const first = soft.find((difference) => difference !== 0) ?? 0;
+  if (first < 0) return null;
+  const [gain, loss] = [model.loadOf(from), model.loadOf(to) + unit.requirements.weight];
+  if (first > 0) return { unit: unit.name, from, to, reason: "the machine is what the unit prefers" };
+  if (loss >= gain) return null;
+  return {
+    unit: unit.name,
+    from,
+    to,
+    reason: `the load evens out: ${gain} there, ${loss - unit.requirements.weight} here`,
+  };
+}
