@@ -185,6 +185,15 @@ describe("filters", () => {
   });
 });
 
+it("follow=false gives what is kept, and ends", async () => {
+  await client.setUnit("a.service", { options: file });
+  const events: FleetEvent[] = [];
+  for await (const item of client.pastEvents({}, new AbortController().signal)) {
+    if (item.kind === "event") events.push(item.event);
+  }
+  expect(events).toMatchObject([{ kind: "submitted", unit: "a.service" }]);
+});
+
 describe("Last-Event-ID", () => {
   it("goes on without a gap, though several events share a revision", async () => {
     const events = await follow();

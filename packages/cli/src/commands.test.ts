@@ -115,7 +115,7 @@ const state = {
 describe("--output json", () => {
   beforeEach(() => world([state], [unit]));
   it.each([
-    [["list-machines"], [{ machine: id, ip: "192.0.2.9", metadata: { a: "1" } }]],
+    [["list-machines"], [{ machine: id, ip: "192.0.2.9", metadata: { a: "1" }, state: "ready" }]],
     [
       ["list-units"],
       [{ unit: "a.service", machine: id, load: "loaded", active: "active", sub: "running", hash: HASH, error: null }],

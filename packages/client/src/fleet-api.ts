@@ -7,7 +7,9 @@ import type {
   FleetEvent,
   Machine,
   MetadataOperation,
+  Move,
   Placement,
+  RebalanceRequest,
   Unit,
   UnitChange,
   UnitState,
@@ -111,6 +113,28 @@ export class FleetApi {
     if (response.status !== 204) throw refusal(response);
   }
 
+  /** Has a machine get nothing new; with `drain` has its units moved away too. */
+  async cordonMachine(machineID: string, drain: boolean): Promise<void> {
+    const response = await this.#transport.send("PUT", `${machinePath(machineID)}/cordon`, { drain });
+    if (response.status !== 204) throw refusal(response);
+  }
+
+  /** Has a machine take units again. */
+  async uncordonMachine(machineID: string): Promise<void> {
+    const response = await this.#transport.send("DELETE", `${machinePath(machineID)}/cordon`);
+    if (response.status !== 204) throw refusal(response);
+  }
+
+  /** Has the engine even the cluster out, or, with `dryRun`, only says how. */
+  async rebalance(request: RebalanceRequest): Promise<readonly Move[]> {
+    return this.#expect(await this.#transport.send("POST", "/rebalance", request), 200).moves as readonly Move[];
+  }
+
+  /** Moves that were asked for and are not done. */
+  async listMoves(): Promise<readonly Move[]> {
+    return this.#expect(await this.#transport.send("GET", "/moves"), 200).moves as readonly Move[];
+  }
+
   /** Why a unit is where it is; null where there is no such unit. An old server refuses with status 404 too. */
   async getPlacement(name: string): Promise<Placement | null> {
     const response = await this.#transport.send("GET", `${unitPath(name)}/placement`);
@@ -144,8 +168,9 @@ export class FleetApi {
   }
 
   /** The events that the server still keeps, oldest first, then the end. */
-  async *pastEvents(filter: EventFilter, signal: AbortSignal, after = 0): AsyncGenerator<StreamItem> {
-    for await (const { item } of this.#stream(filter, signal, String(after), false)) if (item !== null) yield item;
+  async *pastEvents(filter: EventFilter, signal: AbortSignal, after?: number): AsyncGenerator<StreamItem> {
+    const last = after === undefined ? null : String(after);
+    for await (const { item } of this.#stream(filter, signal, last, false)) if (item !== null) yield item;
   }
 
   close(): void {
@@ -241,6 +266,10 @@ async function* readStream(stream: IncomingMessage): AsyncGenerator<Received> {
 
 function unitPath(name: string): string {
   return `/units/${encodeURIComponent(name)}`;
+}
+
+function machinePath(machineID: string): string {
+  return `/machines/${encodeURIComponent(machineID)}`;
 }
 
 function jsonOf(text: string): unknown {

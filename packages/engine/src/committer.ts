@@ -119,10 +119,11 @@ export class Committer {
     const { keys } = this.#registry;
     const known = state.units.get(name);
     if (known === undefined || known.machineID !== from) return null;
-    const record: UnitRecord = { ...known, machineID: to, lastMachineID: null, cause: reason };
+    const record: UnitRecord = { ...known, machineID: to, lastMachineID: null, movingTo: null, cause: reason };
     const compares: Compare[] = [{ key: keys.unit(name), modRevision: known.modRevision }];
     const ops: Op[] = [{ put: keys.unit(name), value: encodeUnit(record) }];
     if (from !== null && from !== to) ops.push({ delete: keys.schedule(from, name) });
+    if (known.movingTo !== null && known.movingTo !== to) ops.push({ delete: keys.schedule(known.movingTo, name) });
     // Machines and units come by different watches: a unit is taken off a machine that is not known only if etcd does
     // not know it either.
     if (from !== null && model.machine(from) === null) compares.push({ key: keys.machine(from), createRevision: 0 });

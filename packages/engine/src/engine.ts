@@ -7,6 +7,7 @@ import { Committer } from "./committer.ts";
 import { LeaderSeat } from "./leader-seat.ts";
 import { explain, explanation } from "./model/explain.ts";
 import { type Decision, plan } from "./model/plan.ts";
+import { Mover } from "./mover.ts";
 import { Sweeper } from "./sweeper.ts";
 
 /** Hears what the engine does, for metrics. Times are in seconds. */
@@ -61,7 +62,10 @@ class Engine implements RunningEngine {
   readonly #feed: ModelFeed;
   readonly #committer: Committer;
   readonly #sweeper: Sweeper;
+  readonly #mover: Mover;
   readonly #held = new Set<string>();
+  /** Units that the mover has on their way: the plan leaves them alone. */
+  readonly #moving = new Set<string>();
   readonly #loop: ReconcileLoop;
   readonly #stopping = new AbortController();
   readonly #done: Promise<unknown>;
@@ -99,8 +103,19 @@ class Engine implements RunningEngine {
       this.#feed.apply(changes);
       this.#loop.trigger();
     });
+    this.#mover = new Mover({
+      registry,
+      log,
+      state: this.#mirror.state,
+      model: this.#feed.model,
+      leadership: () => {
+        const { leadership } = this.#seat;
+        return leadership !== null && this.#mayAct(leadership) ? leadership : null;
+      },
+      hold: (unit, isHeld) => this.#hold(unit, isHeld),
+    });
     const { signal } = this.#stopping;
-    this.#done = Promise.all([this.#mirror.run(signal), this.#loop.run(signal)]);
+    this.#done = Promise.all([this.#mover.run(signal), this.#mirror.run(signal), this.#loop.run(signal)]);
   }
 
   isLeading = (): boolean => this.#seat.leadership !== null;
@@ -120,6 +135,7 @@ class Engine implements RunningEngine {
       machines: this.#feed.model.machineCount,
       dirty: this.#feed.model.dirtyCount,
       inFlight: this.#held.size,
+      moving: this.#mover.busy,
       waiting: [...this.#feed.model.waiting].slice(0, MOST_EXPLAINED).map((name) => explain(this.#feed.model, name)),
     };
   }
@@ -169,7 +185,7 @@ class Engine implements RunningEngine {
     const revision = this.#mirror.revision;
     const endsAt = performance.now() + PLAN_MS;
     const mayGoOn = (): boolean => performance.now() < endsAt;
-    const decisions = plan(model, DECISIONS_A_TIME, (name) => this.#held.has(name), mayGoOn);
+    const decisions = plan(model, DECISIONS_A_TIME, (name) => this.#held.has(name) || this.#moving.has(name), mayGoOn);
     if (decisions.length === 0) return model.dirtyCount > 0;
     for (const { name } of decisions) this.#held.add(name);
     let lost: readonly Decision[] = decisions;
@@ -189,6 +205,14 @@ class Engine implements RunningEngine {
     }
     if (lost.length > 0) await sleep(20); // for the watch to bring what the race was lost to
     return true;
+  }
+
+  #hold(unit: string, isHeld: boolean): void {
+    if (isHeld) this.#moving.add(unit);
+    else if (this.#moving.delete(unit)) {
+      this.#feed.syncUnit(unit);
+      this.#loop.trigger();
+    }
   }
 
   #report(decision: Decision, decidedAt: number, writtenAt: number): void {

@@ -56,6 +56,7 @@ export { Etcd3Client } from "./store/etcd3-client.ts";
 export { type KeyRange, Keys, type ParsedKey } from "./store/keys.ts";
 export { Lease, type LeaseOptions } from "./store/lease.ts";
 export { MachineRegistration, type StateUpdate } from "./store/machine-registration.ts";
+export { cordonMachine, requestMoves, uncordonMachine } from "./store/maintenance.ts";
 export { type ChangeListener, Mirror, type MirrorOptions } from "./store/mirror.ts";
 export { ObservedEtcd, type OperationObserver } from "./store/observed-etcd.ts";
 export type {

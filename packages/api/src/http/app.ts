@@ -1,13 +1,17 @@
+import type { RebalanceRequest } from "@fleet/client";
 import { SCHEMAS } from "@fleet/client/description";
 import {
   changeMetadata,
+  cordonMachine,
   isDesiredState,
   type Mirror,
   type Registry,
+  requestMoves,
   type UnitOption,
   type UnitWriter,
+  uncordonMachine,
 } from "@fleet/registry";
-import { explainPlacement } from "@fleet/registry/placement";
+import { explainPlacement, ModelFeed, planRebalance } from "@fleet/registry/placement";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import { foldNames } from "../model/case-fold.ts";
 import type { ClusterView } from "../model/cluster-view.ts";
@@ -42,7 +46,7 @@ const MOST_BODY_BYTES = 2 * 1024 * 1024;
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"] as const;
 /** Paths that are there, for methods that no route was made for. */
 const KNOWN_PATH =
-  /^\/($|metrics$|(fleet\/v1|v1-alpha)\/(units(\/[^/]+(\/placement)?)?|state(\/[^/]+)?|machines|discovery|events|openapi\.json)$)/;
+  /^\/($|metrics$|(fleet\/v1|v1-alpha)\/(units(\/[^/]+(\/placement)?)?|state(\/[^/]+)?|machines(\/[^/]+\/cordon)?|moves|rebalance|discovery|events|openapi\.json)$)/;
 const JSON_TYPE = "application/json";
 
 interface SetBody {
@@ -71,7 +75,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   app.addHook("onRequest", async (request, reply) => {
     reply.header("server", `fleetd/${deps.version}`).header("content-type", JSON_TYPE);
     // A body that no route reads must not decide about the answer.
-    if (request.method !== "PUT" && request.method !== "PATCH") dropBody(request);
+    if (!["PUT", "PATCH", "POST"].includes(request.method)) dropBody(request);
     if (!deps.isHealthy() && pathOf(request) !== "/metrics") throw new HttpError(503, UNAVAILABLE);
   });
   app.addHook("onSend", async (request, reply) => {
@@ -227,9 +231,62 @@ function addRoutes(app: FastifyInstance, prefix: string, deps: AppDeps): void {
       );
   }
 
+  app.put(
+    `${prefix}/machines/:name/cordon`,
+    { schema: { body: SCHEMAS.Cordon }, preParsing: requireJson },
+    async (request, reply) => {
+      const id = machineID(name(request));
+      const { drain = false } = request.body as { drain?: boolean };
+      await seenKey(
+        registry.keys.cordon(id),
+        await cordonMachine(registry.etcd, registry.keys, id, { drain, since: new Date() }),
+      );
+      return reply.code(204).send();
+    },
+  );
+  app.delete(`${prefix}/machines/:name/cordon`, async (request, reply) => {
+    const id = machineID(name(request));
+    await seenKey(registry.keys.cordon(id), await uncordonMachine(registry.etcd, registry.keys, id));
+    return reply.code(204).send();
+  });
+  allowOnly(app, `${prefix}/machines/:name/cordon`, "PUT", "DELETE");
+
+  app.get(`${prefix}/moves`, async (_request, reply) => {
+    const moves = [...mirror.state.moves].sort(([a], [b]) => (a < b ? -1 : 1));
+    const list = moves.map(([unit, { to, reason }]) => ({
+      unit,
+      from: mirror.state.units.get(unit)?.machineID ?? undefined,
+      to,
+      reason,
+    }));
+    return json(reply, JSON.stringify({ moves: list }));
+  });
+  allowOnly(app, `${prefix}/moves`, "GET");
+
+  app.post(
+    `${prefix}/rebalance`,
+    { schema: { body: SCHEMAS.Rebalance }, preParsing: requireJson },
+    async (request, reply) => {
+      const { dryRun = false, limit = 1, most = MOST_MOVES } = request.body as RebalanceRequest;
+      const feed = new ModelFeed(mirror.state);
+      await inSlices(feed.load());
+      const moves = await inSlices(planRebalance(feed.model, most));
+      const [first] = moves;
+      if (!dryRun && first !== undefined) {
+        const records = moves.map(({ unit, to, reason }) => ({ unit, to, limit, reason }));
+        await seenKey(registry.keys.move(first.unit), await requestMoves(registry.etcd, registry.keys, records));
+      }
+      return json(reply, JSON.stringify({ moves }));
+    },
+  );
+  allowOnly(app, `${prefix}/rebalance`, "POST");
+
   /** Holds the answer to a write back until this API would show it. */
   async function seen(unitName: string, revision: number): Promise<void> {
-    await mirror.waitFor(registry.keys.unit(unitName), revision, deps.writeTimeoutMs);
+    await seenKey(registry.keys.unit(unitName), revision);
+  }
+  async function seenKey(key: string, revision: number): Promise<void> {
+    await mirror.waitFor(key, revision, deps.writeTimeoutMs);
   }
 }
 
@@ -245,7 +302,13 @@ function desiredState(body: SetBody): "inactive" | "loaded" | "launched" | null 
   throw new HttpError(400, `invalid desiredState ${JSON.stringify(state)}: expected inactive, loaded or launched`);
 }
 
+const MOST_MOVES = 1000;
 const SLICE_MS = 10;
+
+function machineID(text: string): string {
+  if (/^[A-Za-z0-9_.-]{1,128}$/.test(text)) return text;
+  throw new HttpError(400, `invalid machine ID ${JSON.stringify(text)}: expected letters, digits and _ . -`);
+}
 
 /** Runs work that yields, without keeping other requests waiting for long. */
 async function inSlices<T>(work: Generator<void, T>): Promise<T> {

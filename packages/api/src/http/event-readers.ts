@@ -45,7 +45,7 @@ export class EventReaders {
   /**
    * Takes on a reader; its answer's head is sent at once.
    *
-   * @param after the revision after which it goes on; null: from now
+   * @param after the revision after which it goes on; null: from now, or, for one that does not stay, from the oldest kept
    * @param stays false: the answer ends with what there is
    */
   add(
@@ -61,7 +61,8 @@ export class EventReaders {
       "cache-control": "no-store",
       "x-accel-buffering": "no",
     });
-    const position = after === null ? { kind: "at" as const, next: this.#log.next } : this.#log.after(after);
+    const from = stays ? this.#log.next : this.#log.first;
+    const position = after === null ? { kind: "at" as const, next: from } : this.#log.after(after);
     if (position.kind === "gap") {
       response.write(
         block("gap", null, {

@@ -105,7 +105,7 @@ export class ClusterView {
   machines(start: number, count: number): JsonPage {
     const items = this.#machineIDs.slice(start, start + count).flatMap((id) => {
       const machine = machineOf(this.#state, id);
-      return machine === null ? [] : [machineJson(machine)];
+      return machine === null ? [] : [machineJson(machine, this.#state.cordons.get(id) ?? null)];
     });
     return { items, more: start + count < this.#machineIDs.size };
   }

@@ -31,11 +31,12 @@ export function stateJson({ name, hash, machineID, systemd, error }: UnitState):
 }
 
 /** JSON of a Machine as API v1 shows it. */
-export function machineJson({ id, primaryIP, metadata }: Machine): string {
+export function machineJson({ id, primaryIP, metadata }: Machine, cordon: { readonly drain: boolean } | null): string {
   const entries = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
   return JSON.stringify({
     id,
     primaryIP: primaryIP || undefined,
     metadata: entries.length > 0 ? Object.fromEntries(entries) : undefined,
+    state: cordon === null ? undefined : cordon.drain ? "draining" : "cordoned",
   });
 }

@@ -3,6 +3,7 @@ import { ConfigError, loadConfig } from "@fleet/config";
 import {
   type Change,
   type ClusterEvent,
+  cordonMachine,
   eventsOf,
   globMatches,
   InvalidUnitError,
@@ -13,12 +14,14 @@ import {
   type Registry,
   RegistryError,
   Registry as RegistryOf,
+  requestMoves,
   UnitFileError,
   type UnitOption,
+  uncordonMachine,
   unitOf,
   unitStatesOf,
 } from "@fleet/registry";
-import { explainPlacement } from "@fleet/registry/placement";
+import { explainPlacement, ModelFeed, planRebalance } from "@fleet/registry/placement";
 import type { GlobalFlags } from "../context.ts";
 import { CommandError } from "../errors.ts";
 import { newer } from "../version.ts";
@@ -27,6 +30,7 @@ import type {
   EventRequest,
   FleetClient,
   MachineInfo,
+  Move,
   Placement,
   StateInfo,
   StreamItem,
@@ -57,6 +61,8 @@ export async function openEtcdClient(flags: GlobalFlags): Promise<FleetClient> {
     throw asCommandError(error);
   }
 }
+
+const MOST_MOVES = 1000;
 
 class EtcdClient implements FleetClient {
   readonly #registry: Registry;
@@ -127,15 +133,44 @@ class EtcdClient implements FleetClient {
   }
 
   async machines(): Promise<readonly MachineInfo[]> {
-    return [...this.#mirror.state.machines.keys()].sort().flatMap((id) => machineOf(this.#mirror.state, id) ?? []);
+    const { state } = this.#mirror;
+    return [...state.machines.keys()].sort().flatMap((id) => {
+      const machine = machineOf(state, id);
+      const cordon = state.cordons.get(id);
+      return machine === null
+        ? []
+        : [{ ...machine, state: cordon === undefined ? null : cordon.drain ? "draining" : "cordoned" }];
+    });
+  }
+
+  async cordon(machineID: string, drain: boolean): Promise<void> {
+    const { etcd, keys } = this.#registry;
+    await this.#seen(keys.cordon(machineID), cordonMachine(etcd, keys, machineID, { drain, since: new Date() }));
+  }
+  async uncordon(machineID: string): Promise<void> {
+    const { etcd, keys } = this.#registry;
+    await this.#seen(keys.cordon(machineID), uncordonMachine(etcd, keys, machineID));
+  }
+  async rebalance({ dryRun, limit }: { readonly dryRun: boolean; readonly limit: number }): Promise<readonly Move[]> {
+    const feed = new ModelFeed(this.#mirror.state);
+    finish(feed.load());
+    const moves = finish(planRebalance(feed.model, MOST_MOVES));
+    const { etcd, keys } = this.#registry;
+    const [first] = moves;
+    if (!dryRun && first !== undefined) {
+      const records = moves.map(({ unit, to, reason }) => ({ unit, to, limit, reason }));
+      await this.#seen(keys.move(first.unit), requestMoves(etcd, keys, records));
+    }
+    return moves;
+  }
+  async moves(): Promise<readonly Move[]> {
+    return [...this.#mirror.state.moves]
+      .map(([unit, { to, reason }]) => ({ unit, to, reason }))
+      .sort((a, b) => (a.unit < b.unit ? -1 : 1));
   }
 
   async placement(name: string): Promise<Placement | null> {
-    const work = explainPlacement(this.#mirror.state, name);
-    for (;;) {
-      const { done, value } = work.next();
-      if (done === true) return value;
-    }
+    return finish(explainPlacement(this.#mirror.state, name));
   }
 
   async events({ filter, after, follow }: EventRequest, signal: AbortSignal): Promise<AsyncIterable<StreamItem>> {
@@ -197,6 +232,14 @@ class EtcdClient implements FleetClient {
     }
   }
 
+  async #seen(key: string, write: Promise<number>): Promise<void> {
+    try {
+      await this.#mirror.waitFor(key, await write, this.#timeoutMs);
+    } catch (error) {
+      throw asCommandError(error);
+    }
+  }
+
   async #write(change: Parameters<ReturnType<Registry["unitWriter"]>["submit"]>[0]): Promise<void> {
     try {
       const { revision } = await this.#registry.unitWriter().submit(change);
@@ -204,6 +247,14 @@ class EtcdClient implements FleetClient {
     } catch (error) {
       throw asCommandError(error);
     }
+  }
+}
+
+/** Runs work that yields, all at once: nobody waits beside this program. */
+function finish<T>(work: Generator<void, T>): T {
+  for (;;) {
+    const { done, value } = work.next();
+    if (done === true) return value;
   }
 }
 

@@ -1,7 +1,7 @@
-import type { EventFilter, FleetEvent, Placement, StreamItem } from "@fleet/client";
+import type { EventFilter, FleetEvent, Move, Placement, StreamItem } from "@fleet/client";
 import type { DesiredState, UnitOption } from "@fleet/registry/model";
 
-export type { EventFilter, FleetEvent, Placement, StreamItem };
+export type { EventFilter, FleetEvent, Move, Placement, StreamItem };
 
 /** A unit as the cluster shows it. */
 export interface UnitInfo {
@@ -30,6 +30,8 @@ export interface MachineInfo {
   readonly id: string;
   readonly primaryIP: string;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Null: it takes units. */
+  readonly state: "cordoned" | "draining" | null;
 }
 
 /** Which of the events to follow, and from where. */
@@ -56,6 +58,13 @@ export interface FleetClient {
   /** States of all units, or of one. */
   states(name?: string): Promise<readonly StateInfo[]>;
   machines(): Promise<readonly MachineInfo[]>;
+  /** Has a machine get nothing new; with `drain` has its units moved away too. */
+  cordon(machineID: string, drain: boolean): Promise<void>;
+  uncordon(machineID: string): Promise<void>;
+  /** Has the engine even the cluster out, at most `limit` moves at a time; with `dryRun` only says how. */
+  rebalance(request: { readonly dryRun: boolean; readonly limit: number }): Promise<readonly Move[]>;
+  /** Moves that were asked for and are not done. */
+  moves(): Promise<readonly Move[]>;
   /** Why a unit is where it is; null: there is no such unit, or the server is too old to say. */
   placement(name: string): Promise<Placement | null>;
   /** Events of the cluster. Null: the server is too old to tell any. */

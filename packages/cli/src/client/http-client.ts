@@ -10,7 +10,7 @@ import {
 } from "@fleet/client";
 import { isDesiredState, type UnitOption } from "@fleet/registry/model";
 import { CommandError } from "../errors.ts";
-import type { EventRequest, FleetClient, MachineInfo, Placement, StateInfo, UnitInfo } from "./fleet-client.ts";
+import type { EventRequest, FleetClient, MachineInfo, Move, Placement, StateInfo, UnitInfo } from "./fleet-client.ts";
 
 /** The cluster over HTTP API v1, as any server since the old fleet's serves it. */
 export class HttpClient implements FleetClient {
@@ -46,6 +46,18 @@ export class HttpClient implements FleetClient {
   }
   machines(): Promise<readonly MachineInfo[]> {
     return asked(async () => (await this.#api.listMachines()).map(machineInfo));
+  }
+  cordon(machineID: string, drain: boolean): Promise<void> {
+    return asked(() => this.#api.cordonMachine(machineID, drain));
+  }
+  uncordon(machineID: string): Promise<void> {
+    return asked(() => this.#api.uncordonMachine(machineID));
+  }
+  rebalance(request: { readonly dryRun: boolean; readonly limit: number }): Promise<readonly Move[]> {
+    return asked(() => this.#api.rebalance(request));
+  }
+  moves(): Promise<readonly Move[]> {
+    return asked(() => this.#api.listMoves());
   }
   placement(name: string): Promise<Placement | null> {
     return asked(() => this.#api.getPlacement(name));
@@ -139,6 +151,6 @@ function stateInfo(state: UnitState): StateInfo {
   };
 }
 
-function machineInfo({ id, primaryIP, metadata }: Machine): MachineInfo {
-  return { id: text(id), primaryIP: text(primaryIP), metadata: metadata ?? {} };
+function machineInfo({ id, primaryIP, metadata, state }: Machine): MachineInfo {
+  return { id: text(id), primaryIP: text(primaryIP), metadata: metadata ?? {}, state: state ?? null };
 }

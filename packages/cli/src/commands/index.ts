@@ -2,7 +2,9 @@ import type { Command } from "../command.ts";
 import { cat } from "./cat.ts";
 import { complete } from "./complete.ts";
 import { completion } from "./completion.ts";
+import { cordon, uncordon } from "./cordon.ts";
 import { destroy } from "./destroy.ts";
+import { drain } from "./drain.ts";
 import { events } from "./events.ts";
 import { explain } from "./explain.ts";
 import { fdForward } from "./fd-forward.ts";
@@ -11,6 +13,7 @@ import { listMachines } from "./list-machines.ts";
 import { listUnitFiles } from "./list-unit-files.ts";
 import { listUnits } from "./list-units.ts";
 import { load } from "./load.ts";
+import { rebalance } from "./rebalance.ts";
 import { restart } from "./restart.ts";
 import { ssh } from "./ssh.ts";
 import { start } from "./start.ts";
@@ -25,7 +28,9 @@ export const COMMANDS: readonly Command[] = [
   cat,
   complete,
   completion,
+  cordon,
   destroy,
+  drain,
   events,
   explain,
   fdForward,
@@ -34,12 +39,14 @@ export const COMMANDS: readonly Command[] = [
   listUnitFiles,
   listUnits,
   load,
+  rebalance,
   restart,
   ssh,
   start,
   status,
   stop,
   submit,
+  uncordon,
   unload,
   verify,
 ];

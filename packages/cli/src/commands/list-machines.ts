@@ -13,6 +13,7 @@ const COLUMNS: Columns<MachineInfo> = {
       .map(([key, value]) => `${key}=${value}`)
       .sort()
       .join(","),
+  state: ({ state }) => state ?? "ready",
 };
 
 export const listMachines: Command = {
@@ -22,13 +23,18 @@ export const listMachines: Command = {
   summary: "Enumerate the current hosts in the cluster",
   description: `List the machines of the cluster.
 
-Fields: machine, ip, metadata.`,
+Fields: machine, ip, metadata, state (ready, cordoned or draining).`,
   flags: listFlags(FIELDS),
   examples: ["fleetctl list-machines", "fleetctl list-machines -l --no-legend", "fleetctl list-machines --output json"],
   async run(context, _args, flags) {
     const options = readListOptions(COLUMNS, flags);
     const machines = await (await context.client()).machines();
-    const asJson = ({ id, primaryIP, metadata }: MachineInfo): unknown => ({ machine: id, ip: primaryIP, metadata });
+    const asJson = ({ id, primaryIP, metadata, state }: MachineInfo): unknown => ({
+      machine: id,
+      ip: primaryIP,
+      metadata,
+      state: state ?? "ready",
+    });
     printList(context, COLUMNS, machines, options, asJson);
     return 0;
   },

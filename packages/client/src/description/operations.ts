@@ -24,7 +24,7 @@ export interface Answer {
 export interface Operation {
   /** Resource and method, as in `Units.Set`. */
   readonly id: string;
-  readonly method: "GET" | "PUT" | "DELETE" | "PATCH";
+  readonly method: "GET" | "PUT" | "DELETE" | "PATCH" | "POST";
   /** Under /fleet/v1/, parameters in braces. */
   readonly path: string;
   readonly summary: string;
@@ -36,6 +36,7 @@ export interface Operation {
 }
 
 const UNIT_NAME: Parameter = { name: "unitName", in: "path", description: "Name of the unit, with its type." };
+const MACHINE_ID: Parameter = { name: "machineID", in: "path", description: "ID of the machine, in full." };
 const PAGE_TOKEN: Parameter = { name: "nextPageToken", in: "query", description: "As the page before gave it." };
 
 const ok = (schema: SchemaName): Answer => ({ status: 200, description: "It is there.", schema });
@@ -65,6 +66,50 @@ export const OPERATIONS: readonly Operation[] = [
     answers: [
       done("All changes are made."),
       refused(400, "An operation is not valid; none was carried out."),
+      refused(415, "The content type is not application/json."),
+    ],
+    isClassic: false,
+  },
+  {
+    id: "Machines.Cordon",
+    method: "PUT",
+    path: "machines/{machineID}/cordon",
+    summary: "Have a machine get nothing new, and with drain have its units moved away.",
+    parameters: [MACHINE_ID],
+    body: "Cordon",
+    answers: [done("It is cordoned."), refused(400, "The ID or the body is not valid.")],
+    isClassic: false,
+  },
+  {
+    id: "Machines.Uncordon",
+    method: "DELETE",
+    path: "machines/{machineID}/cordon",
+    summary: "Have a machine take units again; a drain ends where it is.",
+    parameters: [MACHINE_ID],
+    body: null,
+    answers: [done("It takes units."), refused(400, "The ID is not valid.")],
+    isClassic: false,
+  },
+  {
+    id: "Moves.List",
+    method: "GET",
+    path: "moves",
+    summary: "List the moves that were asked for and are not done.",
+    parameters: [],
+    body: null,
+    answers: [ok("Moves")],
+    isClassic: false,
+  },
+  {
+    id: "Moves.Rebalance",
+    method: "POST",
+    path: "rebalance",
+    summary: "Say which moves would make the cluster more even, and have the engine make them.",
+    parameters: [],
+    body: "Rebalance",
+    answers: [
+      ok("Moves"),
+      refused(400, "The body is not valid."),
       refused(415, "The content type is not application/json."),
     ],
     isClassic: false,

@@ -63,6 +63,12 @@ const MACHINE = {
     id: { type: "string", description: "Its machine ID, 32 hex digits." },
     primaryIP: { type: "string" },
     metadata: { type: "object", additionalProperties: { type: "string" } },
+    state: {
+      type: "string",
+      enum: ["cordoned", "draining"],
+      description:
+        "Absent: the machine takes units. cordoned: it gets nothing new. draining: its units are moved away too.",
+    },
   },
   required: ["id"],
 } as const satisfies JSONSchema;
@@ -197,6 +203,41 @@ const PLACEMENT = {
   required: ["name", "desiredState", "global", "machines", "fitting", "summary", "reasons"],
 } as const satisfies JSONSchema;
 
+const CORDON = {
+  type: "object",
+  description: "How a machine is taken out of use.",
+  properties: { drain: { type: "boolean", description: "Move its units away too; false by default." } },
+} as const satisfies JSONSchema;
+
+const MOVE = {
+  type: "object",
+  description: "A unit that goes from one machine to another.",
+  properties: {
+    unit: { type: "string" },
+    from: { type: "string", description: "Machine ID; absent: it is on none just now." },
+    to: { type: "string", description: "Machine ID." },
+    reason: { type: "string" },
+  },
+  required: ["unit", "to", "reason"],
+} as const satisfies JSONSchema;
+
+const MOVES = {
+  type: "object",
+  description: "Moves, in the order in which they are made.",
+  properties: { moves: { type: "array", items: MOVE } },
+  required: ["moves"],
+} as const satisfies JSONSchema;
+
+const REBALANCE = {
+  type: "object",
+  description: "What is asked of a rebalance.",
+  properties: {
+    dryRun: { type: "boolean", description: "Only say which moves would be made; false by default." },
+    limit: { type: "integer", minimum: 1, maximum: 1000, description: "Moves on their way at a time; 1 by default." },
+    most: { type: "integer", minimum: 1, maximum: 10000, description: "Moves in all; 1000 by default." },
+  },
+} as const satisfies JSONSchema;
+
 /** Every schema of the API by its name in the documents that describe it. */
 export const SCHEMAS = {
   Unit: UNIT,
@@ -212,6 +253,10 @@ export const SCHEMAS = {
   Event: EVENT,
   Placement: PLACEMENT,
   PlacementReason: PLACEMENT_REASON,
+  Cordon: CORDON,
+  Rebalance: REBALANCE,
+  Move: MOVE,
+  Moves: MOVES,
   Error: ERROR,
 } as const;
 
@@ -236,3 +281,5 @@ export type Machine = Known<FromSchema<typeof MACHINE>>;
 export type MetadataOperation = Known<FromSchema<typeof METADATA_OPERATION>>;
 export type FleetEvent = Known<FromSchema<typeof EVENT>>;
 export type Placement = Known<FromSchema<typeof PLACEMENT>>;
+export type Move = Known<FromSchema<typeof MOVE>>;
+export type RebalanceRequest = Known<FromSchema<typeof REBALANCE>>;

@@ -1,19 +1,23 @@
 import {
+  type ClusterState,
   conflicts,
   globalsOn,
   globMatches,
   isTemplateName,
   matchesMachineID,
+  meets,
   metadataFits,
   parseUnitFile,
+  parseUnitName,
   type Requirements,
   readRequirements,
 } from "@fleet/registry";
-import { ClusterModel, MachineOrder } from "@fleet/registry/placement";
+import { ClusterModel, MachineOrder, planRebalance, targetOf } from "@fleet/registry/placement";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { explain, explanation } from "./explain.ts";
 import { plan, REASONS } from "./plan.ts";
+import { relocationsOf } from "./relocations.ts";
 
 interface TestUnit {
   readonly name: string;
@@ -25,6 +29,7 @@ interface TestUnit {
 interface TestMachine {
   readonly id: string;
   readonly metadata?: Record<string, string>;
+  readonly isCordoned?: boolean;
 }
 
 const id = (index: number): string => index.toString(16).padStart(8, "0").padEnd(32, "f");
@@ -51,7 +56,10 @@ function put(model: ClusterModel, unit: TestUnit, revision = 1): void {
 
 function cluster(machines: readonly TestMachine[], units: readonly TestUnit[]): ClusterModel {
   const model = new ClusterModel();
-  for (const { id, metadata = {} } of machines) model.setMachine({ id, metadata, primaryIP: "", version: "" }, 1);
+  for (const { id, metadata = {}, isCordoned = false } of machines) {
+    model.setMachine({ id, metadata, primaryIP: "", version: "" }, 1);
+    if (isCordoned) model.setCordon(id, { drain: false });
+  }
   for (const unit of units) put(model, unit);
   return model;
 }
@@ -99,6 +107,94 @@ describe("placing", () => {
   });
   it("prefers the machine that a new version was freed from", () => {
     expect(settle(cluster(three, [{ name: "a.service", last: id(3) }])).get("a.service")).toBe(id(3));
+  });
+  it("counts weights as load, those of global units too", () => {
+    const placed = settle(
+      cluster(
+        [{ id: id(1) }, { id: id(2) }],
+        [
+          { name: "a.service", lines: "Weight=3" },
+          { name: "b.service" },
+          { name: "c.service" },
+          { name: "d.service", lines: "Weight=0" },
+        ],
+      ),
+    );
+    expect([...placed.values()]).toEqual([id(1), id(2), id(2), id(2)]);
+  });
+  it("takes bounds on metadata: numbers as numbers, and what is not there as different", () => {
+    const model = cluster(
+      [
+        { id: id(1), metadata: { cores: "4" } },
+        { id: id(2), metadata: { cores: "16", zone: "a" } },
+        { id: id(3), metadata: { cores: "many" } },
+      ],
+      [
+        { name: "big.service", lines: "MachineMetadata=cores>=10" },
+        { name: "small.service", lines: "MachineMetadata=cores<=9.5" },
+        { name: "else.service", lines: "MachineMetadata=zone!=a\nMachineMetadata=cores!=4" },
+      ],
+    );
+    expect(Object.fromEntries(settle(model))).toEqual({
+      "big.service": id(2),
+      "small.service": id(1),
+      "else.service": id(3),
+    });
+  });
+  it("prefers without insisting", () => {
+    const machines = [{ id: id(1) }, { id: id(2), metadata: { disk: "ssd" } }];
+    const lines = "PreferMetadata=disk=ssd";
+    expect(
+      settle(
+        cluster(machines, [
+          { name: "a.service", lines },
+          { name: "b.service", lines },
+        ]),
+      ),
+    ).toEqual(
+      new Map([
+        ["a.service", id(2)],
+        ["b.service", id(2)],
+      ]),
+    );
+    expect(settle(cluster([{ id: id(1) }], [{ name: "a.service", lines }])).get("a.service")).toBe(id(1));
+    const apart = "PreferApart=w@*";
+    const many = [1, 2, 3].map((n) => ({ name: `w@${n}.service`, lines: apart }));
+    expect([...settle(cluster(machines, [...many, { name: "x.service", machineID: id(2) }])).values()]).toEqual([
+      id(1),
+      id(2),
+      id(1),
+      id(2),
+    ]);
+  });
+  it("spreads the instances of a template evenly over the values of a key", () => {
+    const machines = [
+      { id: id(1), metadata: { zone: "a" } },
+      { id: id(2), metadata: { zone: "a" } },
+      { id: id(3), metadata: { zone: "a" } },
+      { id: id(4), metadata: { zone: "b" } },
+      { id: id(5) },
+    ];
+    const units = Array.from({ length: 6 }, (_, n) => ({ name: `w@${n}.service`, lines: "Spread=zone" }));
+    const zones = [...settle(cluster(machines, units)).values()].map(
+      (machine) => machines.find((entry) => entry.id === machine)?.metadata?.zone,
+    );
+    expect(zones.filter((zone) => zone === "a")).toHaveLength(3);
+    expect(zones.filter((zone) => zone === "b")).toHaveLength(3);
+  });
+  it("gives cordoned machines nothing new, and takes nothing away from them", () => {
+    const model = cluster(
+      [{ id: id(1), isCordoned: true }, { id: id(2) }],
+      [
+        { name: "a.service", machineID: id(1) },
+        { name: "b.service" },
+        { name: "c.service", lines: `MachineID=${id(1)}` },
+      ],
+    );
+    expect([...settle(model).values()]).toEqual([id(1), id(2), null]);
+    expect(explain(model, "c.service")?.reasons).toContainEqual({ machines: 1, reason: "it is cordoned" });
+    model.setCordon(id(1), null);
+    expect(settle(model).get("c.service")).toBe(id(1));
   });
   it("knows a machine by its short ID", () => {
     expect(
@@ -202,6 +298,88 @@ describe("moving", () => {
   });
 });
 
+describe("moving on request", () => {
+  const state = (moves: Record<string, { to: string; limit: number }>): ClusterState =>
+    ({
+      moves: new Map(Object.entries(moves).map(([name, move]) => [name, { ...move, reason: "even" }])),
+    }) as unknown as ClusterState;
+  const never = (): boolean => false;
+  it("drains a machine one unit after the other, followers with what they follow", () => {
+    const model = cluster(three, [
+      { name: "a.service", machineID: id(1), lines: "MachineOf=b.service" },
+      { name: "b.service", machineID: id(1) },
+      { name: "c.service", machineID: id(1) },
+      { name: "d.service", machineID: id(2) },
+    ]);
+    model.setCordon(id(1), { drain: true });
+    const [first, ...others] = relocationsOf(model, state({}), new Map(), never);
+    expect([first?.unit, others]).toEqual(["b.service", []]);
+    if (first === undefined) throw new Error("nothing to move");
+    expect(relocationsOf(model, state({}), new Map([["b.service", first]]), never)).toEqual([]);
+    expect(relocationsOf(model, state({}), new Map(), (unit) => unit === "b.service").map(({ unit }) => unit)).toEqual([
+      "c.service",
+    ]);
+    const unit = model.units.get("b.service");
+    expect(unit && targetOf(model, unit)).toBe(id(3));
+    expect(unit && targetOf(model, unit, id(2))).toBe(id(2));
+    expect(unit && targetOf(model, unit, id(1))).toBe(id(3));
+  });
+  it("makes as many moves of a rebalance at a time as its limit allows", () => {
+    const model = cluster(
+      three,
+      [1, 2, 3, 4].map((n) => ({ name: `u${n}.service`, machineID: id(1) })),
+    );
+    const moves = Object.fromEntries([1, 2, 3].map((n) => [`u${n}.service`, { to: id(2), limit: 2 }]));
+    expect(relocationsOf(model, state(moves), new Map(), never).map(({ unit, wish }) => [unit, wish])).toEqual([
+      ["u1.service", id(2)],
+      ["u2.service", id(2)],
+    ]);
+  });
+  it("finishes what another engine began", () => {
+    const model = cluster(three, [{ name: "a.service", machineID: id(1) }]);
+    const unit = model.units.get("a.service");
+    if (unit === undefined) throw new Error("no unit");
+    model.setUnit("a.service", { ...unit.record, movingTo: id(3) }, unit.requirements);
+    expect(relocationsOf(model, state({}), new Map(), never)).toMatchObject([
+      { unit: "a.service", from: id(1), wish: id(3) },
+    ]);
+  });
+  const all = <T>(work: Generator<void, T>): T => {
+    for (;;) {
+      const { done, value } = work.next();
+      if (done === true) return value;
+    }
+  };
+  it("evens out only what gets better by it, and leaves what is to stay", () => {
+    const model = cluster(three, [
+      ...[1, 2, 3, 4, 5].map((n) => ({ name: `u${n}.service`, machineID: id(1) })),
+      { name: "a-stay.service", machineID: id(1), lines: "Stay=true" },
+      { name: "a-pin.service", machineID: id(1), lines: `MachineID=${id(1)}` },
+    ]);
+    const moves = all(planRebalance(model, 100));
+    expect(moves.map(({ unit }) => unit)).toEqual(["u1.service", "u2.service", "u3.service", "u4.service"]);
+    expect([1, 2, 3].map((n) => model.loadOf(id(n)))).toEqual([3, 2, 2]);
+    expect(all(planRebalance(model, 100))).toEqual([]);
+  });
+  it("a rebalance keeps every rule, on random clusters", () => {
+    fc.assert(
+      fc.property(clusterArbitrary, ([machines, units]) => {
+        const model = cluster(machines, units);
+        settle(model);
+        const moves = all(planRebalance(model, 1000));
+        for (const { unit, from, to } of moves) expect([unit, from]).not.toEqual([unit, to]);
+        for (const unit of model.units.values()) {
+          const { machineID } = unit.record;
+          // Followers and replaced units are the engine's to move along; every other rule holds at once.
+          if (machineID === null || unit.requirements.machineOf.length > 0) continue;
+          expect(model.unfit(unit, machineID)).toBeNull();
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
 describe("explaining", () => {
   it("counts machines by the reason why a unit can't be there", () => {
     const model = cluster(
@@ -251,6 +429,7 @@ function reference(machines: readonly TestMachine[], units: readonly TestUnit[])
     const { requirements } = entry;
     if (requirements.machineID !== null && !matchesMachineID(requirements.machineID, machine.id)) return false;
     if (!metadataFits(requirements, machine.metadata ?? {})) return false;
+    if (machine.isCordoned === true && at.get(entry.name) !== machine.id) return false;
     for (const peer of requirements.machineOf) {
       const other = all.find(({ name }) => name === peer);
       if (other === undefined || at.get(peer) !== machine.id || other.requirements.machineOf.includes(entry.name))
@@ -264,9 +443,42 @@ function reference(machines: readonly TestMachine[], units: readonly TestUnit[])
     const before = at.get(entry.name) ?? null;
     const here = machines.find(({ id }) => id === before);
     if (here !== undefined && fits(entry, here)) return false;
-    const load = ({ id, ...rest }: TestMachine): number => scheduled(id).length + globalsAt({ id, ...rest }).length;
-    const order = [...machines].sort((a, b) => load(a) - load(b) || (a.id < b.id ? -1 : 1));
-    at.set(entry.name, order.find((machine) => fits(entry, machine))?.id ?? null);
+    const weight = (entries: readonly { requirements: Requirements }[]): number =>
+      entries.reduce((sum, { requirements }) => sum + requirements.weight, 0);
+    const load = ({ id, ...rest }: TestMachine): number => weight(scheduled(id)) + weight(globalsAt({ id, ...rest }));
+    const { preferences } = entry.requirements;
+    const kin = all.filter(
+      ({ name, requirements }) =>
+        name !== entry.name &&
+        requirements.preferences?.spread != null &&
+        parseUnitName(name)?.template === parseUnitName(entry.name)?.template &&
+        (parseUnitName(name)?.template ?? name) === (parseUnitName(entry.name)?.template ?? entry.name),
+    );
+    const dislike = (machine: TestMachine): number[] => {
+      if (preferences === null) return [0, 0, 0];
+      const metadata = machine.metadata ?? {};
+      const key = preferences.spread;
+      const valueAt = (id: string | null | undefined) =>
+        key === null ? undefined : machines.find((other) => other.id === id)?.metadata?.[key];
+      const crowd =
+        key === null
+          ? 0
+          : metadata[key] === undefined
+            ? 1e9
+            : kin.filter(({ name }) => valueAt(at.get(name)) === metadata[key]).length;
+      const others = scheduled(machine.id).filter(({ name }) => name !== entry.name);
+      const near = preferences.apart.flatMap((glob) => others.filter(({ name }) => globMatches(glob, name))).length;
+      return [preferences.metadata.filter((test) => !meets(test, metadata)).length, crowd, near];
+    };
+    const rank = (machine: TestMachine): number[] => [...dislike(machine), load(machine)];
+    const order = machines
+      .filter((machine) => fits(entry, machine))
+      .map((machine) => ({ id: machine.id, rank: rank(machine) }))
+      .sort((a, b) => {
+        const index = a.rank.findIndex((value, place) => value !== b.rank[place]);
+        return index >= 0 ? (a.rank[index] ?? 0) - (b.rank[index] ?? 0) : a.id < b.id ? -1 : 1;
+      });
+    at.set(entry.name, order[0]?.id ?? null);
     return at.get(entry.name) !== before;
   };
   const wanted = all.filter(
@@ -295,9 +507,19 @@ const unitArbitrary = (name: string) =>
       `MachineID=${id(1)}`,
       `MachineID=${id(2).slice(0, 8)}`,
       "MachineOf=c.service",
+      "Replaces=c.service b@*",
+      "Replaces=d*",
       "Global=true",
       "Global=true\nConflicts=d*",
       "Global=true\nMachineMetadata=a=2",
+      "Global=true\nWeight=3",
+      "Weight=2",
+      "MachineMetadata=a!=1",
+      "MachineMetadata=n>=5\nMachineMetadata=n<=9",
+      "PreferMetadata=a=1\nPreferMetadata=b!=1",
+      "PreferApart=b@* c*",
+      "Spread=a",
+      "Spread=a\nPreferApart=a@*\nWeight=4",
     ),
   });
 const machineArbitrary = fc.uniqueArray(fc.integer({ min: 1, max: 6 }), { maxLength: 5 }).chain((ids) =>
@@ -305,7 +527,15 @@ const machineArbitrary = fc.uniqueArray(fc.integer({ min: 1, max: 6 }), { maxLen
     ...ids.map((n) =>
       fc.record({
         id: fc.constant(id(n)),
-        metadata: fc.constantFrom<Record<string, string>>({}, { a: "1" }, { a: "2", b: "1" }, { b: "1" }),
+        metadata: fc.constantFrom<Record<string, string>>(
+          {},
+          { a: "1" },
+          { a: "2", b: "1" },
+          { b: "1", n: "4" },
+          { a: "1", n: "7" },
+          { n: "many" },
+        ),
+        isCordoned: fc.constantFrom(false, false, false, true),
       }),
     ),
   ),

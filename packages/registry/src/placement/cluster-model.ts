@@ -58,6 +58,8 @@ export class ClusterModel {
   /** The weight of the units that are placed, by machine, also on machines that are gone. */
   readonly #weights = new Map<string, number>();
   readonly #cordons = new Map<string, { readonly drain: boolean }>();
+  /** Units that are being started on another machine before they leave theirs. */
+  readonly #movers = new Set<string>();
   /** Units that have Replaces globs. */
   readonly #replacers = new Set<string>();
   readonly #globals = new Map<string, GlobalUnit>();
@@ -96,6 +98,8 @@ export class ClusterModel {
     const isWanted = record.desiredState !== "inactive" && !record.global && !isTemplateName(name);
     const unit: ModelUnit = { name, record, requirements, isWanted };
     this.units.set(name, unit);
+    if (record.movingTo === null) this.#movers.delete(name);
+    else this.#movers.add(name);
     if (record.machineID !== null) this.#put(unit, record.machineID);
     else if (isWanted) this.#pending.add(name);
     if (before?.record.machineID !== record.machineID) this.#placementChanged(unit, before?.record.machineID ?? null);
@@ -107,6 +111,7 @@ export class ClusterModel {
     this.#take(unit);
     this.#drop(name, unit.requirements, null);
     this.units.delete(name);
+    this.#movers.delete(name);
     this.#dirty.delete(name);
     if (unit.record.machineID !== null) this.#placementChanged(unit, unit.record.machineID);
   }
@@ -183,6 +188,10 @@ export class ClusterModel {
   /** Units that are wanted and on no machine. */
   get waiting(): Iterable<string> {
     return this.#pending;
+  }
+  /** Units that are being started on another machine before they leave theirs, by name. */
+  get moving(): readonly string[] {
+    return [...this.#movers].sort();
   }
   /** Machines that units are to be moved away from. */
   get draining(): readonly string[] {

@@ -20,6 +20,18 @@ export class ModelFeed {
     this.#state = state;
   }
 
+  /** Takes in everything that the registry holds. Yields now and then. */
+  *load(): Generator<void, void> {
+    let count = 0;
+    for (const id of [...this.#state.cordons.keys()]) this.model.setCordon(id, this.#state.cordons.get(id) ?? null);
+    for (const id of [...this.#state.machines.keys()]) this.#syncMachine(id);
+    for (const name of [...this.#state.globals.keys()]) this.#syncGlobal(name);
+    for (const name of [...this.#state.units.keys()]) {
+      this.syncUnit(name);
+      if (++count % 200 === 0) yield;
+    }
+  }
+
   apply(changes: readonly Change[]): void {
     for (const change of changes) {
       switch (change.kind) {

@@ -23,11 +23,12 @@ export function targetOf(model: ClusterModel, unit: ModelUnit, wish: string | nu
 
 /**
  * Moves that make the cluster more even, or meet more preferences: each by itself makes it better, in the order given.
- * Units that stay (`Stay=`), are pinned, or follow others are left where they are. The model holds the result afterwards.
+ * Yields now and then, for it looks at every unit. Units that stay (`Stay=`), are pinned, follow others, or push others
+ * away are left where they are. The model holds the result afterwards.
  *
  * @param most how many moves at most
  */
-export function planRebalance(model: ClusterModel, most: number): readonly Move[] {
+export function* planRebalance(model: ClusterModel, most: number): Generator<void, readonly Move[]> {
   const moves: Move[] = [];
   const moved = new Set<string>();
   // The heaviest machines give first; a pass without a move is the end.
@@ -37,6 +38,7 @@ export function planRebalance(model: ClusterModel, most: number): readonly Move[
       for (const name of model.unitsOn(id)) {
         const unit = model.units.get(name);
         if (unit === undefined || moved.has(name) || !mayMove(unit)) continue;
+        yield;
         const move = improvement(model, unit, id);
         if (move === null) continue;
         model.assume(unit, move.to);
@@ -51,7 +53,8 @@ export function planRebalance(model: ClusterModel, most: number): readonly Move[
 }
 
 function mayMove({ isWanted, requirements }: ModelUnit): boolean {
-  return isWanted && !requirements.stay && requirements.machineID === null && requirements.machineOf.length === 0;
+  const { stay, machineID, machineOf, replaces } = requirements;
+  return isWanted && !stay && machineID === null && machineOf.length === 0 && replaces.length === 0;
 }
 
 function improvement(model: ClusterModel, unit: ModelUnit, from: string): Move | null {

@@ -4,11 +4,13 @@ import {
   decodeCordon,
   decodeLeader,
   decodeMachine,
+  decodeMove,
   decodeSchedule,
   decodeState,
   decodeUnit,
   type LeaderRecord,
   type MachineRecord,
+  type MoveRecord,
   type ScheduleRecord,
   type StateRecord,
   type UnitRecord,
@@ -39,6 +41,7 @@ export type Change =
       readonly key: string;
     })
   | (Both<CordonRecord> & { readonly kind: "cordon"; readonly machineID: string })
+  | (Both<MoveRecord> & { readonly kind: "move"; readonly name: string })
   | (Both<LeaderRecord> & { readonly kind: "leader" })
   | (Both<{ readonly version: number }> & { readonly kind: "engine-version" });
 
@@ -66,6 +69,8 @@ export class ClusterState {
   readonly machineMetadata = new Map<string, Map<string, string>>();
   /** Machines that get nothing new, by ID. */
   readonly cordons = new Map<string, Versioned<CordonRecord>>();
+  /** Moves that were asked for and are not done, by unit name. */
+  readonly moves = new Map<string, Versioned<MoveRecord>>();
   leader: Versioned<LeaderRecord> | null = null;
   engineVersion: Versioned<{ readonly version: number }> | null = null;
   /** Keys under fleet's prefix whose values nobody here understands: reported, left alone, never acted on. */
@@ -123,6 +128,8 @@ export class ClusterState {
       }
       case "cordon":
         return change(replace(this.cordons, key.machineID, record as Versioned<CordonRecord> | null));
+      case "move":
+        return change(replace(this.moves, key.name, record as Versioned<MoveRecord> | null));
       case "leader": {
         const before = this.leader;
         this.leader = record as Versioned<LeaderRecord> | null;
@@ -154,6 +161,8 @@ function decode(key: ParsedKey, text: string): object | null {
       return { value: text };
     case "cordon":
       return decodeCordon(text);
+    case "move":
+      return decodeMove(text);
     case "leader":
       return decodeLeader(text);
     case "engine-version":

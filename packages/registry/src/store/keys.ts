@@ -8,6 +8,7 @@ export type ParsedKey =
   | { readonly kind: "machine"; readonly id: string }
   | { readonly kind: "machine-metadata"; readonly machineID: string; readonly key: string }
   | { readonly kind: "cordon"; readonly machineID: string }
+  | { readonly kind: "move"; readonly name: string }
   | { readonly kind: "leader" }
   | { readonly kind: "engine-version" };
 
@@ -50,6 +51,9 @@ export class Keys {
   cordon(machineID: string): string {
     return `${this.prefix}cordons/${machineID}`;
   }
+  move(name: string): string {
+    return `${this.prefix}moves/${name}`;
+  }
   leader(): string {
     return `${this.prefix}engine/leader`;
   }
@@ -71,11 +75,11 @@ export class Keys {
   }
   /** What the engine decides on: all but the schedule, which follows the units, and the states. */
   engineRanges(): readonly KeyRange[] {
-    return [this.#between("cordons/", "machines/"), this.#between("unit-files/", "units/")];
+    return [this.#between("cordons/", "moves/"), this.#between("unit-files/", "units/")];
   }
   /** What the API shows: all but the schedule. */
   apiRanges(): readonly KeyRange[] {
-    return [this.#between("cordons/", "machines/"), this.#between("states/", "units/")];
+    return [this.#between("cordons/", "moves/"), this.#between("states/", "units/")];
   }
 
   /** Takes a key apart; null where it is not one of fleet's. */
@@ -101,6 +105,8 @@ export class Keys {
         return split(tail, (machineID, name) => ({ kind: "machine-metadata", machineID, key: name }));
       case "cordons":
         return { kind: "cordon", machineID: tail };
+      case "moves":
+        return { kind: "move", name: tail };
       case "engine":
         if (tail === "leader") return { kind: "leader" };
         return tail === "version" ? { kind: "engine-version" } : null;

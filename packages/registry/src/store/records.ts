@@ -51,6 +51,15 @@ export interface CordonRecord {
   readonly since: string;
 }
 
+/** `moves/<name>`: a unit that somebody has asked to be moved. The engine removes it when that is done, or can't be. */
+export interface MoveRecord {
+  /** The machine that it is to go to, if it fits. */
+  readonly to: string;
+  /** How many of the moves that were asked for together may be on their way at a time. */
+  readonly limit: number;
+  readonly reason: string;
+}
+
 /** `engine/leader`: who leads. */
 export interface LeaderRecord {
   readonly machineID: string;
@@ -178,6 +187,18 @@ export function encodeCordon({ drain, since }: CordonRecord): string {
 export function decodeCordon(text: string): CordonRecord | null {
   const value = object(text);
   return value === null ? null : { drain: value.drain === true, since: string(value.since) ?? "" };
+}
+
+export function encodeMove({ to, limit, reason }: MoveRecord): string {
+  return JSON.stringify({ to, limit, reason });
+}
+
+export function decodeMove(text: string): MoveRecord | null {
+  const value = object(text);
+  const to = string(value?.to);
+  if (value === null || to === null) return null;
+  const limit = typeof value.limit === "number" && value.limit >= 1 ? Math.floor(value.limit) : 1;
+  return { to, limit, reason: string(value.reason) ?? "it was asked for" };
 }
 
 export function encodeLeader(record: LeaderRecord): string {

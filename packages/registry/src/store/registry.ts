@@ -4,6 +4,7 @@ import type { Etcd } from "./etcd.ts";
 import { Etcd3Client } from "./etcd3-client.ts";
 import { type KeyRange, Keys } from "./keys.ts";
 import { Mirror } from "./mirror.ts";
+import { decodeState, type StateRecord } from "./records.ts";
 import { readUnitFiles } from "./unit-files.ts";
 import { type KnownUnits, UnitWriter } from "./unit-writer.ts";
 
@@ -44,6 +45,13 @@ export class Registry {
   /** Reads the texts of unit files by hash. */
   unitFiles(hashes: readonly string[]): Promise<Map<string, string>> {
     return readUnitFiles(this.etcd, this.keys, hashes);
+  }
+
+  /** What a machine says of a unit right now, read from etcd; null: nothing. */
+  async unitState(name: string, machineID: string): Promise<StateRecord | null> {
+    const { gets } = await this.etcd.txn([], [{ get: this.keys.state(machineID, name) }]);
+    const found = gets[0] ?? null;
+    return found === null ? null : decodeState(found.value);
   }
 
   close(): void {

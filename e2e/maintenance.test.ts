@@ -1,0 +1,130 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { SLEEP, TestCluster } from "./test-cluster.ts";
+
+let cluster: TestCluster;
+beforeAll(async () => {
+  cluster = await TestCluster.start();
+});
+afterAll(() => cluster?.stop());
+afterEach(async () => {
+  for (const index of [1, 2, 3]) await cluster.fleetctl("uncordon", idOf(index));
+  await cluster.clear();
+});
+
+const idOf = (index: number): string => cluster.cluster.network.hosts.get(index)?.machineID ?? "";
+const started = async (unit: string, index: number): Promise<number> =>
+  Number(await cluster.show(index, unit, "ActiveEnterTimestampMonotonic"));
+const stopped = async (unit: string, index: number): Promise<number> => {
+  const { stdout } = await cluster.cluster.network.exec(index, [
+    ...["journalctl", "--no-pager", "-o", "json", "--output-fields=MESSAGE,__MONOTONIC_TIMESTAMP"],
+    ...["JOB_TYPE=stop", `UNIT=${unit}`, "JOB_RESULT=done"],
+  ]);
+  const last = stdout.trim().split("\n").at(-1) ?? "{}";
+  return Number((JSON.parse(last) as { __MONOTONIC_TIMESTAMP?: string }).__MONOTONIC_TIMESTAMP);
+};
+
+describe("cordon", () => {
+  it("keeps what is there and lets nothing new in, until uncordon", async () => {
+    await cluster.ok("start", cluster.file("old.service", `${SLEEP}[X-Fleet]\nMachineMetadata=host=h3\n`));
+    expect(await cluster.ok("cordon", idOf(3))).toBe(`Machine ${idOf(3).slice(0, 8)}... cordoned\n`);
+    expect(await cluster.ok("list-machines", "--no-legend", "--fields=state")).toBe("ready\nready\ncordoned\n");
+    cluster.file("new@.service", SLEEP);
+    await cluster.ok("start", "new@1", "new@2", "new@3");
+    expect(await cluster.activeOn("old.service")).toEqual([3]);
+    for (const n of [1, 2, 3]) expect(await cluster.hostOf(`new@${n}.service`)).not.toBe(3);
+    await cluster.ok(
+      "start",
+      "--no-block",
+      cluster.file("late.service", `${SLEEP}[X-Fleet]\nMachineMetadata=host=h3\n`),
+    );
+    expect(await cluster.ok("explain", "late")).toContain("it is cordoned");
+    await cluster.ok("uncordon", idOf(3));
+    await cluster.until("the unit to come", async () => (await cluster.activeOn("late.service")).includes(3));
+  });
+});
+
+describe("drain", () => {
+  it("moves units away one after the other, those that may overlap without a gap, the others stopped first", async () => {
+    const at1 = "[X-Fleet]\nPreferMetadata=host=h1\n";
+    await cluster.ok("start", cluster.file("plain.service", SLEEP + at1));
+    await cluster.ok("start", cluster.file("twice.service", `${SLEEP}${at1}Overlap=true\n`));
+    await cluster.ok("start", cluster.file("everywhere.service", `${SLEEP}[X-Fleet]\nGlobal=true\n`));
+    await cluster.until(
+      "the global unit to run",
+      async () => (await cluster.activeOn("everywhere.service")).length === 3,
+    );
+    for (const unit of ["plain.service", "twice.service"]) expect(await cluster.hostOf(unit)).toBe(1);
+    const printed = await cluster.ok("drain", idOf(1));
+    expect(printed).toMatch(/^Machine \w{8}\.\.\. draining\n/);
+    expect(printed).toMatch(/Unit twice\.service moved to /);
+    const [plainHost, twiceHost] = [await cluster.hostOf("plain.service"), await cluster.hostOf("twice.service")];
+    expect([plainHost, twiceHost]).not.toContain(1);
+    expect(await cluster.activeOn("everywhere.service")).toEqual([1, 2, 3]);
+    // The hosts share this machine's clock: what was stopped first was not active yet on its new host.
+    expect(await started("plain.service", plainHost)).toBeGreaterThan(await stopped("plain.service", 1));
+    expect(await started("twice.service", twiceHost)).toBeLessThan(await stopped("twice.service", 1));
+    expect(await cluster.ok("list-machines", "--no-legend", "--fields=state")).toBe("draining\nready\nready\n");
+  });
+  it("goes on when the client has ended, and when the leading engine is killed", async () => {
+    cluster.file("many@.service", `${SLEEP}[X-Fleet]\nPreferMetadata=host=h2\nOverlap=true\n`);
+    const names = Array.from({ length: 8 }, (_, index) => `many@${index}`);
+    await cluster.ok("start", ...names);
+    expect(await cluster.ok("drain", "--no-block", idOf(2))).toContain("draining");
+    await cluster.until("some to have moved", async () => (await cluster.activeOn("many@0.service"))[0] !== 2);
+    const { text } = await cluster.api.send("GET", "/events?follow=false&kind=leader-changed");
+    const leaders = [...text.matchAll(/"machineID":"(\w+)"/g)].map(([, id]) => id);
+    const leading = [1, 2].find((index) => idOf(index) === leaders.at(-1)) ?? 1;
+    await cluster.cluster.network.must(leading, "systemctl", "kill", "-s", "KILL", "fleet-engine.service");
+    await cluster.until(
+      "all to have moved",
+      async () =>
+        !(await cluster.ok("list-units", "--no-legend", "--fields=unit,machine", "-l")).includes(`${idOf(2)}/`),
+      55_000,
+    );
+    for (const name of names) await cluster.hostOf(`${name}.service`);
+  });
+  it("says which units fit nowhere else, and leaves them where they are", async () => {
+    await cluster.ok("start", cluster.file("pinned.service", `${SLEEP}[X-Fleet]\nMachineID=${idOf(3)}\n`));
+    const { code, stderr } = await cluster.fleetctl("drain", idOf(3));
+    expect(code).toBe(1);
+    expect(stderr).toContain("Error: unit pinned.service fits on no other machine: its ID is not MachineID=");
+    expect(await cluster.activeOn("pinned.service")).toEqual([3]);
+  });
+  it("brings a unit back that does not come up on its new machine, without having stopped it", async () => {
+    // Its program is on one host only.
+    await cluster.cluster.network.must(
+      1,
+      "bash",
+      "-c",
+      "printf '#!/bin/sh\\nexec sleep infinity\\n' >/usr/local/bin/only-here && chmod +x /usr/local/bin/only-here",
+    );
+    const text =
+      "[Service]\nType=exec\nExecStart=/usr/local/bin/only-here\n[X-Fleet]\nPreferMetadata=host=h1\nOverlap=true\n";
+    await cluster.ok("start", cluster.file("picky.service", text));
+    const before = await cluster.show(1, "picky.service", "InvocationID");
+    await cluster.ok("drain", "--no-block", idOf(1));
+    await cluster.until("the engine to have tried", async () => {
+      const { text: log } = await cluster.api.send("GET", "/events?follow=false&unit=picky.service&kind=failed");
+      return log.includes("picky.service");
+    });
+    await cluster.until("the trial to be over", async () => (await cluster.activeOn("picky.service")).join() === "1");
+    expect(await cluster.show(1, "picky.service", "InvocationID")).toBe(before);
+  });
+});
+
+describe("rebalance", () => {
+  it("shows its moves without making them, and makes them when asked to", async () => {
+    await cluster.ok("cordon", idOf(2), idOf(3));
+    cluster.file("heap@.service", SLEEP);
+    await cluster.ok("start", ...Array.from({ length: 6 }, (_, index) => `heap@${index}`));
+    await cluster.ok("uncordon", idOf(2), idOf(3));
+    const dry = await cluster.ok("rebalance", "--dry-run");
+    expect(dry.match(/ would move from /g)).toHaveLength(4);
+    expect(await cluster.activeOn("heap@0.service")).toEqual([1]);
+    const made = await cluster.ok("rebalance", "--limit=2");
+    expect(made.match(/ moves from /g)).toHaveLength(4);
+    const hosts = await Promise.all(Array.from({ length: 6 }, (_, index) => cluster.hostOf(`heap@${index}.service`)));
+    expect(hosts.toSorted()).toEqual([1, 1, 2, 2, 3, 3]);
+    expect(await cluster.ok("rebalance")).toBe("The cluster is even: nothing would be better elsewhere.\n");
+  });
+});

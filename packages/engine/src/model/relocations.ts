@@ -1,0 +1,56 @@
+import type { ClusterState } from "@fleet/registry";
+import type { ClusterModel } from "@fleet/registry/placement";
+
+/** A unit that is to leave its machine because somebody asked for it. */
+export interface Relocation {
+  readonly unit: string;
+  readonly from: string;
+  /** Where it is best to go; null: wherever it fits. */
+  readonly wish: string | null;
+  /** What it belongs to: of each so many may be on their way at a time. */
+  readonly group: string;
+  readonly reason: string;
+}
+
+/**
+ * Which units are to be set in motion now: of each machine that is drained one after the other, of those that a rebalance
+ * moves as many as its limit allows; by name. The same state always gives the same answer.
+ *
+ * @param busy units that are on their way
+ * @param isResting units that could not be moved lately
+ */
+export function relocationsOf(
+  model: ClusterModel,
+  state: ClusterState,
+  busy: ReadonlyMap<string, Relocation>,
+  isResting: (unit: string) => boolean,
+): readonly Relocation[] {
+  const due: Relocation[] = [];
+  const underway = new Map<string, number>();
+  for (const { group } of busy.values()) underway.set(group, (underway.get(group) ?? 0) + 1);
+  const add = (relocation: Relocation, limit: number): void => {
+    const { unit, group } = relocation;
+    const count = underway.get(group) ?? 0;
+    if (count >= limit || busy.has(unit) || due.some((other) => other.unit === unit) || isResting(unit)) return;
+    underway.set(group, count + 1);
+    due.push(relocation);
+  };
+  for (const unit of model.moving) {
+    const { machineID, movingTo } = model.units.get(unit)?.record ?? { machineID: null, movingTo: null };
+    if (machineID === null || busy.has(unit)) continue;
+    add({ unit, from: machineID, wish: movingTo, group: `unfinished ${unit}`, reason: "its move is finished" }, 1);
+  }
+  for (const id of model.draining) {
+    for (const unit of model.unitsOn(id)) {
+      // A follower goes when what it follows goes.
+      if ((model.units.get(unit)?.requirements.machineOf.length ?? 0) > 0) continue;
+      add({ unit, from: id, wish: null, group: `drain ${id}`, reason: `its machine ${id} is being drained` }, 1);
+    }
+  }
+  for (const [unit, { to, limit, reason }] of [...state.moves].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const from = model.units.get(unit)?.record.machineID ?? null;
+    if (from === null || from === to) continue;
+    add({ unit, from, wish: to, group: "rebalance", reason: `rebalanced: ${reason}` }, limit);
+  }
+  return due;
+}

@@ -1,0 +1,219 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  type ClusterState,
+  type Compare,
+  encodeSchedule,
+  encodeUnit,
+  type Leadership,
+  type Op,
+  type Registry,
+  RegistryError,
+  type StateRecord,
+  type UnitRecord,
+} from "@fleet/registry";
+import { type ClusterModel, targetOf } from "@fleet/registry/placement";
+import type { BaseLogger } from "pino";
+import { type Relocation, relocationsOf } from "./model/relocations.ts";
+
+/** What a mover works with. */
+export interface MoverOptions {
+  readonly registry: Registry;
+  readonly log: BaseLogger;
+  readonly state: ClusterState;
+  readonly model: ClusterModel;
+  /** Null while this engine may not act. */
+  readonly leadership: () => Leadership | null;
+  /** Keeps the plan from deciding on a unit while it is being moved, and lets it again. */
+  readonly hold: (unit: string, isHeld: boolean) => void;
+}
+
+const PAUSE_MS = 500;
+const LOOK_MS = 100;
+/** How long a unit may take to stop on its old machine, and to be active on its new one. */
+const STOP_MS = 90_000;
+const START_MS = 90_000;
+/** A unit that could not be moved is left alone for so long. */
+const AGAIN_MS = 60_000;
+
+/**
+ * Moves units on request: away from machines that are drained, and where a rebalance wants them. One after the other for
+ * each machine that is drained, and within the limit of the rebalance. A unit that may overlap is active on its new
+ * machine before it is stopped on the old; any other is stopped first. All of it is in etcd: another engine goes on.
+ */
+export class Mover {
+  readonly #options: MoverOptions;
+  readonly #busy = new Map<string, Relocation>();
+  readonly #notBefore = new Map<string, number>();
+
+  constructor(options: MoverOptions) {
+    this.#options = options;
+  }
+
+  /** Units that are on their way. */
+  get busy(): readonly string[] {
+    return [...this.#busy.keys()].sort();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const ended: Promise<void>[] = [];
+    while (!signal.aborted) {
+      if (this.#options.leadership() !== null) {
+        for (const relocation of this.#due()) {
+          this.#busy.set(relocation.unit, relocation);
+          ended.push(this.#move(relocation, signal).finally(() => this.#busy.delete(relocation.unit)));
+        }
+      }
+      if (this.#busy.size === 0) ended.length = 0;
+      await sleep(PAUSE_MS, undefined, { signal }).catch(() => undefined);
+    }
+    await Promise.all(ended);
+  }
+
+  #due(): readonly Relocation[] {
+    const now = performance.now();
+    const { model, state } = this.#options;
+    if (state.cordons.size === 0 && state.moves.size === 0) return [];
+    return relocationsOf(model, state, this.#busy, (unit) => (this.#notBefore.get(unit) ?? 0) > now);
+  }
+
+  async #move(relocation: Relocation, signal: AbortSignal): Promise<void> {
+    const { unit: name, reason } = relocation;
+    const { log, hold, model, state } = this.#options;
+    hold(name, true);
+    try {
+      const unit = model.units.get(name);
+      const to = unit === undefined ? null : targetOf(model, unit, relocation.wish);
+      if (unit === undefined || to === null) return await this.#giveUp(name, "it fits on no other machine");
+      log.info({ unit: name, from: relocation.from, to, reason }, "moving");
+      const overlaps = unit.requirements.overlap && unit.record.desiredState === "launched";
+      const isMoved = overlaps
+        ? await this.#overlap(relocation, to, signal)
+        : await this.#stopFirst(relocation, to, signal);
+      if (!isMoved) return;
+      await this.#forget(name);
+      if (state.units.get(name)?.desiredState === "launched") await this.#settled(name, to, signal);
+    } catch (error) {
+      if (!(error instanceof RegistryError)) throw error;
+      this.#notBefore.set(name, performance.now() + AGAIN_MS / 10);
+      log.warn({ unit: name, code: error.code }, `moving was interrupted and is tried again: ${error.message}`);
+    } finally {
+      hold(name, false);
+    }
+  }
+
+  /** Starts the unit on its new machine too, and takes it off the old one when it is active there. */
+  async #overlap({ unit: name, from, reason }: Relocation, to: string, signal: AbortSignal): Promise<boolean> {
+    const { keys } = this.#options.registry;
+    const begun = await this.#write(name, to, (record) => ({
+      record: { ...record, movingTo: to },
+      ops: [
+        { put: keys.schedule(to, name), value: encodeSchedule(record) },
+        ...(record.movingTo === null || record.movingTo === to
+          ? []
+          : [{ delete: keys.schedule(record.movingTo, name) }]),
+      ],
+    }));
+    if (!begun) return false;
+    const isUp = await this.#settled(name, to, signal);
+    if (isUp) {
+      return this.#write(name, to, (record) => ({
+        record: { ...record, machineID: to, movingTo: null, lastMachineID: null, cause: reason },
+        ops: [{ delete: keys.schedule(from, name) }, { put: keys.schedule(to, name), value: encodeSchedule(record) }],
+      }));
+    }
+    await this.#write(name, null, (record) => ({
+      record: { ...record, movingTo: null },
+      ops: [{ delete: keys.schedule(to, name) }],
+    }));
+    await this.#giveUp(name, `it did not become active on machine ${to}`);
+    return false;
+  }
+
+  /** Takes the unit off its machine, waits until that has let go of it, and gives it the new one. */
+  async #stopFirst({ unit: name, from, reason }: Relocation, to: string, signal: AbortSignal): Promise<boolean> {
+    const { keys } = this.#options.registry;
+    const freed = await this.#write(name, null, (record) => ({
+      record: { ...record, machineID: null, movingTo: null, lastMachineID: null, cause: reason },
+      ops: [from, record.movingTo].flatMap((id) => (id === null ? [] : [{ delete: keys.schedule(id, name) }])),
+    }));
+    if (!freed) return false;
+    await this.#until(async () => (await this.#stateOn(name, from)) === null, STOP_MS, signal);
+    // Where this is lost, as to a machine that has gone meanwhile, the plan places the unit as any that is nowhere.
+    return this.#write(name, to, (record) =>
+      record.machineID !== null || record.desiredState === "inactive"
+        ? null
+        : {
+            record: { ...record, machineID: to, cause: reason },
+            ops: [{ put: keys.schedule(to, name), value: encodeSchedule(record) }],
+          },
+    );
+  }
+
+  /** Whether the unit is up on a machine, or has run and ended there; false where it fails, or takes too long. */
+  async #settled(name: string, machineID: string, signal: AbortSignal): Promise<boolean> {
+    let isUp = false;
+    const look = async (): Promise<boolean> => {
+      const state = await this.#stateOn(name, machineID);
+      if (state === null || state.current !== "launched") return state?.error != null;
+      const { active, sub } = state.systemd;
+      isUp = active === "active" || active === "reloading" || (active === "inactive" && sub === "dead");
+      return isUp || active === "failed" || state.error !== null;
+    };
+    await this.#until(look, START_MS, signal);
+    return isUp;
+  }
+
+  /** Changes a unit's record in one fenced transaction, as it is now. Returns whether it was done. */
+  async #write(
+    name: string,
+    to: string | null,
+    change: (record: UnitRecord) => { readonly record: UnitRecord; readonly ops: readonly Op[] } | null,
+  ): Promise<boolean> {
+    const { registry, leadership, state } = this.#options;
+    const { keys } = registry;
+    const key = keys.unit(name);
+    for (let tries = 0; tries < 3; tries++) {
+      const fence = leadership()?.fence;
+      const known = state.units.get(name);
+      if (fence === undefined || known === undefined) return false;
+      const changed = change(known);
+      if (changed === null) return false;
+      const compares: Compare[] = [fence, { key, modRevision: known.modRevision }];
+      const machine = to === null ? undefined : state.machines.get(to);
+      if (to !== null && machine === undefined) return false;
+      if (to !== null && machine !== undefined)
+        compares.push({ key: keys.machine(to), createRevision: machine.createRevision });
+      const ops: readonly Op[] = [{ put: key, value: encodeUnit(changed.record) }, ...changed.ops];
+      if ((await registry.etcd.txn(compares, ops)).succeeded) return true;
+      await sleep(LOOK_MS); // for the mirror to bring what it was lost to
+    }
+    return false;
+  }
+
+  async #stateOn(name: string, machineID: string): Promise<StateRecord | null> {
+    const { registry } = this.#options;
+    return registry.unitState(name, machineID);
+  }
+
+  async #until(condition: () => Promise<boolean>, timeoutMs: number, signal: AbortSignal): Promise<void> {
+    const endsAt = performance.now() + timeoutMs;
+    while (!signal.aborted && this.#options.leadership() !== null && !(await condition())) {
+      if (performance.now() > endsAt) return;
+      await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  async #giveUp(name: string, why: string): Promise<void> {
+    this.#options.log.warn({ unit: name }, `not moved: ${why}`);
+    this.#notBefore.set(name, performance.now() + AGAIN_MS);
+    await this.#forget(name);
+  }
+
+  /** A request for a move is done with, one way or the other. */
+  async #forget(name: string): Promise<void> {
+    const { registry, leadership, state } = this.#options;
+    const fence = leadership()?.fence;
+    if (fence === undefined || !state.moves.has(name)) return;
+    await registry.etcd.txn([fence], [{ delete: registry.keys.move(name) }]);
+  }
+}

@@ -1,0 +1,39 @@
+import type { Etcd, Op } from "./etcd.ts";
+import type { Keys } from "./keys.ts";
+import { encodeCordon, encodeMove, type MoveRecord } from "./records.ts";
+
+const MOST_OPS = 100;
+
+/**
+ * Cordons a machine: it gets nothing new, also while it is away. With `drain` the engine moves its units away too.
+ *
+ * @returns the etcd revision that holds it
+ */
+export async function cordonMachine(
+  etcd: Etcd,
+  keys: Keys,
+  machineID: string,
+  cordon: { readonly drain: boolean; readonly since: Date },
+): Promise<number> {
+  const value = encodeCordon({ drain: cordon.drain, since: cordon.since.toISOString() });
+  return (await etcd.txn([], [{ put: keys.cordon(machineID), value }])).revision;
+}
+
+/** Takes a cordon away, and ends a drain where it is. Nothing happens where there is none. */
+export async function uncordonMachine(etcd: Etcd, keys: Keys, machineID: string): Promise<number> {
+  return (await etcd.txn([], [{ delete: keys.cordon(machineID) }])).revision;
+}
+
+/** Asks for moves; the engine does them. A unit's later request takes the place of an earlier one. */
+export async function requestMoves(
+  etcd: Etcd,
+  keys: Keys,
+  moves: readonly (MoveRecord & { readonly unit: string })[],
+): Promise<number> {
+  const ops = moves.map(({ unit, ...record }): Op => ({ put: keys.move(unit), value: encodeMove(record) }));
+  let revision = 0;
+  for (let start = 0; start < ops.length; start += MOST_OPS) {
+    ({ revision } = await etcd.txn([], ops.slice(start, start + MOST_OPS)));
+  }
+  return revision;
+}
