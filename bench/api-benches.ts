@@ -1,12 +1,13 @@
 // api-units, api-write and cli-start: one API on an etcd of its own, and fleetctl against it.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { encodeUnit, hashText, Registry } from "@fleet/registry";
 import { BIN } from "../deploy/local-cluster/cluster.ts";
 import { until } from "../deploy/local-cluster/network.ts";
 import { EtcdServer } from "../packages/registry/src/testing/etcd-server.ts";
 import { ApiClient } from "./api-client.ts";
+import { freePort } from "./free-port.ts";
 import { median, report } from "./report.ts";
 
 const UNITS = 400;
@@ -219,15 +220,5 @@ function cliStart(port: number): void {
     ratio: list / floor,
     goal: "ratio <= 4",
     note: "list-units, an empty cluster",
-  });
-}
-
-function freePort(): Promise<number> {
-  const probe = createServer();
-  return new Promise((resolve) => {
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
   });
 }

@@ -64,6 +64,10 @@ export class ApiClient {
     return states;
   }
 
+  async metrics(): Promise<string> {
+    return (await fetch(new URL("/metrics", this.#base))).text();
+  }
+
   close(): void {
     this.#agent.destroy();
   }

@@ -3,6 +3,7 @@ import { isBuilt } from "../deploy/local-cluster/cluster.ts";
 import { apiBenches } from "./api-benches.ts";
 import { clusterBenches } from "./cluster-benches.ts";
 import { placementBenches } from "./placement-benches.ts";
+import { watchBenches } from "./watch-benches.ts";
 
 const GROUPS: readonly {
   readonly names: readonly string[];
@@ -10,7 +11,8 @@ const GROUPS: readonly {
 }[] = [
   { names: ["start-300", "start-1", "idle-writes", "idle-cpu", "memory"], run: clusterBenches },
   { names: ["cli-start", "api-units", "api-write"], run: apiBenches },
-  { names: ["place-20k"], run: placementBenches },
+  { names: ["place-20k", "place-100k", "place-conflicts", "move-machine", "failover"], run: placementBenches },
+  { names: ["wakeups", "api-100k"], run: watchBenches },
 ];
 
 const asked = process.argv.slice(2);

@@ -1,8 +1,8 @@
 // npm run fuzz [-- --seed N --files N --requests N]: random unit files through every parser, random requests at an API.
 import { spawn } from "node:child_process";
-import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { freePort } from "../bench/free-port.ts";
 import { BIN } from "../deploy/local-cluster/cluster.ts";
 import { until } from "../deploy/local-cluster/network.ts";
 import { EtcdServer } from "../packages/registry/src/testing/etcd-server.ts";
@@ -47,13 +47,3 @@ if (requests > 0) {
 for (const problem of problems) console.error(`Error: ${problem}`);
 console.log(`${files} unit files, ${requests} requests, ${problems.length} problems`);
 process.exit(problems.length > 0 ? 1 : 0);
-
-function freePort(): Promise<number> {
-  const probe = createServer();
-  return new Promise((resolve) => {
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
-}

@@ -9,6 +9,7 @@ import type { Logger } from "pino";
 import type { RoleName } from "./arguments.ts";
 import { collectWhenIdle } from "./idle-collector.ts";
 import { levelOf } from "./log.ts";
+import { LoopDelay } from "./loop-delay.ts";
 import { Monitor } from "./monitor.ts";
 
 /** A fleet daemon with its parts running. */
@@ -27,10 +28,11 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
   let agent: RunningAgent | null = null;
   let engine: RunningEngine | null = null;
   let api: RunningApi | null = null;
+  const loopDelay = new LoopDelay();
   const keys = new Keys(config.etcd.keyPrefix);
   const isHealthy = (): boolean => monitor.isHealthy && (agent?.isAccepted() ?? true);
   // Only the API shows metrics: without it nobody would see them, and their library stays out of memory.
-  const metrics = roles.includes("api") ? new (await import("./metrics.ts")).DaemonMetrics(isHealthy) : null;
+  const metrics = roles.includes("api") ? new (await import("./metrics.ts")).DaemonMetrics(isHealthy, loopDelay) : null;
   const etcd = new Etcd3Client(config.etcd);
   const registry = new Registry(metrics === null ? etcd : new ObservedEtcd(etcd, metrics.onOperation), keys);
   const monitor = new Monitor(registry.etcd, keys, config.agentTtlMs, log);
@@ -74,6 +76,7 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
       isHealthy: isHealthy(),
       etcdSilentMs: Math.round(monitor.silentMs),
       memory: process.memoryUsage(),
+      longestPauseMs: Math.round(loopDelay.seconds(1) * 1000),
       agent: agent?.snapshot() ?? null,
       engine: engine?.snapshot() ?? null,
       api: api?.snapshot() ?? null,

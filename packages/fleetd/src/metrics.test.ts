@@ -1,8 +1,9 @@
 import { expect, it } from "vitest";
+import { LoopDelay } from "./loop-delay.ts";
 import { DaemonMetrics } from "./metrics.ts";
 
 it("the metrics of the old fleet keep their names, and count", async () => {
-  const metrics = new DaemonMetrics(() => true);
+  const metrics = new DaemonMetrics(() => true, new LoopDelay());
   metrics.onOperation("txn", 0.01, true);
   metrics.onOperation("range", 0.01, false);
   metrics.engine.onLeading(new Date(5000));
@@ -23,6 +24,7 @@ it("the metrics of the old fleet keep their names, and count", async () => {
     'fleet_registry_operation_failed_count_total{Operation="range"} 1',
     'fleet_registry_operation_duration_second_count{Operation="txn"} 1',
     "fleet_registry_healthy 1",
+    'fleet_event_loop_delay_seconds{quantile="1"} 0',
   ]) {
     expect(text).toContain(`${line}\n`);
   }

@@ -1,6 +1,7 @@
 import type { EngineObserver } from "@fleet/engine";
 import type { OperationObserver } from "@fleet/registry";
 import { Counter, Gauge, Histogram, Registry as Metrics } from "prom-client";
+import type { LoopDelay } from "./loop-delay.ts";
 
 /** The daemon's metrics. Those of the old fleet keep their names and labels. */
 export class DaemonMetrics {
@@ -11,7 +12,7 @@ export class DaemonMetrics {
   readonly engine: EngineObserver;
   readonly onOperation: OperationObserver;
 
-  constructor(isHealthy: () => boolean) {
+  constructor(isHealthy: () => boolean, loopDelay: LoopDelay) {
     const registers = [this.#metrics];
     this.#operations = new Counter({
       name: "fleet_registry_operation_count_total",
@@ -48,6 +49,15 @@ export class DaemonMetrics {
       });
     };
     gauge("fleet_registry_healthy", "1 while etcd can be reached.", () => (isHealthy() ? 1 : 0));
+    new Gauge({
+      name: "fleet_event_loop_delay_seconds",
+      help: "How long the process was not able to do anything else: quantiles since its start.",
+      labelNames: ["quantile"],
+      registers,
+      collect() {
+        for (const quantile of [0.5, 0.99, 1]) this.set({ quantile: String(quantile) }, loopDelay.seconds(quantile));
+      },
+    });
     gauge("process_resident_memory_bytes", "Resident memory of the process.", () => process.memoryUsage.rss());
     gauge("process_cpu_seconds_total", "User and system CPU seconds of the process.", () => {
       const { user, system } = process.cpuUsage();

@@ -32,33 +32,34 @@ export class ClusterView {
 
   constructor(state: ClusterState) {
     this.#state = state;
-    this.#unitNames.reset(state.units.keys());
-    this.#stateNames.reset(state.states.keys());
-    this.#machineIDs.reset(state.machines.keys());
+    const none = new Set<string>();
+    this.#unitNames.change(new Set(state.units.keys()), none);
+    this.#stateNames.change(new Set(state.states.keys()), none);
+    this.#machineIDs.change(new Set(state.machines.keys()), none);
   }
 
   /** Takes in what changed in the state. */
   apply(changes: readonly Change[]): void {
-    if (changes.length > 1000) {
-      this.#unitCache.clear();
-      this.#unitNames.reset(this.#state.units.keys());
-      this.#stateNames.reset(this.#state.states.keys());
-      this.#machineIDs.reset(this.#state.machines.keys());
-      return;
-    }
+    const units = new Coming();
+    const states = new Coming();
+    const machines = new Coming();
     for (const change of changes) {
       if (change.kind === "unit") {
         this.#unitCache.delete(change.name);
-        keep(this.#unitNames, change.name, change.after !== null);
+        if (change.before === null || change.after === null) units.note(change.name, change.after !== null);
       } else if (change.kind === "state") {
         this.#unitCache.delete(change.name);
-        keep(this.#stateNames, change.name, this.#state.states.has(change.name));
+        if (change.before === null || change.after === null)
+          states.note(change.name, this.#state.states.has(change.name));
       } else if (change.kind === "machine") {
-        keep(this.#machineIDs, change.id, change.after !== null);
+        if (change.before === null || change.after === null) machines.note(change.id, change.after !== null);
       } else if (change.kind === "unit-file" && change.after === null) {
         this.#optionsCache.delete(change.hash);
       }
     }
+    units.bring(this.#unitNames);
+    states.bring(this.#stateNames);
+    machines.bring(this.#machineIDs);
   }
 
   /** One unit as JSON; null where there is none. */
@@ -128,7 +129,21 @@ export class ClusterView {
   }
 }
 
-function keep(names: SortedNames, name: string, isThere: boolean): void {
-  if (isThere) names.add(name);
-  else names.delete(name);
+const MANY = 64;
+
+/** Names that come and go, gathered so that many are taken in at once. */
+class Coming {
+  readonly #added = new Set<string>();
+  readonly #deleted = new Set<string>();
+
+  note(name: string, isThere: boolean): void {
+    (isThere ? this.#added : this.#deleted).add(name);
+    (isThere ? this.#deleted : this.#added).delete(name);
+  }
+
+  bring(names: SortedNames): void {
+    if (this.#added.size + this.#deleted.size > MANY) return names.change(this.#added, this.#deleted);
+    for (const name of this.#added) names.add(name);
+    for (const name of this.#deleted) names.delete(name);
+  }
 }

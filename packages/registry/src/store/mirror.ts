@@ -7,7 +7,8 @@ import type { KeyRange, Keys } from "./keys.ts";
 
 /**
  * Hears of changes once the mirror's state holds them. Changes of one etcd transaction come together. `isGap`: they
- * are the differences that a list has shown after changes were missed; what happened in between is not known.
+ * are the differences that a list has shown after changes were missed; what happened in between is not known. Of the
+ * first list each page comes by itself, before the mirror is ready, and once more nothing when it is.
  */
 export type ChangeListener = (changes: readonly Change[], revision: number, isGap: boolean) => void;
 
@@ -128,9 +129,17 @@ export class Mirror {
     return promise;
   }
 
-  /** Reads everything at one revision, and turns what differs from the state into changes. */
+  /**
+   * Reads everything at one revision, page by page, and turns what differs from the state into changes. At the first list
+   * each page is told by itself, so that nobody is kept busy long; a later one is told as a whole.
+   */
   async #list(signal: AbortSignal): Promise<void> {
-    const found = new Map<string, KeyValue>();
+    // A first list that broke off half-way is followed by one that must also find what has gone meanwhile.
+    const isFresh = this.#known.size === 0;
+    const isPolling = this.#options.pollMs !== null;
+    const found = new Set<string>();
+    const waiting: KeyValue[] = [];
+    const changes: (Change | null)[] = [];
     let revision: number | undefined;
     for (const range of this.#options.ranges) {
       let after: string | undefined;
@@ -142,25 +151,29 @@ export class Mirror {
           revision,
         });
         revision ??= page.revision;
-        for (const keyValue of page.keyValues) found.set(keyValue.key, keyValue);
+        if (!isFresh) for (const { key } of page.keyValues) found.add(key);
+        const changed = page.keyValues.filter(({ key, modRevision }) => this.#known.get(key) !== modRevision);
+        if (isFresh) {
+          const news = changed.map((keyValue) => this.#put(keyValue));
+          this.#notify(news, revision, false);
+        } else waiting.push(...changed);
         after = page.keyValues.at(-1)?.key;
         if (!page.more || after === undefined) break;
       }
     }
     const at = revision ?? 0;
-    const changes: (Change | null)[] = [];
-    for (const key of [...this.#known.keys()]) {
-      if (!found.has(key)) changes.push(this.#delete(key, at));
+    if (!isFresh) {
+      // All at once: readers of the state must not see one half of it new and the other old.
+      for (const key of [...this.#known.keys()]) if (!found.has(key)) changes.push(this.#delete(key, at));
+      for (const keyValue of waiting) changes.push(this.#put(keyValue));
     }
-    for (const keyValue of found.values()) {
-      if (this.#known.get(keyValue.key) !== keyValue.modRevision) changes.push(this.#put(keyValue));
-    }
-    const isGap = this.#hasBeenListed && this.#options.pollMs === null;
+    const isGap = this.#hasBeenListed && !isPolling;
+    const isFirst = !this.#hasBeenListed;
     this.#isListed = true;
     this.#hasBeenListed = true;
-    this.#isConnected = this.#options.pollMs !== null;
+    this.#isConnected = isPolling;
     this.#revisions.fill(at);
-    this.#tell(changes, at, isGap);
+    this.#tell(changes, at, isGap, isFirst);
     this.#ready.resolve();
   }
 
@@ -194,9 +207,13 @@ export class Mirror {
     return this.state.delete(key, revision);
   }
 
-  #tell(changes: readonly (Change | null)[], revision: number, isGap: boolean): void {
+  #notify(changes: readonly (Change | null)[], revision: number, isGap: boolean, always = false): void {
     const real = changes.filter((change) => change !== null);
-    if (real.length > 0 || isGap) for (const listener of this.#listeners) listener(real, revision, isGap);
+    if (real.length > 0 || isGap || always) for (const listener of this.#listeners) listener(real, revision, isGap);
+  }
+
+  #tell(changes: readonly (Change | null)[], revision: number, isGap: boolean, always = false): void {
+    this.#notify(changes, revision, isGap, always);
     for (const waiter of this.#waiters) {
       if ((this.#revisions[waiter.range] ?? 0) >= waiter.revision) waiter.done(true);
     }
