@@ -83,6 +83,17 @@ describe("through a bastion, the only host that is reached", () => {
     );
     expect({ code, lines: stdout.trim().split("\n").length }).toEqual({ code: 0, lines: 3 });
   });
+  it("a user of the tunnel's own is the one who logs in there", async () => {
+    const { code, stderr } = await cluster.fleetctlWith(
+      { env: { ...environment, FLEETCTL_ENDPOINT: "unix:///run/fleet.sock" } },
+      ...[`--tunnel=nobody-here@${bastion}`, "--strict-host-key-checking=false", "list-machines"],
+    );
+    expect(code).toBe(1);
+    expect(stderr).toContain("nobody-here@");
+  });
+  it("ssh takes its own flags behind the machine, and a command's from its first word on", async () => {
+    expect((await through("ssh", idOf(2), "--ssh-port", "2222", "uname", "-n")).stdout).toBe("h2\n");
+  });
   it("ssh runs a command on a machine behind it, and passes its exit code on", async () => {
     expect(await through("ssh", idOf(2).slice(0, 6), "hostname; exit 7")).toMatchObject({ code: 7, stdout: "h2\n" });
     expect(await through("ssh", "--machine", idOf(3), "whoami")).toMatchObject({ code: 0, stdout: "core\n" });

@@ -163,6 +163,31 @@ describe("every answer", () => {
   });
 });
 
+describe("what never becomes a request", () => {
+  const raw = (text: string): Promise<string> =>
+    new Promise((resolve) => {
+      const stream = connect({ path: socket }, () => stream.write(text));
+      let answer = "";
+      stream.on("data", (chunk) => {
+        answer += chunk;
+      });
+      stream.on("close", () => resolve(answer));
+    });
+  it.each([
+    ["an unknown method", "FOO /fleet/v1/units HTTP/1.1\r\nHost: x\r\n\r\n", 405],
+    ["no HTTP", "nonsense\r\n\r\n", 405],
+    ["headers beyond all measure", `GET / HTTP/1.1\r\nHost: x\r\nA: ${"b".repeat(100_000)}\r\n\r\n`, 431],
+    ["a bad length", "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n", 400],
+    ["an expectation nobody knows", "GET / HTTP/1.1\r\nHost: x\r\nExpect: x\r\nConnection: close\r\n\r\n", 417],
+  ])("%s is answered as every error is", async (_what, text, status) => {
+    const answer = await raw(text);
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(answer).toMatch(/server: fleetd\/2\.0\.0\r\n/i);
+    expect(answer).toMatch(/content-type: application\/json\r\n/i);
+    expect(answer).toContain(`{"error":{"code":${status},"message":`);
+  });
+});
+
 describe("units", () => {
   it("are created with 201, changed with 204, shown, listed by name and deleted", async () => {
     expect((await put("b.service", { name: "b.service", desiredState: "launched", options: file })).status).toBe(201);
@@ -369,6 +394,32 @@ describe("states and machines", () => {
     expect((await send("GET", "/fleet/v1/machines")).text).toBe(
       '{"machines":[{"id":"m1","primaryIP":"192.0.2.1","metadata":{"a":"1","b":"2"}},{"id":"m2","primaryIP":"192.0.2.2","metadata":{"a":"1","b":"2"}}]}',
     );
+  });
+  it("come page by page, each state once, also while states change", async () => {
+    const { keys, etcd } = registry;
+    const value = (sub: string): string =>
+      JSON.stringify({ hash: "h", current: "launched", load: "loaded", active: "active", sub });
+    const all = Array.from({ length: 20 }, (_, index) => [`u${index % 7}.service`, `m${index}`] as const);
+    await etcd.txn(
+      [],
+      all.map(([name, id]) => ({ put: keys.state(id, name), value: value("running") })),
+    );
+    await expect.poll(async () => (await send("GET", "/fleet/v1/state?unitName=u0.service")).text).toContain("m14");
+    for (let round = 0; round < 2; round++) {
+      const found: string[] = [];
+      let token = "";
+      do {
+        const path = `/fleet/v1/state${token === "" ? "" : `?nextPageToken=${encodeURIComponent(token)}`}`;
+        const page = (await send("GET", path)).json as {
+          states: { name: string; machineID: string }[];
+          nextPageToken?: string;
+        };
+        found.push(...page.states.map(({ name, machineID }) => `${name} ${machineID}`));
+        token = page.nextPageToken ?? "";
+        await etcd.txn([], [{ put: keys.state("m0", "u0.service"), value: value(`r${found.length}`) }]);
+      } while (token !== "");
+      expect(found).toEqual(all.map((entry) => entry.join(" ")).sort());
+    }
   });
   it("metadata is patched in order, for machines that are there and those that are not", async () => {
     await seed();

@@ -77,7 +77,12 @@ export function startApi({ config, registry, log, isHealthy, metrics }: ApiOptio
     await Promise.race([mirror.ready, pause]);
     if (stopping.signal.aborted) return;
     const passed = passedSockets(process.env, process.pid);
-    servers = await openSockets((request, response) => app.routing(request, response), passed, config.apiListen);
+    servers = await openSockets(
+      (request, response) => app.routing(request, response),
+      passed,
+      config.apiListen,
+      VERSION,
+    );
     if (servers.length === 0) {
       log.warn("the API listens nowhere: no socket was passed by systemd, and option api_listen names none");
     }

@@ -134,6 +134,22 @@ describe("the life of a unit", () => {
   });
 });
 
+it("a unit that systemd starts again and again fails each time, and one that is stopped after failing is stopped", async () => {
+  const key = registry.keys.state("m1", "loop.service");
+  const events = await follow();
+  await put(key, state("active", "running"));
+  await put(key, state("activating", "auto-restart"));
+  await put(key, state("active", "running"));
+  await put(key, state("activating", "auto-restart"));
+  await put(key, state("failed", "failed"));
+  await put(key, state("failed", "failed", { current: "loaded" }));
+  await put(key, state("failed", "failed"));
+  expect(await events.kinds(10)).toEqual([
+    ...["loaded", "started", "active", "failed", "active", "failed", "failed"],
+    ...["stopped", "started", "failed"],
+  ]);
+});
+
 describe("machines and leaders", () => {
   const machine = (metadata: object): string =>
     JSON.stringify({ id: "m1", primaryIP: "", metadata, version: "2", capabilities: [], instanceID: "i" });
@@ -178,6 +194,7 @@ describe("filters", () => {
   });
   it.each([
     ["kind=nonsense", "invalid kind"],
+    ["unit=%5B", "not a valid glob"],
     ["sideways=1", "invalid parameter"],
     ["follow=maybe", "invalid follow"],
   ])("refuse %s", async (query, message) => {

@@ -17,11 +17,9 @@ export function expandArguments(args: readonly string[], program: Commander, com
   const options = (): readonly Option[] => [...program.options, ...(command?.options ?? [])];
   for (let index = 0; index < args.length; index++) {
     const argument = args[index] ?? "";
-    if (spec?.takesRest !== undefined && (argument === "--" || !argument.startsWith("-"))) {
-      const before = spec.takesRest(given);
-      if (operands >= before || argument === "--" || operands + 1 >= before) {
-        return [...expanded, ...verbatim(args.slice(index), before - operands)];
-      }
+    const isOperand = argument === "--" || !argument.startsWith("-");
+    if (spec?.takesRest !== undefined && isOperand && (argument === "--" || operands >= spec.takesRest(given))) {
+      return [...expanded, ...verbatim(args.slice(index), spec.takesRest(given) - operands)];
     }
     const [, flag, value] = BOOLEAN.exec(argument) ?? [];
     const switched =
@@ -53,7 +51,10 @@ export function expandArguments(args: readonly string[], program: Commander, com
       command = program.commands.find((candidate) => candidate.name() === name) ?? program;
       spec = commands.find((candidate) => candidate.name === name);
     } else {
-      expanded.push(argument);
+      // "help" takes the name of a command, which may be a beginning too; of itself it has nothing more to say.
+      const isAboutCommand = command.name() === "help" || expanded.at(-1) === "help";
+      const name = isAboutCommand ? wholeName(argument, program, commands) : argument;
+      if (!isAboutCommand || name !== "help") expanded.push(name);
       operands++;
     }
   }

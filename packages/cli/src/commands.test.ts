@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,13 +8,14 @@ import { COMMANDS } from "./commands/index.ts";
 import { completionOf } from "./completion/complete.ts";
 import { completionScript } from "./completion/scripts.ts";
 import type { SshFlags } from "./context.ts";
+import { readGlobalFlags } from "./global-flags.ts";
 import { shellWord } from "./ssh/quote.ts";
 import { readSshHost, sshCommand } from "./ssh/ssh-command.ts";
 import { formatTable } from "./table.ts";
 import { type Answer, fakeServer } from "./testing/fake-server.ts";
 import { isOlder, newer } from "./version.ts";
 
-const { run, requests, answerWith, answerAll } = fakeServer();
+const { socket, run, requests, answerWith, answerAll } = fakeServer();
 const id = "113f16a7aaaaaaaaaaaaaaaaaaaaaaaa";
 const options = [{ section: "Service", name: "ExecStart", value: "/bin/a" }];
 const HASH = "37a3bc1b4b9dc1cd9a6a4ac7ab0ae67f6ec87f4b";
@@ -27,6 +28,8 @@ describe("help", () => {
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
       await expect(stdout).toMatchFileSnapshot(`testing/help/${name || "fleetctl"}.txt`);
       expect((await run(name === "" ? ["help"] : ["help", name])).stdout).toBe(stdout);
+      expect((await run(["help", "list-m"])).stdout).toContain("Usage: fleetctl list-machines");
+      expect((await run(["help", "nosuch"])).stderr).toBe('Error: unknown command "nosuch". See "fleetctl help".\n');
     },
   );
 });
@@ -70,7 +73,7 @@ describe("ssh", () => {
   });
   it.each([
     ["bastion", { host: "bastion", port: null }],
-    ["me@bastion:22", { host: "me@bastion", port: 22 }],
+    ["me@bastion:22", { host: "bastion", user: "me", port: 22 }],
     ["[2001:db8::1]:22", { host: "2001:db8::1", port: 22 }],
     ["2001:db8::1", { host: "2001:db8::1", port: null }],
   ])("reads %s", (text, host) => expect(readSshHost(text, "--tunnel")).toEqual(host));
@@ -93,7 +96,8 @@ describe("ssh", () => {
 });
 
 const world = (states: object[] = [], units: object[] = []) =>
-  answerWith((_method, path) => {
+  answerWith((method, path) => {
+    if (method === "PUT") return { status: 204 };
     if (path.startsWith("/machines"))
       return { body: { machines: [{ id, primaryIP: "192.0.2.9", metadata: { a: "1" } }] } };
     if (path.startsWith("/state")) return { body: { states } };
@@ -249,6 +253,145 @@ describe("waiting", () => {
   });
 });
 
+describe("a server that goes away while something is waited for", () => {
+  it("is waited for too, as long as it has answered before", async () => {
+    let reads = 0;
+    answerWith((method, path) => {
+      if (method === "PUT") return { status: 204 };
+      if (path.startsWith("/machines")) return { body: { machines: [] } };
+      if (path.startsWith("/state")) return { body: { states: [] } };
+      if (path.startsWith("/events")) return { status: 404 };
+      reads++;
+      if (reads > 3 && reads < 6) return { status: 503, body: { error: { code: 503, message: "away" } } };
+      return { body: { ...unit, desiredState: "inactive", currentState: reads > 5 ? "loaded" : "inactive" } };
+    });
+    expect(await run(["load", "a"])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("Unit a.service loaded"),
+    });
+  });
+  it("ends a command that has not begun", async () => {
+    answerWith(() => ({ status: 503, body: { error: { code: 503, message: "away" } } }));
+    expect(await run(["load", "a"])).toMatchObject({ code: 1, stderr: "Error: away\n" });
+  });
+  it("has waiting go on by asking where it takes no more readers of events", async () => {
+    answerAll((method, path) => {
+      if (path.startsWith("/events")) return { status: 429, body: { error: { code: 429, message: "too many" } } };
+      if (method === "PUT") return { status: 204 };
+      if (path.startsWith("/machines")) return { body: { machines: [] } };
+      if (path.startsWith("/state")) return { body: { states: [] } };
+      return { body: { ...unit, desiredState: "loaded", currentState: "loaded" } };
+    });
+    expect((await run(["load", "a"])).stdout).toContain("Unit a.service loaded");
+  });
+  it("is named at once by commands that follow it", async () => {
+    const startedAt = performance.now();
+    const { code, stderr } = await run(["events", "-f"], { env: { FLEETCTL_ENDPOINT: "http://127.0.0.1:1" } });
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining("nobody listens there") });
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+  });
+});
+
+describe("an instance without a file of its own", () => {
+  it("is compared with its template's file", async () => {
+    const files = { "x/t@.service": "[Service]\nExecStart=/bin/new\n" };
+    world([], [{ ...unit, name: "t@1.service", desiredState: "inactive" }]);
+    expect((await run(["submit", "x/t@1.service"], { files })).stderr).toBe(
+      "WARNING: Unit t@1.service in registry differs from local unit file x/t@.service. Add --replace to override.\n",
+    );
+    answerWith((method) =>
+      method === "PUT" ? { status: 201 } : { body: { ...unit, name: "t@1.service", desiredState: "inactive" } },
+    );
+    await run(["submit", "--replace", "x/t@1.service"], { files });
+    expect(requests().filter((entry) => entry.startsWith("PUT"))).toEqual([
+      'PUT /units/t%401.service {"name":"t@1.service","options":[{"section":"Service","name":"ExecStart","value":"/bin/new"}],"desiredState":"inactive"}',
+    ]);
+  });
+});
+
+describe("--replace", () => {
+  const files = { "a.service": "[Service]\nExecStart=/bin/new\n" };
+  it.each([
+    ["submit", "loaded", false],
+    ["submit", "inactive", true],
+    ["load", "launched", false],
+    ["start", "launched", true],
+  ])("by %s takes a unit that is %s: %s", async (command, desiredState, isTaken) => {
+    world([], [{ ...unit, desiredState }]);
+    const { stderr } = await run(
+      [command, "--replace", "--no-block", "a.service"].filter((arg) => command !== "submit" || arg !== "--no-block"),
+      { files },
+    );
+    const puts = requests().filter((entry) => entry.startsWith("PUT") && entry.includes("/bin/new"));
+    expect(puts).toHaveLength(isTaken ? 1 : 0);
+    if (!isTaken) expect(stderr).toContain(`WARNING: Unit a.service is ${desiredState}`);
+  });
+});
+
+describe("--no-block", () => {
+  it.each([
+    ["load", "loaded"],
+    ["start", "launched"],
+    ["stop", "loaded"],
+    ["unload", "inactive"],
+  ])("%s prints what it has triggered", async (command) => {
+    world([], [{ ...unit, desiredState: command === "load" ? "inactive" : "loaded" }]);
+    expect((await run([command, "--no-block", "a"])).stdout).toBe(`Triggered unit a.service ${command}\n`);
+  });
+  it("global units are never waited for", async () => {
+    const global = [...options, { section: "X-Fleet", name: "Global", value: "true" }];
+    world([], [{ name: "g.service", options: global, desiredState: "inactive" }]);
+    answerWith((method) =>
+      method === "PUT" ? { status: 204 } : { body: { name: "g.service", options: global, desiredState: "inactive" } },
+    );
+    expect((await run(["start", "g"])).stdout).toBe("Triggered global unit g.service start\n");
+  });
+});
+
+describe("destroy and restart", () => {
+  it("skip, or name, what is not there or not started", async () => {
+    world([], [{ ...unit, desiredState: "inactive", currentState: "inactive" }]);
+    expect(await run(["destroy", "none"])).toEqual({ code: 0, stdout: "", stderr: "" });
+    expect(await run(["restart", "a", "none"])).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: "Error: Unable to restart unit a.service in state inactive\nError: Unit none.service does not exist.\n",
+    });
+  });
+});
+
+describe("the environment", () => {
+  it("stands in for every flag", () => {
+    const env = {
+      FLEETCTL_TUNNEL: "bastion",
+      FLEETCTL_SSH_USERNAME: "me",
+      FLEETCTL_SSH_TIMEOUT: "3",
+      FLEETCTL_KNOWN_HOSTS_FILE: "~/hosts",
+      FLEETCTL_STRICT_HOST_KEY_CHECKING: "false",
+      FLEETCTL_DEBUG: "true",
+      FLEETCTL_ETCD_KEY_PREFIX: "/x/",
+      FLEETCTL_CA_FILE: "/ca",
+      HOME: "/home/me",
+    };
+    expect(readGlobalFlags({}, env)).toMatchObject({
+      etcdKeyPrefix: "/x/",
+      caFile: "/ca",
+      debug: true,
+      ssh: { tunnel: "bastion", username: "me", timeoutMs: 3000, knownHostsFile: "/home/me/hosts", isStrict: false },
+    });
+    expect(readGlobalFlags({ sshUsername: "you", strictHostKeyChecking: true }, env).ssh).toMatchObject({
+      username: "you",
+      isStrict: true,
+    });
+  });
+  it("of --debug shows where an error comes from", async () => {
+    const dead = { FLEETCTL_ENDPOINT: "http://127.0.0.1:1" };
+    expect((await run(["list-units"], { env: { ...dead, FLEETCTL_DEBUG: "true" } })).stderr).toContain("    at ");
+    expect((await run(["--debug=true", "list-units"], { env: dead })).stderr).toContain("    at ");
+    expect((await run(["list-units"], { env: dead })).stderr).not.toContain("    at ");
+  });
+});
+
 describe("events", () => {
   it("are printed one a line, or as JSON, and gaps are warned of", async () => {
     const event = {
@@ -384,6 +527,21 @@ describe("checking unit files", () => {
     expect(refused.stderr).toContain("Error: nothing was submitted");
     expect(requests().filter((entry) => entry.startsWith("PUT"))).toHaveLength(2);
   });
+  it("finds nothing wrong with the unit files that systemd itself brings along", async () => {
+    const folder = "/lib/systemd/system";
+    const found = new Map<string, string>();
+    for (const name of readdirSync(folder).filter((entry) =>
+      /\.(service|timer|socket|path|mount|target)$/.test(entry),
+    )) {
+      const path = join(folder, name);
+      const text = statSync(path).isFile() ? readFileSync(path, "utf8") : "";
+      if (text !== "") found.set(path, text);
+    }
+    expect(found.size).toBeGreaterThan(50);
+    const { code, stdout } = await run(["verify", ...found.keys()], { files: Object.fromEntries(found) });
+    expect(stdout.split("\n").filter((line) => line !== "" && !line.endsWith(": ok"))).toEqual([]);
+    expect(code).toBe(0);
+  });
   describe("where systemd is at hand", () => {
     let folder: string;
     beforeAll(() => {
@@ -424,6 +582,13 @@ describe("completion", () => {
   it("offers units and machines of the cluster, and files where it has none", async () => {
     world([], [unit, { ...unit, name: "b.service" }]);
     expect((await run(["__complete", "--", "status", "a"])).stdout).toBe("a.service\n");
+    expect(
+      (
+        await run(["__complete", "--", "--endpoint", `unix://${socket}`, "status", "a"], {
+          env: { FLEETCTL_ENDPOINT: "unix:///nowhere" },
+        })
+      ).stdout,
+    ).toBe("a.service\n");
     expect((await run(["__complete", "--", "ssh", "1"])).stdout).toBe(`${id}\n`);
     expect((await run(["__complete", "--", "start", "zz"])).stdout).toBe(":files\n");
     expect(await run(["__complete", "--", "status", "a"], { env: { FLEETCTL_ENDPOINT: "unix:///nowhere" } })).toEqual({

@@ -37,6 +37,8 @@ export interface Context {
   readonly signal: AbortSignal;
   /** The ID of the machine that this runs on; null where it has none. */
   readonly localMachineID: string | null;
+  /** Reads global flags as they would stand on a line of their own, over the environment. */
+  flagsOf(line: Readonly<Record<string, unknown>>): GlobalFlags;
   /** Connects to the cluster; the same client each time. */
   client(): Promise<FleetClient>;
   /** Writes a line to standard output. */

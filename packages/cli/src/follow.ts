@@ -1,4 +1,5 @@
 import type { EventFilter, FleetClient } from "./client/fleet-client.ts";
+import { CommandError } from "./errors.ts";
 
 /** Whoever waits for a change of the cluster. */
 export interface Follower {
@@ -8,14 +9,20 @@ export interface Follower {
 }
 
 /** Even a server that tells its changes is asked now and then: an event is a hint, not a promise. */
-const SAFETY_MS = 5_000;
+const SAFETY_MS = 30_000;
 const FIRST_PAUSE_MS = 15;
 const MOST_PAUSE_MS = 500;
 
 /** Follows changes by the server's events; a server that is too old to tell any is asked again and again. */
 export async function follow(client: FleetClient, filter: EventFilter): Promise<Follower> {
   const stopping = new AbortController();
-  const events = await client.events({ filter, after: null, follow: true }, stopping.signal);
+  let events: AsyncIterable<unknown> | null = null;
+  try {
+    events = await client.events({ filter, after: null, follow: true }, stopping.signal);
+  } catch (error) {
+    // A server that can't take on another reader, or is just away, can still be asked.
+    if (!(error instanceof CommandError)) throw error;
+  }
   return events === null ? new Poller() : new EventFollower(events, stopping);
 }
 

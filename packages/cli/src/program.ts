@@ -32,7 +32,7 @@ export async function runFleetctl(args: readonly string[], world: World): Promis
     await program.parseAsync(expandArguments(args, program, COMMANDS), { from: "user" });
     return exitCode;
   } catch (error) {
-    return report(error, world, args);
+    return report(error, world, isDebug(program, world));
   }
 }
 
@@ -106,6 +106,7 @@ function contextOf(program: Commander, world: World): { readonly context: Contex
   const context: Context = {
     flags,
     ssh,
+    flagsOf: (line) => readGlobalFlags(line, world.env),
     terminal: world.terminal,
     signal: world.signal,
     localMachineID: readLocalMachineID(),
@@ -139,20 +140,28 @@ function contextOf(program: Commander, world: World): { readonly context: Contex
   return { context, close };
 }
 
-function report(error: unknown, world: World, args: readonly string[]): number {
+/** Whether to show where errors come from; flags that can't be read say nothing of it. */
+function isDebug(program: Commander, world: World): boolean {
+  try {
+    return readGlobalFlags(program.opts(), world.env).debug;
+  } catch {
+    return false;
+  }
+}
+
+function report(error: unknown, world: World, isDebugging: boolean): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0;
     world.writeError(`Error: ${error.message.replace(/^error: /, "")}. See "fleetctl help".\n`);
     return 1;
   }
-  const isDebug = args.includes("--debug");
   if (error instanceof CommandError) {
     world.writeError(`Error: ${error.message}\n`);
-    if (isDebug && error.cause instanceof Error) world.writeError(`${error.cause.stack}\n`);
+    if (isDebugging && error.cause instanceof Error) world.writeError(`${error.cause.stack}\n`);
     return error.exitCode;
   }
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   world.writeError(`Error: ${message}\n`);
-  if (isDebug) world.writeError(`${stack}\n`);
+  if (isDebugging) world.writeError(`${stack}\n`);
   return 1;
 }

@@ -79,17 +79,20 @@ export async function ensureUnits(
     if (unit === undefined) {
       plans.push({ name, ...(await findSource(context, template, name, entry)) });
     } else if (mayReplace(context, unit, entry, target, replace)) {
-      const local = localFile(context, entry, name);
+      const local = localSource(context, entry, name);
       if (local !== null) plans.push({ name, ...local });
     }
   }
   const files = new Map(plans.flatMap(({ file }) => (file === null ? [] : [[file.path, file]])));
   await warnOfFindings(context, [...files.values()], strict);
-  await concurrently(plans, async ({ name, options }) => {
-    await client.setUnit(name, { options, desiredState: known.get(name)?.desiredState ?? "inactive" });
-    touched.add(name);
-  });
-  for (const name of byName.keys()) if (touched.has(name) && !known.has(name)) context.out(`Unit ${name} inactive`);
+  try {
+    await concurrently(plans, async ({ name, options }) => {
+      await client.setUnit(name, { options, desiredState: known.get(name)?.desiredState ?? "inactive" });
+      touched.add(name);
+    });
+  } finally {
+    for (const name of byName.keys()) if (touched.has(name) && !known.has(name)) context.out(`Unit ${name} inactive`);
+  }
   return touched;
 }
 
@@ -117,8 +120,16 @@ export async function concurrently<T>(items: readonly T[], work: (item: T) => Pr
 
 const RANK: Readonly<Record<DesiredState, number>> = { inactive: 0, loaded: 1, launched: 2 };
 
+/** The local file that a unit's text comes from: its own, or for an instance that has none, its template's. */
+function localSource(context: Context, typed: string, name: string): UnitSource | null {
+  const own = localFile(context, typed, name);
+  const template = parseUnitName(name)?.template ?? null;
+  if (own !== null || template === null || isTemplateName(name)) return own;
+  return localFile(context, typed.slice(0, typed.lastIndexOf("/") + 1) + template, template);
+}
+
 function mayReplace(context: Context, unit: UnitInfo, typed: string, target: DesiredState, replace: boolean): boolean {
-  const local = localFile(context, typed, unit.name);
+  const local = localSource(context, typed, unit.name);
   if (local === null) return false;
   const isSame = hashUnitFile(local.options) === hashUnitFile(unit.options);
   if (isSame) {
@@ -127,7 +138,7 @@ function mayReplace(context: Context, unit: UnitInfo, typed: string, target: Des
   }
   if (!replace) {
     context.err(
-      `WARNING: Unit ${unit.name} in registry differs from local unit file ${typed}. Add --replace to override.`,
+      `WARNING: Unit ${unit.name} in registry differs from local unit file ${local.file?.path ?? typed}. Add --replace to override.`,
     );
     return false;
   }

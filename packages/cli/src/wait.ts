@@ -1,6 +1,7 @@
 import { type DesiredState, hashUnitFile } from "@fleet/registry/model";
 import type { FleetClient, MachineInfo, StateInfo, UnitInfo } from "./client/fleet-client.ts";
 import type { Context } from "./context.ts";
+import { CommandError } from "./errors.ts";
 import { type Follower, follow } from "./follow.ts";
 import { machineLegend } from "./machine-text.ts";
 import { findUnits } from "./units.ts";
@@ -10,6 +11,9 @@ const ATTEMPT_MS = 500;
 /** A unit that is launched and at rest for so long has run and ended, as a oneshot service does. */
 const ENDED_MS = 1_500;
 const SAY_AFTER_MS = 5_000;
+/** How long a server may be away while something is waited for, and how often it is asked meanwhile. */
+const OUTAGE_MS = 120_000;
+const AGAIN_MS = 500;
 /** From so many units on a terminal shows how far the wait is. */
 const MANY = 8;
 /** More units than these are not named in the request for their events: all events are followed. */
@@ -51,19 +55,20 @@ export async function untilSettled<T>(
   onSlow: () => Promise<void>,
   lookAgainMs: () => number = () => Number.POSITIVE_INFINITY,
 ): Promise<T | null> {
+  const patient = patiently(look);
   const startedAt = performance.now();
   const endsAt = attempts > 0 ? startedAt + attempts * ATTEMPT_MS : Number.POSITIVE_INFINITY;
   let saidAt = startedAt;
   try {
     for (;;) {
       const lookedAt = performance.now();
-      const result = await look();
+      const result = await patient();
       if (result !== null) return result;
       const now = performance.now();
       if (now >= endsAt) return null;
       if (now - saidAt > SAY_AFTER_MS) {
         saidAt = now;
-        await onSlow();
+        await onSlow().catch(() => undefined); // a server that is away has nothing to say
       }
       // A look at many units costs the server something: while many things change it is not asked for each of them.
       const pauseMs = Math.min(500, now - lookedAt);
@@ -73,6 +78,28 @@ export async function untilSettled<T>(
   } finally {
     follower.stop();
   }
+}
+
+/**
+ * Makes a look that outlasts a server, or an etcd, that is away for a while: what was asked of the cluster is there
+ * when it comes back. The first look fails at once.
+ *
+ * @returns null for a look that failed so
+ */
+export function patiently<T>(look: () => Promise<T | null>): () => Promise<T | null> {
+  let workedAt: number | null = null;
+  return async () => {
+    try {
+      const result = await look();
+      workedAt = performance.now();
+      return result;
+    } catch (error) {
+      const isPassing = error instanceof CommandError && error.isPassing;
+      if (!isPassing || workedAt === null || performance.now() - workedAt > OUTAGE_MS) throw error;
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      return null;
+    }
+  };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { execFile, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { CommandError } from "./errors.ts";
 import type { World } from "./program.ts";
@@ -42,10 +42,18 @@ function readFile(path: string): Uint8Array | null {
 
 function run([program = "", ...args]: readonly string[]): Promise<number> {
   const child = spawn(program, args, { stdio: "inherit" });
+  endWithUs(child);
   return new Promise((resolve, reject) => {
     child.once("error", (error) => reject(new CommandError(`${program} can't be run here: ${error.message}`)));
     child.once("exit", (code, signal) => resolve(code ?? (signal === null ? 1 : 128)));
   });
+}
+
+/** Has a child end when this process does, also where that is told to end. */
+export function endWithUs(child: ChildProcess): void {
+  const end = (): void => void child.kill("SIGTERM");
+  process.once("exit", end);
+  child.once("exit", () => process.removeListener("exit", end));
 }
 
 function output([program = "", ...args]: readonly string[], timeoutMs: number): Promise<string | null> {

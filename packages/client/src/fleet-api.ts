@@ -142,7 +142,7 @@ export class FleetApi {
   }
 
   /**
-   * Follows events until the signal aborts. A broken stream is taken up again where it was; after eight failures in a
+   * Follows events until the signal aborts. A stream that breaks is taken up again where it was; after eight failures in a
    * row the last one is thrown. A server that knows no events refuses with status 404.
    *
    * @param after the etcd revision after which to begin; absent: now
@@ -150,17 +150,19 @@ export class FleetApi {
   async *events(filter: EventFilter, signal: AbortSignal, after?: number): AsyncGenerator<StreamItem> {
     let last = after === undefined ? null : String(after);
     let failures = 0;
+    let wasOpen = false;
     while (!signal.aborted) {
       try {
         for await (const { item, id } of this.#stream(filter, signal, last)) {
           failures = 0;
+          wasOpen = true;
           last = id ?? last;
           if (item !== null) yield item;
         }
       } catch (error) {
         if (signal.aborted) return;
         const isFinal = error instanceof FleetApiError && error.status !== null && error.status < 500;
-        if (isFinal || ++failures >= MOST_FAILURES) throw error;
+        if (!wasOpen || isFinal || ++failures >= MOST_FAILURES) throw error;
       }
       const pauseMs = Math.min(5_000, 50 * 2 ** failures) * (0.5 + Math.random());
       await sleep(pauseMs, undefined, { signal }).catch(() => undefined);

@@ -82,7 +82,7 @@ export class Transport {
     path: string,
     headers: Readonly<Record<string, string>>,
     payload: string | undefined,
-    read: (answer: IncomingMessage, timer: NodeJS.Timeout) => Promise<T>,
+    read: (answer: IncomingMessage, timer: NodeJS.Timeout | undefined) => Promise<T>,
   ): Promise<{ readonly status: number; readonly result: T }> {
     this.#agent ??= this.#makeAgent();
     const agent = await this.#agent;
@@ -104,10 +104,14 @@ export class Transport {
     const sent: ClientRequest = this.#isSecure()
       ? (await import("node:https")).request(options, onAnswer)
       : httpRequest(options, onAnswer);
-    const timer = setTimeout(() => {
-      fail("timeout", `did not answer within ${this.#timeoutMs / 1000} s`);
-      sent.destroy();
-    }, this.#timeoutMs);
+    let timer: NodeJS.Timeout | undefined;
+    // The time that a request waits for its turn is not the server's.
+    sent.once("socket", () => {
+      timer = setTimeout(() => {
+        fail("timeout", `did not answer within ${this.#timeoutMs / 1000} s`);
+        sent.destroy();
+      }, this.#timeoutMs);
+    });
     sent.on("error", (error: NodeJS.ErrnoException) => {
       clearTimeout(timer);
       fail("unreachable", `can't be reached: ${whyUnreachable(error)}`, error);

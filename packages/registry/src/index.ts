@@ -15,7 +15,7 @@ export {
   type Neighbour,
   unmetMetadata,
 } from "./model/fit.ts";
-export { globMatches } from "./model/glob.ts";
+export { globMatches, isGlob } from "./model/glob.ts";
 export { type Finding, lintUnitFile } from "./model/lint.ts";
 export { type Machine, matchesMachineID, mergeMetadata, shortMachineID } from "./model/machine.ts";
 export { type PlacedUnit, pushes, type Surroundings, type Unfit, unfitOn, unfitText } from "./model/placement.ts";

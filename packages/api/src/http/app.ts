@@ -11,7 +11,7 @@ import {
   type UnitWriter,
   uncordonMachine,
 } from "@fleet/registry";
-import { explainPlacement, ModelFeed, planRebalance } from "@fleet/registry/placement";
+import { ModelFeed, planRebalance } from "@fleet/registry/placement";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import { foldNames } from "../model/case-fold.ts";
 import type { ClusterView } from "../model/cluster-view.ts";
@@ -19,6 +19,7 @@ import { discoveryDocument } from "../model/discovery.ts";
 import { EventFilter, readFollow } from "../model/event-filter.ts";
 import { readMetadataPatch } from "../model/metadata-patch.ts";
 import { openApiDocument } from "../model/openapi.ts";
+import { PlacementDesk } from "../model/placement-desk.ts";
 import { errorJson, HttpError, httpError, UNAVAILABLE } from "./errors.ts";
 import { type EventReaders, MOST_READERS } from "./event-readers.ts";
 import { MEMBER_NAMES } from "./member-names.ts";
@@ -117,6 +118,7 @@ function parseBodies(app: FastifyInstance): void {
 
 function addRoutes(app: FastifyInstance, prefix: string, deps: AppDeps): void {
   const { view, registry, mirror, writer } = deps;
+  const desk = new PlacementDesk(mirror.state, inSlices, () => performance.now());
   const json = (reply: FastifyReply, text: string): FastifyReply => reply.send(text);
   const query = (request: FastifyRequest): Record<string, unknown> => request.query as Record<string, unknown>;
   const name = (request: FastifyRequest): string => (request.params as { name: string }).name;
@@ -163,7 +165,7 @@ function addRoutes(app: FastifyInstance, prefix: string, deps: AppDeps): void {
   allowOnly(app, `${prefix}/units/:name`, "GET", "PUT", "DELETE");
 
   app.get(`${prefix}/units/:name/placement`, async (request, reply) => {
-    const placement = await inSlices(explainPlacement(mirror.state, name(request)));
+    const placement = await desk.explain(name(request));
     if (placement === null) throw new HttpError(404, "unit does not exist");
     return json(reply, JSON.stringify(placement));
   });

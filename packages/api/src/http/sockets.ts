@@ -2,6 +2,7 @@ import { rmSync } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
 import { connect } from "node:net";
 import type { ListenAddress } from "@fleet/config";
+import { answerBroken } from "./broken-requests.ts";
 
 /** systemd passes its sockets from this descriptor on. */
 const FIRST_DESCRIPTOR = 3;
@@ -21,18 +22,19 @@ export async function openSockets(
   handler: RequestListener,
   passed: number,
   addresses: readonly ListenAddress[],
+  version: string,
 ): Promise<readonly Server[]> {
   const servers: Server[] = [];
   try {
     for (let index = 0; index < passed; index++) {
       servers.push(
-        await listen(handler, (server) => server.listen({ fd: FIRST_DESCRIPTOR + index, backlog: BACKLOG })),
+        await listen(handler, version, (server) => server.listen({ fd: FIRST_DESCRIPTOR + index, backlog: BACKLOG })),
       );
     }
     for (const address of addresses) {
       if (address.kind === "unix") await removeStale(address.path);
       servers.push(
-        await listen(handler, (server) =>
+        await listen(handler, version, (server) =>
           address.kind === "unix"
             ? server.listen({ path: address.path, backlog: BACKLOG })
             : server.listen({ host: address.host, port: address.port, backlog: BACKLOG }),
@@ -46,8 +48,9 @@ export async function openSockets(
   }
 }
 
-function listen(handler: RequestListener, start: (server: Server) => void): Promise<Server> {
+function listen(handler: RequestListener, version: string, start: (server: Server) => void): Promise<Server> {
   const server = createServer({ requestTimeout: 60_000, headersTimeout: 20_000, keepAliveTimeout: 75_000 }, handler);
+  answerBroken(server, version);
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.once("listening", () => resolve(server));

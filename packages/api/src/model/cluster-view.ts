@@ -29,6 +29,8 @@ export class ClusterView {
   readonly #machineIDs = new SortedNames();
   readonly #unitCache = new Map<string, string>();
   readonly #optionsCache = new Map<string, string>();
+  /** Where pages of states begin: at which name, and how many states come before it. Forgotten when states come or go. */
+  readonly #stateMarks = new Map<number, { readonly index: number; readonly before: number }>();
 
   constructor(state: ClusterState) {
     this.#state = state;
@@ -49,8 +51,10 @@ export class ClusterView {
         if (change.before === null || change.after === null) units.note(change.name, change.after !== null);
       } else if (change.kind === "state") {
         this.#unitCache.delete(change.name);
-        if (change.before === null || change.after === null)
+        if (change.before === null || change.after === null) {
+          this.#stateMarks.clear();
           states.note(change.name, this.#state.states.has(change.name));
+        }
       } else if (change.kind === "machine") {
         if (change.before === null || change.after === null) machines.note(change.id, change.after !== null);
       } else if (change.kind === "unit-file" && change.after === null) {
@@ -81,14 +85,23 @@ export class ClusterView {
 
   /** States of units, by name and then by machine; null filters let everything through. */
   states(machineID: string | null, unitName: string | null, start: number, count: number): JsonPage {
-    const names = unitName === null ? this.#stateNames.slice(0, this.#stateNames.size) : [unitName];
+    const isWhole = unitName === null && machineID === null;
+    const from = (isWhole ? this.#stateMarks.get(start) : undefined) ?? { index: 0, before: 0 };
+    const names = unitName === null ? this.#stateNames : null;
+    const size = names?.size ?? 1;
     const items: string[] = [];
-    let index = 0;
-    for (const name of names) {
+    let seen = from.before;
+    for (let index = from.index; index < size; index++) {
+      const name = names?.at(index) ?? unitName ?? "";
+      const before = seen;
       for (const state of unitStatesOf(this.#state, name)) {
         if (machineID !== null && state.machineID !== machineID) continue;
-        if (index++ < start) continue;
-        if (items.length === count) return { items, more: true };
+        if (seen++ < start) continue;
+        if (items.length === count) {
+          // Whoever reads on begins here, and not at the first name again.
+          if (isWhole) this.#stateMarks.set(start + count, { index, before });
+          return { items, more: true };
+        }
         items.push(stateJson(state));
       }
     }

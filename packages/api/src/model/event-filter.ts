@@ -1,5 +1,5 @@
 import { EVENT_KINDS, type EventKind, type FleetEvent } from "@fleet/client/description";
-import { globMatches, matchesMachineID } from "@fleet/registry";
+import { globMatches, isGlob, matchesMachineID } from "@fleet/registry";
 
 /** Asks for events that are not there. The message is for the client. */
 export class InvalidFilterError extends Error {
@@ -39,6 +39,8 @@ export class EventFilter {
         `invalid kind ${JSON.stringify(kind)}: expected one of ${Object.keys(EVENT_KINDS).join(", ")}`,
       );
     });
+    const bad = values(query.unit).find((glob) => !isGlob(glob));
+    if (bad !== undefined) throw new InvalidFilterError(`invalid unit ${JSON.stringify(bad)}: it is not a valid glob`);
     return new EventFilter(values(query.unit), values(query.machine), kinds);
   }
 

@@ -16,6 +16,10 @@ export class SortedNames {
     if (this.#names[at] === name) this.#names.splice(at, 1);
   }
 
+  at(index: number): string | undefined {
+    return this.#names[index];
+  }
+
   slice(start: number, end: number): readonly string[] {
     return this.#names.slice(start, end);
   }

@@ -82,13 +82,16 @@ class EtcdClient implements FleetClient {
     });
   }
 
-  /** Reads the registry whole, within the request time-out. */
+  /** Reads the registry whole, each page within the request time-out. */
   async start(): Promise<void> {
     void this.#mirror.run(this.#stopping.signal);
     const { promise, resolve } = Promise.withResolvers<"late">();
     const timer = setTimeout(() => resolve("late"), this.#timeoutMs);
+    // The time-out is for one request: a large registry is read in many pages.
+    const forget = this.#mirror.onChanges(() => timer.refresh());
     const isLate = (await Promise.race([this.#mirror.ready, promise])) === "late";
     clearTimeout(timer);
+    forget();
     if (!isLate) return;
     this.close();
     throw this.#trouble ?? new CommandError("etcd did not answer in time (--request-timeout)");
@@ -265,7 +268,10 @@ function asCommandError(error: unknown): unknown {
     error instanceof InvalidUnitError ||
     error instanceof UnitFileError
   ) {
-    return new CommandError(error.message, { cause: error });
+    return new CommandError(error.message, {
+      cause: error,
+      isPassing: error instanceof RegistryError && error.retryable,
+    });
   }
   return error;
 }

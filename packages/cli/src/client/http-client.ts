@@ -115,7 +115,8 @@ async function asked<T>(work: () => Promise<T>): Promise<T> {
   } catch (error) {
     if (!(error instanceof FleetApiError)) throw error;
     const hint = error.code === "timeout" ? " (--request-timeout)" : "";
-    throw new CommandError(error.message + hint, { cause: error });
+    const isPassing = error.code === "unreachable" || error.code === "timeout" || error.status === 503;
+    throw new CommandError(error.message + hint, { cause: error, isPassing });
   }
 }
 

@@ -5,6 +5,7 @@ import type { Context } from "../context.ts";
 import { CommandError } from "../errors.ts";
 import { machineID } from "../machine-text.ts";
 import { OUTPUT_FLAG, readOutput } from "./output.ts";
+import { machinesByPrefix } from "./targets.ts";
 
 const KINDS = Object.keys(EVENT_KINDS);
 
@@ -32,12 +33,19 @@ Kinds: ${KINDS.join(", ")}.`,
     const isJson = readOutput(flags);
     const filter: EventFilter = {
       units: args.map((arg) => (/[*?[\\.]/.test(arg) ? arg : `${arg}.service`)),
-      machines: list(flags.machine),
       kinds: list(flags.kind).map(readKind),
     };
     const after = flags.after === undefined ? null : readRevision(String(flags.after));
     const client = await context.client();
-    const stream = await client.events({ filter, after, follow: flags.follow === true }, context.signal);
+    const machines = flags.machine === undefined ? [] : await client.machines();
+    const whole = list(flags.machine).map((begin) => {
+      const found = machinesByPrefix(machines, begin);
+      return found.length === 1 ? (found[0]?.id ?? begin) : begin;
+    });
+    const stream = await client.events(
+      { filter: { ...filter, machines: whole }, after, follow: flags.follow === true },
+      context.signal,
+    );
     if (stream === null) throw new CommandError("the server tells no events: it is older than this fleetctl");
     for await (const item of stream) print(context, item, isJson, flags.full === true);
     return 0;

@@ -4,7 +4,7 @@ import type { Context } from "../context.ts";
 import { follow } from "../follow.ts";
 import { machineLegend } from "../machine-text.ts";
 import { formatTable, tableWidths } from "../table.ts";
-import { machineMap } from "../wait.ts";
+import { machineMap, patiently } from "../wait.ts";
 import { type Columns, cellsOf, type ListOptions, listFlags, type Paint, printList, readListOptions } from "./list.ts";
 
 const FIELDS = "unit,machine,active,sub";
@@ -53,11 +53,14 @@ async function watch(context: Context, client: FleetClient, options: ListOptions
   const follower = await follow(client, {});
   const stop = (): void => follower.stop();
   context.signal.addEventListener("abort", stop);
+  const look = patiently(() => read(client));
   let known = new Map<string, string>();
   let widths: readonly number[] = [];
   try {
-    for (let isFirst = true; !context.signal.aborted; isFirst = false) {
-      const { states, machines } = await read(client);
+    for (let isFirst = true; !context.signal.aborted; ) {
+      const reading = await look();
+      if (reading === null) continue;
+      const { states, machines } = reading;
       const next = new Map(states.map((state) => [keyOf(state), JSON.stringify(state)]));
       const changed = states.filter((state) => known.get(keyOf(state)) !== JSON.stringify(state));
       const gone = [...known]
@@ -72,6 +75,7 @@ async function watch(context: Context, client: FleetClient, options: ListOptions
         widths = tableWidths(table, widths);
         context.write(formatTable(table, widths));
       }
+      isFirst = false;
       await follower.next(AT_REST_MS);
       await new Promise((resolve) => setTimeout(resolve, TOGETHER_MS));
     }

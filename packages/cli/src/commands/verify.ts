@@ -25,7 +25,7 @@ The old meaning, to verify a signed unit of the cluster, is gone: for a name tha
       const bytes = context.readFile(path);
       if (bytes !== null) files.push({ path, name: expandUnitName(path), bytes });
     }
-    if (files.length === 0) {
+    if (files.length === 0 && !args.some((path) => path.includes("/"))) {
       context.err(SIGNED_UNITS_WARNING);
       return 2;
     }

@@ -38,7 +38,7 @@ export function completionOf(words: readonly string[], commands: readonly Comman
     else if (word.startsWith("-")) {
       const flag = known().find(({ names }) => names.includes(word));
       if (flag?.takesValue === true) previous = flag;
-    } else command ??= commands.find(({ name }) => name === word);
+    } else command ??= commandOf(word, commands);
   }
   if (previous !== undefined) return flagValue(previous, last);
   if (last.startsWith("-")) {
@@ -65,6 +65,25 @@ export async function clusterNames(
   const units = what === "machine" ? [] : (await client.units()).map(({ name }) => name);
   const machines = what === "unit" ? [] : (await client.machines()).map(({ id }) => id);
   return [...units, ...machines].filter((name) => name.startsWith(begin));
+}
+
+/** The command that a word stands for: its name, or a beginning that is no other's. */
+function commandOf(word: string, commands: readonly Command[]): Command | undefined {
+  const found = commands.filter(({ name, isHidden }) => name === word || (isHidden !== true && name.startsWith(word)));
+  return found.find(({ name }) => name === word) ?? (found.length === 1 ? found[0] : undefined);
+}
+
+/** The global flags that a line has already, by the names that readGlobalFlags takes. */
+export function globalFlagsOf(words: readonly string[]): Readonly<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for (const [index, word] of words.entries()) {
+    const [, name = "", value] = /^--([a-z-]+)(?:=(.*))?$/.exec(word) ?? [];
+    const spec = GLOBAL_FLAGS.find((flag) => flag.name === name);
+    if (spec === undefined) continue;
+    const given = value ?? (spec.value === null ? "true" : (words[index + 1] ?? ""));
+    found[name.replace(/-(\w)/g, (_match, letter: string) => letter.toUpperCase())] = given;
+  }
+  return found;
 }
 
 function flagValue({ names }: Flag, begin: string): Completion {

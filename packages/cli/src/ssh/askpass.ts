@@ -30,7 +30,7 @@ export function answer(question: string, env: NodeJS.ProcessEnv): number {
     process.stderr.write(question);
     const typed = readAnswer();
     process.stderr.write("\n");
-    process.stdout.write(`${typed}\n`);
+    process.stdout.write(`${/^y(es)?$/i.test(typed) ? "yes" : typed}\n`);
     return typed === "" ? 1 : 0;
   }
   const own = env[USERS_OWN];

@@ -5,6 +5,8 @@ import { shellLine } from "./quote.ts";
 /** Where an SSH server is. */
 export interface SshHost {
   readonly host: string;
+  /** Absent: the one of --ssh-username. */
+  readonly user?: string;
   /** Null: what the user's configuration says, or 22. */
   readonly port: number | null;
 }
@@ -24,7 +26,7 @@ export interface SshOptions {
   readonly forwardAgent?: boolean;
 }
 
-/** Reads `HOST[:PORT]`, with brackets around an IPv6 address that has a port. */
+/** Reads `[USER@]HOST[:PORT]`, with brackets around an IPv6 address that has a port. */
 export function readSshHost(text: string, flag: string): SshHost {
   // An address with several colons and no brackets is one without a port.
   const isAddress = /^[^[\]]*:[^[\]]*:/.test(text);
@@ -33,7 +35,9 @@ export function readSshHost(text: string, flag: string): SshHost {
   // A name that begins with a dash would be read as an option by ssh.
   const isFine = /^[A-Za-z0-9_%.:@-]+$/.test(host) && !host.startsWith("-") && (digits === undefined || isPort(digits));
   if (!isFine) throw new CommandError(`invalid ${flag} ${JSON.stringify(text)}: expected HOST or HOST:PORT`);
-  return { host, port: digits === undefined ? null : Number(digits) };
+  const at = host.lastIndexOf("@");
+  const port = digits === undefined ? null : Number(digits);
+  return at < 0 ? { host, port } : { host: host.slice(at + 1), user: host.slice(0, at), port };
 }
 
 /** Reads `--ssh-port`. */
@@ -54,9 +58,9 @@ export function sshCommand(
 ): readonly string[] {
   const bastion = flags.tunnel === null ? null : readSshHost(flags.tunnel, "--tunnel");
   const isBastion = bastion !== null && bastion.host === target.host && bastion.port === target.port;
-  const words = ["ssh", ...policy(flags)];
+  const words = ["ssh", ...policy(flags, target)];
   if (bastion !== null && !isBastion) {
-    const jump = ["ssh", ...policy(flags), ...port(bastion.port), "-W", "[%h]:%p", bastion.host];
+    const jump = ["ssh", ...policy(flags, bastion), ...port(bastion.port), "-W", "[%h]:%p", bastion.host];
     // ssh replaces % itself, and then gives the line to a shell.
     const line = shellLine(jump.map((word) => (word === "[%h]:%p" ? word : word.replaceAll("%", "%%"))));
     words.push("-o", `ProxyCommand=${line}`);
@@ -79,7 +83,10 @@ export function sshCommand(
   }
 }
 
-function policy({ username, timeoutMs, knownHostsFile, isStrict }: SshFlags): readonly string[] {
+function policy(
+  { username, timeoutMs, knownHostsFile, isStrict }: SshFlags,
+  { user = username }: SshHost,
+): readonly string[] {
   const set = (name: string, value: string): readonly string[] => ["-o", `${name}=${value}`];
   const hosts = isStrict
     ? [...set("StrictHostKeyChecking", "ask"), ...set("UserKnownHostsFile", quotedPath(knownHostsFile))]
@@ -89,11 +96,7 @@ function policy({ username, timeoutMs, knownHostsFile, isStrict }: SshFlags): re
         ...set("GlobalKnownHostsFile", "/dev/null"),
         ...set("LogLevel", "ERROR"),
       ];
-  return [
-    ...hosts,
-    ...set("ConnectTimeout", String(Math.max(1, Math.ceil(timeoutMs / 1000)))),
-    ...set("User", username),
-  ];
+  return [...hosts, ...set("ConnectTimeout", String(Math.max(1, Math.ceil(timeoutMs / 1000)))), ...set("User", user)];
 }
 
 /** A path as ssh_config takes it: blanks would part it into several files, % begins a token. */

@@ -7,6 +7,7 @@ import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { SshFlags } from "../context.ts";
 import { CommandError } from "../errors.ts";
+import { endWithUs } from "../world.ts";
 import { askpassEnvironment } from "./askpass.ts";
 import { readSshHost, type SshHost, type SshOptions, type SshTask, sshCommand } from "./ssh-command.ts";
 
@@ -37,6 +38,7 @@ export class Ssh {
   /** Runs a shell or a command on a host, with this program's streams. Returns its exit code; ssh's own failures are 255. */
   run(target: SshHost, task: SshTask, options: SshOptions = {}): Promise<number> {
     const child = this.#spawn(sshCommand(this.#flags, target, task, options), "inherit");
+    endWithUs(child);
     return new Promise((resolve, reject) => {
       child.once("error", (error) => reject(missing(error)));
       child.once("exit", (code, signal) => resolve(code ?? (signal === null ? 255 : 128)));

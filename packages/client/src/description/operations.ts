@@ -227,6 +227,7 @@ export const OPERATIONS: readonly Operation[] = [
         contentType: "text/event-stream",
       },
       refused(400, "A filter or the last event's ID is not valid."),
+      refused(429, "Too many clients follow events here."),
     ],
     isClassic: false,
   },

@@ -109,7 +109,7 @@ function fleetOptionProblem({ name, value }: UnitOption): string | null {
 function whatIsLacking(type: string, options: readonly UnitOption[]): string | null {
   const has = (section: string, ...names: readonly string[]): boolean =>
     options.some((option) => option.section === section && names.includes(option.name) && option.value !== "");
-  if (type === "service" && !has("Service", "ExecStart", "ExecStop", "SuccessAction", "BusName"))
+  if (type === "service" && !has("Service", "ExecStart", "ExecStop") && !has("Unit", "SuccessAction"))
     return "a service needs ExecStart= in [Service]: systemd will refuse it";
   if (type === "timer" && !options.some(({ section, name }) => section === "Timer" && /^On/.test(name)))
     return "a timer needs OnCalendar=, OnActiveSec= or the like in [Timer]: systemd will refuse it";

@@ -38,7 +38,8 @@ export interface UnitFileVisitor {
  * @throws UnitFileError naming the line
  */
 export function walkUnitFile(source: string | Uint8Array, visitor: UnitFileVisitor): void {
-  const text = typeof source === "string" ? source : decode(source);
+  // systemd skips a byte order mark too.
+  const text = (typeof source === "string" ? source : decode(source)).replace(/^\uFEFF/, "");
   const lines = text.split("\n");
   checkLines(text, lines);
   let section: string | null = null;

@@ -31,8 +31,8 @@ export interface Placement {
 
 const MOST_EXAMPLES = 3;
 
-/** The state as one look sees it: units by machine, and what each asks for. */
-interface Look {
+/** The cluster as one look sees it: units by machine, and what each asks for. */
+export interface Look {
   readonly units: ReadonlyMap<string, PlacedUnit>;
   readonly byMachine: ReadonlyMap<string, readonly PlacedUnit[]>;
   readonly globals: readonly GlobalUnit[];
@@ -43,9 +43,14 @@ interface Look {
  * while it reads a large cluster, and returns null where there is no such unit.
  */
 export function* explainPlacement(state: ClusterState, name: string): Generator<void, Placement | null> {
+  if (!state.units.has(name)) return null;
+  return yield* explainIn(state, yield* lookAt(state), name);
+}
+
+/** The same over a look that was taken before. */
+export function* explainIn(state: ClusterState, look: Look, name: string): Generator<void, Placement | null> {
   const record = state.units.get(name);
   if (record === undefined) return null;
-  const look = yield* lookAt(state);
   const unit = look.units.get(name);
   const counts = new Map<string, string[]>();
   const note = (reason: string, id: string): void => {
@@ -149,7 +154,8 @@ function surroundings({ units, byMachine, globals }: Look, state: ClusterState):
   };
 }
 
-function* lookAt(state: ClusterState): Generator<void, Look> {
+/** Reads what every unit asks for. Yields now and then. */
+export function* lookAt(state: ClusterState): Generator<void, Look> {
   const units = new Map<string, PlacedUnit>();
   const byMachine = new Map<string, PlacedUnit[]>();
   const globals: GlobalUnit[] = [];

@@ -3,7 +3,7 @@
  * and for whoever wants to know what it would decide.
  */
 export { ClusterModel, type ModelUnit } from "./cluster-model.ts";
-export { explainPlacement, type Placement } from "./explain-placement.ts";
+export { explainIn, explainPlacement, type Look, lookAt, type Placement } from "./explain-placement.ts";
 export { MachineOrder } from "./machine-order.ts";
 export { ModelFeed } from "./model-feed.ts";
 export { type Move, planRebalance, targetOf } from "./relocate.ts";

@@ -53,7 +53,10 @@ export function eventsOf(change: Change): readonly ClusterEvent[] {
 }
 
 function unitEvents({ name: unit, before, after, revision }: Of<"unit">): readonly ClusterEvent[] {
-  if (after === null) return [{ kind: "destroyed", revision, cause: "a client removed it", unit }];
+  if (after === null) {
+    const from = before?.machineID ?? null;
+    return [{ kind: "destroyed", revision, cause: "a client removed it", unit, ...(from === null ? {} : was(from)) }];
+  }
   const events: ClusterEvent[] = [];
   if (before === null) events.push({ kind: "submitted", revision, cause: "a client created it", unit });
   else if (before.hash !== after.hash)
@@ -96,9 +99,14 @@ function stateEvents({ name: unit, machineID, before, after, revision }: Of<"sta
   const isFailed = after.systemd.active === "failed";
   if (after.error !== null && after.error !== before?.error)
     events.push({ kind: "failed", cause: after.error, ...about });
-  else if (isFailed && before?.systemd.active !== "failed") events.push({ kind: "failed", cause: said, ...about });
-  if (before !== null && isUp(before) && !isUp(after) && !isFailed)
-    events.push({ kind: "stopped", cause: said, ...about });
+  else if (isFailed && (before?.systemd.active !== "failed" || events.length > 0))
+    events.push({ kind: "failed", cause: said, ...about });
+  else if (isRetrying(after) && (before === null || !isRetrying(before)))
+    events.push({ kind: "failed", cause: said, ...about });
+  const hasEnded = before !== null && isUp(before) && !isUp(after) && !isFailed;
+  // What had failed, or had run and ended, is stopped when fleet takes its orders to start back.
+  const isTakenBack = before?.current === "launched" && after.current === "loaded";
+  if (hasEnded || (isTakenBack && !isUp(after))) events.push({ kind: "stopped", cause: said, ...about });
   return events;
 }
 
@@ -133,6 +141,11 @@ const was = (previousMachineID: string): { readonly previousMachineID: string } 
 
 function isActive({ systemd: { active } }: StateRecord): boolean {
   return active === "active" || active === "reloading";
+}
+
+/** systemd waits to start a unit again that has failed. */
+function isRetrying({ systemd: { sub } }: StateRecord): boolean {
+  return sub.startsWith("auto-restart");
 }
 
 function isUp(state: StateRecord): boolean {

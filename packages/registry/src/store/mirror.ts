@@ -166,6 +166,7 @@ export class Mirror {
       // All at once: readers of the state must not see one half of it new and the other old.
       for (const key of [...this.#known.keys()]) if (!found.has(key)) changes.push(this.#delete(key, at));
       for (const keyValue of waiting) changes.push(this.#put(keyValue));
+      changes.sort((a, b) => (a?.revision ?? 0) - (b?.revision ?? 0));
     }
     const isGap = this.#hasBeenListed && !isPolling;
     const isFirst = !this.#hasBeenListed;

@@ -1,0 +1,32 @@
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { errorJson } from "./errors.ts";
+
+/** What the HTTP parser's complaints mean to a client. */
+const ANSWERS: Readonly<Record<string, readonly [status: number, phrase: string, message: string]>> = {
+  HPE_INVALID_METHOD: [405, "Method Not Allowed", "this method is not supported here"],
+  HPE_HEADER_OVERFLOW: [431, "Request Header Fields Too Large", "the request's headers are too large"],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, "Request Timeout", "the request did not come whole in time"],
+};
+const BROKEN = [400, "Bad Request", "the request is not valid HTTP"] as const;
+
+/** Answers what never becomes a request as every other error is answered. */
+export function answerBroken(server: Server, version: string): void {
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
+    if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy();
+    const [status, phrase, message] = ANSWERS[error.code ?? ""] ?? BROKEN;
+    const body = errorJson(status, message);
+    const lines = [
+      `HTTP/1.1 ${status} ${phrase}`,
+      `Server: fleetd/${version}`,
+      "Content-Type: application/json",
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      "Connection: close",
+    ];
+    socket.end(`${lines.join("\r\n")}\r\n\r\n${body}`);
+  });
+  server.on("checkExpectation", (_request: IncomingMessage, response: ServerResponse) => {
+    response.writeHead(417, { server: `fleetd/${version}`, "content-type": "application/json", connection: "close" });
+    response.end(errorJson(417, "this expectation can't be met: only 100-continue is known"));
+  });
+}
