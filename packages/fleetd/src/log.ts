@@ -4,25 +4,53 @@ import { type Logger, pino } from "pino";
 /** syslog priorities of pino's levels, for the journal. */
 const PRIORITY: Readonly<Record<number, number>> = { 10: 7, 20: 7, 30: 6, 40: 4, 50: 3, 60: 2 };
 
+const WARN = 40;
+const MOST_CHARACTERS = 16_384;
+
+/**
+ * Lines on their way to standard output. Those of one turn of the event loop go together: an engine that places
+ * thousands of units a second has a line for each. Warnings and worse go at once.
+ */
+class Lines {
+  #waiting = "";
+
+  constructor() {
+    process.once("exit", () => this.#flush());
+  }
+
+  add(line: string, isUrgent: boolean): void {
+    if (this.#waiting === "" && !isUrgent) setImmediate(() => this.#flush());
+    this.#waiting += line;
+    if (isUrgent || this.#waiting.length >= MOST_CHARACTERS) this.#flush();
+  }
+
+  #flush(): void {
+    const text = this.#waiting;
+    if (text === "") return;
+    this.#waiting = "";
+    try {
+      writeSync(1, text);
+    } catch (error) {
+      // A full pipe or a reader that went away must not end the daemon.
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== "EAGAIN" && code !== "EPIPE") throw error;
+    }
+  }
+}
+
 /**
  * The daemon's log: one JSON object a line on standard output; under systemd with the priority in front, by which the
  * journal tells warnings from the rest.
  */
 export function createLog(verbosity: number, env: NodeJS.ProcessEnv): Logger {
   const isJournal = env.JOURNAL_STREAM !== undefined;
+  const lines = new Lines();
   const stream = {
     // pino sets lastLevel on a stream that asks for it by this member.
     [Symbol.for("pino.metadata")]: true,
     lastLevel: 30,
     write(line: string): void {
-      const text = isJournal ? `<${PRIORITY[this.lastLevel] ?? 6}>${line}` : line;
-      try {
-        writeSync(1, text);
-      } catch (error) {
-        // A full pipe or a reader that went away must not end the daemon.
-        const { code } = error as NodeJS.ErrnoException;
-        if (code !== "EAGAIN" && code !== "EPIPE") throw error;
-      }
+      lines.add(isJournal ? `<${PRIORITY[this.lastLevel] ?? 6}>${line}` : line, this.lastLevel >= WARN);
     },
   };
   return pino(

@@ -63,7 +63,8 @@ export function unitNameProblem(full: string): string | null {
 
 /** Whether the name is a template's, `foo@.service`: it can be submitted, never loaded. */
 export function isTemplateName(full: string): boolean {
-  return parseUnitName(full)?.instance === "";
+  // Asked of every unit for every placement: most names need no taking apart.
+  return full.includes("@.") && parseUnitName(full)?.instance === "";
 }
 
 /** What a user typed as a unit, as a unit's name: the last part of a path, with `.service` where no type is given. */

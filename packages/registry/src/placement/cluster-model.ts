@@ -92,6 +92,11 @@ export class ClusterModel {
   #replaceUnit(name: string, record: Versioned<UnitRecord>, requirements: Requirements): void {
     const before = this.units.get(name);
     const isSame = before !== undefined && before.requirements === requirements;
+    if (isSame && isOnlyNewer(before.record, record)) {
+      // What was decided here comes back from etcd: nothing is elsewhere than it was.
+      this.units.set(name, { ...before, record });
+      return;
+    }
     if (!isSame) this.#use(name, requirements);
     if (before !== undefined) this.#take(before);
     if (before !== undefined && !isSame) this.#drop(name, before.requirements, requirements);
@@ -492,6 +497,17 @@ export class ClusterModel {
       ? this.order.sorted(rarest.orders.flatMap((order) => [...order]))
       : this.order;
   }
+}
+
+/** Whether a record says the same as another for placement. */
+function isOnlyNewer(before: UnitRecord, after: UnitRecord): boolean {
+  return (
+    before.machineID === after.machineID &&
+    before.desiredState === after.desiredState &&
+    before.global === after.global &&
+    before.movingTo === after.movingTo &&
+    before.lastMachineID === after.lastMachineID
+  );
 }
 
 /** Instances of one template are spread together; any other unit by itself. */
