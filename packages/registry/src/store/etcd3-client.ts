@@ -1,12 +1,14 @@
 import type { EtcdConfig } from "@fleet/config";
-import { InterceptingCall, type Interceptor, type Metadata } from "@grpc/grpc-js";
+import { type ChannelOptions, InterceptingCall, type Interceptor, ListenerBuilder, type Metadata } from "@grpc/grpc-js";
 import { noop } from "cockatiel";
 import { Etcd3, type ICompare, type IKeyValue, type IOptions, type IRequestOp } from "etcd3";
 import type { KeyValue } from "./cluster-state.ts";
 import { RegistryError } from "./errors.ts";
 import type { Compare, Etcd, Op, RangePage, TxnResult, WatchBatch, WatchEvent } from "./etcd.ts";
-import { registryError, wasNeverSent } from "./etcd3-errors.ts";
+import { EtcdSession } from "./etcd-session.ts";
+import { isRefusedToken, registryError, STALE_LOGIN, wasNeverSent } from "./etcd3-errors.ts";
 import { LeaseStream } from "./etcd3-lease-stream.ts";
+import { SecureEtcd3, tlsFor } from "./etcd3-secure.ts";
 import type { KeyRange } from "./keys.ts";
 
 /** Tells etcd to refuse rather than hang when it has no leader: a watch or keep-alive would else be silent for ever. */
@@ -17,6 +19,26 @@ const REQUIRE_LEADER: Interceptor = (options, nextCall) =>
       next(metadata, listener);
     },
   });
+
+/** Shows etcd who asks. A login itself has no token to show. */
+const withToken =
+  (token: () => string | null): Interceptor =>
+  (options, nextCall) =>
+    new InterceptingCall(nextCall(options), {
+      start(metadata: Metadata, _listener, next) {
+        const known = options.method_definition.path.endsWith("/Authenticate") ? null : token();
+        if (known !== null) metadata.set("token", known);
+        next(
+          metadata,
+          new ListenerBuilder()
+            .withOnReceiveStatus((status, pass) => {
+              // Under its own name the library would send the request again and again, with the same token.
+              pass(isRefusedToken(new Error(status.details)) ? { ...status, details: STALE_LOGIN } : status);
+            })
+            .build(),
+        );
+      },
+    });
 
 const GRPC_OPTIONS = {
   "grpc.max_receive_message_length": 256 * 1024 * 1024,
@@ -34,12 +56,18 @@ export class Etcd3Client implements Etcd {
   #current = 0;
   readonly #config: EtcdConfig;
   readonly #leases: LeaseStream;
+  /** Null where etcd wants no login. */
+  readonly #session: EtcdSession | null;
   readonly #watches = new Set<() => void>();
 
   constructor(config: EtcdConfig) {
     this.#config = config;
-    this.#clients = config.servers.map((server) => new Etcd3(clientOptions(config, server)));
-    this.#leases = new LeaseStream(() => this.#client.leaseClient.leaseKeepAlive(), config.requestTimeoutMs);
+    this.#session = config.auth === null ? null : new EtcdSession(() => this.#login());
+    this.#clients = config.servers.map((server) => makeClient(config, server, () => this.#session?.token ?? null));
+    this.#leases = new LeaseStream(async () => {
+      await this.#session?.ready();
+      return this.#client.leaseClient.leaseKeepAlive();
+    }, config.requestTimeoutMs);
   }
 
   get #client(): Etcd3 {
@@ -91,6 +119,10 @@ export class Etcd3Client implements Etcd {
   ): Promise<void> {
     signal.throwIfAborted();
     const asked = this.#current;
+    await this.#session?.ready().catch((error: unknown) => {
+      this.#turnFrom(asked);
+      throw registryError(error, this.#config.servers);
+    });
     const stream = await this.#client.watchClient.watch().catch((error: unknown) => {
       throw registryError(error, this.#config.servers);
     });
@@ -178,6 +210,25 @@ export class Etcd3Client implements Etcd {
     }
   }
 
+  async #login(): Promise<string> {
+    const { auth } = this.#config;
+    if (auth === null) throw new RegistryError("unexpected", "there is nobody to log in as");
+    const { username: name, password } = auth;
+    let last: unknown;
+    for (let tries = 0; tries < this.#clients.length; tries++) {
+      const asked = this.#current;
+      try {
+        return (await this.#client.auth.authenticate({ name, password })).token;
+      } catch (error) {
+        last = error;
+        const { code } = registryError(error, this.#config.servers);
+        if (code !== "unavailable" && code !== "timeout") break;
+        this.#turnFrom(asked);
+      }
+    }
+    throw last;
+  }
+
   close(): void {
     for (const stop of this.#watches) stop();
     this.#leases.close();
@@ -189,11 +240,23 @@ export class Etcd3Client implements Etcd {
    * unless it does no harm (`isRepeatable`).
    */
   async #call<T>(isRepeatable: boolean, send: () => Promise<T>): Promise<T> {
+    let logins = 0;
     for (let attempt = 1; ; attempt++) {
       const asked = this.#current;
+      let token: string | null = null;
       try {
+        await this.#session?.ready();
+        token = this.#session?.token ?? null;
         return await send();
       } catch (error) {
+        if (token !== null && isRefusedToken(error)) {
+          // etcd looks at the token before it does anything: the request was not carried out.
+          this.#session?.refuse(token);
+          if (logins++ < MOST_LOGINS) {
+            attempt--;
+            continue;
+          }
+        }
         const translated = registryError(error, this.#config.servers);
         if (translated.code === "unavailable" || translated.code === "timeout") this.#turnFrom(asked);
         const maySendAgain = wasNeverSent(error) || (isRepeatable && translated.code === "unavailable");
@@ -209,39 +272,34 @@ export class Etcd3Client implements Etcd {
 
   #watchCanceled(compactRevision: number, cancelReason: string): RegistryError {
     if (compactRevision > 0) return new RegistryError("compacted", "etcd has compacted the revision to watch from");
-    if (/invalid auth token/.test(cancelReason)) {
-      // The library renews its token on ordinary requests only; one brings the next watch a fresh one.
-      this.#client.kv
-        .range({ key: Buffer.from(this.#config.keyPrefix), limit: 1, keys_only: true })
-        .catch(() => undefined);
+    // A watch with a token that has run out is told that it is not permitted.
+    if (isRefusedToken(new Error(cancelReason)) || /permission denied/i.test(cancelReason)) {
+      this.#session?.refuse(this.#session.token);
     }
     return registryError(new Error(cancelReason || "the watch was canceled"), this.#config.servers);
   }
 }
 
-function clientOptions(config: EtcdConfig, server: string): IOptions {
-  const { tls, auth } = config;
-  const isSecure = server.startsWith("https:");
+/** How often a token that etcd refuses is replaced for one request. */
+const MOST_LOGINS = 2;
+
+/** @param token what a login has brought; null: there was none */
+function makeClient(config: EtcdConfig, server: string, token: () => string | null): Etcd3 {
+  if (!server.startsWith("https:")) return new Etcd3(clientOptions(config, server, {}, token));
+  const { credentials, options } = tlsFor(config.tls, server);
+  return new SecureEtcd3(clientOptions(config, server, options, token), credentials);
+}
+
+function clientOptions(config: EtcdConfig, server: string, more: ChannelOptions, token: () => string | null): IOptions {
+  const interceptors = config.auth === null ? [REQUIRE_LEADER] : [REQUIRE_LEADER, withToken(token)];
   return {
     hosts: server,
-    grpcOptions: GRPC_OPTIONS,
-    ...(isSecure && tls !== null
-      ? {
-          credentials: {
-            ...(tls.ca === null ? {} : { rootCertificate: Buffer.from(tls.ca) }),
-            ...(tls.key === null ? {} : { privateKey: Buffer.from(tls.key) }),
-            ...(tls.cert === null ? {} : { certChain: Buffer.from(tls.cert) }),
-          } as IOptions["credentials"],
-        }
-      : {}),
-    ...(auth === null ? {} : { auth }),
+    grpcOptions: { ...GRPC_OPTIONS, ...more } as typeof GRPC_OPTIONS,
     // The library's own retries repeat writes that may have been carried out, and its breaker refuses calls that would
     // succeed: fleet decides itself what may be sent again.
     faultHandling: { host: () => noop, global: noop },
     defaultCallOptions: ({ isStream }) =>
-      isStream
-        ? { interceptors: [REQUIRE_LEADER] }
-        : { deadline: Date.now() + config.requestTimeoutMs, interceptors: [REQUIRE_LEADER] },
+      isStream ? { interceptors } : { deadline: Date.now() + config.requestTimeoutMs, interceptors },
   };
 }
 

@@ -38,7 +38,7 @@ export function registryError(error: unknown, servers: readonly string[]): Regis
   if (/authentication is not enabled/.test(text)) {
     return as("unauthenticated", `${at} has authentication disabled: remove etcd_username and etcd_password`);
   }
-  if (error instanceof EtcdInvalidAuthTokenError || /invalid auth token/.test(text)) {
+  if (error instanceof EtcdInvalidAuthTokenError || REFUSED_TOKEN.test(text)) {
     return as("unavailable", `${at} no longer takes the session's token; a new one is fetched`);
   }
   if (error instanceof EtcdPermissionDeniedError || /permission denied/i.test(text)) {
@@ -59,6 +59,18 @@ export function registryError(error: unknown, servers: readonly string[]): Regis
   if (code === "timeout") return as("timeout", `${at} did not answer in time`);
   if (code !== undefined) return as(code, `${at} can't be reached: ${reason(text)}`);
   return as("unexpected", `${at} answered: ${reason(text)}`);
+}
+
+/** What a refused token is called on its way through the library. */
+export const STALE_LOGIN = "the login is stale";
+
+/** Also when users or roles have changed since the login. */
+const REFUSED_TOKEN = /login is stale|invalid auth token|revision .*is old|auth: .*old revision/;
+
+/** Whether etcd no longer takes the token of a login, as after its time or a restart. */
+export function isRefusedToken(error: unknown): boolean {
+  const cause = error instanceof RegistryError ? error.cause : error;
+  return cause instanceof EtcdInvalidAuthTokenError || REFUSED_TOKEN.test(String((cause as Error)?.message));
 }
 
 /** Whether the request certainly never reached a server, so that even a write may be sent again. */

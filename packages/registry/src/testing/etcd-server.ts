@@ -1,11 +1,21 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { request } from "node:http";
-import { type AddressInfo, createServer } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type EtcdConfig, loadConfig } from "@fleet/config";
+
+/** How an etcd is started. */
+export interface EtcdServerOptions {
+  /** Paths of PEM files; with `clientCA` it takes only clients with a certificate of that CA. */
+  readonly tls?: { readonly cert: string; readonly key: string; readonly clientCA?: string };
+  /** More arguments of etcd. */
+  readonly args?: readonly string[];
+  /** One of several members of a cluster. */
+  readonly member?: { readonly name: string; readonly peers: readonly string[] };
+}
 
 /** A real etcd for tests, on ports of its own, gone with everything it wrote when stopped or when the test process ends. */
 export class EtcdServer {
@@ -14,19 +24,33 @@ export class EtcdServer {
   readonly #peerPort: number;
   #process: ChildProcess | null = null;
 
-  private constructor(port: number, peerPort: number) {
+  readonly #options: EtcdServerOptions;
+
+  private constructor(port: number, peerPort: number, options: EtcdServerOptions) {
     this.port = port;
     this.#peerPort = peerPort;
+    this.#options = options;
   }
 
-  static async start(): Promise<EtcdServer> {
-    const server = new EtcdServer(await freePort(), await freePort());
+  static async start(options: EtcdServerOptions = {}): Promise<EtcdServer> {
+    const server = new EtcdServer(await freePort(), await freePort(), options);
     await server.run();
     return server;
   }
 
+  /** Three members of one cluster. */
+  static async startThree(): Promise<readonly EtcdServer[]> {
+    const ports = await Promise.all(Array.from({ length: 6 }, freePort));
+    const peers = ports.slice(3).map((port, index) => `m${index}=http://127.0.0.1:${port}`);
+    const members = [0, 1, 2].map(
+      (index) => new EtcdServer(ports[index] ?? 0, ports[index + 3] ?? 0, { member: { name: `m${index}`, peers } }),
+    );
+    await Promise.all(members.map((member) => member.run()));
+    return members;
+  }
+
   get url(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `${this.#options.tls === undefined ? "http" : "https"}://127.0.0.1:${this.port}`;
   }
 
   config(extra: Record<string, string> = {}): EtcdConfig {
@@ -35,13 +59,18 @@ export class EtcdServer {
   }
 
   async run(): Promise<void> {
+    const { tls, member } = this.#options;
     const args = [
       ...["--data-dir", join(this.folder, "data"), "--log-level=error", `--listen-client-urls=${this.url}`],
       ...[`--advertise-client-urls=${this.url}`, `--listen-peer-urls=http://127.0.0.1:${this.#peerPort}`],
       ...[
         `--initial-advertise-peer-urls=http://127.0.0.1:${this.#peerPort}`,
-        `--initial-cluster=default=http://127.0.0.1:${this.#peerPort}`,
+        `--name=${member?.name ?? "default"}`,
+        `--initial-cluster=${member?.peers.join(",") ?? `default=http://127.0.0.1:${this.#peerPort}`}`,
       ],
+      ...(tls === undefined ? [] : [`--cert-file=${tls.cert}`, `--key-file=${tls.key}`]),
+      ...(tls?.clientCA === undefined ? [] : ["--client-cert-auth", `--trusted-ca-file=${tls.clientCA}`]),
+      ...(this.#options.args ?? []),
     ];
     // The shell ends etcd when its input does, and that ends with this process, however it ends.
     const script =
@@ -49,7 +78,8 @@ export class EtcdServer {
     this.#process = spawn("bash", ["-c", script, "etcd", this.folder, ...args], {
       stdio: ["pipe", "ignore", "ignore"],
     });
-    for (let tries = 0; !(await healthy(this.url)); tries++) {
+    const isUp = (): Promise<boolean> => (tls === undefined ? healthy(this.url) : listens(this.port));
+    for (let tries = 0; !(await isUp()); tries++) {
       if (tries > 400) throw new Error("etcd did not start: is Debian's package etcd-server installed?");
       await sleep(25);
     }
@@ -79,6 +109,16 @@ export function freePort(): Promise<number> {
       const { port } = server.address() as AddressInfo;
       server.close(() => resolve(port));
     });
+  });
+}
+
+function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(port, "127.0.0.1", () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.on("error", () => resolve(false));
   });
 }
 
