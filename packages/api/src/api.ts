@@ -1,11 +1,11 @@
-import type { Server } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Config, VERSION } from "@fleet/config";
 import type { ClusterState, KnownUnit, Registry } from "@fleet/registry";
 import type { BaseLogger } from "pino";
+import { Access } from "./http/access.ts";
 import { buildApp } from "./http/app.ts";
 import { EventReaders } from "./http/event-readers.ts";
-import { openSockets, passedSockets } from "./http/sockets.ts";
+import { type Listener, openSockets, passedSockets } from "./http/sockets.ts";
 import { ClusterView } from "./model/cluster-view.ts";
 import { EventLog } from "./model/event-log.ts";
 
@@ -17,6 +17,8 @@ export interface ApiOptions {
   /** False while the registry can't be used; requests are then answered with 503. */
   readonly isHealthy: () => boolean;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
+  /** Hears of how many of its sockets others can reach without TLS. */
+  readonly onListening?: (exposed: number) => void;
 }
 
 /** A running API. */
@@ -31,13 +33,14 @@ export interface RunningApi {
   stop(): Promise<void>;
 }
 
-const STOP_MS = 2_000;
 /** How long requests may wait at a start for the registry to be read; after that they are answered with 503. */
 const FIRST_LIST_MS = 5_000;
 
 /** Starts serving API v1 on the sockets that systemd passed, and on those that are configured. */
-export function startApi({ config, registry, log, isHealthy, metrics }: ApiOptions): RunningApi {
+export function startApi(options: ApiOptions): RunningApi {
+  const { config, registry, log, isHealthy, metrics, onListening = () => undefined } = options;
   let current = config;
+  let access = config.apiTokens === null ? null : new Access(config.apiTokens);
   const stopping = new AbortController();
   const mirror = registry.mirror({
     ranges: registry.keys.apiRanges(),
@@ -63,13 +66,14 @@ export function startApi({ config, registry, log, isHealthy, metrics }: ApiOptio
     writer: registry.unitWriter((name) => knownUnit(mirror.state, registry.keys.unit(name), name)),
     version: VERSION,
     tokenLimit: () => current.tokenLimit,
+    access: () => access,
     writeTimeoutMs: Math.max(1000, config.etcd.requestTimeoutMs),
     isHealthy: () => mirror.isReady && isHealthy(),
     metrics,
     onUnexpected: (error, request) => log.error({ err: error, ...request }, "a request failed unexpectedly"),
   });
   const done = mirror.run(stopping.signal);
-  let servers: readonly Server[] = [];
+  let listeners: readonly Listener[] = [];
   const listen = async (): Promise<void> => {
     await app.ready();
     // systemd's sockets hold connections meanwhile; a server that listened at once would turn them away.
@@ -77,22 +81,33 @@ export function startApi({ config, registry, log, isHealthy, metrics }: ApiOptio
     await Promise.race([mirror.ready, pause]);
     if (stopping.signal.aborted) return;
     const passed = passedSockets(process.env, process.pid);
-    servers = await openSockets(
-      (request, response) => app.routing(request, response),
+    listeners = await openSockets({
+      handler: (request, response) => app.routing(request, response),
+      version: VERSION,
       passed,
-      config.apiListen,
-      VERSION,
-    );
-    if (servers.length === 0) {
+      addresses: config.apiListen,
+      tls: config.apiTls,
+    });
+    if (listeners.length === 0) {
       log.warn("the API listens nowhere: no socket was passed by systemd, and option api_listen names none");
     }
-    for (const server of servers) log.info({ address: server.address() }, "the API is listening");
+    for (const { address, isSecure, isExposed } of listeners) {
+      log.info({ address, tls: isSecure }, "the API is listening");
+      if (isExposed) {
+        log.warn(
+          { address },
+          `the API listens on ${address} without TLS: whoever reaches it can read along, and without api_tokens_file run anything on every machine`,
+        );
+      }
+    }
+    onListening(listeners.filter(({ isExposed }) => isExposed).length);
   };
   const ready = listen();
   return {
     ready,
     reload: (next) => {
       current = next;
+      access = next.apiTokens === null ? null : new Access(next.apiTokens);
     },
     snapshot: () => ({
       revision: mirror.revision,
@@ -100,11 +115,11 @@ export function startApi({ config, registry, log, isHealthy, metrics }: ApiOptio
       units: mirror.state.units.size,
       machines: mirror.state.machines.size,
       eventReaders: readers.count,
-      addresses: servers.map((server) => server.address()),
+      addresses: listeners.map(({ address }) => address),
     }),
     stop: async () => {
       readers.close();
-      await Promise.all(servers.map(closeServer));
+      await Promise.all(listeners.map((listener) => listener.close()));
       stopping.abort();
       await ready.catch(() => undefined);
       await done;
@@ -118,15 +133,4 @@ function knownUnit(state: ClusterState, key: string, name: string): KnownUnit | 
   const record = state.units.get(name);
   if (record === undefined) return state.malformed.has(key) ? undefined : null;
   return { record, text: state.unitFiles.get(record.hash)?.text ?? null };
-}
-
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => server.closeAllConnections(), STOP_MS);
-    server.close(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-    server.closeIdleConnections();
-  });
 }

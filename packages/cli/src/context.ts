@@ -11,6 +11,8 @@ export interface GlobalFlags {
   readonly caFile: string;
   readonly certFile: string;
   readonly keyFile: string;
+  /** Empty: the API wants no token. */
+  readonly tokenFile: string;
   readonly ssh: SshFlags;
   readonly debug: boolean;
 }

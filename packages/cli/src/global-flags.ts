@@ -28,6 +28,7 @@ export const GLOBAL_FLAGS: readonly GlobalFlagSpec[] = [
   { name: "ca-file", value: "path", default: "", description: "CA certificates, for https and for --driver=etcd" },
   { name: "cert-file", value: "path", default: "", description: "Client certificate, for https and for --driver=etcd" },
   { name: "key-file", value: "path", default: "", description: "Key of the client certificate" },
+  { name: "token-file", value: "path", default: "", description: "File with the bearer token that the API wants" },
   {
     name: "tunnel",
     value: "host[:port]",
@@ -75,6 +76,7 @@ export function readGlobalFlags(line: Readonly<Record<string, unknown>>, env: No
     caFile: value("ca-file"),
     certFile: value("cert-file"),
     keyFile: value("key-file"),
+    tokenFile: value("token-file"),
     ssh: {
       tunnel: value("tunnel") || null,
       username: username(value("ssh-username")),

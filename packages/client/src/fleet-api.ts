@@ -27,6 +27,8 @@ export interface FleetApiOptions {
   /** Milliseconds that one request may take; 3000 by default. */
   readonly timeoutMs?: number;
   readonly tls?: TlsFiles;
+  /** A bearer token, where the API wants one. */
+  readonly token?: string;
   /** Opens a connection by other means, as through a tunnel. */
   readonly connect?: () => Duplex;
 }
@@ -56,8 +58,9 @@ const MOST_FAILURES = 8;
 export class FleetApi {
   readonly #transport: Transport;
 
-  constructor({ endpoint, timeoutMs = 3000, tls, connect }: FleetApiOptions) {
-    this.#transport = new Transport(readEndpoint(endpoint), timeoutMs, tls ?? null, connect ?? null);
+  constructor({ endpoint, timeoutMs = 3000, tls, token, connect }: FleetApiOptions) {
+    const options = { timeoutMs, tls: tls ?? null, token: token ?? null, connect: connect ?? null };
+    this.#transport = new Transport(readEndpoint(endpoint), options);
   }
 
   /** The endpoint, as users write it. */

@@ -23,19 +23,29 @@ const MOST_SOCKETS = 64;
 
 type Connect = () => Duplex;
 
+/** How requests are sent; null for what is not needed. */
+export interface TransportOptions {
+  readonly timeoutMs: number;
+  readonly tls: TlsFiles | null;
+  readonly token: string | null;
+  readonly connect: Connect | null;
+}
+
 /** Sends requests over kept connections, each within a time-out. */
 export class Transport {
   readonly #endpoint: Endpoint;
   readonly #timeoutMs: number;
   readonly #tls: TlsFiles | null;
+  readonly #token: string | null;
   readonly #connect: Connect | null;
   #agent: Promise<HttpAgent> | null = null;
   #server = "";
 
-  constructor(endpoint: Endpoint, timeoutMs: number, tls: TlsFiles | null, connect: Connect | null) {
+  constructor(endpoint: Endpoint, { timeoutMs, tls, token, connect }: TransportOptions) {
     this.#endpoint = endpoint;
     this.#timeoutMs = timeoutMs;
     this.#tls = tls;
+    this.#token = token;
     this.#connect = connect;
   }
 
@@ -80,10 +90,11 @@ export class Transport {
   async #exchange<T>(
     method: string,
     path: string,
-    headers: Readonly<Record<string, string>>,
+    given: Readonly<Record<string, string>>,
     payload: string | undefined,
     read: (answer: IncomingMessage, timer: NodeJS.Timeout | undefined) => Promise<T>,
   ): Promise<{ readonly status: number; readonly result: T }> {
+    const headers = this.#token === null ? given : { ...given, authorization: `Bearer ${this.#token}` };
     this.#agent ??= this.#makeAgent();
     const agent = await this.#agent;
     const { promise, resolve, reject } = Promise.withResolvers<{ status: number; result: T }>();

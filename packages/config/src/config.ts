@@ -22,6 +22,20 @@ export interface Config {
   readonly unitsOnShutdown: "unload" | "keep";
   /** Sockets the API opens itself; none by default. */
   readonly apiListen: readonly ListenAddress[];
+  /** TLS of the API's TCP sockets, as PEM texts; null: none. */
+  readonly apiTls: { readonly cert: string; readonly key: string; readonly clientCA: string | null } | null;
+  /** Who may use the API; null: whoever can open a socket. */
+  readonly apiTokens: readonly ApiToken[] | null;
+}
+
+/** Somebody who may use the API. */
+export interface ApiToken {
+  /** viewer: may look. operator: may change things, too. */
+  readonly role: "viewer" | "operator";
+  /** SHA-256 of the token, 64 hex digits. */
+  readonly sha256: string;
+  /** For people; empty where the file has none. */
+  readonly name: string;
 }
 
 /** How to reach etcd, and where in it this cluster lives. */

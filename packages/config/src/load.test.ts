@@ -185,3 +185,40 @@ it("carries the version of package.json", () => {
 it("describes every option with a sentence", () => {
   for (const { name, description } of OPTIONS) expect(description, name).toMatch(/\.$/);
 });
+
+describe("the API's security", () => {
+  const load = (env: Record<string, string>, files: Record<string, string> = {}) =>
+    loadConfig({
+      file: null,
+      env,
+      readFile: (path) => {
+        const text = files[path];
+        if (text === undefined) throw new Error("no such file or directory");
+        return text;
+      },
+    });
+  const hash = "a".repeat(64);
+  it("reads tokens, comments aside", () => {
+    const files = { "/t": `# x\n\nviewer ${hash} a b\nOPERATOR ${"B".repeat(64)}\n` };
+    expect(load({ FLEET_API_TOKENS_FILE: "/t" }, files).config.apiTokens).toEqual([
+      { role: "viewer", sha256: hash, name: "a b" },
+      { role: "operator", sha256: "b".repeat(64), name: "" },
+    ]);
+    expect(load({}).config.apiTokens).toBeNull();
+  });
+  it.each([
+    ["a file that is not there", {}, "api_tokens_file: /t can't be read: no such file"],
+    ["a file without tokens", { "/t": "# none\n" }, "nobody could use the API"],
+    ["a plain token", { "/t": "viewer secret\n" }, "/t line 1: expected viewer or operator, the SHA-256"],
+    ["an unknown role", { "/t": `root ${hash}\n` }, "/t line 1: expected viewer or operator"],
+  ])("refuses %s", (_what, files, message) => {
+    expect(() => load({ FLEET_API_TOKENS_FILE: "/t" }, files as Record<string, string>)).toThrow(message);
+  });
+  it("refuses half a TLS pair, and a CA for clients without TLS", () => {
+    const files = { "/c": "-----BEGIN CERTIFICATE-----" };
+    expect(() => load({ FLEET_API_TLS_CERTFILE: "/c" }, files)).toThrow(
+      "options api_tls_certfile and api_tls_keyfile belong together",
+    );
+    expect(() => load({ FLEET_API_CLIENT_CAFILE: "/c" }, files)).toThrow("api_client_cafile needs api_tls_certfile");
+  });
+});

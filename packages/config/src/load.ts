@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { parseConfFile } from "./conf-file.ts";
-import type { Config, EtcdConfig } from "./config.ts";
+import type { ApiToken, Config, EtcdConfig } from "./config.ts";
 import { ConfigError } from "./errors.ts";
 import { OPTIONS, type OptionName } from "./options.ts";
 import {
@@ -56,9 +56,10 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
   };
   const text = (name: OptionName): string => given(name).text;
 
+  const pem = pemReader(source, text, problems);
   const config: Config = {
     verbosity: value("verbosity", (t) => readInteger(t, -1000, 1000), 0),
-    etcd: etcdConfig(source, value, text, problems, warnings),
+    etcd: etcdConfig(pem, value, text, problems, warnings),
     publicIP: text("public_ip") === "" ? null : text("public_ip"),
     metadata: value("metadata", readMetadata, {}),
     agentTtlMs: value("agent_ttl", readDuration, 0),
@@ -70,6 +71,8 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
     systemdUser: value("systemd_user", readBoolean, false),
     unitsOnShutdown: value("units_on_shutdown", readKeepOrUnload, "unload"),
     apiListen: value("api_listen", readListen, []),
+    apiTls: apiTls(pem, text, problems),
+    apiTokens: apiTokens(source, text("api_tokens_file"), problems),
   };
   if (value("enable_grpc", readBoolean, false)) {
     warnings.push("option enable_grpc: fleet serves nothing over gRPC; the option has no effect");
@@ -113,15 +116,11 @@ function gather(source: ConfigSource, problems: string[], warnings: string[]): (
   };
 }
 
-function etcdConfig(
-  source: ConfigSource,
-  value: <T>(name: OptionName, reader: (text: string) => Read<T>, fallback: T) => T,
-  text: (name: OptionName) => string,
-  problems: string[],
-  warnings: string[],
-): EtcdConfig {
-  const servers = value("etcd_servers", readEndpoints, []);
-  const pem = (name: OptionName): string | null => {
+/** Reads the PEM file that an option names; null where it names none, or it can't be used. */
+type PemReader = (name: OptionName) => string | null;
+
+function pemReader(source: ConfigSource, text: (name: OptionName) => string, problems: string[]): PemReader {
+  return (name) => {
     const path = text(name);
     if (path === "") return null;
     try {
@@ -133,18 +132,77 @@ function etcdConfig(
     }
     return null;
   };
-  const tls = { ca: pem("etcd_cafile"), cert: pem("etcd_certfile"), key: pem("etcd_keyfile") };
-  if ((text("etcd_certfile") === "") !== (text("etcd_keyfile") === "")) {
-    problems.push("options etcd_certfile and etcd_keyfile belong together: give both or neither");
+}
+
+/** Checks a certificate and its key, named by two options that belong together. */
+function checkPair(
+  names: readonly [cert: OptionName, key: OptionName],
+  { cert, key }: { readonly cert: string | null; readonly key: string | null },
+  text: (name: OptionName) => string,
+  problems: string[],
+): void {
+  const [certName, keyName] = names;
+  if ((text(certName) === "") !== (text(keyName) === "")) {
+    problems.push(`options ${certName} and ${keyName} belong together: give both or neither`);
   }
-  if (tls.cert !== null && tls.key !== null) {
-    const mismatch = pairProblem(tls.cert, tls.key);
-    if (mismatch !== null) {
+  if (cert === null || key === null) return;
+  const mismatch = pairProblem(cert, key);
+  if (mismatch !== null)
+    problems.push(`options ${certName} and ${keyName}: ${text(certName)} and ${text(keyName)} ${mismatch}`);
+}
+
+function apiTls(pem: PemReader, text: (name: OptionName) => string, problems: string[]): Config["apiTls"] {
+  const [cert, key, clientCA] = [pem("api_tls_certfile"), pem("api_tls_keyfile"), pem("api_client_cafile")];
+  checkPair(["api_tls_certfile", "api_tls_keyfile"], { cert, key }, text, problems);
+  if (text("api_client_cafile") !== "" && text("api_tls_certfile") === "") {
+    problems.push(
+      "option api_client_cafile needs api_tls_certfile and api_tls_keyfile: clients show certificates over TLS only",
+    );
+  }
+  return cert === null || key === null ? null : { cert, key, clientCA };
+}
+
+const TOKEN_LINE = /^(viewer|operator)\s+([0-9a-f]{64})(?:\s+(.*))?$/i;
+
+/** Reads the file of API tokens: a line each of role, SHA-256 of the token, and a name. */
+function apiTokens(source: ConfigSource, path: string, problems: string[]): Config["apiTokens"] {
+  if (path === "") return null;
+  let content: string;
+  try {
+    content = source.readFile(path);
+  } catch (error) {
+    problems.push(
+      `option api_tokens_file: ${path} can't be read: ${error instanceof Error ? error.message : String(error)}`,
+    );
+    return [];
+  }
+  const tokens: ApiToken[] = [];
+  for (const [index, line] of content.split("\n").entries()) {
+    const trimmed = line.trim();
+    if (trimmed === "" || trimmed.startsWith("#")) continue;
+    const [, role, sha256, name] = TOKEN_LINE.exec(trimmed) ?? [];
+    if (role === undefined || sha256 === undefined) {
       problems.push(
-        `options etcd_certfile and etcd_keyfile: ${text("etcd_certfile")} and ${text("etcd_keyfile")} ${mismatch}`,
+        `option api_tokens_file: ${path} line ${index + 1}: expected viewer or operator, the SHA-256 of a token as 64 hex digits, and a name`,
       );
+      continue;
     }
+    tokens.push({ role: role.toLowerCase() as ApiToken["role"], sha256: sha256.toLowerCase(), name: name ?? "" });
   }
+  if (tokens.length === 0) problems.push(`option api_tokens_file: ${path} has no token: nobody could use the API`);
+  return tokens;
+}
+
+function etcdConfig(
+  pem: PemReader,
+  value: <T>(name: OptionName, reader: (text: string) => Read<T>, fallback: T) => T,
+  text: (name: OptionName) => string,
+  problems: string[],
+  warnings: string[],
+): EtcdConfig {
+  const servers = value("etcd_servers", readEndpoints, []);
+  const tls = { ca: pem("etcd_cafile"), cert: pem("etcd_certfile"), key: pem("etcd_keyfile") };
+  checkPair(["etcd_certfile", "etcd_keyfile"], tls, text, problems);
   const username = text("etcd_username");
   const password = text("etcd_password");
   if ((username === "") !== (password === "")) {

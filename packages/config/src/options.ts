@@ -78,6 +78,23 @@ export const OPTIONS = [
       "Sockets the API opens itself where systemd passes none: unix:///path or http://host:port, comma-separated.",
   },
   {
+    name: "api_tls_certfile",
+    default: "",
+    description: "Certificate with which the API serves TLS on its TCP sockets; needs api_tls_keyfile.",
+  },
+  { name: "api_tls_keyfile", default: "", description: "Key of the API's certificate." },
+  {
+    name: "api_client_cafile",
+    default: "",
+    description:
+      "CA certificates: on TCP only clients with a certificate of theirs are served. Needs api_tls_certfile.",
+  },
+  {
+    name: "api_tokens_file",
+    default: "",
+    description: "Who may use the API, on every socket; see docs/security.md. Empty: whoever can open a socket.",
+  },
+  {
     name: "enable_grpc",
     default: "false",
     description: "Accepted for old configurations. Nothing is served over gRPC.",

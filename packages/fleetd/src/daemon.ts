@@ -58,7 +58,7 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
   }
   if (metrics !== null) {
     const { startApi } = await import("@fleet/api");
-    const options = { config, registry, isHealthy, metrics: () => metrics.text() };
+    const options = { config, registry, isHealthy, metrics: () => metrics.text(), onListening: metrics.onListening };
     api = startApi({ ...options, log: log.child({ part: "api" }) });
   }
 

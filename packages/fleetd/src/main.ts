@@ -5,7 +5,7 @@ import type { Logger } from "pino";
 import { HELP, readArguments } from "./arguments.ts";
 import { type Daemon, startDaemon } from "./daemon.ts";
 import { createLog } from "./log.ts";
-import { notifyReady } from "./notify.ts";
+import { feedWatchdog, notifyReady } from "./notify.ts";
 
 void main();
 
@@ -48,6 +48,7 @@ async function run(roles: Parameters<typeof startDaemon>[0], configPath: string 
     process.exit(1);
   }
   notifyReady(process.env, (message) => log.warn(message));
+  void feedWatchdog(process.env, new AbortController().signal);
 }
 
 function listenToSignals(daemon: Daemon, log: Logger, configPath: string | null): void {

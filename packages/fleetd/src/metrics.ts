@@ -11,6 +11,8 @@ export class DaemonMetrics {
   readonly #operationSeconds: Histogram<"Operation">;
   readonly engine: EngineObserver;
   readonly onOperation: OperationObserver;
+  /** How many of the API's sockets others can reach without TLS. */
+  readonly onListening: (exposed: number) => void;
 
   constructor(isHealthy: () => boolean, loopDelay: LoopDelay) {
     const registers = [this.#metrics];
@@ -38,6 +40,12 @@ export class DaemonMetrics {
       else this.#failedOperations.inc({ Operation });
     };
     this.engine = engineObserver(registers);
+    const exposed = new Gauge({
+      name: "fleet_api_insecure_listeners",
+      help: "TCP sockets of the API that are not on a loopback address and have no TLS.",
+      registers,
+    });
+    this.onListening = (count) => exposed.set(count);
     const gauge = (name: string, help: string, read: () => number): void => {
       new Gauge({
         name,

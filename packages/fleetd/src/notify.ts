@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /**
  * Tells systemd that the daemon is ready, where systemd asked to be told. Node can't send datagrams to UNIX sockets, so
@@ -11,4 +12,21 @@ export function notifyReady(env: NodeJS.ProcessEnv, onFailed: (message: string) 
   execFile("systemd-notify", ["--ready", `--pid=${process.pid}`], { timeout: 5_000 }, (error) => {
     if (error !== null) onFailed(`systemd could not be told of readiness: ${error.message}`);
   });
+}
+
+/** systemd is told so often within the time that it allows. */
+const BEATS = 2;
+
+/**
+ * Tells systemd's watchdog that the daemon lives, where its unit has WatchdogSec=. A daemon whose event loop hangs tells
+ * nothing, and is restarted. Ends when the signal aborts.
+ */
+export async function feedWatchdog(env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<void> {
+  const allowedMs = Number(env.WATCHDOG_USEC) / 1000;
+  const isForUs = env.WATCHDOG_PID === undefined || Number(env.WATCHDOG_PID) === process.pid;
+  if (env.NOTIFY_SOCKET === undefined || !isForUs || !(allowedMs > 0)) return;
+  while (!signal.aborted) {
+    execFile("systemd-notify", ["WATCHDOG=1", `--pid=${process.pid}`], { timeout: 5_000 }, () => undefined);
+    await sleep(allowedMs / BEATS, undefined, { signal, ref: false }).catch(() => undefined);
+  }
 }

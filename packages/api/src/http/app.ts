@@ -20,6 +20,7 @@ import { EventFilter, readFollow } from "../model/event-filter.ts";
 import { readMetadataPatch } from "../model/metadata-patch.ts";
 import { openApiDocument } from "../model/openapi.ts";
 import { PlacementDesk } from "../model/placement-desk.ts";
+import type { Access } from "./access.ts";
 import { errorJson, HttpError, httpError, UNAVAILABLE } from "./errors.ts";
 import { type EventReaders, MOST_READERS } from "./event-readers.ts";
 import { MEMBER_NAMES } from "./member-names.ts";
@@ -34,6 +35,8 @@ export interface AppDeps {
   readonly readers: EventReaders;
   readonly version: string;
   readonly tokenLimit: () => number;
+  /** Null: whoever can open a socket may do everything. */
+  readonly access: () => Access | null;
   /** How long an answer to a write may wait for the mirror to hold it, in milliseconds. */
   readonly writeTimeoutMs: number;
   /** False: every request but /metrics is answered with 503. */
@@ -77,6 +80,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
     reply.header("server", `fleetd/${deps.version}`).header("content-type", JSON_TYPE);
     // A body that no route reads must not decide about the answer.
     if (!["PUT", "PATCH", "POST"].includes(request.method)) dropBody(request);
+    deps.access()?.check(request.method, request.headers.authorization);
     if (!deps.isHealthy() && pathOf(request) !== "/metrics") throw new HttpError(503, UNAVAILABLE);
   });
   app.addHook("onSend", async (request, reply) => {
@@ -363,6 +367,7 @@ function pathOf({ url }: FastifyRequest): string {
 
 function sendError(reply: FastifyReply, error: unknown): { readonly status: number } {
   const { status, message } = httpError(error);
+  if (status === 401) reply.header("www-authenticate", 'Bearer realm="fleet"');
   reply.code(status).header("content-type", JSON_TYPE).send(errorJson(status, message));
   return { status };
 }

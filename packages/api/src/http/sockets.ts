@@ -1,7 +1,8 @@
-import { rmSync } from "node:fs";
+import { readFileSync, readlinkSync, rmSync } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
 import { connect } from "node:net";
-import type { ListenAddress } from "@fleet/config";
+import type { Config, ListenAddress } from "@fleet/config";
 import { answerBroken } from "./broken-requests.ts";
 
 /** systemd passes its sockets from this descriptor on. */
@@ -9,6 +10,30 @@ const FIRST_DESCRIPTOR = 3;
 
 /** Connections that may wait to be accepted: as many as systemd's own sockets let wait. */
 const BACKLOG = 4096;
+const STOP_MS = 2_000;
+const TIMEOUTS = { requestTimeout: 60_000, headersTimeout: 20_000, keepAliveTimeout: 75_000 };
+
+/** A socket that the API listens on. */
+export interface Listener {
+  /** As in `/run/fleet.sock` or `192.0.2.1:49153`. */
+  readonly address: string;
+  readonly isSecure: boolean;
+  /** True: others than this machine can reach it, and nothing keeps them from listening in. */
+  readonly isExposed: boolean;
+  /** Ends it: requests under way are finished, within limits. */
+  close(): Promise<void>;
+}
+
+/** What the sockets serve. */
+export interface SocketOptions {
+  readonly handler: RequestListener;
+  readonly version: string;
+  /** How many sockets systemd has passed. */
+  readonly passed: number;
+  readonly addresses: readonly ListenAddress[];
+  /** For TCP sockets; null: plain HTTP there too. */
+  readonly tls: Config["apiTls"];
+}
 
 /** How many sockets systemd passed to this process; by sd_listen_fds(3) they count only where LISTEN_PID is ours. */
 export function passedSockets(env: NodeJS.ProcessEnv, pid: number): number {
@@ -17,45 +42,77 @@ export function passedSockets(env: NodeJS.ProcessEnv, pid: number): number {
   return Number.isInteger(count) && count > 0 ? count : 0;
 }
 
-/** Opens a server for each socket that systemd passed and for each address that is configured, all with one handler. */
-export async function openSockets(
-  handler: RequestListener,
-  passed: number,
-  addresses: readonly ListenAddress[],
-  version: string,
-): Promise<readonly Server[]> {
-  const servers: Server[] = [];
+/** Opens each socket that systemd passed and each address that is configured, all with one handler. */
+export async function openSockets(options: SocketOptions): Promise<readonly Listener[]> {
+  const listeners: Listener[] = [];
   try {
-    for (let index = 0; index < passed; index++) {
-      servers.push(
-        await listen(handler, version, (server) => server.listen({ fd: FIRST_DESCRIPTOR + index, backlog: BACKLOG })),
-      );
+    for (let index = 0; index < options.passed; index++) {
+      listeners.push(await listen(options, { fd: FIRST_DESCRIPTOR + index }));
     }
-    for (const address of addresses) {
+    for (const address of options.addresses) {
       if (address.kind === "unix") await removeStale(address.path);
-      servers.push(
-        await listen(handler, version, (server) =>
-          address.kind === "unix"
-            ? server.listen({ path: address.path, backlog: BACKLOG })
-            : server.listen({ host: address.host, port: address.port, backlog: BACKLOG }),
-        ),
-      );
+      const where = address.kind === "unix" ? { path: address.path } : { host: address.host, port: address.port };
+      listeners.push(await listen(options, where));
     }
-    return servers;
+    return listeners;
   } catch (error) {
-    for (const server of servers) server.close();
+    for (const listener of listeners) void listener.close();
     throw error;
   }
 }
 
-function listen(handler: RequestListener, version: string, start: (server: Server) => void): Promise<Server> {
-  const server = createServer({ requestTimeout: 60_000, headersTimeout: 20_000, keepAliveTimeout: 75_000 }, handler);
+async function listen(
+  { handler, version, tls }: SocketOptions,
+  where: { readonly fd: number } | { readonly path: string } | { readonly host: string; readonly port: number },
+): Promise<Listener> {
+  const isTCP = "fd" in where ? !isUnixSocket(where.fd) : "port" in where;
+  const isSecure = isTCP && tls !== null;
+  const server =
+    isSecure && tls !== null ? createSecureServer(secureOptions(tls), handler) : createServer(TIMEOUTS, handler);
   answerBroken(server, version);
-  return new Promise((resolve, reject) => {
+  await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.once("listening", () => resolve(server));
-    start(server);
+    server.listen({ ...where, backlog: BACKLOG }, () => resolve());
   });
+  const address = server.address();
+  const host = typeof address === "object" && address !== null ? address : null;
+  return {
+    address: host === null ? String(address ?? "a socket of systemd's") : hostAndPort(host.address, host.port),
+    isSecure,
+    isExposed: host !== null && !isSecure && !isLoopback(host.address),
+    close: () => close(server),
+  };
+}
+
+function secureOptions({ cert, key, clientCA }: NonNullable<Config["apiTls"]>): object {
+  const client = clientCA === null ? {} : { ca: clientCA, requestCert: true, rejectUnauthorized: true };
+  return { ...TIMEOUTS, cert, key, ...client };
+}
+
+/** Whether a socket that systemd has passed is a UNIX one: the kernel lists those by the number that the descriptor has. */
+function isUnixSocket(descriptor: number): boolean {
+  const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${descriptor}`))?.[1];
+  const listed = readFileSync("/proc/self/net/unix", "utf8").split("\n");
+  return listed.some((line) => line.split(/\s+/)[6] === inode);
+}
+
+function close(server: Server | SecureServer): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => server.closeAllConnections(), STOP_MS);
+    server.close(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}
+
+function hostAndPort(host: string, port: number): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function isLoopback(host: string): boolean {
+  return /^127\.|^::1$|^::ffff:127\./.test(host);
 }
 
 /** A socket file that nobody listens on any more keeps the next daemon from listening. */

@@ -23,6 +23,7 @@ export async function connect(flags: GlobalFlags, ssh: Ssh): Promise<FleetClient
     endpoint: flags.endpoint,
     timeoutMs: flags.requestTimeoutMs,
     tls: isSecure ? readTls(flags) : NO_TLS,
+    ...readToken(flags),
   };
   if (flags.ssh.tunnel === null) return new HttpClient(options);
   const tunnel = await ssh.openTunnel(farSide(endpoint));
@@ -46,18 +47,26 @@ function farSide(endpoint: Endpoint): string {
   return `${endpoint.host.includes(":") ? `[${endpoint.host}]` : endpoint.host}:${endpoint.port}`;
 }
 
+function readToken({ tokenFile }: GlobalFlags): { readonly token?: string } {
+  if (tokenFile === "") return {};
+  const token = read("--token-file", tokenFile).trim();
+  if (/^\S+$/.test(token)) return { token };
+  throw new CommandError(`--token-file ${tokenFile} does not hold a token: expected one word`);
+}
+
+function read(flag: string, path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new CommandError(`${flag} ${path} can't be read: ${(error as Error).message}`, { cause: error });
+  }
+}
+
 const NO_TLS: TlsFiles = { ca: null, cert: null, key: null };
 
 function readTls({ caFile, certFile, keyFile }: GlobalFlags): TlsFiles {
   if ((certFile === "") !== (keyFile === ""))
     throw new CommandError("--cert-file and --key-file belong together: give both, or neither");
-  const read = (flag: string, path: string): string | null => {
-    if (path === "") return null;
-    try {
-      return readFileSync(path, "utf8");
-    } catch (error) {
-      throw new CommandError(`${flag} ${path} can't be read: ${(error as Error).message}`, { cause: error });
-    }
-  };
-  return { ca: read("--ca-file", caFile), cert: read("--cert-file", certFile), key: read("--key-file", keyFile) };
+  const pem = (flag: string, path: string): string | null => (path === "" ? null : read(flag, path));
+  return { ca: pem("--ca-file", caFile), cert: pem("--cert-file", certFile), key: pem("--key-file", keyFile) };
 }

@@ -1,0 +1,3 @@
+/** What tests of every package stand on: a real etcd, and a certification authority. */
+export { type KeyPair, TestCA } from "./certificates.ts";
+export { EtcdServer, type EtcdServerOptions, freePort } from "./etcd-server.ts";
