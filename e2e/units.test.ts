@@ -1,0 +1,57 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { TestCluster } from "./test-cluster.ts";
+
+let cluster: TestCluster;
+beforeAll(async () => {
+  cluster = await TestCluster.start([{ agent: true, engine: true, api: true }]);
+});
+afterAll(() => cluster?.stop());
+
+const show = (unit: string, property: string): Promise<string> => cluster.show(1, unit, property);
+
+describe("the systemd units of deploy/", () => {
+  it.each(["fleet-engine", "fleet-api"])(
+    "%s has an exposure of 3.0 at most, by systemd's own measure",
+    async (unit) => {
+      const { stdout, code, stderr } = await cluster.cluster.network.exec(1, [
+        ...["systemd-analyze", "security", "--no-pager", "--threshold=30", `${unit}.service`],
+      ]);
+      const exposure = /Overall exposure level for \S+: ([\d.]+)/.exec(stdout)?.[1];
+      expect({ exposure: Number(exposure) <= 3, code, stderr }).toEqual({ exposure: true, code: 0, stderr: "" });
+    },
+  );
+  it.each(["fleet-engine", "fleet-api"])("%s runs as nobody in particular", async (unit) => {
+    const pid = await show(`${unit}.service`, "MainPID");
+    const status = await cluster.cluster.network.must(1, "cat", `/proc/${pid}/status`);
+    expect(/^Uid:\s+(\d+)/m.exec(status)?.[1]).not.toBe("0");
+    expect(/^CapBnd:\s+(\w+)/m.exec(status)?.[1]).toBe("0000000000000000");
+  });
+  it.each(["fleet-agent", "fleet-engine", "fleet-api"])(
+    "%s is restarted when it hangs, by its watchdog",
+    async (unit) => {
+      const name = `${unit}.service`;
+      const dropIn = `/run/systemd/system/${name}.d/soon.conf`;
+      const { network } = cluster.cluster;
+      await network.must(
+        1,
+        "bash",
+        "-c",
+        `mkdir -p ${dropIn.replace("/soon.conf", "")} && printf '[Service]\\nWatchdogSec=4\\n' >${dropIn} && systemctl daemon-reload && systemctl restart ${name}`,
+      );
+      const before = await show(name, "MainPID");
+      // Fed in time it goes on.
+      await new Promise((resolve) => setTimeout(resolve, 6_000));
+      expect(await show(name, "MainPID")).toBe(before);
+      await network.must(1, "kill", "-STOP", before);
+      await cluster.until(
+        "systemd to replace it",
+        async () => {
+          const now = await show(name, "MainPID");
+          return now !== before && now !== "0" && (await show(name, "ActiveState")) === "active";
+        },
+        40_000,
+      );
+      expect(await network.must(1, "journalctl", "-u", name, "--no-pager", "-o", "cat")).toContain("Watchdog timeout");
+    },
+  );
+});
