@@ -1,7 +1,8 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { BIN, ROOT } from "../deploy/local-cluster/cluster.ts";
 import { SLEEP, TestCluster } from "./test-cluster.ts";
 
 /** h1 is the bastion: the only host that this machine reaches. The API listens there, and on h3 for the hosts alone. */
@@ -140,6 +141,51 @@ describe("through a bastion, the only host that is reached", () => {
     expect((await through("journal", "none")).stderr).toBe("Error: Unit none.service does not exist.\n");
     expect((await through("journal", "--output", "$(id)", "talk")).stderr).toContain("invalid --output");
     await through("destroy", "talk");
+  });
+});
+
+describe("the key scripts of deploy/ssh", () => {
+  const script = (name: string, input: string, ...args: string[]) =>
+    spawnSync(join(ROOT, "deploy/ssh", name), [...args, `--tunnel=${bastion}`, "--strict-host-key-checking=false"], {
+      input,
+      encoding: "utf8",
+      env: {
+        ...environment,
+        PATH: process.env.PATH,
+        HOME: cluster.folder,
+        FLEETCTL: join(BIN, "fleetctl"),
+        FLEETCTL_ENDPOINT: "unix:///run/fleet.sock",
+      },
+    });
+  const keys = (index: number) => cluster.cluster.network.must(index, "cat", "/home/core/.ssh/authorized_keys");
+  it("spread a key over all machines, once, and take it away again", async () => {
+    execFileSync("ssh-keygen", [
+      "-q",
+      "-t",
+      "ed25519",
+      "-N",
+      "",
+      "-C",
+      "me at home",
+      "-f",
+      join(cluster.folder, "mine"),
+    ]);
+    const key = readFileSync(join(cluster.folder, "mine.pub"), "utf8");
+    for (let round = 0; round < 2; round++) {
+      const { status, stdout } = script("fleetctl-inject-ssh.sh", key, "simon");
+      expect({ status, lines: stdout.trim().split("\n").length }).toEqual({ status: 0, lines: 3 });
+    }
+    for (const index of [1, 2, 3]) expect((await keys(index)).match(/ fleet:simon$/gm)).toHaveLength(1);
+    expect(script("fleetctl-remove-ssh.sh", "", "simon").status).toBe(0);
+    for (const index of [1, 2, 3]) expect(await keys(index)).not.toContain("fleet:simon");
+    expect((await through("ssh", "--machine", idOf(3), "true")).code).toBe(0);
+  });
+  it("refuse what is no key and no name", () => {
+    expect(script("fleetctl-inject-ssh.sh", "nonsense\n", "simon")).toMatchObject({
+      status: 1,
+      stderr: "Error: standard input does not hold a public SSH key\n",
+    });
+    expect(script("fleetctl-inject-ssh.sh", "ssh-ed25519 AAAA\n", "a;b").stderr).toContain('invalid name "a;b"');
   });
 });
 
