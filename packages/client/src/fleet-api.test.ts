@@ -1,0 +1,157 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { endpointText, FleetApi, readEndpoint, type StreamItem } from "./index.ts";
+
+const socket = join(tmpdir(), `fleet-client-${process.pid}.sock`);
+let server: Server;
+let requests: IncomingMessage[];
+let answer: (request: IncomingMessage, response: ServerResponse) => void;
+const clients: FleetApi[] = [];
+
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    requests.push(request);
+    answer(request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(socket, resolve));
+});
+afterAll(() => {
+  server.closeAllConnections();
+  server.close();
+});
+beforeEach(() => {
+  requests = [];
+});
+afterEach(() => {
+  for (const client of clients.splice(0)) client.close();
+});
+function open(options: Partial<ConstructorParameters<typeof FleetApi>[0]> = {}): FleetApi {
+  const client = new FleetApi({ endpoint: `unix://${socket}`, ...options });
+  clients.push(client);
+  return client;
+}
+const json = (response: ServerResponse, body: unknown, status = 200): void => {
+  response.writeHead(status, { "content-type": "application/json", server: "fleetd/2.1.3" }).end(JSON.stringify(body));
+};
+
+describe("endpoints", () => {
+  it.each([
+    ["unix:///run/fleet.sock", { kind: "unix", path: "/run/fleet.sock" }],
+    ["http://[::1]:8080", { kind: "tcp", host: "::1", port: 8080, isSecure: false }],
+    ["http://fleet/", { kind: "tcp", host: "fleet", port: 80, isSecure: false }],
+    ["https://192.0.2.1:8443", { kind: "tcp", host: "192.0.2.1", port: 8443, isSecure: true }],
+  ])("%s is read, and written again", (text, endpoint) => {
+    const read = readEndpoint(text);
+    expect(read).toEqual(endpoint);
+    expect(readEndpoint(endpointText(read))).toEqual(endpoint);
+  });
+  it.each(["", "fleet", "ftp://x", "unix://relative", "unix:///"])("%j is refused", (text) => {
+    expect(() => readEndpoint(text)).toThrow("expected unix:///path, http://host:port or https://host:port");
+  });
+});
+
+describe("requests", () => {
+  it("read every page of a list", async () => {
+    answer = (request, response) =>
+      json(
+        response,
+        request.url?.includes("nextPageToken=t%2F1")
+          ? { units: [{ name: "b" }] }
+          : { units: [{ name: "a" }], nextPageToken: "t/1" },
+      );
+    expect(await open().listUnits()).toEqual([{ name: "a" }, { name: "b" }]);
+    expect(requests.map(({ url }) => url)).toEqual(["/fleet/v1/units", "/fleet/v1/units?nextPageToken=t%2F1"]);
+  });
+  it("show a token, and learn the server's version", async () => {
+    answer = (_request, response) => json(response, { machines: [] });
+    const client = open({ token: "secret" });
+    expect(client.serverVersion).toBeNull();
+    await client.listMachines();
+    expect(requests[0]?.headers.authorization).toBe("Bearer secret");
+    expect(client.serverVersion).toBe("2.1.3");
+  });
+  it("pass the server's own words on, with the status", async () => {
+    answer = (_request, response) => json(response, { error: { code: 400, message: "no such thing" } }, 400);
+    await expect(open().setUnit("a.service", {})).rejects.toMatchObject({
+      code: "refused",
+      status: 400,
+      message: "no such thing",
+    });
+  });
+  it("know a server that is not fleet's", async () => {
+    answer = (_request, response) => response.end("<html>");
+    await expect(open().listUnits()).rejects.toMatchObject({ code: "not-fleet" });
+  });
+  it("are given up after their time-out, in which waiting for their turn does not count", async () => {
+    answer = (_request, response) => void setTimeout(() => json(response, { units: [] }), 60);
+    const client = open({ timeoutMs: 500 });
+    await Promise.all(Array.from({ length: 64 * 12 }, () => client.listUnits())); // twelve turns of 60 ms
+    answer = () => undefined;
+    await expect(open({ timeoutMs: 100 }).listUnits()).rejects.toMatchObject({ code: "timeout" });
+  });
+  it("say who can't be reached", async () => {
+    await expect(open({ endpoint: "unix:///nowhere" }).listUnits()).rejects.toMatchObject({
+      code: "unreachable",
+      message: expect.stringContaining("fleet's API at unix:///nowhere can't be reached: there is no such socket"),
+    });
+  });
+});
+
+describe("events", () => {
+  const stream = (response: ServerResponse, text: string): void => {
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.write(text);
+  };
+  const event = (revision: number) => ({ kind: "active", time: "t", revision, cause: "c", unit: "a.service" });
+  const line = (revision: number): string => `id: ${revision}\ndata: ${JSON.stringify(event(revision))}\n\n`;
+  async function take(items: AsyncGenerator<StreamItem>, count: number): Promise<StreamItem[]> {
+    const found: StreamItem[] = [];
+    while (found.length < count) found.push((await items.next()).value as StreamItem);
+    return found;
+  }
+  it("are taken up again where they broke off", async () => {
+    answer = (request, response) => {
+      if (requests.length === 1) {
+        stream(response, line(5) + line(6));
+        setTimeout(() => response.destroy(), 20);
+      } else
+        stream(
+          response,
+          `event: gap\ndata: {"message":"missed"}\n\n${line(9)}${request.headers["last-event-id"] === "6" ? "" : "data: {}\n\n"}`,
+        );
+    };
+    const stopping = new AbortController();
+    const items = open().events({ units: ["a*"], kinds: ["active"] }, stopping.signal);
+    expect(await take(items, 6)).toEqual([
+      { kind: "open" },
+      { kind: "event", event: event(5) },
+      { kind: "event", event: event(6) },
+      { kind: "open" },
+      { kind: "gap", message: "missed" },
+      { kind: "event", event: event(9) },
+    ]);
+    expect(requests.map(({ url, headers }) => [url, headers["last-event-id"]])).toEqual([
+      ["/fleet/v1/events?unit=a*&kind=active", undefined],
+      ["/fleet/v1/events?unit=a*&kind=active", "6"],
+    ]);
+    stopping.abort();
+    expect((await items.next()).done).toBe(true);
+  });
+  it("go on from a quiet server's sign of life", async () => {
+    answer = (_request, response) => {
+      stream(response, requests.length === 1 ? 'event: revision\nid: 40\ndata: {"revision":40}\n\n' : "");
+      if (requests.length === 1) setTimeout(() => response.destroy(), 20);
+    };
+    const stopping = new AbortController();
+    await take(open().events({}, stopping.signal), 2);
+    stopping.abort();
+    expect(requests.at(-1)?.headers["last-event-id"]).toBe("40");
+  });
+  it("of a server that has none are refused at once", async () => {
+    answer = (_request, response) => json(response, {}, 404);
+    await expect(open().events({}, new AbortController().signal).next()).rejects.toMatchObject({ status: 404 });
+    expect(requests).toHaveLength(1);
+  });
+});
