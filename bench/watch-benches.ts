@@ -36,6 +36,7 @@ async function wakeups(): Promise<void> {
     await until(() => mirrors.every((mirror) => mirror.isConnected), 60_000, "all watches to be open");
     cluster.daemon("engine");
     const placed = await cluster.placements(1, 30_000);
+    woken.clear(); // each has heard of its own first list
     await cluster.write([cluster.unit("one.service", PLAIN)]);
     await placed.last;
     await until(() => woken.size > 0, 10_000, "the agent to hear of it");

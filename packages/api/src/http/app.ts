@@ -126,12 +126,14 @@ function addRoutes(app: FastifyInstance, prefix: string, deps: AppDeps): void {
   const json = (reply: FastifyReply, text: string): FastifyReply => reply.send(text);
   const query = (request: FastifyRequest): Record<string, unknown> => request.query as Record<string, unknown>;
   const name = (request: FastifyRequest): string => (request.params as { name: string }).name;
-  app.get(`${prefix}/units`, async (request, reply) =>
-    json(
-      reply,
-      pageJson("units", query(request), deps.tokenLimit(), (start, count) => view.units(start, count)),
-    ),
-  );
+  app.get(`${prefix}/units`, async (request, reply) => {
+    const { nextPageToken } = query(request);
+    const size = deps.tokenLimit();
+    const make = (): string => pageJson("units", query(request), size, (start, count) => view.units(start, count));
+    // A token given twice is an error, and no key for anything.
+    const isPlain = nextPageToken === undefined || typeof nextPageToken === "string";
+    return json(reply, isPlain ? view.page(`units ${size} ${nextPageToken ?? ""}`, make) : make());
+  });
   allowOnly(app, `${prefix}/units`, "GET");
 
   app.get(`${prefix}/units/:name`, async (request, reply) => {

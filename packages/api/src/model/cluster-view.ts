@@ -17,6 +17,7 @@ export interface JsonPage {
 }
 
 const MOST_CACHED = 20_000;
+const MOST_PAGES = 32;
 
 /**
  * The lists that the API shows, over a mirrored registry: sorted, and written out as JSON once for each change of what
@@ -32,6 +33,9 @@ export class ClusterView {
   /** Where pages of states begin: at which name, and how many states come before it. Forgotten when states come or go. */
   readonly #stateMarks = new Map<number, { readonly index: number; readonly before: number }>();
 
+  /** Lists as they were last asked for, until anything changes. */
+  readonly #pages = new Map<string, string>();
+
   constructor(state: ClusterState) {
     this.#state = state;
     const none = new Set<string>();
@@ -42,6 +46,7 @@ export class ClusterView {
 
   /** Takes in what changed in the state. */
   apply(changes: readonly Change[]): void {
+    this.#pages.clear();
     const units = new Coming();
     const states = new Coming();
     const machines = new Coming();
@@ -64,6 +69,16 @@ export class ClusterView {
     units.bring(this.#unitNames);
     states.bring(this.#stateNames);
     machines.bring(this.#machineIDs);
+  }
+
+  /** A list as it is written out, made once for as long as nothing changes. */
+  page(key: string, make: () => string): string {
+    const known = this.#pages.get(key);
+    if (known !== undefined) return known;
+    const text = make();
+    if (this.#pages.size >= MOST_PAGES) this.#pages.clear();
+    this.#pages.set(key, text);
+    return text;
   }
 
   /** One unit as JSON; null where there is none. */
