@@ -146,6 +146,15 @@ describe("where units run, by the hosts' own systemctl", () => {
       "the units to run on h3",
       async () => (await on("dyn.service")) === "3" && (await on("glob.service")) === "3",
     );
+    // It is the cluster's, not the daemons': neither a new agent nor a new API forgets it.
+    await cluster.cluster.network.must(3, "systemctl", "kill", "-s", "KILL", "fleet-agent.service");
+    await cluster.cluster.network.must(1, "systemctl", "restart", "fleet-api.service");
+    await cluster.until("the agent to be back", async () => {
+      const { stdout } = await cluster.cluster.network.exec(3, ["systemctl", "is-active", "fleet-agent.service"]);
+      return stdout.trim() === "active";
+    });
+    expect(await cluster.ok("list-machines", "--no-legend", "--fields=metadata")).toContain("zone=b");
+    expect([await on("dyn.service"), await on("glob.service")]).toEqual(["3", "3"]);
     await patch("remove", 3);
   });
 });
