@@ -13,7 +13,7 @@ import {
 } from "@fleet/registry";
 import { type ClusterModel, targetOf } from "@fleet/registry/placement";
 import type { BaseLogger } from "pino";
-import { type Relocation, relocationsOf } from "./model/relocations.ts";
+import { type Relocation, relocationsOf, staleMoves } from "./model/relocations.ts";
 
 /** What a mover works with. */
 export interface MoverOptions {
@@ -58,6 +58,7 @@ export class Mover {
     const ended: Promise<void>[] = [];
     while (!signal.aborted) {
       if (this.#options.leadership() !== null) {
+        await this.#forgetStale();
         for (const relocation of this.#due()) {
           this.#busy.set(relocation.unit, relocation);
           ended.push(this.#move(relocation, signal).finally(() => this.#busy.delete(relocation.unit)));
@@ -67,6 +68,17 @@ export class Mover {
       await sleep(PAUSE_MS, undefined, { signal }).catch(() => undefined);
     }
     await Promise.all(ended);
+  }
+
+  async #forgetStale(): Promise<void> {
+    const { log, model, state } = this.#options;
+    if (state.moves.size === 0) return;
+    try {
+      for (const name of staleMoves(model, state, this.#busy)) await this.#forget(name);
+    } catch (error) {
+      if (!(error instanceof RegistryError)) throw error;
+      log.warn({ code: error.code }, `moves that are done could not be removed yet: ${error.message}`);
+    }
   }
 
   #due(): readonly Relocation[] {

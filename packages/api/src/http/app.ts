@@ -19,12 +19,12 @@ import { discoveryDocument } from "../model/discovery.ts";
 import { EventFilter, readFollow } from "../model/event-filter.ts";
 import { readMetadataPatch } from "../model/metadata-patch.ts";
 import { openApiDocument } from "../model/openapi.ts";
-import { PlacementDesk } from "../model/placement-desk.ts";
 import type { Access } from "./access.ts";
 import { errorJson, HttpError, httpError, UNAVAILABLE } from "./errors.ts";
 import { type EventReaders, MOST_READERS } from "./event-readers.ts";
 import { MEMBER_NAMES } from "./member-names.ts";
 import { onlyValue, pageJson } from "./paging.ts";
+import { PlacementDesk } from "./placement-desk.ts";
 
 /** What the HTTP side needs of the rest. */
 export interface AppDeps {
@@ -122,7 +122,7 @@ function parseBodies(app: FastifyInstance): void {
 
 function addRoutes(app: FastifyInstance, prefix: string, deps: AppDeps): void {
   const { view, registry, mirror, writer } = deps;
-  const desk = new PlacementDesk(mirror.state, inSlices, () => performance.now());
+  const desk = new PlacementDesk(mirror.state, inSlices);
   const json = (reply: FastifyReply, text: string): FastifyReply => reply.send(text);
   const query = (request: FastifyRequest): Record<string, unknown> => request.query as Record<string, unknown>;
   const name = (request: FastifyRequest): string => (request.params as { name: string }).name;
@@ -198,8 +198,11 @@ function addRoutes(app: FastifyInstance, prefix: string, deps: AppDeps): void {
       pageJson("machines", query(request), deps.tokenLimit(), (start, count) => view.machines(start, count)),
     ),
   );
-  app.patch(`${prefix}/machines`, { preParsing: requireJson }, async (request, reply) => {
+  const patch = { schema: { body: SCHEMAS.MetadataPatch }, attachValidation: true, preParsing: requireJson };
+  app.patch(`${prefix}/machines`, patch, async (request, reply) => {
+    // The schema decides; reading names the operation that is wrong in plainer words than the schema can.
     const changes = readMetadataPatch(request.body);
+    if (request.validationError !== undefined) throw new HttpError(400, request.validationError.message);
     const revision = await changeMetadata(registry.etcd, registry.keys, changes);
     const [first] = changes;
     if (first !== undefined) {

@@ -1,4 +1,6 @@
+import type { FleetClient } from "../client/fleet-client.ts";
 import type { Command } from "../command.ts";
+import type { Context } from "../context.ts";
 import { machineID } from "../machine-text.ts";
 import { onlyMachine } from "./targets.ts";
 
@@ -12,16 +14,7 @@ Machines are named by the beginning of their IDs. A cordon outlasts a restart of
   flags: [],
   examples: ["fleetctl cordon 2444264c"],
   completes: "machine",
-  async run(context, args) {
-    const client = await context.client();
-    const machines = await client.machines();
-    const chosen = args.map((arg) => onlyMachine(machines, arg));
-    for (const { id } of chosen) {
-      await client.cordon(id, false);
-      context.out(`Machine ${machineID(id, false)} cordoned`);
-    }
-    return 0;
-  },
+  run: (context, args) => forEach(context, args, "cordoned", (client, id) => client.cordon(id, false)),
 };
 
 export const uncordon: Command = {
@@ -32,14 +25,22 @@ export const uncordon: Command = {
   flags: [],
   examples: ["fleetctl uncordon 2444264c"],
   completes: "machine",
-  async run(context, args) {
-    const client = await context.client();
-    const machines = await client.machines();
-    const chosen = args.map((arg) => onlyMachine(machines, arg));
-    for (const { id } of chosen) {
-      await client.uncordon(id);
-      context.out(`Machine ${machineID(id, false)} uncordoned`);
-    }
-    return 0;
-  },
+  run: (context, args) => forEach(context, args, "uncordoned", (client, id) => client.uncordon(id)),
 };
+
+/** Does the same with each machine that is named; none is touched where a name is wrong. */
+async function forEach(
+  context: Context,
+  begins: readonly string[],
+  done: string,
+  work: (client: FleetClient, id: string) => Promise<void>,
+): Promise<number> {
+  const client = await context.client();
+  const machines = await client.machines();
+  const chosen = begins.map((begin) => onlyMachine(machines, begin));
+  for (const { id } of chosen) {
+    await work(client, id);
+    context.out(`Machine ${machineID(id, false)} ${done}`);
+  }
+  return 0;
+}

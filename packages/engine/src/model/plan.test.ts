@@ -17,7 +17,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { explain, explanation } from "./explain.ts";
 import { plan, REASONS } from "./plan.ts";
-import { relocationsOf } from "./relocations.ts";
+import { relocationsOf, staleMoves } from "./relocations.ts";
 
 interface TestUnit {
   readonly name: string;
@@ -334,6 +334,20 @@ describe("moving on request", () => {
       ["u1.service", id(2)],
       ["u2.service", id(2)],
     ]);
+  });
+  it("knows requests that nothing is to be done about: done, destroyed, stopped", () => {
+    const model = cluster(three, [
+      { name: "there.service", machineID: id(2) },
+      { name: "stopped.service", desiredState: "inactive" },
+      { name: "due.service", machineID: id(1) },
+      { name: "busy.service", machineID: id(2) },
+    ]);
+    const names = ["there", "stopped", "destroyed", "due", "busy"].map((name) => `${name}.service`);
+    const moves = state(Object.fromEntries(names.map((name) => [name, { to: id(2), limit: 1 }])));
+    const busy = new Map([
+      ["busy.service", { unit: "busy.service", from: id(1), wish: id(2), group: "rebalance", reason: "" }],
+    ]);
+    expect(staleMoves(model, moves, busy)).toEqual(["destroyed.service", "stopped.service", "there.service"]);
   });
   it("finishes what another engine began", () => {
     const model = cluster(three, [{ name: "a.service", machineID: id(1) }]);

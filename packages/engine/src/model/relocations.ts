@@ -13,6 +13,22 @@ export interface Relocation {
 }
 
 /**
+ * Requests for moves that nothing is to be done about any more: the unit is there already, or is on no machine, as after
+ * it was destroyed or stopped. Whoever waits for them must see them go.
+ */
+export function staleMoves(
+  model: ClusterModel,
+  state: ClusterState,
+  busy: ReadonlyMap<string, Relocation>,
+): readonly string[] {
+  const stale = [...state.moves].filter(([name, { to }]) => {
+    const machineID = model.units.get(name)?.record.machineID ?? null;
+    return !busy.has(name) && (machineID === null || machineID === to);
+  });
+  return stale.map(([name]) => name).sort();
+}
+
+/**
  * Which units are to be set in motion now: of each machine that is drained one after the other, of those that a rebalance
  * moves as many as its limit allows; by name. The same state always gives the same answer.
  *

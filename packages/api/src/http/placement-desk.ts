@@ -11,14 +11,13 @@ const FRESH_MS = 1_000;
 export class PlacementDesk {
   readonly #state: ClusterState;
   readonly #inSlices: <T>(work: Generator<void, T>) => Promise<T>;
-  readonly #now: () => number;
   #look: { readonly look: Look; readonly takenAt: number } | null = null;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(state: ClusterState, inSlices: <T>(work: Generator<void, T>) => Promise<T>, now: () => number) {
+  /** @param inSlices runs work that yields without keeping others waiting for long */
+  constructor(state: ClusterState, inSlices: <T>(work: Generator<void, T>) => Promise<T>) {
     this.#state = state;
     this.#inSlices = inSlices;
-    this.#now = now;
   }
 
   /** Null where there is no such unit. */
@@ -34,16 +33,18 @@ export class PlacementDesk {
     const known = this.#look;
     // Whoever has just changed a unit must see it as it is now.
     const isFresh =
-      known !== null && this.#now() - known.takenAt < FRESH_MS && known.look.units.get(name)?.record === record;
+      known !== null && performance.now() - known.takenAt < FRESH_MS && known.look.units.get(name)?.record === record;
     const look = isFresh ? known.look : await this.#inSlices(lookAt(this.#state));
-    if (!isFresh) this.#look = { look, takenAt: this.#now() };
-    const placement = await this.#inSlices(explainIn(this.#state, look, name));
-    if (this.#now() - (this.#look?.takenAt ?? 0) > FRESH_MS) this.#look = null;
-    return placement;
+    if (!isFresh) this.#keep(look);
+    return this.#inSlices(explainIn(this.#state, look, name));
   }
 
-  /** Lets go of a look that nobody has asked about lately. */
-  forget(): void {
-    if (this.#look !== null && this.#now() - this.#look.takenAt > FRESH_MS) this.#look = null;
+  /** A look may be as large as the cluster: it is let go of as soon as it serves no more. */
+  #keep(look: Look): void {
+    const kept = { look, takenAt: performance.now() };
+    this.#look = kept;
+    setTimeout(() => {
+      if (this.#look === kept) this.#look = null;
+    }, FRESH_MS).unref();
   }
 }
