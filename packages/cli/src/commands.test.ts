@@ -1,8 +1,11 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { TestCA } from "@fleet/registry/testing";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { COMMANDS } from "./commands/index.ts";
 import { completionOf } from "./completion/complete.ts";
@@ -80,6 +83,19 @@ describe("ssh", () => {
   it.each(["-oProxyCommand=id", "a b", "host:0", "host:70000", "", "$(id)"])("refuses %j as a host", (text) => {
     expect(() => readSshHost(text, "--tunnel")).toThrow("invalid --tunnel");
   });
+  it("forwards the agent where that is asked for", () => {
+    const task = { kind: "shell" } as const;
+    expect(sshCommand(flags, target, task, { forwardAgent: true })).toContain("-A");
+    expect(sshCommand(flags, target, task)).not.toContain("-A");
+  });
+  it("asks which is meant where a name is a machine's and a unit's", async () => {
+    answerWith((_method, path) =>
+      path.startsWith("/machines")
+        ? { body: { machines: [{ id: "abc.service", primaryIP: "192.0.2.9" }] } }
+        : { body: unit },
+    );
+    expect((await run(["ssh", "abc.service", "true"])).stderr).toContain("is both a machine and a unit");
+  });
   it("makes one word of any text", () => {
     for (const text of ["", "a", "a b", "'", "$(id)", "\n", "\\", "*", "é", "-x", "a'b\"c`d"]) {
       expect(execFileSync("sh", ["-c", `printf %s ${shellWord(text)}`], { encoding: "utf8" })).toBe(text);
@@ -156,6 +172,13 @@ describe("--output json", () => {
     const { code, stdout } = await run([...args, "--output", "json"]);
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toEqual(expected);
+  });
+  it("a field of old goes on working, with a warning", async () => {
+    const { stdout, stderr } = await run(["list-unit-files", "--fields=tmachine", "--no-legend"]);
+    expect([stdout, stderr]).toEqual([
+      "113f16a7.../192.0.2.9\n",
+      "WARNING: The field tmachine is deprecated: use target.\n",
+    ]);
   });
   it("is refused in any other format", async () => {
     expect((await run(["list-units", "--output=yaml"])).stderr).toBe(
@@ -357,6 +380,38 @@ describe("destroy and restart", () => {
       stdout: "",
       stderr: "Error: Unable to restart unit a.service in state inactive\nError: Unit none.service does not exist.\n",
     });
+  });
+});
+
+describe("an API that wants TLS and a token", () => {
+  it("is reached with --ca-file and --token-file, and without them says what is missing", async () => {
+    const ca = new TestCA();
+    const pair = ca.sign("api", ["IP:127.0.0.1"]);
+    const asked: (string | undefined)[] = [];
+    const server = createServer({ cert: readFileSync(pair.cert), key: readFileSync(pair.key) }, (request, response) => {
+      asked.push(request.headers.authorization);
+      response.end(JSON.stringify({ machines: [{ id }] }));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const endpoint = `--endpoint=https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    writeFileSync(join(ca.folder, "token"), "secret\n");
+    try {
+      const args = [
+        endpoint,
+        `--ca-file=${ca.ca}`,
+        `--token-file=${join(ca.folder, "token")}`,
+        "list-machines",
+        "--no-legend",
+      ];
+      expect(await run(args)).toMatchObject({ code: 0, stdout: "113f16a7...\t-\t-\n" });
+      expect(asked).toEqual(["Bearer secret"]);
+      expect((await run([endpoint, "list-machines"])).stderr).toContain("name the CA's file with --ca-file");
+      expect((await run([endpoint, `--cert-file=${pair.cert}`, "list-machines"])).stderr).toContain("belong together");
+    } finally {
+      server.closeAllConnections();
+      server.close();
+      ca.remove();
+    }
   });
 });
 

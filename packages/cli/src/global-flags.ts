@@ -105,7 +105,8 @@ function username(text: string): string {
   throw new CommandError(`invalid --ssh-username ${JSON.stringify(text)}: expected a user's name`);
 }
 
-function camelCase(name: string): string {
+/** A flag's name as the parser gives it. */
+export function camelCase(name: string): string {
   return name.replace(/-(\w)/g, (_match, letter: string) => letter.toUpperCase());
 }
 

@@ -46,7 +46,13 @@ export {
   type UnitName,
   unitNameProblem,
 } from "./model/unit-name.ts";
-export { type ClusterEvent, type ClusterEventKind, eventsOf } from "./store/cluster-events.ts";
+export {
+  type ClusterEvent,
+  type ClusterEventFilter,
+  type ClusterEventKind,
+  eventsOf,
+  passesFilter,
+} from "./store/cluster-events.ts";
 export { type Change, ClusterState, type KeyValue, type Versioned } from "./store/cluster-state.ts";
 export { changeMetadata, type MetadataChange } from "./store/dynamic-metadata.ts";
 export { Leadership } from "./store/election.ts";

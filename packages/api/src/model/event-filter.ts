@@ -1,5 +1,5 @@
 import { EVENT_KINDS, type EventKind, type FleetEvent } from "@fleet/client/description";
-import { globMatches, isGlob, matchesMachineID } from "@fleet/registry";
+import { type ClusterEventFilter, isGlob, passesFilter } from "@fleet/registry";
 
 /** Asks for events that are not there. The message is for the client. */
 export class InvalidFilterError extends Error {
@@ -13,14 +13,10 @@ const PARAMETERS = ["unit", "machine", "kind", "follow"];
 
 /** Which events a reader hears of: of each list one entry must match; an empty list lets all through. */
 export class EventFilter {
-  readonly #units: readonly string[];
-  readonly #machines: readonly string[];
-  readonly #kinds: ReadonlySet<EventKind>;
+  readonly #filter: ClusterEventFilter;
 
   constructor(units: readonly string[], machines: readonly string[], kinds: readonly EventKind[]) {
-    this.#units = units;
-    this.#machines = machines;
-    this.#kinds = new Set(kinds);
+    this.#filter = { units, machines, kinds };
   }
 
   /**
@@ -44,20 +40,9 @@ export class EventFilter {
     return new EventFilter(values(query.unit), values(query.machine), kinds);
   }
 
-  passes({ kind, unit, machineID, previousMachineID }: FleetEvent): boolean {
-    if (this.#kinds.size > 0 && !this.#kinds.has(kind)) return false;
-    if (this.#units.length > 0 && !this.#units.some((glob) => matches(glob, unit))) return false;
-    const ids = [machineID, previousMachineID];
-    return this.#machines.length === 0 || this.#machines.some((asked) => ids.some((id) => isMachine(asked, id)));
+  passes(event: FleetEvent): boolean {
+    return passesFilter(this.#filter, event);
   }
-}
-
-function matches(glob: string, unit: string | undefined): boolean {
-  return unit !== undefined && (glob === unit || globMatches(glob, unit));
-}
-
-function isMachine(asked: string, id: string | undefined): boolean {
-  return id !== undefined && matchesMachineID(asked, id);
 }
 
 /**

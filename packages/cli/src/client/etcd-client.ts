@@ -2,15 +2,13 @@ import { readFileSync } from "node:fs";
 import { ConfigError, loadConfig } from "@fleet/config";
 import {
   type Change,
-  type ClusterEvent,
   cordonMachine,
   eventsOf,
-  globMatches,
   InvalidUnitError,
   type Mirror,
   machineOf,
-  matchesMachineID,
   parseUnitFile,
+  passesFilter,
   type Registry,
   RegistryError,
   Registry as RegistryOf,
@@ -184,12 +182,13 @@ class EtcdClient implements FleetClient {
 
   async *#events(filter: EventFilter, signal: AbortSignal): AsyncGenerator<StreamItem> {
     const ready: StreamItem[] = [{ kind: "open" }];
+    const whole = { units: filter.units ?? [], machines: filter.machines ?? [], kinds: filter.kinds ?? [] };
     let wake = (): void => undefined;
     const listener = (changes: readonly Change[], _revision: number, isGap: boolean): void => {
       const time = new Date().toISOString();
       if (isGap) ready.push({ kind: "gap", message: "events were missed: etcd has compacted them away" });
       for (const event of changes.flatMap(eventsOf))
-        if (passes(filter, event)) ready.push({ kind: "event", event: { ...event, time } });
+        if (passesFilter(whole, event)) ready.push({ kind: "event", event: { ...event, time } });
       wake();
     };
     const forget = this.#mirror.onChanges(listener);
@@ -274,14 +273,4 @@ function asCommandError(error: unknown): unknown {
     });
   }
   return error;
-}
-
-function passes({ units = [], machines = [], kinds = [] }: EventFilter, event: ClusterEvent): boolean {
-  const ids = [event.machineID, event.previousMachineID].filter((id) => id !== undefined);
-  const { unit } = event;
-  return (
-    (kinds.length === 0 || kinds.includes(event.kind)) &&
-    (units.length === 0 || (unit !== undefined && units.some((glob) => glob === unit || globMatches(glob, unit)))) &&
-    (machines.length === 0 || ids.some((id) => machines.some((asked) => matchesMachineID(asked, id))))
-  );
 }

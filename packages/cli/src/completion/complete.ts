@@ -1,6 +1,6 @@
 import type { FleetClient } from "../client/fleet-client.ts";
 import type { Command, FlagSpec } from "../command.ts";
-import { DEPRECATED_FLAGS, GLOBAL_FLAGS } from "../global-flags.ts";
+import { camelCase, DEPRECATED_FLAGS, GLOBAL_FLAGS } from "../global-flags.ts";
 
 /** What a line is to be completed with. */
 export type Completion =
@@ -81,7 +81,7 @@ export function globalFlagsOf(words: readonly string[]): Readonly<Record<string,
     const spec = GLOBAL_FLAGS.find((flag) => flag.name === name);
     if (spec === undefined) continue;
     const given = value ?? (spec.value === null ? "true" : (words[index + 1] ?? ""));
-    found[name.replace(/-(\w)/g, (_match, letter: string) => letter.toUpperCase())] = given;
+    found[camelCase(name)] = given;
   }
   return found;
 }

@@ -1,3 +1,5 @@
+import { globMatches } from "../model/glob.ts";
+import { matchesMachineID } from "../model/machine.ts";
 import type { Change } from "./cluster-state.ts";
 import type { StateRecord } from "./records.ts";
 
@@ -30,6 +32,28 @@ export interface ClusterEvent {
   readonly machineID?: string;
   /** Where the unit was, or which engine led, before. */
   readonly previousMachineID?: string;
+}
+
+/** Which events to hear of: of each list one entry must match; an empty list lets all through. */
+export interface ClusterEventFilter {
+  /** Globs over unit names. */
+  readonly units: readonly string[];
+  /** Machine IDs, full or short. */
+  readonly machines: readonly string[];
+  readonly kinds: readonly ClusterEventKind[];
+}
+
+/** Whether an event passes a filter. */
+export function passesFilter(
+  { units, machines, kinds }: ClusterEventFilter,
+  event: Omit<ClusterEvent, "revision" | "cause">,
+): boolean {
+  const { kind, unit, machineID, previousMachineID } = event;
+  if (kinds.length > 0 && !kinds.includes(kind)) return false;
+  if (units.length > 0 && (unit === undefined || !units.some((glob) => glob === unit || globMatches(glob, unit))))
+    return false;
+  const ids = [machineID, previousMachineID].filter((id) => id !== undefined);
+  return machines.length === 0 || ids.some((id) => machines.some((asked) => matchesMachineID(asked, id)));
 }
 
 type Of<K extends Change["kind"]> = Extract<Change, { kind: K }>;
