@@ -39,11 +39,13 @@ function following(...args: readonly string[]) {
 
 describe("events", () => {
   it("tell a unit's whole life, while it happens and afterwards", async () => {
-    const live = following("events", "-f", "life.service");
+    const live = following("events", "-f", "life.service", "probe*.service");
+    let probes = 0;
     await cluster.until("the stream to be open", async () => {
-      await cluster.ok("submit", cluster.file("life.service", SLEEP));
+      await cluster.ok("submit", cluster.file(`probe${probes++}.service`, SLEEP));
       return live.printed().includes("submitted");
     });
+    await cluster.ok("submit", cluster.file("life.service", SLEEP));
     await cluster.ok("start", "life");
     await cluster.ok("stop", "life");
     await cluster.ok("destroy", "life");
@@ -54,6 +56,7 @@ describe("events", () => {
       .printed()
       .trim()
       .split("\n")
+      .filter((line) => line.includes("life.service"))
       .map((line) => line.split(/ {2,}/)[1]);
     expect(kinds.filter((kind) => kind !== "unloaded" && kind !== "destroyed")).toEqual(
       expect.arrayContaining(["submitted", "scheduled", "loaded", "started", "active", "stopped"]),

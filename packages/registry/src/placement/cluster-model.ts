@@ -108,6 +108,17 @@ export class ClusterModel {
     if (record.machineID !== null) this.#put(unit, record.machineID);
     else if (isWanted) this.#pending.add(name);
     if (before?.record.machineID !== record.machineID) this.#placementChanged(unit, before?.record.machineID ?? null);
+    const hadReplaces = (before?.requirements.replaces.length ?? 0) > 0;
+    if (!isSame && (hadReplaces || requirements.replaces.length > 0)) this.#ringsChanged();
+  }
+
+  /** A ring of units that replace each other may have opened: those in it push again. */
+  #ringsChanged(): void {
+    for (const name of this.#replacers) {
+      const unit = this.units.get(name);
+      const id = unit?.record.machineID ?? null;
+      if (unit !== undefined && id !== null) for (const other of this.replacedBy(unit, id)) this.#dirty.add(other);
+    }
   }
 
   deleteUnit(name: string): void {
@@ -119,6 +130,7 @@ export class ClusterModel {
     this.#movers.delete(name);
     this.#dirty.delete(name);
     if (unit.record.machineID !== null) this.#placementChanged(unit, unit.record.machineID);
+    if (unit.requirements.replaces.length > 0) this.#ringsChanged();
   }
 
   /** A global unit is wanted, or changed. */
