@@ -1,9 +1,9 @@
-// Writes docs/configuration.md from the option table; with --check fails where the file is not what it would write.
+// Writes docs/configuration.md and the sample deploy/fleet.conf from the option table; with --check fails where a file is not
+// what it would write.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { OPTIONS } from "../packages/config/src/options.ts";
 
-const file = join(import.meta.dirname, "../docs/configuration.md");
 const rows = OPTIONS.map(({ name, default: fallback, description }) => {
   const shown = fallback === "" ? '""' : fallback;
   return `| \`${name}\` | \`${shown}\` | ${description} |`;
@@ -27,9 +27,16 @@ ${rows.join("\n")}
 
 This page is written by \`scripts/configuration-doc.ts\` from the table in \`packages/config/src/options.ts\`; a check keeps it so.
 `;
-if (process.argv.includes("--check")) {
-  if (readFileSync(file, "utf8") === text) process.exit(0);
-  console.error("Error: docs/configuration.md is out of date: run node scripts/configuration-doc.ts");
-  process.exit(1);
+const lines = OPTIONS.filter(({ description }) => !/^(Deprecated|Accepted)/.test(description)).map(
+  ({ name, default: fallback, description }) => `# ${description}\n#${name}=${fallback}\n`,
+);
+const sample = `# Configuration of fleetd: fleet.conf(5). Lines show the defaults.\n\n${lines.join("\n")}`;
+const files = { "docs/configuration.md": text, "deploy/fleet.conf": sample };
+for (const [file, wanted] of Object.entries(files)) {
+  const path = join(import.meta.dirname, "..", file);
+  if (!process.argv.includes("--check")) writeFileSync(path, wanted);
+  else if (readFileSync(path, "utf8") !== wanted) {
+    console.error(`Error: ${file} is out of date: run node scripts/configuration-doc.ts`);
+    process.exitCode = 1;
+  }
 }
-writeFileSync(file, text);

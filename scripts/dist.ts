@@ -1,13 +1,17 @@
 // Builds dist/bin/fleetd and dist/bin/fleetctl: each one executable file with the runtime inside.
+//   node scripts/dist.ts [--version X.Y.Z] [--out FOLDER]     another version, for tests of upgrades, into another folder
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import { parseArgs } from "node:util";
 import { build, type Plugin } from "esbuild";
 
 const root = join(import.meta.dirname, "..");
-const work = join(root, "dist", "work");
-const bin = join(root, "dist", "bin");
+const { values: asked } = parseArgs({ options: { version: { type: "string" }, out: { type: "string" } } });
+const out = resolve(asked.out ?? join(root, "dist"));
+const work = join(out, "work");
+const bin = join(out, "bin");
 const require = createRequire(join(root, "packages", "registry", "package.json"));
 
 /**
@@ -43,6 +47,10 @@ const embed: Plugin = {
       loader: path === "etcd3-descriptor" ? "json" : "js",
       resolveDir: root,
     }));
+    if (asked.version !== undefined) {
+      const contents = `export const VERSION = ${JSON.stringify(asked.version)};`;
+      onLoad({ filter: /\/config\/dist\/version\.js$/ }, () => ({ contents, loader: "js" }));
+    }
     onResolve({ filter: /^@grpc\/proto-loader$/ }, ({ importer }) =>
       importer.includes("/etcd3/")
         ? { path: join(root, "scripts", "embedded-proto-loader.cjs") }
@@ -56,6 +64,21 @@ function etcdDescriptor(): string {
   const proto = join(dirname(dirname(require.resolve("etcd3"))), "proto", "rpc.proto");
   // keepCase as etcd3 itself asks for: its messages are written with the names of the file.
   return JSON.stringify(new Root().loadSync(proto, { keepCase: true }).resolveAll().toJSON());
+}
+
+/** The licences of the libraries that an executable holds, from the files that went in. */
+function notices(inputs: readonly string[]): string {
+  const folders = new Set(
+    inputs.flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(path)?.[0] ?? []),
+  );
+  const found = [...folders].sort().map((folder) => {
+    const { name, version, license } = JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8"));
+    const file = readdirSync(join(root, folder)).find((entry) => /^licen[cs]e/i.test(entry));
+    const text = file === undefined ? "" : readFileSync(join(root, folder, file), "utf8").trim();
+    return `${name} ${version} (${license ?? "see below"})\n\n${text}`;
+  });
+  const runtime = `Node.js ${process.version} (MIT; https://github.com/nodejs/node/blob/main/LICENSE)`;
+  return `${[runtime, ...found].join(`\n\n${"-".repeat(72)}\n\n`)}\n`;
 }
 
 function escaped(unit: string): string {
@@ -75,7 +98,8 @@ for (const { name, entry } of PROGRAMS) {
   const main = join(work, `${name}.cjs`);
   const config = join(work, `${name}.json`);
   const output = join(work, name);
-  await build({
+  const { metafile } = await build({
+    metafile: true,
     entryPoints: [join(root, entry)],
     outfile: main,
     bundle: true,
@@ -89,6 +113,7 @@ for (const { name, entry } of PROGRAMS) {
     plugins: [embed],
     logLevel: "warning",
   });
+  writeFileSync(join(work, `${name}.notices`), notices(Object.keys(metafile.inputs)));
   // V8 keeps the whole source resident, at two bytes a character if a single one is beyond ASCII: esbuild leaves those
   // that stand in regular expressions.
   writeFileSync(main, readFileSync(main, "utf8").replace(/[^\0-\x7f]/g, escaped));

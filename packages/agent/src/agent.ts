@@ -36,8 +36,12 @@ export interface RunningAgent {
   readonly isAccepted: () => boolean;
   reload(config: Config): Promise<void>;
   snapshot(): unknown;
-  /** Leaves the cluster, by units_on_shutdown with or without the units. */
-  stop(): Promise<void>;
+  /**
+   * Leaves the cluster.
+   *
+   * @param units what becomes of its units; by default as units_on_shutdown says
+   */
+  stop(units?: Config["unitsOnShutdown"]): Promise<void>;
 }
 
 const FULL_CHECK_MS = 30_000;
@@ -79,6 +83,8 @@ class Agent implements RunningAgent {
   #systemd: Systemd | null = null;
   #isAdopted = false;
   #wasEntered = false;
+  /** What a leaving agent does with its units. */
+  #keepsUnits = false;
 
   constructor({ config, registry, log, connectSystemd }: AgentOptions) {
     this.#config = config;
@@ -160,10 +166,11 @@ class Agent implements RunningAgent {
     };
   }
 
-  async stop(): Promise<void> {
+  async stop(units = this.#config.unitsOnShutdown): Promise<void> {
+    this.#keepsUnits = units === "keep";
     this.#leaving.abort();
     const deadline = performance.now() + LEAVE_MS;
-    if (this.#config.unitsOnShutdown === "unload") {
+    if (!this.#keepsUnits) {
       this.#log.info({ units: this.#runner.present.size }, "stopping and unloading all units");
       this.#reconcile.trigger();
       const giveUpAt = performance.now() + NO_SYSTEMD_MS;
@@ -180,7 +187,7 @@ class Agent implements RunningAgent {
     this.#stopping.abort();
     await Promise.race([this.#done, sleep(END_MS)]);
     // A machine whose units could not be stopped stays entered until its lease ends: they must not run twice.
-    if (this.#config.unitsOnShutdown === "unload" && this.#isEmpty) {
+    if (!this.#keepsUnits && this.#isEmpty) {
       // The lease takes the machine and all its states with it.
       await this.#membership
         .leave()
@@ -242,7 +249,7 @@ class Agent implements RunningAgent {
     if (!isLeaving) {
       await this.#fetchTexts();
       wanted = this.#wanted();
-    } else if (this.#config.unitsOnShutdown === "keep") {
+    } else if (this.#keepsUnits) {
       return FULL_CHECK_MS;
     }
     while (await this.#runner.step(systemd, wanted.units, wanted.unclear)) {

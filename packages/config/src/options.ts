@@ -69,7 +69,7 @@ export const OPTIONS = [
   {
     name: "units_on_shutdown",
     default: "unload",
-    description: "What a stopping agent does with its units: unload them, or keep them running for its next start.",
+    description: "What a stopping agent does with its units: unload them, or keep them running for its next start. `systemctl restart` always keeps them.",
   },
   {
     name: "api_listen",

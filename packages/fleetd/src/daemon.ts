@@ -19,7 +19,12 @@ export interface Daemon {
   reload(config: Config): Promise<void>;
   /** The whole internal state. */
   snapshot(): unknown;
-  stop(): Promise<void>;
+  /**
+   * Ends all parts.
+   *
+   * @param isRestart true: the next daemon is about to start, and the units go on running whatever units_on_shutdown says
+   */
+  stop(isRestart?: boolean): Promise<void>;
 }
 
 /** Builds the parts that are asked for and starts them: the one place where they are put together. */
@@ -81,9 +86,9 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
       engine: engine?.snapshot() ?? null,
       api: api?.snapshot() ?? null,
     }),
-    stop: async () => {
+    stop: async (isRestart = false) => {
       await api?.stop();
-      await agent?.stop();
+      await agent?.stop(isRestart ? "keep" : undefined);
       await engine?.stop();
       stopping.abort();
       await monitoring;

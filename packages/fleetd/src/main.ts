@@ -57,7 +57,7 @@ function listenToSignals(daemon: Daemon, log: Logger, configPath: string | null)
     if (isStopping) return;
     isStopping = true;
     log.info({ signal }, "stopping");
-    daemon.stop().then(
+    daemon.stop(signal === "SIGUSR2").then(
       () => {
         log.info("stopped");
         process.exit(0);
@@ -67,6 +67,8 @@ function listenToSignals(daemon: Daemon, log: Logger, configPath: string | null)
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
+  // What `systemctl restart` sends (RestartKillSignal= of the units in deploy/): an upgrade restarts no unit.
+  process.on("SIGUSR2", stop);
   process.on("SIGHUP", () => {
     log.info("Reloading configuration");
     try {
