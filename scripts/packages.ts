@@ -203,7 +203,12 @@ function buildDebian(spec: DebianPackage): void {
   const lines = Object.entries(head).map(([key, value]) => `${key}: ${value}`);
   writeFileSync(join(control, "control"), `${lines.join("\n")}\nDescription: ${summary}\n ${wrapped(description)}\n`);
   if (conffiles.length > 0) writeFileSync(join(control, "conffiles"), `${conffiles.join("\n")}\n`);
-  const sums = run("sh", "-c", `cd "$0" && find . -type f -not -path './DEBIAN/*' -printf '%P\\0' | sort -z | xargs -0 md5sum`, tree);
+  const sums = run(
+    "sh",
+    "-c",
+    `cd "$0" && find . -type f -not -path './DEBIAN/*' -printf '%P\\0' | sort -z | xargs -0 md5sum`,
+    tree,
+  );
   writeFileSync(join(control, "md5sums"), sums);
   if (spec.units.length > 0) {
     for (const script of ["postinst", "prerm", "postrm"]) {

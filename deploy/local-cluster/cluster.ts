@@ -17,6 +17,10 @@ export interface HostRoles {
   readonly all?: boolean;
   /** Lines of its fleet.conf besides those that every host has. */
   readonly config?: string;
+  /** More files on it, by path. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** True: nothing of fleet is put on it. */
+  readonly isBare?: boolean;
 }
 
 /** A cluster to be started. */
@@ -93,6 +97,7 @@ export class LocalCluster {
 
   hostOptions(index: number): HostOptions {
     const roles = this.#options.hosts[index - 1] ?? {};
+    if (roles.isBare) return { files: roles.files ?? {} };
     const units = servicesOf(roles);
     const unit = (name: string): string => readFileSync(join(ROOT, "deploy/systemd", name), "utf8");
     const sysusers = readFileSync(join(ROOT, "deploy/sysusers.d/fleet.conf"), "utf8");
@@ -108,12 +113,16 @@ export class LocalCluster {
           roles.config ?? "",
           "",
         ].join("\n"),
+        "/usr/lib/sysusers.d/fleet.conf": sysusers,
+        ...roles.files,
         ...Object.fromEntries(units.map((name) => [`/etc/systemd/system/${name}`, unit(name)])),
         ...(roles.api || roles.all
           ? {
               "/etc/systemd/system/fleet.socket": unit("fleet.socket"),
-              "/usr/lib/sysusers.d/fleet.conf": sysusers,
-              "/etc/systemd/system/fleet.socket.d/tcp.conf": `[Socket]\nListenStream=${API_PORT}\nService=${roles.all ? "fleet" : "fleet-api"}.service\n`,
+              "/etc/systemd/system/fleet.socket.d/tcp.conf": `[Socket]\nListenStream=${API_PORT}\n`,
+              ...(roles.api
+                ? { "/etc/systemd/system/fleet.socket.d/fleet-api.conf": unit("fleet.socket.d/fleet-api.conf") }
+                : {}),
             }
           : {}),
       },
@@ -126,8 +135,9 @@ export class LocalCluster {
 
   async #ready(): Promise<void> {
     for (const host of this.network.hosts.values()) await this.ready(host);
-    const endpoint = this.endpoint();
     const agents = this.#options.hosts.filter(({ agent, all }) => agent || all).length;
+    if (agents === 0) return;
+    const endpoint = this.endpoint();
     await until(async () => (await machineCount(endpoint)) >= agents, 30_000, "all machines to be in the registry");
   }
 

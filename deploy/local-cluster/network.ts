@@ -1,5 +1,6 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFile } from "node:fs/promises";
 import { networkInterfaces } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -205,6 +206,11 @@ export class HostNetwork {
     const { code, stdout, stderr } = await this.exec(index, command);
     if (code !== 0) throw new Error(`h${index}: ${command.join(" ")}: exit code ${code}: ${stderr || stdout}`);
     return stdout;
+  }
+
+  /** Copies a file of this machine onto a host. */
+  async copyTo(index: number, from: string, to: string): Promise<void> {
+    await copyFile(from, this.outside(join(this.#host(index).root, to)));
   }
 
   /** Starts a process inside the network, beside its hosts; it ends with the network. */

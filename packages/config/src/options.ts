@@ -69,7 +69,8 @@ export const OPTIONS = [
   {
     name: "units_on_shutdown",
     default: "unload",
-    description: "What a stopping agent does with its units: unload them, or keep them running for its next start. `systemctl restart` always keeps them.",
+    description:
+      "What a stopping agent does with its units: unload them, or keep them running for its next start. `systemctl restart` always keeps them.",
   },
   {
     name: "api_listen",

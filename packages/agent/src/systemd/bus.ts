@@ -56,12 +56,14 @@ export class Bus {
       const fail = (error: unknown): void => {
         clearTimeout(timer);
         const reason = error instanceof Error ? error.message : String(error);
-        const what = useUserBus ? "the user's D-Bus (DBUS_SESSION_BUS_ADDRESS)" : "the system's D-Bus";
+        const what = useUserBus
+          ? "the user's D-Bus (DBUS_SESSION_BUS_ADDRESS, or bus in XDG_RUNTIME_DIR)"
+          : "the system's D-Bus";
         reject(new SystemdError(`${what} can't be reached: ${reason}`, { unavailable: true, cause: error }));
       };
       const timer = setTimeout(() => fail(new Error("no answer")), CALL_MS);
       try {
-        const bus = useUserBus ? dbus.sessionBus() : dbus.systemBus();
+        const bus = useUserBus ? dbus.sessionBus({ busAddress: userBusAddress(process.env) }) : dbus.systemBus();
         bus.on("error", fail);
         internals(bus)._connection.stream.once("close", () => fail(new Error("the connection was closed")));
         bus.once("connect", () => {
@@ -140,4 +142,11 @@ function skipPropertiesBodies(): void {
   DBusBuffer.prototype.read = function (this: typeof DBusBuffer.prototype, signature: string): unknown {
     return signature === PROPERTIES_CHANGED_SIGNATURE ? [this.readSimpleType("s"), [], []] : read.call(this, signature);
   };
+}
+
+/** Where the user's bus is: as the environment says, else where systemd puts it. */
+function userBusAddress(env: NodeJS.ProcessEnv): string {
+  if (env.DBUS_SESSION_BUS_ADDRESS) return env.DBUS_SESSION_BUS_ADDRESS;
+  if (env.XDG_RUNTIME_DIR) return `unix:path=${env.XDG_RUNTIME_DIR}/bus`;
+  throw new SystemdError("neither variable is set", { unavailable: true });
 }

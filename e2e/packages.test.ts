@@ -1,0 +1,164 @@
+import { execFileSync } from "node:child_process";
+import { globSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ROOT } from "../deploy/local-cluster/cluster.ts";
+import { SLEEP, TestCluster } from "./test-cluster.ts";
+
+const OLD = "1.9.9";
+const VERSION = "2.0.0";
+const NAMES = ["fleetd", "fleet-agent", "fleet-engine", "fleet-api", "fleetctl"];
+const RUNNING = ["fleet-agent.service", "fleet-engine.service", "fleet-api.service"];
+
+let folder: string;
+let cluster: TestCluster;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "fleet-packages-"));
+  const node = (...args: string[]): string => execFileSync(process.execPath, args, { cwd: ROOT, encoding: "utf8" });
+  // The version before this one: the same source under another number.
+  node("scripts/dist.ts", "--version", OLD, "--out", join(folder, "old"));
+  const build = ["--conditions=fleet-source", "scripts/packages.ts", "--quick"];
+  node(...build, "--version", OLD, "--out", join(folder, "old"));
+  execFileSync("mkdir", ["-p", join(folder, "new")]);
+  for (const part of ["bin", "work"]) execFileSync("ln", ["-s", join(ROOT, "dist", part), join(folder, "new", part)]);
+  node(...build, "--out", join(folder, "new"));
+  cluster = await TestCluster.start([{ isBare: true }], "");
+  const { network, etcdURL } = cluster.cluster;
+  // Where this machine is itself made from an image, it may forbid packages to start their services.
+  await network.must(1, "rm", "-f", "/usr/sbin/policy-rc.d");
+  const dropIn = `[Service]\nEnvironment=FLEET_ETCD_SERVERS=${etcdURL} FLEET_AGENT_TTL=5s FLEET_METADATA=disk=ssd\n`;
+  for (const unit of [...RUNNING, "fleet.service"]) {
+    const path = `/etc/systemd/system/${unit}.d/test.conf`;
+    await network.exec(1, ["sh", "-c", `mkdir -p "$(dirname "$0")" && cat >"$0"`, path], { input: dropIn });
+  }
+  for (const path of globSync(join(folder, "*/deb/*.deb"))) await network.copyTo(1, path, `/root/${basename(path)}`);
+}, 300_000);
+afterAll(async () => {
+  await cluster?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const host = (...command: string[]): Promise<string> => cluster.cluster.network.must(1, ...command);
+const install = (version: string): Promise<string> =>
+  host("sh", "-c", `DEBIAN_FRONTEND=noninteractive dpkg -i /root/*_${version}_*.deb 2>&1`);
+const fleetctl = (...args: string[]): Promise<string> => host("fleetctl", "--request-timeout=20", ...args);
+const isActive = async (): Promise<string> =>
+  (await cluster.cluster.network.exec(1, ["systemctl", "is-active", ...RUNNING])).stdout.trim();
+
+describe("the Debian packages", () => {
+  it("are clean of lintian's errors and warnings", () => {
+    const files = globSync(join(folder, "new/deb/*.deb"));
+    expect(files.map((file) => basename(file).split("_")[0]).sort()).toEqual([...NAMES].sort());
+    const args = ["--fail-on", "error,warning", ...files];
+    expect(execFileSync("lintian", args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] })).toBe("");
+  }, 240_000);
+
+  it("are installed, upgraded without the restart of a unit, removed and purged", async () => {
+    const { network } = cluster.cluster;
+    await install(OLD);
+    await cluster.until("all parts to run", async () => (await isActive()) === "active\nactive\nactive");
+    expect((await host("systemctl", "is-enabled", ...RUNNING, "fleet.socket")).trim().split("\n")).toEqual(
+      Array(4).fill("enabled"),
+    );
+    expect((await network.exec(1, ["systemctl", "is-enabled", "fleet.service"])).stdout.trim()).toBe("disabled");
+    expect((await host("stat", "-c", "%a %G", "/run/fleet.sock", "/etc/fleet/fleet.conf")).trim()).toBe(
+      "660 fleet\n640 fleet",
+    );
+    expect(await fleetctl("--version")).toBe(`fleetctl version ${OLD}\n`);
+    for (const page of ["man1/fleetctl.1", "man8/fleetd.8", "man5/fleet.conf.5"])
+      expect(await host("sh", "-c", `zcat /usr/share/man/${page}.gz`)).toContain(".SH NAME");
+    const completed = `. /usr/share/bash-completion/completions/fleetctl
+      COMP_LINE='fleetctl list-ma' COMP_POINT=16; _fleetctl; echo "\${COMPREPLY[@]}"`;
+    expect(await host("bash", "-c", completed)).toBe("list-machines\n");
+
+    await host("sh", "-c", `printf '%s\n' '${SLEEP}' >/root/stays.service; fleetctl start /root/stays.service`);
+    const invocation = await cluster.show(1, "stays.service", "InvocationID");
+    await host("sh", "-c", "echo 'token_limit=77' >>/etc/fleet/fleet.conf");
+    const before = await host("systemctl", "show", "-P", "MainPID", ...RUNNING);
+
+    const said = await install(VERSION);
+    await cluster.until("all parts to run anew", async () => (await isActive()) === "active\nactive\nactive");
+    const after = await host("systemctl", "show", "-P", "MainPID", ...RUNNING);
+    for (const pid of before.trim().split(/\n+/)) expect(after, said).not.toContain(pid);
+    expect(await fleetctl("--version")).toBe(`fleetctl version ${VERSION}\n`);
+    expect(await host("cat", "/etc/fleet/fleet.conf")).toContain("token_limit=77");
+    await cluster.until("the machine to be there in its new version", async () =>
+      (await host("journalctl", "-u", "fleet-agent", "-o", "cat", "--no-pager")).includes(`"version":"${VERSION}"`),
+    );
+    expect(await fleetctl("list-units", "--no-legend", "--fields=unit,active")).toBe("stays.service\tactive\n");
+    expect(await cluster.show(1, "stays.service", "InvocationID")).toBe(invocation);
+    // A service that the operator has stopped stays stopped at the next upgrade.
+    await host("systemctl", "stop", "fleet-engine");
+    await host("sh", "-c", `dpkg -i /root/fleet-engine_${VERSION}_all.deb`);
+    expect((await network.exec(1, ["systemctl", "is-active", "fleet-engine"])).stdout.trim()).toBe("inactive");
+
+    const installed = (await host("dpkg", "-L", ...NAMES)).split("\n");
+    await host("dpkg", "--remove", ...NAMES.filter((name) => name !== "fleetd"), "fleetd");
+    expect(await cluster.show(1, "stays.service", "ActiveState")).toBe("inactive");
+    expect((await network.exec(1, ["pidof", "fleetd"])).stdout).toBe("");
+    expect(await host("cat", "/etc/fleet/fleet.conf")).toContain("token_limit=77");
+
+    await host("dpkg", "--purge", ...NAMES);
+    const left: string[] = [];
+    for (const path of installed.filter((line) => /\/[^/]*fleet[^/]*$/.test(line))) {
+      if ((await network.exec(1, ["test", "-e", path])).code === 0) left.push(path);
+    }
+    expect(left).toEqual([]);
+    const links = "find /etc/systemd/system /var/lib/systemd/deb-systemd-helper-* -name '*fleet*' -not -name '*.d'";
+    expect(await host("sh", "-c", links)).toBe("");
+  }, 180_000);
+
+  it("with fleetd alone run everything in one process once it is enabled", async () => {
+    await host("sh", "-c", `dpkg -i /root/fleetd_${VERSION}_*.deb /root/fleetctl_${VERSION}_*.deb`);
+    try {
+      expect((await cluster.cluster.network.exec(1, ["pidof", "fleetd"])).stdout).toBe("");
+      await host("systemctl", "enable", "--now", "fleet.socket", "fleet.service");
+      await cluster.until("the machine", async () => /disk=ssd/.test(await fleetctl("list-machines")));
+      expect((await host("pidof", "fleetd")).trim()).toMatch(/^\d+$/);
+    } finally {
+      await host("dpkg", "--purge", "fleetd", "fleetctl");
+    }
+  }, 120_000);
+});
+
+describe("the npm packages", () => {
+  it("are imported, with types, from a project that has nothing but them", () => {
+    const project = join(folder, "project");
+    const files = globSync(join(folder, "new/npm/*.tgz"));
+    const write = (name: string, text: string): void =>
+      void execFileSync("sh", ["-c", `mkdir -p "$(dirname "$0")" && cat >"$0"`, join(project, name)], { input: text });
+    write("package.json", JSON.stringify({ name: "scratch", private: true, type: "module" }));
+    write(
+      "main.ts",
+      `import { readConfig } from "@fleet/config";
+import { FleetApi } from "@fleet/client";
+import { OPERATIONS } from "@fleet/client/description";
+import { parseUnitFile } from "@fleet/registry";
+const config: number = readConfig(null, { FLEET_TOKEN_LIMIT: "7" }).config.tokenLimit;
+console.log(config, typeof FleetApi, typeof OPERATIONS, typeof parseUnitFile);
+`,
+    );
+    write(
+      "tsconfig.json",
+      JSON.stringify({
+        compilerOptions: { module: "nodenext", strict: true, noEmit: true, types: ["node"] },
+        files: ["main.ts"],
+      }),
+    );
+    const run = (...command: [string, ...string[]]): string =>
+      execFileSync(command[0], command.slice(1), { cwd: project, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+    run(
+      "npm",
+      "install",
+      "--no-audit",
+      "--no-fund",
+      "--prefer-offline",
+      "--silent",
+      ...files,
+      join(ROOT, "node_modules/@types/node"),
+    );
+    run(process.execPath, join(ROOT, "node_modules/typescript/bin/tsc"), "-p", ".");
+    expect(run(process.execPath, "main.ts")).toBe("7 function object function\n");
+  }, 180_000);
+});
