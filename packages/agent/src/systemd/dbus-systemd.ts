@@ -153,11 +153,14 @@ export class DBusSystemd implements Systemd {
     }
     const stopped = names.filter((name) => !failed.has(name));
     if (stopped.length === 0) return failed;
+    let wasEnabled = false;
     try {
-      await this.#call("DisableUnitFiles", stopped, true);
+      wasEnabled = hasEnablement(await this.#call("DisableUnitFiles", stopped, true));
     } catch (error) {
-      if (!isMissing(error)) for (const name of stopped) await this.#disable(name, failed);
+      if (!isMissing(error)) for (const name of stopped) wasEnabled = (await this.#disable(name, failed)) || wasEnabled;
     }
+    // What pulled the unit in, such as multi-user.target, holds on to it, and to its text, until systemd looks anew.
+    if (wasEnabled) await this.#quietly("Reload");
     return failed;
   }
 
@@ -200,13 +203,15 @@ export class DBusSystemd implements Systemd {
     }
   }
 
-  async #disable(name: string, failed: Map<string, SystemdError>): Promise<void> {
+  /** Returns whether the unit was enabled. */
+  async #disable(name: string, failed: Map<string, SystemdError>): Promise<boolean> {
     try {
-      await this.#call("DisableUnitFiles", [name], true);
+      return hasEnablement(await this.#call("DisableUnitFiles", [name], true));
     } catch (error) {
       const reason = failure(error);
       if (reason.unavailable) throw reason;
       if (!isMissing(error)) failed.set(name, reason);
+      return false;
     }
   }
 
@@ -323,6 +328,13 @@ export class DBusSystemd implements Systemd {
       this.#jobs.delete(job);
     }
   }
+}
+
+/** Whether DisableUnitFiles has taken away a link by which another unit pulled one in. */
+function hasEnablement([changes]: readonly unknown[]): boolean {
+  return (changes as readonly (readonly [string, string, string])[]).some(([, path]) =>
+    /\.(wants|requires)\//.test(path),
+  );
 }
 
 async function property(bus: Bus, path: string, owner: string, name: string): Promise<unknown> {
