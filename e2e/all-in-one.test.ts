@@ -28,17 +28,33 @@ describe("fleetd as one process", () => {
     );
     expect((await host("stat", "-c", "%a", "/run/fleet.sock")).trim()).toBe("660");
   });
-  it("answers on its socket again after a restart, and keeps units where it is told to", async () => {
+  it("loses no request of fleetctl's while socket and service are restarted, and restarts no unit", async () => {
+    const before = await cluster.show(1, "one.service", "InvocationID");
+    const script = `for n in $(seq 60); do fleetctl list-units --no-legend --fields=unit,active 2>&1; done`;
+    const asking = Promise.all([1, 2, 3].map(() => host("sh", "-c", script)));
+    for (let count = 0; count < 3; count++) await host("systemctl", "restart", "fleet.socket", "fleet.service");
+    const answers = (await asking).join("").trim().split("\n");
+    expect(answers.filter((line) => !line.startsWith("one.service\t"))).toEqual([]);
+    expect(answers).toHaveLength(180);
+    await cluster.until("its state to be known anew", async () =>
+      (await host("fleetctl", "list-units", "--no-legend", "--fields=unit,active")).startsWith("one.service\tactive"),
+    );
+    expect(await cluster.show(1, "one.service", "InvocationID")).toBe(before);
+  });
+  it("answers on its socket again after a stop and a start, and keeps units where it is told to", async () => {
     const before = await cluster.show(1, "one.service", "InvocationID");
     await host("sh", "-c", "echo units_on_shutdown=keep >>/etc/fleet/fleet.conf; systemctl reload fleet");
     await cluster.until("the configuration to be read", async () =>
       (await host("journalctl", "-u", "fleet", "-o", "cat")).includes("Reloading configuration"),
     );
-    await host("systemctl", "restart", "fleet.service");
+    await host("systemctl", "stop", "fleet.service");
+    expect(await cluster.show(1, "one.service", "ActiveState")).toBe("active");
+    await host("systemctl", "start", "fleet.service");
     expect(
       (await host("fleetctl", "--request-timeout=10", "list-units", "--no-legend", "--fields=unit,active")).trim(),
     ).toBe("one.service\tactive");
     expect(await cluster.show(1, "one.service", "InvocationID")).toBe(before);
+    await host("sh", "-c", "sed -i /units_on_shutdown/d /etc/fleet/fleet.conf; systemctl reload fleet");
   });
   it("says its whole state on SIGUSR1, and ends with success on stop, also without etcd", async () => {
     await host("systemctl", "kill", "-s", "USR1", "fleet");

@@ -221,8 +221,7 @@ class Agent implements RunningAgent {
         this.#log.info({ units: this.#runner.present.size }, "connected to systemd");
         this.#touchAll();
         this.#reconcile.trigger();
-        const ended = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
-        await Promise.race([systemd.lost, ended]);
+        await Promise.race([systemd.lost, aborted(signal)]);
         if (signal.aborted) return;
         this.#systemd = null;
         systemd.close();
@@ -328,4 +327,12 @@ class Agent implements RunningAgent {
     if (isExpected) this.#log.warn(`${what}: ${message}`);
     else this.#log.error({ err: error }, `${what}: ${message}`);
   }
+}
+
+/** Fulfilled once a signal is aborted, at once where it is already. */
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
 }

@@ -64,6 +64,25 @@ describe("requests", () => {
     expect(await open().listUnits()).toEqual([{ name: "a" }, { name: "b" }]);
     expect(requests.map(({ url }) => url)).toEqual(["/fleet/v1/units", "/fleet/v1/units?nextPageToken=t%2F1"]);
   });
+  it("are sent again where the server breaks off before it answers, which a second time changes nothing", async () => {
+    let count = 0;
+    answer = (request, response) => {
+      if (count++ === 0) request.socket.destroy();
+      else if (request.method === "DELETE") response.writeHead(404).end();
+      else json(response, { units: [] });
+    };
+    expect(await open().listUnits()).toEqual([]);
+    count = 0;
+    expect(await open().deleteUnit("gone.service")).toBe(true);
+    expect(requests).toHaveLength(4);
+  });
+  it("are given up after three attempts, and those that would do a thing twice after one", async () => {
+    answer = (request) => request.socket.destroy();
+    await expect(open().listUnits()).rejects.toThrow("can't be reached: socket hang up");
+    expect(requests).toHaveLength(3);
+    await expect(open().rebalance({ isDryRun: false, limit: 1 } as never)).rejects.toThrow("can't be reached");
+    expect(requests).toHaveLength(4);
+  });
   it("show a token, and learn the server's version", async () => {
     answer = (_request, response) => json(response, { machines: [] });
     const client = open({ token: "secret" });

@@ -94,7 +94,8 @@ export class FleetApi {
   /** Removes a unit; false where there was none. */
   async deleteUnit(name: string): Promise<boolean> {
     const response = await this.#transport.send("DELETE", unitPath(name));
-    if (response.status === 404) return false;
+    // An attempt that broke off may have removed it.
+    if (response.status === 404) return response.isRepeated;
     if (response.status !== 204) throw refusal(response);
     return true;
   }
@@ -203,7 +204,7 @@ export class FleetApi {
       if (status !== 200) {
         let text = "";
         for await (const chunk of stream.setEncoding("utf8")) text += chunk;
-        throw refusal({ status, body: jsonOf(text) });
+        throw refusal({ isRepeated: false, status, body: jsonOf(text) });
       }
       if (!String(stream.headers["content-type"]).startsWith("text/event-stream")) throw this.#notFleet();
       yield { item: { kind: "open" }, id: null };

@@ -1,5 +1,6 @@
 import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Endpoint, endpointText } from "./endpoint.ts";
 import { FleetApiError } from "./errors.ts";
 
@@ -15,11 +16,19 @@ export interface TlsFiles {
 export interface Response {
   readonly status: number;
   readonly body: unknown;
+  /** True: an earlier attempt broke off without an answer, and may have been carried out. */
+  readonly isRepeated: boolean;
 }
 
 const BASE = "/fleet/v1";
 /** Requests on their way at a time; more wait. Well below what servers of any age take. */
 const MOST_SOCKETS = 64;
+/** What a server that is just being restarted does to a request. */
+const PASSING: readonly unknown[] = ["ECONNRESET", "ECONNREFUSED", "EPIPE"];
+/** Asking for these twice leads to the same state as asking once. */
+const REPEATABLE: readonly string[] = ["GET", "PUT", "DELETE"];
+const MOST_ATTEMPTS = 3;
+const PAUSE_MS = 60;
 
 type Connect = () => Duplex;
 
@@ -58,17 +67,28 @@ export class Transport {
     return endpointText(this.#endpoint);
   }
 
-  /** @throws FleetApiError where there is no answer; a refusal is an answer */
+  /**
+   * Sends a request, again where the connection broke off before an answer came: a server that is restarted loses none.
+   *
+   * @throws FleetApiError where there is no answer; a refusal is an answer
+   */
   async send(method: string, path: string, body?: unknown): Promise<Response> {
     const payload = body === undefined ? undefined : JSON.stringify(body);
     const headers: Record<string, string> =
       payload === undefined
         ? {}
         : { "content-type": "application/json", "content-length": String(Buffer.byteLength(payload)) };
-    const response = await this.#exchange(method, path, headers, payload, (answer, timer) =>
-      readBody(answer).finally(() => clearTimeout(timer)),
-    );
-    return { status: response.status, body: parse(response.result) };
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const response = await this.#exchange(method, path, headers, payload, (answer, timer) =>
+          readBody(answer).finally(() => clearTimeout(timer)),
+        );
+        return { status: response.status, body: parse(response.result), isRepeated: attempt > 1 };
+      } catch (error) {
+        if (attempt === MOST_ATTEMPTS || !REPEATABLE.includes(method) || !isPassing(error)) throw error;
+        await sleep(PAUSE_MS * attempt * (0.5 + Math.random()));
+      }
+    }
   }
 
   /** Opens a stream: the answer's body is handed over as soon as its head is there. */
@@ -157,6 +177,10 @@ export class Transport {
     if (connect !== null) agent.createConnection = () => connect() as never;
     return agent;
   }
+}
+
+function isPassing(error: unknown): boolean {
+  return error instanceof FleetApiError && PASSING.includes((error.cause as NodeJS.ErrnoException | undefined)?.code);
 }
 
 function whyUnreachable({ code, message }: NodeJS.ErrnoException): string {
