@@ -1,51 +1,20 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { request } from "node:http";
-import { tmpdir } from "node:os";
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { BIN } from "../deploy/local-cluster/cluster.ts";
-import { collect, until } from "../deploy/local-cluster/network.ts";
+import { until } from "../deploy/local-cluster/network.ts";
 import { EtcdServer } from "../packages/registry/src/testing/etcd-server.ts";
+import { FleetdProcesses, type RunningFleetd } from "./fleetd-process.ts";
 
+let daemons: FleetdProcesses;
 let folder: string;
-const running: ChildProcess[] = [];
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "fleet-daemon-"));
+  daemons = new FleetdProcesses();
+  folder = daemons.folder;
 });
-afterEach(() => {
-  for (const child of running.splice(0)) child.kill("SIGKILL");
-  rmSync(folder, { recursive: true, force: true });
-});
+afterEach(() => daemons.stop());
 
-/** Runs fleetd with nothing of this machine's environment. */
-function fleetd(
-  args: readonly string[],
-  env: Record<string, string> = {},
-): { child: ChildProcess; log: () => string; done: ReturnType<typeof collect> } {
-  // It ends when this process does, however that ends.
-  const child = spawn("setpriv", ["--pdeathsig=KILL", "--", join(BIN, "fleetd"), ...args], {
-    env: { PATH: process.env.PATH ?? "", ...env },
-  });
-  running.push(child);
-  let log = "";
-  child.stdout?.on("data", (chunk) => {
-    log += chunk;
-  });
-  return { child, log: () => log, done: collect(child) };
-}
-
-const socket = (): string => join(folder, "api.sock");
-function status(path: string): Promise<number> {
-  return new Promise((resolve) => {
-    const sent = request({ socketPath: socket(), path, agent: false }, (response) => {
-      response.resume();
-      resolve(response.statusCode ?? 0);
-    });
-    sent.on("error", () => resolve(0));
-    sent.end();
-  });
-}
+const fleetd = (args: readonly string[], env: Record<string, string> = {}): RunningFleetd => daemons.start(args, env);
 
 describe("a fleetd that can't start says why in a sentence", () => {
   it.each([
@@ -81,22 +50,27 @@ describe("a fleetd whose etcd is away", () => {
     const etcd = await EtcdServer.start();
     try {
       await etcd.kill();
-      const { log, child, done } = fleetd(["api"], {
+      const { log, child, done, ask } = fleetd(["api"], {
         FLEET_ETCD_SERVERS: etcd.url,
-        FLEET_API_LISTEN: `unix://${socket()}`,
         FLEET_AGENT_TTL: "3s",
       });
-      await until(async () => (await status("/fleet/v1/units")) === 503, 20_000, "503");
+      await until(async () => (await ask("GET", "/fleet/v1/units")).status === 503, 20_000, "503");
       await until(
         () => log().includes("Server monitor triggered: Monitor timed out before successful heartbeat"),
         20_000,
         "the monitor",
       );
       expect(log().match(/can't be reached.*trying again, units go on running/g)).toHaveLength(1);
+      const lines = log()
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line) as { part?: string; msg: string });
+      const said = lines.map(({ part, msg }) => `${part}: ${msg}`);
+      expect(said).toEqual([...new Set(said)]);
       await etcd.run();
-      await until(async () => (await status("/fleet/v1/units")) === 200, 20_000, "200");
+      await until(async () => (await ask("GET", "/fleet/v1/units")).status === 200, 20_000, "200");
       await etcd.kill();
-      await until(async () => (await status("/fleet/v1/units")) === 503, 20_000, "503 again");
+      await until(async () => (await ask("GET", "/fleet/v1/units")).status === 503, 20_000, "503 again");
       child.kill("SIGTERM");
       expect((await done).code).toBe(0);
     } finally {
@@ -128,10 +102,7 @@ describe("a running fleetd", () => {
     try {
       const config = join(folder, "fleet.conf");
       writeFileSync(config, `etcd_servers=${etcd.url}\nunits_directory=${folder}/units\nnonsense=1\n`);
-      const { child, log } = fleetd(["--config", config], {
-        DBUS_SYSTEM_BUS_ADDRESS: `unix:path=${folder}/no-bus`,
-        FLEET_API_LISTEN: `unix://${socket()}`,
-      });
+      const { child, log, ask } = fleetd(["--config", config]);
       await until(
         () => log().includes("systemd can't be used, trying again: the system's D-Bus can't be reached"),
         20_000,
@@ -157,18 +128,11 @@ describe("a running fleetd", () => {
       writeFileSync(config, `etcd_servers=${etcd.url}\nunits_directory=${folder}/units\nmetadata=new=value\n`);
       child.kill("SIGHUP");
       await until(() => log().includes("Reloading configuration"), 10_000, "the line");
-      const machines = () =>
-        new Promise<string>((resolve) => {
-          request({ socketPath: socket(), path: "/fleet/v1/machines", agent: false }, (response) => {
-            let text = "";
-            response.on("data", (chunk) => {
-              text += chunk;
-            });
-            response.on("end", () => resolve(text));
-          }).end();
-        });
-      await until(async () => (await machines()).includes('"new":"value"'), 10_000, "the new metadata");
-      expect(existsSync(socket())).toBe(true);
+      await until(
+        async () => (await ask("GET", "/fleet/v1/machines")).text.includes('"new":"value"'),
+        10_000,
+        "the new metadata",
+      );
     } finally {
       await etcd.stop();
     }

@@ -71,6 +71,7 @@ export function startApi(options: ApiOptions): RunningApi {
     isHealthy: () => mirror.isReady && isHealthy(),
     metrics,
     onUnexpected: (error, request) => log.error({ err: error, ...request }, "a request failed unexpectedly"),
+    onAnswered: (request) => log.debug(request, "request"),
   });
   const done = mirror.run(stopping.signal);
   let listeners: readonly Listener[] = [];

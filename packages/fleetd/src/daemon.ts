@@ -34,6 +34,13 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
   let engine: RunningEngine | null = null;
   let api: RunningApi | null = null;
   const loopDelay = new LoopDelay();
+  // A child of a log keeps the level that it was made with.
+  const logs = [log];
+  const logOf = (part: RoleName): Logger => {
+    const child = log.child({ part });
+    logs.push(child);
+    return child;
+  };
   const keys = new Keys(config.etcd.keyPrefix);
   const isHealthy = (): boolean => monitor.isHealthy && (agent?.isAccepted() ?? true);
   // Only the API shows metrics: without it nobody would see them, and their library stays out of memory.
@@ -48,7 +55,7 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
   if (roles.includes("agent")) {
     const { DBusSystemd, startAgent } = await import("@fleet/agent");
     const connectSystemd = (): Promise<Systemd> => DBusSystemd.connect(config.systemdUser);
-    agent = startAgent({ config, registry, log: log.child({ part: "agent" }), connectSystemd });
+    agent = startAgent({ config, registry, log: logOf("agent"), connectSystemd });
   }
   if (roles.includes("engine")) {
     const { startEngine } = await import("@fleet/engine");
@@ -56,7 +63,7 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
     engine = startEngine({
       config,
       registry,
-      log: log.child({ part: "engine" }),
+      log: logOf("engine"),
       id,
       observer: metrics?.engine ?? UNOBSERVED,
     });
@@ -64,13 +71,13 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
   if (metrics !== null) {
     const { startApi } = await import("@fleet/api");
     const options = { config, registry, isHealthy, metrics: () => metrics.text(), onListening: metrics.onListening };
-    api = startApi({ ...options, log: log.child({ part: "api" }) });
+    api = startApi({ ...options, log: logOf("api") });
   }
 
   return {
     ready: api?.ready ?? Promise.resolve(),
     reload: async (next) => {
-      log.level = levelOf(next.verbosity);
+      for (const each of logs) each.level = levelOf(next.verbosity);
       engine?.reload(next);
       api?.reload(next);
       await agent?.reload(next);

@@ -43,6 +43,17 @@ export interface AppDeps {
   readonly isHealthy: () => boolean;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
   readonly onUnexpected: (error: unknown, request: { readonly method: string; readonly url: string }) => void;
+  /** Hears of each request once its answer is sent. */
+  readonly onAnswered: (request: AnsweredRequest) => void;
+}
+
+/** A request as the log has it. */
+export interface AnsweredRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly status: number;
+  /** Time it took, in milliseconds. */
+  readonly ms: number;
 }
 
 const PREFIXES = ["/fleet/v1", "/v1-alpha"];
@@ -86,6 +97,10 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   app.addHook("onSend", async (request, reply) => {
     // fastify adds a charset to the type of texts; old clients compare the type as a whole.
     if (pathOf(request) !== "/metrics" || reply.statusCode !== 200) reply.header("content-type", JSON_TYPE);
+  });
+  app.addHook("onResponse", async (request, reply) => {
+    const { method, url } = request;
+    deps.onAnswered({ method, url, status: reply.statusCode, ms: Math.round(reply.elapsedTime * 10) / 10 });
   });
   app.setErrorHandler((error, request, reply) => {
     const { status } = sendError(reply, error);

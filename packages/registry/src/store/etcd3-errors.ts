@@ -52,7 +52,7 @@ export function registryError(error: unknown, servers: readonly string[]): Regis
   }
   if (error instanceof ClientClosedError) return as("closed", "the etcd client has been closed");
   if (/certificate|self.signed|SSL|TLS|unable to verify/i.test(text)) {
-    return as("tls", `the TLS connection to ${at} failed: ${reason(text)}`);
+    return as("tls", `the TLS connection to ${at} failed: ${tlsReason(text)}`);
   }
   const status = Number(/^(?:Lease )?(\d+) /.exec(text)?.[1] ?? (error as { code?: unknown }).code);
   const code = BY_STATUS[status];
@@ -80,9 +80,21 @@ export function wasNeverSent(error: unknown): boolean {
   );
 }
 
+/** What OpenSSL says amid addresses, source files and times, which differ each time. */
+function tlsReason(text: string): string {
+  const alert = /ssl\/tls alert ([a-z ]+)/.exec(text)?.[1]?.trim();
+  if (alert !== undefined && /certificate|unknown ca|handshake failure/.test(alert))
+    return `etcd refused fleet's certificate (${alert}): check etcd_certfile and etcd_keyfile`;
+  if (/certificate required/.test(text)) return "etcd wants a certificate: set etcd_certfile and etcd_keyfile";
+  return reason(text).replace(/\b[0-9A-F]{8,}:error:[0-9A-F]+:[^:]*:[^:]*:([^:]*):\S*/g, "$1");
+}
+
 function reason(text: string): string {
   return text
     .replace(/^\d+ [A-Z_]+: /, "")
+    .replace(/^No connection established\. Last error: (Error: )?/, "")
+    .replace(/ \(\d{4}-\d\d-\d\dT[\d:.]+Z\)/g, "")
+    .replace(/\. Resolution note: *$/, "")
     .replace(/\s+/g, " ")
     .slice(0, 300);
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { SaidOnce } from "../loop/said-once.ts";
 import { RegistryError } from "./errors.ts";
 import type { Etcd } from "./etcd.ts";
 
@@ -55,6 +56,7 @@ export class Lease {
   async keepAlive(signal: AbortSignal): Promise<boolean> {
     const pauseMs = this.ttlMs / 2;
     let nextMs = pauseMs;
+    const trouble = new SaidOnce<RegistryError>((error) => this.#options.onTrouble(error));
     while (!signal.aborted) {
       await sleep(nextMs, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) break;
@@ -66,10 +68,11 @@ export class Lease {
           return false;
         }
         this.#confirmedAt = askedAt;
+        trouble.over();
         nextMs = pauseMs;
       } catch (error) {
         if (!(error instanceof RegistryError)) throw error;
-        this.#options.onTrouble(error);
+        trouble.say(error);
         nextMs = Math.min(pauseMs, Math.max(100, this.ttlMs / 20));
       }
       // Silence beyond the time to live is not yet the end: etcd may have kept the lease, as it does when its leader

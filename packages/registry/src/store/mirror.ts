@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { backoff } from "../loop/backoff.ts";
+import { SaidOnce } from "../loop/said-once.ts";
 import { type Change, ClusterState, type KeyValue } from "./cluster-state.ts";
 import { RegistryError } from "./errors.ts";
 import type { Etcd, WatchBatch } from "./etcd.ts";
@@ -83,16 +84,19 @@ export class Mirror {
   /** Keeps the copy up to date until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     let failures = 0;
+    const trouble = new SaidOnce<RegistryError>((error) => this.#options.onTrouble(error));
     while (!signal.aborted) {
       try {
         const { pollMs } = this.#options;
         if (!this.#isListed || pollMs !== null) await this.#list(signal);
-        if (pollMs === null) {
-          await this.#follow(signal, () => {
-            failures = 0;
-          });
-        } else {
+        const worked = (): void => {
           failures = 0;
+          trouble.over();
+        };
+        if (pollMs === null) {
+          await this.#follow(signal, worked);
+        } else {
+          worked();
           await sleep(pollMs, undefined, { signal });
         }
       } catch (error) {
@@ -100,7 +104,7 @@ export class Mirror {
         if (signal.aborted) break;
         if (!(error instanceof RegistryError)) throw error;
         if (error.code === "compacted") this.#isListed = false;
-        this.#options.onTrouble(error);
+        trouble.say(error);
         await sleep(backoff(failures++), undefined, { signal }).catch(() => undefined);
       }
     }
