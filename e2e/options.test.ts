@@ -2,9 +2,11 @@ import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { BIN } from "../deploy/local-cluster/cluster.ts";
 import { until } from "../deploy/local-cluster/network.ts";
 import { EtcdServer, TestCA } from "../packages/registry/src/testing/index.ts";
 import { FleetdProcesses, type RunningFleetd } from "./fleetd-process.ts";
+import { TestCluster } from "./test-cluster.ts";
 
 // Each option by what it does in a running daemon. Elsewhere: agent_ttl, units_on_shutdown (failures, all-in-one),
 // systemd_user (rights), units_directory (units), api_tls_* and api_tokens_file (packages/api's security test).
@@ -218,8 +220,7 @@ describe("each option does what it says", () => {
 
 describe("etcd's default endpoints", () => {
   it.each([2379, 4001])("are used without any configuration: whichever responds, here port %i", async (port) => {
-    const { TestCluster } = await import("./test-cluster.ts");
-    const cluster = await TestCluster.start([{ isBare: true }], "");
+    const cluster = await TestCluster.start([{ isBare: true, binds: [`${BIN}:/opt/fleet`] }], "");
     try {
       const { network } = cluster.cluster;
       const on = (...command: string[]): Promise<string> => network.must(1, ...command);
@@ -234,10 +235,14 @@ describe("etcd's default endpoints", () => {
         ],
         ...[`--listen-client-urls=${url}`, `--advertise-client-urls=${url}`],
       );
-      const { BIN } = await import("../deploy/local-cluster/cluster.ts");
-      await on("systemd-run", "--unit=fleet-here", "--setenv=FLEET_API_LISTEN=unix:///run/fleet.sock", `${BIN}/fleetd`);
+      await on(
+        "systemd-run",
+        "--unit=fleet-here",
+        "--setenv=FLEET_API_LISTEN=unix:///run/fleet.sock",
+        `/opt/fleet/fleetd`,
+      );
       await cluster.until("the machine", async () => {
-        const { stdout } = await network.exec(1, [`${BIN}/fleetctl`, "list-machines", "--no-legend"]);
+        const { stdout } = await network.exec(1, [`/opt/fleet/fleetctl`, "list-machines", "--no-legend"]);
         return stdout.includes("...");
       });
     } finally {

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { TestCluster } from "./test-cluster.ts";
+import { SLEEP, TestCluster } from "./test-cluster.ts";
 
 let cluster: TestCluster;
 beforeAll(async () => {
-  cluster = await TestCluster.start([{ agent: true, engine: true, api: true }]);
+  cluster = await TestCluster.start([
+    { agent: true, engine: true, api: true, config: "units_directory=/run/elsewhere/units" },
+  ]);
 });
 afterAll(() => cluster?.stop());
 
@@ -54,4 +56,16 @@ describe("the systemd units of deploy/", () => {
       expect(await network.must(1, "journalctl", "-u", name, "--no-pager", "-o", "cat")).toContain("Watchdog timeout");
     },
   );
+});
+
+describe("units_directory", () => {
+  it("is where unit files are written, and nowhere else", async () => {
+    await cluster.ok("start", cluster.file("elsewhere.service", SLEEP));
+    const { network } = cluster.cluster;
+    expect((await network.must(1, "ls", "/run/elsewhere/units")).trim()).toBe("elsewhere.service");
+    expect(await show("elsewhere.service", "ActiveState")).toBe("active");
+    expect((await network.exec(1, ["ls", "/run/fleet/units"])).stdout).toBe("");
+    await cluster.ok("destroy", "elsewhere.service");
+    expect((await network.must(1, "ls", "/run/elsewhere/units")).trim()).toBe("");
+  });
 });

@@ -19,6 +19,8 @@ export interface HostRoles {
   readonly config?: string;
   /** More files on it, by path. */
   readonly files?: Readonly<Record<string, string>>;
+  /** More folders and files of this machine that it sees, as `from:to`. */
+  readonly binds?: readonly string[];
   /** True: nothing of fleet is put on it. */
   readonly isBare?: boolean;
 }
@@ -95,14 +97,19 @@ export class LocalCluster {
     await until(async () => !(await answers(`${this.etcdURL}/health`)), 10_000, "etcd to end");
   }
 
+  /** Deletes every key. */
+  async clearEtcd(): Promise<void> {
+    await this.network.inside("env", "ETCDCTL_API=3", "etcdctl", `--endpoints=${this.etcdURL}`, "del", "", "--prefix");
+  }
+
   hostOptions(index: number): HostOptions {
     const roles = this.#options.hosts[index - 1] ?? {};
-    if (roles.isBare) return { files: roles.files ?? {} };
+    if (roles.isBare) return { files: roles.files ?? {}, binds: roles.binds ?? [] };
     const units = servicesOf(roles);
     const unit = (name: string): string => readFileSync(join(ROOT, "deploy/systemd", name), "utf8");
     const sysusers = readFileSync(join(ROOT, "deploy/sysusers.d/fleet.conf"), "utf8");
     return {
-      binds: [`${BIN}/fleetd:/usr/bin/fleetd`, `${BIN}/fleetctl:/usr/bin/fleetctl`],
+      binds: [`${BIN}/fleetd:/usr/bin/fleetd`, `${BIN}/fleetctl:/usr/bin/fleetctl`, ...(roles.binds ?? [])],
       wants: units,
       files: {
         "/etc/fleet/fleet.conf": [
