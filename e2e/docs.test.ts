@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BIN, ROOT } from "../deploy/local-cluster/cluster.ts";
-import { SLEEP, TestCluster } from "./test-cluster.ts";
+import { allowPackages, SLEEP, TestCluster } from "./test-cluster.ts";
 
 // Every command of these pages is run on a host, as it stands there, one page after the other on a host each.
 
@@ -31,7 +31,7 @@ beforeAll(async () => {
   );
   const { network } = cluster.cluster;
   for (const index of network.hosts.keys()) {
-    await network.must(index, "rm", "-f", "/usr/sbin/policy-rc.d");
+    await allowPackages(network, index);
     for (const path of globSync(join(folder, "new/deb/*.deb"))) {
       await network.copyTo(index, path, `/root/${basename(path)}`);
     }

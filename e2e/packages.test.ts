@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ROOT } from "../deploy/local-cluster/cluster.ts";
-import { SLEEP, TestCluster } from "./test-cluster.ts";
+import { allowPackages, SLEEP, TestCluster } from "./test-cluster.ts";
 
 const OLD = "1.9.9";
 const VERSION = "2.0.0";
@@ -25,8 +25,7 @@ beforeAll(async () => {
   node(...build, "--out", join(folder, "new"));
   cluster = await TestCluster.start([{ isBare: true }], "");
   const { network, etcdURL } = cluster.cluster;
-  // Where this machine is itself made from an image, it may forbid packages to start their services.
-  await network.must(1, "rm", "-f", "/usr/sbin/policy-rc.d");
+  await allowPackages(network, 1);
   const dropIn = `[Service]\nEnvironment=FLEET_ETCD_SERVERS=${etcdURL} FLEET_AGENT_TTL=5s FLEET_METADATA=disk=ssd\n`;
   for (const unit of [...RUNNING, "fleet.service"]) {
     const path = `/etc/systemd/system/${unit}.d/test.conf`;

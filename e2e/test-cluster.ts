@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { ApiClient } from "../bench/api-client.ts";
 import { BIN, type HostRoles, LocalCluster } from "../deploy/local-cluster/cluster.ts";
-import { collect, type Output, until } from "../deploy/local-cluster/network.ts";
+import { collect, type HostNetwork, type Output, until } from "../deploy/local-cluster/network.ts";
 
 /** Two engines, one API, an agent on each of three hosts: what most tests run on. */
 export const THREE_HOSTS: readonly HostRoles[] = [
@@ -107,6 +107,13 @@ export class TestCluster {
     const names = (JSON.parse(text) as { units: { name: string }[] }).units.map(({ name }) => name);
     if (names.length > 0) await this.ok("destroy", ...names);
   }
+}
+
+/** Makes a bare host ready for packages: quickly, and with their services started whatever this machine's image forbids. */
+export async function allowPackages(network: HostNetwork, index: number): Promise<void> {
+  const script = `rm -f /usr/sbin/policy-rc.d /var/lib/man-db/auto-update
+    mkdir -p /etc/dpkg/dpkg.cfg.d && echo force-unsafe-io >/etc/dpkg/dpkg.cfg.d/quick`;
+  await network.must(index, "sh", "-c", script);
 }
 
 export const SLEEP = "[Service]\nExecStart=/bin/sleep infinity\n";
