@@ -1,9 +1,11 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { hashText, type SystemdStates } from "@fleet/registry";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Fence } from "./fence.ts";
 import { DBusSystemd, type Systemd, SystemdError } from "./index.ts";
 import { defaultInterface } from "./machine/address.ts";
 import { readInstanceID, readMachineID } from "./machine/identity.ts";
@@ -19,7 +21,12 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 const name = "a.service";
-const wanted = (desiredState: WantedUnit["desiredState"], hash = "h1"): WantedUnit => ({ name, hash, desiredState });
+const wanted = (desiredState: WantedUnit["desiredState"], hash = "h1"): WantedUnit => ({
+  name,
+  hash,
+  desiredState,
+  isFenced: false,
+});
 const present = (more: Partial<PresentUnit> = {}): PresentUnit => ({
   name,
   hash: "h1",
@@ -68,7 +75,7 @@ describe("the next task of a unit", () => {
   ])("%s", (_what, want, have, task) => expect(nextTask(want, have)).toEqual(task));
   it("comes in the order of kinds, then names; units on hold have none", () => {
     const units = new Map(
-      ["c", "b", "a", "d"].map((n) => [n, { name: n, hash: "h1", desiredState: "launched" } as const]),
+      ["c", "b", "a", "d"].map((n) => [n, { name: n, hash: "h1", desiredState: "launched", isFenced: false } as const]),
     );
     const there = new Map([
       ["c", present({ name: "c" })],
@@ -116,21 +123,30 @@ class FakeSystemd implements Systemd {
   async states(): Promise<ReadonlyMap<string, SystemdStates>> {
     return new Map();
   }
+  async ensureService(): Promise<void> {}
   close(): void {}
 }
 
 const TEXT = "[Service]\nExecStart=/bin/a\n";
 const HASH = hashText(TEXT);
 
-function runner(): { systemd: FakeSystemd; runner: UnitRunner; settle: (wanted: WantedUnit[]) => Promise<void> } {
+function runner(): {
+  systemd: FakeSystemd;
+  runner: UnitRunner;
+  settle: (wanted: WantedUnit[]) => Promise<void>;
+  fence: { isArmed: boolean; isOurs: boolean };
+} {
+  const fence = { isArmed: true, isOurs: true };
   const systemd = new FakeSystemd();
-  const log = { debug() {}, error() {} } as never;
+  const log = { debug() {}, warn() {}, error() {} } as never;
   const made = new UnitRunner({
     directory: new UnitDirectory(join(folder, "units")),
     log,
     text: (hash) => (hash === HASH ? TEXT : undefined),
     onTouched: () => undefined,
     onProgress: () => undefined,
+    isFenceArmed: () => fence.isArmed,
+    isStillOurs: async () => fence.isOurs,
   });
   const settle = async (units: WantedUnit[]): Promise<void> => {
     const map = new Map(units.map((unit) => [unit.name, unit]));
@@ -139,12 +155,13 @@ function runner(): { systemd: FakeSystemd; runner: UnitRunner; settle: (wanted: 
       await sleep(2);
     }
   };
-  return { systemd, runner: made, settle };
+  return { systemd, runner: made, settle, fence };
 }
 const unit = (n: string, desiredState: WantedUnit["desiredState"] = "launched"): WantedUnit => ({
   name: n,
   hash: HASH,
   desiredState,
+  isFenced: false,
 });
 
 describe("running units", () => {
@@ -237,6 +254,97 @@ describe("running units", () => {
     systemd.calls.length = 0;
     await made.step(systemd, new Map(), new Set(["a.service"]));
     expect(systemd.calls).toEqual([]);
+  });
+});
+
+describe("units that must not outlive the machine's lease", () => {
+  const fenced = { ...unit("f.service"), isFenced: true };
+  const marks = (): string[] => readdirSync(join(folder, "units", ".fenced"));
+
+  it("are started only where something will stop them, and are marked for it before", async () => {
+    const { systemd, runner: made, settle, fence } = runner();
+    await made.adopt();
+    fence.isArmed = false;
+    await settle([fenced, unit("a.service")]);
+    expect(systemd.calls).toEqual(["load a.service", "load f.service", "start a.service"]);
+    fence.isArmed = true;
+    await settle([fenced, unit("a.service")]);
+    expect(systemd.calls.at(-1)).toBe("start f.service");
+    expect(marks()).toEqual(["f.service"]);
+    await settle([unit("a.service")]);
+    expect(systemd.calls.slice(-2)).toEqual(["stop f.service", "unload f.service"]);
+    expect(marks()).toEqual([]);
+  });
+  it("are started again after the watchdog has stopped them, unless etcd has them elsewhere by now", async () => {
+    const { systemd, runner: made, settle, fence } = runner();
+    await made.adopt();
+    await settle([fenced]);
+    rmSync(join(folder, "units", ".launched", "f.service")); // as the watchdog does
+    fence.isOurs = false;
+    made.noticeFenced();
+    systemd.calls.length = 0;
+    await settle([fenced]);
+    expect(systemd.calls).toEqual([]);
+    fence.isOurs = true;
+    const { systemd: next, runner: second, settle: settleSecond } = runner();
+    await second.adopt();
+    await settleSecond([fenced]);
+    expect(next.calls).toEqual(["start f.service"]);
+  });
+});
+
+describe("the watchdog", () => {
+  /** Stands in for systemctl: writes down what it is asked for. */
+  function systemctl(): string {
+    const path = join(folder, "systemctl");
+    writeFileSync(path, `#!/bin/sh\necho "$@" >>${join(folder, "calls")}\n`, { mode: 0o755 });
+    return path;
+  }
+  it("stops the units when a deadline goes by, kills what is left, and does nothing while deadlines come", async () => {
+    const program = systemctl();
+    const children: ChildProcess[] = [];
+    const systemd = Object.assign(new FakeSystemd(), {
+      ensureService: async (_name: string, _description: string, [shell = "", ...args]: readonly string[]) => {
+        children.push(spawn(shell, [...args.slice(0, -1), program], { stdio: "ignore" }));
+      },
+    });
+    const ttlMs = 1_000;
+    const fence = new Fence({ folder: join(folder, "f"), launched: join(folder, "l"), ttlMs, isUser: false });
+    try {
+      mkdirSync(join(folder, "f"));
+      mkdirSync(join(folder, "l"));
+      writeFileSync(join(folder, "f", "-odd name@1.service"), "");
+      writeFileSync(join(folder, "l", "-odd name@1.service"), "");
+      for (let beat = 0; beat < 8; beat++) {
+        expect(await fence.arm(systemd, performance.now())).toBe(true);
+        await sleep(200);
+      }
+      expect(existsSync(join(folder, "calls"))).toBe(false);
+      expect(existsSync(join(folder, "l", "-odd name@1.service"))).toBe(true);
+      expect(fence.isArmed).toBe(true);
+      // A beat of which the answer took too long proves nothing.
+      expect(await fence.arm(systemd, performance.now() - 100)).toBe(false);
+      const calls = (): string[] => readFileSync(join(folder, "calls"), "utf8").trim().split("\n");
+      const started = performance.now();
+      while (!existsSync(join(folder, "calls")) || calls().length < 3) {
+        if (performance.now() - started > 10_000) throw new Error("the watchdog did nothing");
+        await sleep(20);
+      }
+      expect(fence.isArmed).toBe(false);
+      expect(calls()).toEqual([
+        "stop --no-block -- -odd name@1.service",
+        "kill --signal=KILL -- -odd name@1.service",
+        "stop --no-block -- -odd name@1.service",
+      ]);
+      expect(existsSync(join(folder, "l", "-odd name@1.service"))).toBe(false);
+      // It goes on with the next deadline, and kills nothing that has come back in time.
+      expect(await fence.arm(systemd, performance.now())).toBe(true);
+      expect(fence.isArmed).toBe(true);
+      expect(children).toHaveLength(1);
+    } finally {
+      for (const child of children) child.kill("SIGKILL");
+      fence.close();
+    }
   });
 });
 

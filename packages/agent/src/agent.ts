@@ -11,6 +11,7 @@ import {
   type StateRecord,
 } from "@fleet/registry";
 import type { BaseLogger } from "pino";
+import { Fence } from "./fence.ts";
 import { detectAddress } from "./machine/address.ts";
 import { readInstanceID, readMachineID } from "./machine/identity.ts";
 import { UnitDirectory } from "./machine/unit-directory.ts";
@@ -83,6 +84,9 @@ class Agent implements RunningAgent {
   #systemd: Systemd | null = null;
   #isAdopted = false;
   #wasEntered = false;
+  readonly #fence: Fence;
+  /** Whether units of this machine must not outlive its lease. */
+  #hasFenced = false;
   /** What a leaving agent does with its units. */
   #keepsUnits = false;
 
@@ -102,8 +106,23 @@ class Agent implements RunningAgent {
         ),
     });
     this.#mirror.onChanges(() => this.#reconcile.trigger());
+    const directory = new UnitDirectory(config.unitsDirectory);
+    this.#fence = new Fence({
+      folder: directory.fencedFolder,
+      launched: directory.launchedFolder,
+      ttlMs: config.agentTtlMs,
+      isUser: config.systemdUser,
+    });
     this.#runner = new UnitRunner({
-      directory: new UnitDirectory(config.unitsDirectory),
+      directory,
+      isFenceArmed: () => this.#fence.isArmed,
+      isStillOurs: async (name) => {
+        const { etcd, keys } = registry;
+        for (const key of [keys.schedule(this.machineID, name), keys.global(name)]) {
+          if ((await etcd.range({ start: key, end: `${key}\0` }, { limit: 1 })).keyValues.length > 0) return true;
+        }
+        return false;
+      },
       log,
       text: (hash) => this.#texts.get(hash),
       onTouched: (name) => this.#touch(name),
@@ -121,6 +140,10 @@ class Agent implements RunningAgent {
         this.#touchAll();
         this.#reconcile.trigger();
       },
+      onBeat: (askedAt) => {
+        if (this.#hasFenced) void this.#armFence(askedAt);
+      },
+      beatMs: () => (this.#hasFenced ? this.#fence.beatMs : null),
     });
     this.#reconcile = new ReconcileLoop({
       round: () => this.#reconcileRound(),
@@ -195,6 +218,7 @@ class Agent implements RunningAgent {
           this.#trouble(error, "the machine could not be taken out of the registry; its lease will end"),
         );
     }
+    this.#fence.close();
     this.#systemd?.close();
   }
 
@@ -248,6 +272,11 @@ class Agent implements RunningAgent {
     if (!isLeaving) {
       await this.#fetchTexts();
       wanted = this.#wanted();
+      const hasFenced = [...wanted.units.values()].some(({ isFenced }) => isFenced);
+      const isNew = hasFenced && !this.#hasFenced;
+      this.#hasFenced = hasFenced;
+      // Units wait for a heart-beat that arms the fence: it is not waited for until its turn.
+      if (isNew) this.#membership.beat();
     } else if (this.#keepsUnits) {
       return FULL_CHECK_MS;
     }
@@ -256,6 +285,21 @@ class Agent implements RunningAgent {
     }
     const retryAt = this.#runner.nextRetryAt;
     return retryAt === null ? FULL_CHECK_MS : Math.max(10, retryAt - performance.now());
+  }
+
+  async #armFence(askedAt: number): Promise<void> {
+    const systemd = this.#systemd;
+    if (systemd === null) return;
+    const wasArmed = this.#fence.isArmed;
+    try {
+      if (!(await this.#fence.arm(systemd, askedAt))) return;
+    } catch (error) {
+      this.#fence.close();
+      this.#trouble(error, "units with OnPartition=stop wait: their watchdog could not be armed");
+      return;
+    }
+    this.#runner.noticeFenced();
+    if (!wasArmed) this.#reconcile.trigger();
   }
 
   async #publishRound(): Promise<number> {

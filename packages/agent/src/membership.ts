@@ -19,6 +19,10 @@ export interface MembershipOptions {
   readonly record: () => MachineRecord;
   /** Called each time the machine has entered the registry, before anything else is written under it. */
   readonly onEntered: (registration: MachineRegistration) => Promise<void>;
+  /** Hears of each heart-beat that was confirmed, with the time, by performance.now(), at which it was sent. */
+  readonly onBeat: (askedAt: number) => void;
+  /** Milliseconds between heart-beats; null: half of the time to live. */
+  readonly beatMs: () => number | null;
 }
 
 /**
@@ -44,6 +48,11 @@ export class Membership {
   }
   get leaseID(): string | null {
     return this.#lease?.id ?? null;
+  }
+
+  /** Has a heart-beat sent at once. */
+  beat(): void {
+    this.#lease?.beat();
   }
 
   /** Stays a member until the signal aborts. */
@@ -93,18 +102,22 @@ export class Membership {
   }
 
   async #enter(): Promise<void> {
-    const { etcd, keys, ttlMs, log, record, onEntered } = this.#options;
+    const { etcd, keys, ttlMs, log, record, onEntered, onBeat, beatMs } = this.#options;
     // A lease of an earlier try that did not lead to an entry is still good.
     if (this.#lease === null || !this.#lease.isAlive || (await etcd.keepLeaseAlive(this.#lease.id)) <= 0) {
       const onTrouble = (error: RegistryError): void => {
         log.warn({ code: error.code }, `a heart-beat failed and is tried again: ${error.message}`);
       };
-      this.#lease = await Lease.grant({ etcd, ttlMs, onTrouble });
+      const onConfirmed = (askedAt: number): void => {
+        if (this.#registration !== null) onBeat(askedAt);
+      };
+      this.#lease = await Lease.grant({ etcd, ttlMs, onTrouble, onConfirmed, pauseMs: beatMs });
     }
     const registration = await MachineRegistration.enter(etcd, keys, this.#lease, record());
     this.#refusal = null;
     await onEntered(registration);
     this.#registration = registration;
+    onBeat(this.#lease.confirmedAt);
     log.info(
       { machineID: record().id, ip: record().primaryIP, lease: this.#lease.id },
       "the machine has entered the registry",

@@ -22,6 +22,10 @@ export interface UnitRunnerOptions {
   readonly text: (hash: string) => string | undefined;
   /** Hears of units whose state may have changed. */
   readonly onTouched: (name: string) => void;
+  /** Whether units that must not outlive the machine's lease may be started: something will stop them in time. */
+  readonly isFenceArmed: () => boolean;
+  /** Whether etcd itself, not a copy that may be behind, has the unit on this machine. */
+  readonly isStillOurs: (name: string) => Promise<boolean>;
   /** Called when a task that was not waited for is done, so that the next step can be taken. */
   readonly onProgress: () => void;
 }
@@ -80,7 +84,8 @@ export class UnitRunner {
     const now = performance.now();
     const hold = (name: string): boolean =>
       unclear.has(name) || this.#busy.has(name) || (this.#troubles.get(name)?.retryAt ?? 0) > now;
-    const tasks = nextTasks(wanted, this.#present, hold);
+    const mayStart = (name: string): boolean => wanted.get(name)?.isFenced !== true || this.#options.isFenceArmed();
+    const tasks = nextTasks(wanted, this.#present, hold).filter(({ kind, name }) => kind !== "start" || mayStart(name));
     if (tasks.length === 0) return false;
     for (const task of tasks)
       this.#options.log.debug({ task: task.kind, unit: task.name, reason: task.reason }, "task");
@@ -94,6 +99,16 @@ export class UnitRunner {
     await this.#load(systemd, of("load"));
     for (const { name } of of("start")) this.#inBackground(name, () => this.#start(systemd, name));
     return true;
+  }
+
+  /** Takes note of units that the fence has stopped: what is wanted of them is done anew. */
+  noticeFenced(): void {
+    for (const [name, { isLaunched }] of this.#present) {
+      if (!isLaunched || this.#busy.has(name) || this.#options.directory.isMarkedLaunched(name)) continue;
+      this.#options.log.warn({ unit: name }, `unit ${name} was stopped while this machine could not renew its lease`);
+      this.#update(name, { isLaunched: false });
+      this.#options.onTouched(name);
+    }
   }
 
   /** What to publish of a unit; null where this machine has nothing of it. */
@@ -127,10 +142,16 @@ export class UnitRunner {
   async #stop(systemd: Systemd, name: string): Promise<void> {
     await systemd.stop(name);
     this.#options.directory.markLaunched(name, false);
+    this.#options.directory.markFenced(name, false);
     this.#update(name, { isLaunched: false, isStopped: true });
   }
 
   async #start(systemd: Systemd, name: string): Promise<void> {
+    if (this.#wanted.get(name)?.isFenced === true) {
+      this.#options.directory.markFenced(name, true);
+      if (!(await this.#options.isStillOurs(name)))
+        throw new Error("is about to be taken off this machine: not started");
+    }
     await systemd.start(name);
     this.#update(name, { isLaunched: true, isStopped: false });
     // Marked last: after a crash in between the unit is told to start once more, which does nothing to one that runs;

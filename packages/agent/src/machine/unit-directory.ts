@@ -1,10 +1,11 @@
-import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { hashText, unitNameProblem } from "@fleet/registry";
 import type { PresentUnit } from "../model/next-task.ts";
 
 const LAUNCHED = ".launched";
+const FENCED = ".fenced";
 const BOOT_ID = ".boot-id";
 const TEMPORARY = ".new";
 
@@ -59,11 +60,33 @@ export class UnitDirectory {
 
   remove(name: string): void {
     this.markLaunched(name, false);
+    this.markFenced(name, false);
     rmSync(this.file(name), { force: true });
   }
 
   async #clear(): Promise<void> {
     for (const name of await readdir(this.path)) if (unitNameProblem(name) === null) this.remove(name);
+  }
+
+  /** Where the files are whose names are those of the launched units. */
+  get launchedFolder(): string {
+    return join(this.path, LAUNCHED);
+  }
+  /** Where the files are whose names are those of the units that are stopped when the machine's lease can't be renewed. */
+  get fencedFolder(): string {
+    return join(this.path, FENCED);
+  }
+
+  /** Whether systemd was told to start the unit, and nobody has stopped it since. */
+  isMarkedLaunched(name: string): boolean {
+    return existsSync(join(this.launchedFolder, name));
+  }
+
+  markFenced(name: string, isFenced: boolean): void {
+    const marker = join(this.fencedFolder, name);
+    if (!isFenced) return rmSync(marker, { force: true });
+    mkdirSync(this.fencedFolder, { recursive: true });
+    writeFileSync(marker, "");
   }
 
   markLaunched(name: string, isLaunched: boolean): void {

@@ -3,6 +3,8 @@ export interface WantedUnit {
   readonly name: string;
   readonly hash: string;
   readonly desiredState: "loaded" | "launched";
+  /** Whether it is stopped on a machine that can't renew its lease (`OnPartition=stop`). */
+  readonly isFenced: boolean;
 }
 
 /** A unit that is on this machine. */

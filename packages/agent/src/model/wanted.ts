@@ -41,7 +41,7 @@ export function wantedOn(
       continue;
     }
     scheduled.push({ name, requirements });
-    units.set(name, { name, hash, desiredState });
+    units.set(name, { name, hash, desiredState, isFenced: requirements.onPartition === "stop" });
   }
   const globals: GlobalUnit[] = [];
   for (const [name, { hash, createRevision }] of state.globals) {
@@ -50,10 +50,11 @@ export function wantedOn(
     else globals.push({ name, requirements, createRevision });
   }
   const metadata = mergeMetadata(configured, state.machineMetadata.get(machineID));
-  for (const { name } of globalsOn(globals, metadata, scheduled)) {
+  for (const { name, requirements } of globalsOn(globals, metadata, scheduled)) {
     const record = state.globals.get(name);
     if (record === undefined || record.desiredState === "inactive" || units.has(name)) continue;
-    units.set(name, { name, hash: record.hash, desiredState: record.desiredState });
+    const { hash, desiredState } = record;
+    units.set(name, { name, hash, desiredState, isFenced: requirements.onPartition === "stop" });
   }
   return { units, unclear };
 }

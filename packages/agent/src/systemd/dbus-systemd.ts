@@ -1,5 +1,5 @@
 import type { SystemdStates } from "@fleet/registry";
-import type { Message } from "dbus-next";
+import dbus, { type Message } from "dbus-next";
 import { Bus } from "./bus.ts";
 import { type Systemd, SystemdError, type UnitToLoad } from "./systemd.ts";
 import {
@@ -18,9 +18,11 @@ import {
   PROPERTIES,
   PROPERTIES_CHANGED,
   REMOVE_MATCH,
+  SERVICE_PROPERTIES,
   SIGNATURES,
   SYSTEMD,
   UNIT,
+  UNIT_EXISTS,
   type UnitRow,
   unitOfPath,
   unitPath,
@@ -177,6 +179,26 @@ export class DBusSystemd implements Systemd {
       if (!states.has(name)) states.set(name, { load: "not-found", active: "inactive", sub: "dead" });
     }
     return states;
+  }
+
+  async ensureService(name: string, description: string, command: readonly string[]): Promise<void> {
+    const values: Record<keyof typeof SERVICE_PROPERTIES, unknown> = {
+      Description: description,
+      Type: "exec",
+      // systemd would put variables of its own in for $.
+      ExecStart: [[command[0], command.map((word) => word.replaceAll("$", () => "$$")), false]],
+      Restart: "always",
+      CollectMode: "inactive-or-failed",
+    };
+    const properties = Object.entries(SERVICE_PROPERTIES).map(([key, signature]) => [
+      key,
+      new dbus.Variant(signature, values[key as keyof typeof SERVICE_PROPERTIES]),
+    ]);
+    try {
+      await this.#call("StartTransientUnit", name, "fail", properties, []);
+    } catch (error) {
+      if (!(error instanceof SystemdError && error.type === UNIT_EXISTS)) throw error;
+    }
   }
 
   close(): void {

@@ -42,5 +42,7 @@ export interface Systemd {
   unload(names: readonly string[]): Promise<ReadonlyMap<string, SystemdError>>;
   /** States of units by name, in systemd's words. */
   states(names: readonly string[]): Promise<ReadonlyMap<string, SystemdStates>>;
+  /** Makes sure that a service of fleet's own runs, which no unit file describes and which outlives the agent. */
+  ensureService(name: string, description: string, command: readonly string[]): Promise<void>;
   close(): void;
 }

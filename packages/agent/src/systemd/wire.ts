@@ -33,6 +33,16 @@ export const JOB_REMOVED = "JobRemoved";
 export const PROPERTIES_CHANGED = "PropertiesChanged";
 /** Error for a unit that systemd does not know. */
 export const NO_SUCH_UNIT = `${SYSTEMD}.NoSuchUnit`;
+/** Error for a transient unit whose name is taken. */
+export const UNIT_EXISTS = `${SYSTEMD}.UnitExists`;
+/** Types of the properties that a transient service is made with. */
+export const SERVICE_PROPERTIES = {
+  Description: "s",
+  Type: "s",
+  ExecStart: "a(sasb)",
+  Restart: "s",
+  CollectMode: "s",
+} as const;
 /** Errors for what is not there. */
 export const MISSING_ERRORS: ReadonlySet<string> = new Set([NO_SUCH_UNIT, "org.freedesktop.DBus.Error.FileNotFound"]);
 
@@ -57,6 +67,7 @@ export const SIGNATURES = {
   ListUnits: "",
   ListUnitsByNames: "as",
   ListUnitsByPatterns: "asas",
+  StartTransientUnit: "ssa(sv)a(sa(sv))",
 } as const;
 
 /** One row of ListUnits and its relatives: name, description, load, active, sub, followed, path, job. */

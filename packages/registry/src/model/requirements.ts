@@ -48,6 +48,8 @@ export interface Requirements {
   readonly stay: boolean;
   /** Two copies of it may run for a moment: when it is moved on request it is started anew before it is stopped. */
   readonly overlap: boolean;
+  /** What becomes of it on a machine that can't renew its lease: `keep` or `stop`; anything else is refused. */
+  readonly onPartition: string;
 }
 
 /** The section of a unit file that fleet reads. */
@@ -74,6 +76,7 @@ const OPTIONS: ReadonlySet<string> = new Set([
   "Weight",
   "Stay",
   "Overlap",
+  "OnPartition",
 ]);
 
 /** Whether fleet knows an option of the `[X-Fleet]` section. */
@@ -127,6 +130,7 @@ export function readRequirements(name: string, options: readonly UnitOption[]): 
     weight: readWeight(words("Weight").at(-1)),
     stay: isTrue("Stay"),
     overlap: isTrue("Overlap"),
+    onPartition: (words("OnPartition").at(-1) ?? "keep").toLowerCase(),
   };
 }
 
@@ -136,7 +140,15 @@ export function readRequirements(name: string, options: readonly UnitOption[]): 
  * @throws InvalidUnitError naming both options
  */
 export function checkRequirements(name: string, requirements: Requirements): void {
-  const { machineID, machineOf, conflicts, replaces, global } = requirements;
+  const { machineID, machineOf, conflicts, replaces, global, overlap, onPartition } = requirements;
+  if (onPartition !== "keep" && onPartition !== "stop") {
+    throw new InvalidUnitError(`unit ${name}: invalid OnPartition=${onPartition} in [X-Fleet]: expected keep or stop`);
+  }
+  if (overlap && onPartition === "stop") {
+    throw new InvalidUnitError(
+      `unit ${name}: Overlap=true and OnPartition=stop in [X-Fleet] contradict each other: two copies may run, or never`,
+    );
+  }
   const given = {
     MachineID: machineID !== null,
     MachineOf: machineOf.length > 0,

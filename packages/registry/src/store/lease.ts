@@ -10,6 +10,10 @@ export interface LeaseOptions {
   readonly ttlMs: number;
   /** Hears of each keep-alive that failed and will be tried again. */
   readonly onTrouble: (error: RegistryError) => void;
+  /** Hears of each confirmation with the time, by performance.now(), at which it was asked for. */
+  readonly onConfirmed?: (askedAt: number) => void;
+  /** Milliseconds between keep-alives; by default half of the time to live. */
+  readonly pauseMs?: () => number | null;
 }
 
 /**
@@ -22,6 +26,7 @@ export class Lease {
   readonly #options: LeaseOptions;
   #confirmedAt: number;
   #isGone = false;
+  #wake = new AbortController();
 
   private constructor(id: string, ttlMs: number, options: LeaseOptions, confirmedAt: number) {
     this.id = id;
@@ -38,6 +43,10 @@ export class Lease {
     return new Lease(id, seconds * 1000, options, askedAt);
   }
 
+  /** When the last confirmation was asked for, by performance.now(). */
+  get confirmedAt(): number {
+    return this.#confirmedAt;
+  }
   /** Milliseconds since etcd last confirmed the lease. */
   get silentMs(): number {
     return performance.now() - this.#confirmedAt;
@@ -54,11 +63,11 @@ export class Lease {
    * @returns whether the lease is still alive
    */
   async keepAlive(signal: AbortSignal): Promise<boolean> {
-    const pauseMs = this.ttlMs / 2;
-    let nextMs = pauseMs;
+    const pause = (): number => Math.min(this.ttlMs / 2, this.#options.pauseMs?.() ?? Number.POSITIVE_INFINITY);
+    let nextMs = pause();
     const trouble = new SaidOnce<RegistryError>((error) => this.#options.onTrouble(error));
     while (!signal.aborted) {
-      await sleep(nextMs, undefined, { signal }).catch(() => undefined);
+      await this.#pause(nextMs, signal);
       if (signal.aborted) break;
       const askedAt = performance.now();
       try {
@@ -69,16 +78,28 @@ export class Lease {
         }
         this.#confirmedAt = askedAt;
         trouble.over();
-        nextMs = pauseMs;
+        this.#options.onConfirmed?.(askedAt);
+        nextMs = pause();
       } catch (error) {
         if (!(error instanceof RegistryError)) throw error;
         trouble.say(error);
-        nextMs = Math.min(pauseMs, Math.max(100, this.ttlMs / 20));
+        nextMs = Math.min(pause(), Math.max(100, this.ttlMs / 20));
       }
       // Silence beyond the time to live is not yet the end: etcd may have kept the lease, as it does when its leader
       // changes. Only etcd's own word ends it; until then isAlive is false and nobody acts on it.
     }
     return this.isAlive;
+  }
+
+  /** Has the next keep-alive sent at once. */
+  beat(): void {
+    this.#wake.abort();
+  }
+
+  async #pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+    this.#wake = new AbortController();
+    const woken = AbortSignal.any([signal, this.#wake.signal]);
+    await sleep(milliseconds, undefined, { signal: woken }).catch(() => undefined);
   }
 
   /** Ends the lease and all keys under it. */
