@@ -9,6 +9,7 @@ import {
   type Registry,
   RegistryError,
   type StateRecord,
+  type UnitRecord,
 } from "@fleet/registry";
 import type { BaseLogger } from "pino";
 import { Fence } from "./fence.ts";
@@ -46,6 +47,8 @@ export interface RunningAgent {
 }
 
 const FULL_CHECK_MS = 30_000;
+/** How long a machine that has entered anew waits for the engine to place what ran on it. */
+const SETTLE_MS = 5_000;
 const FEW_UNITS = 4;
 const GATHER_MS = 20;
 /** How long units may take to stop when the agent does; fleet's units allow 90 s in all. */
@@ -87,6 +90,8 @@ class Agent implements RunningAgent {
   readonly #fence: Fence;
   /** Whether units of this machine must not outlive its lease. */
   #hasFenced = false;
+  /** Until then the engine may give back what it took off this machine while it was away, by performance.now(). */
+  #settlesAt = 0;
   /** What a leaving agent does with its units. */
   #keepsUnits = false;
 
@@ -136,6 +141,7 @@ class Agent implements RunningAgent {
       record: () => this.#record(),
       onEntered: async (registration) => {
         this.#publisher.begin(registration, await registration.publishedNames());
+        if (this.#wasEntered) this.#settlesAt = performance.now() + SETTLE_MS;
         this.#wasEntered = true;
         this.#touchAll();
         this.#reconcile.trigger();
@@ -275,6 +281,8 @@ class Agent implements RunningAgent {
       const hasFenced = [...wanted.units.values()].some(({ isFenced }) => isFenced);
       const isNew = hasFenced && !this.#hasFenced;
       this.#hasFenced = hasFenced;
+      const mayComeBack = await this.#mayComeBack(wanted);
+      wanted = { units: wanted.units, unclear: new Set([...wanted.unclear, ...mayComeBack]) };
       // Units wait for a heart-beat that arms the fence: it is not waited for until its turn.
       if (isNew) this.#membership.beat();
     } else if (this.#keepsUnits) {
@@ -283,8 +291,11 @@ class Agent implements RunningAgent {
     while (await this.#runner.step(systemd, wanted.units, wanted.unclear)) {
       // The next step of a unit that is done with one: a load leads to a start.
     }
-    const retryAt = this.#runner.nextRetryAt;
-    return retryAt === null ? FULL_CHECK_MS : Math.max(10, retryAt - performance.now());
+    const retryAt = Math.min(
+      this.#runner.nextRetryAt ?? Number.POSITIVE_INFINITY,
+      this.#settlesAt > performance.now() ? this.#settlesAt : Number.POSITIVE_INFINITY,
+    );
+    return Math.min(FULL_CHECK_MS, Math.max(10, retryAt - performance.now()));
   }
 
   async #armFence(askedAt: number): Promise<void> {
@@ -300,6 +311,28 @@ class Agent implements RunningAgent {
     }
     this.#runner.noticeFenced();
     if (!wasArmed) this.#reconcile.trigger();
+  }
+
+  /**
+   * Units of this machine that a lost lease took off it and that nobody else has: the engine is about to place them,
+   * maybe here. They are left running until this machine is back, and for a moment after.
+   */
+  async #mayComeBack(wanted: Wanted): Promise<readonly string[]> {
+    if (this.#membership.isSure && performance.now() >= this.#settlesAt) return [];
+    const names = [...this.#runner.present.keys()].filter((name) => !wanted.units.has(name));
+    let records: ReadonlyMap<string, UnitRecord>;
+    try {
+      records = await this.#registry.units(names);
+    } catch (error) {
+      if (error instanceof RegistryError) return names;
+      throw error;
+    }
+    return names.filter((name) => {
+      const record = records.get(name);
+      if (record === undefined || record.desiredState === "inactive") return false;
+      // Given back to this machine: the schedule's copy here is only behind.
+      return record.machineID === null || record.machineID === this.machineID;
+    });
   }
 
   async #publishRound(): Promise<number> {

@@ -46,6 +46,10 @@ export class Membership {
   get isEntered(): boolean {
     return this.#registration !== null;
   }
+  /** Whether the machine is certainly in the registry: its lease was confirmed within its time to live. */
+  get isSure(): boolean {
+    return this.#registration !== null && this.#lease?.isAlive === true;
+  }
   get leaseID(): string | null {
     return this.#lease?.id ?? null;
   }

@@ -4,9 +4,12 @@ import type { Etcd } from "./etcd.ts";
 import { Etcd3Client } from "./etcd3-client.ts";
 import { type KeyRange, Keys } from "./keys.ts";
 import { Mirror } from "./mirror.ts";
-import { decodeState, type StateRecord } from "./records.ts";
+import { decodeState, decodeUnit, type StateRecord, type UnitRecord } from "./records.ts";
 import { readUnitFiles } from "./unit-files.ts";
 import { type KnownUnits, UnitWriter } from "./unit-writer.ts";
+
+/** etcd takes 128 operations in a transaction. */
+const MOST_GETS = 120;
 
 /** The registry of one cluster: what other tools import. Close it when done. */
 export class Registry {
@@ -45,6 +48,24 @@ export class Registry {
   /** Reads the texts of unit files by hash. */
   unitFiles(hashes: readonly string[]): Promise<Map<string, string>> {
     return readUnitFiles(this.etcd, this.keys, hashes);
+  }
+
+  /** Records of units right now, read from etcd; those that are not there are left out. */
+  async units(names: readonly string[]): Promise<ReadonlyMap<string, UnitRecord>> {
+    const found = new Map<string, UnitRecord>();
+    for (let first = 0; first < names.length; first += MOST_GETS) {
+      const some = names.slice(first, first + MOST_GETS);
+      const { gets } = await this.etcd.txn(
+        [],
+        some.map((name) => ({ get: this.keys.unit(name) })),
+      );
+      for (const [index, name] of some.entries()) {
+        const value = gets[index]?.value;
+        const record = value === undefined ? null : decodeUnit(value);
+        if (record !== null) found.set(name, record);
+      }
+    }
+    return found;
   }
 
   /** What a machine says of a unit right now, read from etcd; null: nothing. */
