@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { SLEEP, TestCluster } from "./test-cluster.ts";
+import { SLEEP, TestCluster, THREE_HOSTS } from "./test-cluster.ts";
 
 let cluster: TestCluster;
 beforeAll(async () => {
@@ -127,6 +127,37 @@ describe("nothing is stopped by mistake", () => {
     expect(performance.now() - startedAt).toBeLessThan(6_000);
     expect(await cluster.show(2, "slow.service", "ActiveState")).toBe("deactivating");
   });
+});
+
+describe("an etcd of three members", () => {
+  it("loses its leader while units are being started: each is started once, and stays", async () => {
+    const three = await TestCluster.start(THREE_HOSTS, "agent_ttl=5s", 3);
+    try {
+      const names = Array.from({ length: 40 }, (_, index) => `many${index}.service`);
+      const files = names.map((name) => three.file(name, SLEEP));
+      const start = (): ReturnType<typeof three.fleetctl> => three.fleetctl("--request-timeout=20", "start", ...files);
+      const starting = start();
+      const leader = await three.cluster.etcdLeader();
+      await three.cluster.signalMember(leader, "KILL");
+      // A client that is told to try again later does so; what it asks for twice happens once.
+      const first = await starting;
+      const { code, stderr } = first.code === 0 ? first : await start();
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      await three.until("another leader", async () => (await three.cluster.etcdLeader()) !== leader);
+      const isActive = async (): Promise<number> =>
+        ((await three.ok("list-units", "--no-legend", "--fields=unit,active")).match(/\tactive/g) ?? []).length;
+      await three.until("all to be active", async () => (await isActive()) === names.length);
+      const { network } = three.cluster;
+      for (const index of network.hosts.keys()) {
+        const journal = await network.must(index, "journalctl", "--no-pager", "-o", "cat", "-u", "many*.service");
+        const started = journal.match(/Started many\d+\.service/g) ?? [];
+        expect(started.length).toBe(new Set(started).size);
+        expect(journal).not.toContain("Stopped many");
+      }
+    } finally {
+      await three.stop();
+    }
+  }, 120_000);
 });
 
 describe("a machine that is gone", () => {

@@ -27,9 +27,13 @@ export class TestCluster {
     this.folder = mkdtempSync(join(tmpdir(), "fleet-e2e-"));
   }
 
-  static async start(hosts: readonly HostRoles[] = THREE_HOSTS, config = "agent_ttl=4s"): Promise<TestCluster> {
+  static async start(
+    hosts: readonly HostRoles[] = THREE_HOSTS,
+    config = "agent_ttl=4s",
+    etcdMembers = 1,
+  ): Promise<TestCluster> {
     const name = `t${process.pid % 100000}${String.fromCharCode(97 + (count++ % 26))}`;
-    return new TestCluster(await LocalCluster.start({ name, hosts, config }));
+    return new TestCluster(await LocalCluster.start({ name, hosts, config, etcdMembers }));
   }
 
   async stop(): Promise<void> {

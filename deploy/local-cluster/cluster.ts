@@ -1,4 +1,3 @@
-import type { ChildProcess } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
@@ -7,6 +6,8 @@ import { type Host, HostNetwork, type HostOptions, until } from "./network.ts";
 export const ROOT = join(import.meta.dirname, "../..");
 export const BIN = process.env.FLEET_BIN ?? join(ROOT, "dist/bin");
 export const API_PORT = 49153;
+/** The last part of the address of etcd's first member. */
+const FIRST_MEMBER = 2;
 
 /** Which parts of fleet run on a host. */
 export interface HostRoles {
@@ -30,6 +31,8 @@ export interface ClusterOptions {
   readonly name: string;
   readonly hosts: readonly HostRoles[];
   readonly isDetached?: boolean;
+  /** Members of its etcd, each on an address of its own: 1 by default. */
+  readonly etcdMembers?: number;
   /** Lines of every host's fleet.conf. */
   readonly config?: string;
   /** Hears of each step, for a person to read. */
@@ -41,14 +44,21 @@ export interface ClusterOptions {
 /** A cluster of fleet on real hosts of this machine, with an etcd of its own. */
 export class LocalCluster {
   readonly network: HostNetwork;
+  /** The first member's. */
   readonly etcdURL: string;
+  /** Every member's. */
+  readonly etcdURLs: readonly string[];
   readonly #options: ClusterOptions;
-  #etcd: ChildProcess | null = null;
+  readonly #etcd = new Set<number>();
 
   private constructor(network: HostNetwork, options: ClusterOptions) {
     this.network = network;
     this.#options = options;
-    this.etcdURL = `http://${network.prefix}.2:2379`;
+    this.etcdURLs = Array.from(
+      { length: options.etcdMembers ?? 1 },
+      (_, index) => `http://${network.prefix}.${FIRST_MEMBER + index}:2379`,
+    );
+    this.etcdURL = this.etcdURLs[0] ?? "";
   }
 
   static async start(options: ClusterOptions): Promise<LocalCluster> {
@@ -76,25 +86,53 @@ export class LocalCluster {
     return `http://${this.network.prefix}.${10 + index}:${API_PORT}`;
   }
 
+  /** Starts every member of etcd that does not run, and waits until they serve. */
   async startEtcd(): Promise<void> {
-    const data = `${this.network.folder}/etcd`;
-    this.#etcd = this.network.spawnInside([
-      "etcd",
-      "--data-dir",
-      data,
-      "--log-level=error",
-      "--listen-client-urls=http://0.0.0.0:2379",
-      `--advertise-client-urls=${this.etcdURL}`,
-      "--listen-peer-urls=http://127.0.0.1:2380",
-    ]);
-    this.#etcd.unref();
-    await until(() => answers(`${this.etcdURL}/health`), 30_000, "etcd to answer");
+    for (const member of this.etcdURLs.keys()) if (!this.#etcd.has(member)) await this.startMember(member);
+    for (const url of this.etcdURLs) await until(() => answers(`${url}/health`), 30_000, "etcd to answer");
   }
 
-  /** Ends etcd at once, as a crash does; startEtcd brings it back with its data. */
+  /** Starts one member of etcd, from 0 on; with its data where it had run before. */
+  async startMember(member: number): Promise<void> {
+    const { network } = this;
+    const address = `${network.prefix}.${FIRST_MEMBER + member}`;
+    if (member > 0) await network.inside("ip", "addr", "replace", `${address}/24`, "dev", "br0");
+    const peer = (index: number): string => `http://${network.prefix}.${FIRST_MEMBER + index}:2380`;
+    const cluster = this.etcdURLs.map((_, index) => `m${index}=${peer(index)}`).join(",");
+    const child = network.spawnInside([
+      "etcd",
+      `--name=m${member}`,
+      `--data-dir=${network.folder}/etcd${member}`,
+      "--log-level=error",
+      `--listen-client-urls=http://${address}:2379`,
+      `--advertise-client-urls=http://${address}:2379`,
+      `--listen-peer-urls=${peer(member)}`,
+      `--initial-advertise-peer-urls=${peer(member)}`,
+      `--initial-cluster=${cluster}`,
+    ]);
+    child.unref();
+    this.#etcd.add(member);
+  }
+
+  /** Sends a signal to one member of etcd. KILL ends it at once, as a crash does; STOP freezes it until CONT. */
+  async signalMember(member: number, signal: "KILL" | "STOP" | "CONT"): Promise<void> {
+    await this.network.inside("pkill", `-${signal}`, "-f", "--", `--name=m${member} `).catch(() => "");
+    if (signal === "KILL") this.#etcd.delete(member);
+  }
+
+  /** The member that leads etcd, from 0 on; -1: none does. */
+  async etcdLeader(): Promise<number> {
+    for (const [member, url] of this.etcdURLs.entries()) {
+      const metrics = await get(`${url}/metrics`).catch(() => "");
+      if (/^etcd_server_is_leader 1$/m.test(metrics)) return member;
+    }
+    return -1;
+  }
+
+  /** Ends all of etcd at once, as a crash does; startEtcd brings it back with its data. */
   async killEtcd(): Promise<void> {
-    await this.network.inside("pkill", "-KILL", "-x", "etcd").catch(() => "");
-    await until(async () => !(await answers(`${this.etcdURL}/health`)), 10_000, "etcd to end");
+    for (const member of this.etcdURLs.keys()) await this.signalMember(member, "KILL");
+    for (const url of this.etcdURLs) await until(async () => !(await answers(`${url}/health`)), 10_000, "etcd to end");
   }
 
   /** Deletes every key. */
@@ -113,7 +151,7 @@ export class LocalCluster {
       wants: units,
       files: {
         "/etc/fleet/fleet.conf": [
-          `etcd_servers=${this.etcdURL}`,
+          `etcd_servers=${this.etcdURLs.join(",")}`,
           `metadata=host=h${index},rack=r${index % 2}`,
           "etcd_request_timeout=3",
           this.#options.config ?? "",
