@@ -1,4 +1,4 @@
-import { backoff, parseUnitFile, type StateRecord, type SystemdStates } from "@fleet/registry";
+import { backoff, failpoint, parseUnitFile, type StateRecord, type SystemdStates } from "@fleet/registry";
 import type { BaseLogger } from "pino";
 import type { UnitDirectory } from "./machine/unit-directory.ts";
 import { nextTask, nextTasks, type PresentUnit, type Task, type WantedUnit } from "./model/next-task.ts";
@@ -141,6 +141,7 @@ export class UnitRunner {
 
   async #stop(systemd: Systemd, name: string): Promise<void> {
     await systemd.stop(name);
+    failpoint("agent.after-stop");
     this.#options.directory.markLaunched(name, false);
     this.#options.directory.markFenced(name, false);
     this.#update(name, { isLaunched: false, isStopped: true });
@@ -152,7 +153,9 @@ export class UnitRunner {
       if (!(await this.#options.isStillOurs(name)))
         throw new Error("is about to be taken off this machine: not started");
     }
+    failpoint("agent.before-start");
     await systemd.start(name);
+    failpoint("agent.after-start");
     this.#update(name, { isLaunched: true, isStopped: false });
     // Marked last: after a crash in between the unit is told to start once more, which does nothing to one that runs;
     // a mark without a start would leave it down for good.
@@ -162,6 +165,7 @@ export class UnitRunner {
   async #unload(systemd: Systemd, names: readonly string[]): Promise<void> {
     if (names.length === 0) return;
     const failed = await systemd.unload(names);
+    failpoint("agent.after-unload");
     await Promise.all(
       names.map((name) =>
         this.#attempt(name, async () => {
@@ -195,6 +199,7 @@ export class UnitRunner {
       }),
     );
     const written = tried.filter((unit) => unit !== null);
+    failpoint("agent.after-write");
     let failed: ReadonlyMap<string, Error>;
     try {
       failed = await systemd.load(written);
@@ -206,6 +211,7 @@ export class UnitRunner {
       }
       return;
     }
+    failpoint("agent.after-load");
     await Promise.all(
       written.map(({ name, hash }) =>
         this.#attempt(name, async () => {

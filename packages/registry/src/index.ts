@@ -4,6 +4,7 @@
  */
 
 export { backoff } from "./loop/backoff.ts";
+export { type Failpoint, failpoint } from "./loop/failpoint.ts";
 export { ReconcileLoop, type ReconcileLoopOptions } from "./loop/reconcile-loop.ts";
 export { InvalidUnitError, UnitFileError } from "./model/errors.ts";
 export {

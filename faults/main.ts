@@ -1,0 +1,264 @@
+// npm run test:faults -- [--seed N] [--minutes M] [--fault NAME] [--cuts N]
+// Random traffic and random faults on real hosts, and what must hold all the while: docs/reliability.md.
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { ROOT } from "../deploy/local-cluster/cluster.ts";
+import { TestCluster } from "../e2e/test-cluster.ts";
+import { Registry } from "../packages/registry/src/index.ts";
+import { FAULTS } from "./faults.ts";
+import { History } from "./history.ts";
+import { CUTS, copiesOf, cutOnce, STUBBORN } from "./partition.ts";
+import { Random } from "./random.ts";
+import { RegistryWatch } from "./registry-watch.ts";
+import { collateral, deposedWrites, differences, leftovers, look, type Seen, waiting } from "./rest.ts";
+import { Traffic, unfit } from "./traffic.ts";
+
+const TTL_MS = 5_000;
+/** Within this time after the last fault everything is to be as promised (invariant 4). */
+const GOAL_MS = TTL_MS + 10_000;
+/** Beyond this it counts as broken: this machine is shared, and a moment's load is no fault of fleet's. */
+const LIMIT_MS = 60_000;
+const ROUND_MS = 40_000;
+const QUIET_MS = 60_000;
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: "string", default: "1" },
+    minutes: { type: "string", default: "10" },
+    fault: { type: "string", multiple: true },
+    cuts: { type: "string" },
+    calm: { type: "boolean", default: false },
+  },
+});
+const seed = Number(values.seed);
+const minutes = Number(values.minutes);
+const chosen = values.fault ?? Object.keys(FAULTS);
+for (const name of chosen) {
+  if (FAULTS[name] !== undefined) continue;
+  console.error(`Error: there is no fault "${name}". There are: ${Object.keys(FAULTS).join(", ")}`);
+  process.exit(2);
+}
+if (!Number.isInteger(seed) || !(minutes > 0)) {
+  console.error("Error: --seed wants a whole number, --minutes a number greater than 0");
+  process.exit(2);
+}
+process.exitCode = values.cuts === undefined ? await storm() : await partitions(Number(values.cuts));
+
+/** Traffic and faults, round after round, each ended by a rest at which everything is checked. */
+async function storm(): Promise<number> {
+  const history = new History(join(ROOT, "reports", `faults-${seed}.jsonl`));
+  const random = new Random(seed);
+  const files = Object.fromEntries(
+    ["fleet-agent", "fleet-engine", "fleet-api"].map((unit) => [
+      `/etc/systemd/system/${unit}.service.d/faults.conf`,
+      "[Service]\nEnvironmentFile=-/run/fleet-failpoints\n",
+    ]),
+  );
+  const lead = { agent: true, engine: true, api: true, files };
+  const cluster = await TestCluster.start(
+    [lead, lead, { agent: true, files }, { agent: true, files }],
+    `agent_ttl=${TTL_MS}ms`,
+    3,
+  );
+  const { network, etcdURLs } = cluster.cluster;
+  const registry = Registry.open({ servers: [...etcdURLs], requestTimeoutMs: 3_000 });
+  const watch = new RegistryWatch(registry.etcd, registry.keys, history, unfit);
+  watch.start();
+  const machines = (): string[] => [...network.hosts.values()].map(({ machineID }) => machineID);
+  const traffic = new Traffic(
+    [1, 2].map((host) => cluster.cluster.endpoint(host)),
+    machines,
+    random,
+    history,
+  );
+  const disturbed = new Set<string>();
+  const counts = new Map<string, number>();
+  const slowest = { ms: 0 };
+  const startedAt = performance.now();
+  const endsAt = startedAt + minutes * 60_000;
+  let seen: Seen = new Map();
+  let revision = 0;
+  let memory: string | null = null;
+  let rounds = 0;
+  try {
+    while (performance.now() < endsAt && history.broken.length === 0) {
+      const roundEndsAt = Math.min(endsAt, performance.now() + ROUND_MS);
+      const isOver = (): boolean => performance.now() >= roundEndsAt || history.broken.length > 0;
+      traffic.changed.clear();
+      disturbed.clear();
+      const users = (async () => {
+        while (!isOver()) {
+          await traffic.act();
+          await sleep(random.int(10, 400));
+        }
+      })();
+      const harm = (async () => {
+        while (!isOver() && !values.calm) {
+          const name = random.pick(chosen);
+          history.add("fault", name);
+          const text = await FAULTS[name]?.({ cluster, random, history, disturbed });
+          history.add("fault", `over: ${text}`);
+          counts.set(name, (counts.get(name) ?? 0) + 1);
+          await sleep(random.int(200, 2_500));
+        }
+      })();
+      await Promise.all([users, harm]);
+      await traffic.uncordon();
+      const settled = await settle(cluster, traffic, history, slowest);
+      const from = revision;
+      const excused = (name: string, host: number): boolean =>
+        traffic.changed.has(name) ||
+        disturbed.has(name) ||
+        disturbed.has(`*@${host}`) ||
+        (watch.placements.get(name) ?? []).some((placement) => placement.revision > from);
+      for (const text of collateral(seen, settled, excused)) history.break(2, text);
+      for (const text of await leftovers(cluster, traffic)) history.break(6, text);
+      for (const text of await deposedWrites(cluster, watch)) history.break(7, text);
+      await waiting(traffic, history);
+      seen = settled;
+      revision = watch.revision;
+      rounds++;
+      const use = await resources(cluster);
+      memory ??= use;
+      const done = `round ${rounds}: ${traffic.calls} calls, ${[...counts.values()].reduce((a, b) => a + b, 0)} faults, revision ${revision}`;
+      history.add("rest", `${done}; ${use}`);
+      console.log(done);
+    }
+    if (history.broken.length === 0) await rest(cluster, watch, history);
+  } catch (error) {
+    history.break(0, `the bench itself failed: ${error instanceof Error ? error.stack : String(error)}`);
+  } finally {
+    if (history.broken.length > 0) await dump(cluster, history);
+    await watch.stop();
+    registry.close();
+    traffic.close();
+    await cluster.stop();
+  }
+  console.log(`faults: ${JSON.stringify(Object.fromEntries([...counts].sort()))}`);
+  console.log(
+    `all as promised no later than ${(slowest.ms / 1000).toFixed(1)} s after the last fault (goal ${GOAL_MS / 1000} s)`,
+  );
+  console.log(`first rest: ${memory}`);
+  const [first] = history.broken;
+  if (first === undefined) {
+    console.log(
+      `seed ${seed}: ${rounds} rounds, ${((performance.now() - startedAt) / 60_000).toFixed(1)} minutes, every invariant held`,
+    );
+    return 0;
+  }
+  for (const { at, kind, text } of history.entries.slice(-60)) console.log(`${(at / 1000).toFixed(1)} ${kind} ${text}`);
+  console.log(
+    `seed ${seed}: invariant ${first.invariant} is broken: ${first.text}\nThe whole history is in ${history.file}`,
+  );
+  return 1;
+}
+
+/** Waits until all is as the users were promised (invariants 4 and 9). */
+async function settle(
+  cluster: TestCluster,
+  traffic: Traffic,
+  history: History,
+  slowest: { ms: number },
+): Promise<Seen> {
+  const startedAt = performance.now();
+  for (;;) {
+    let problems: readonly string[];
+    const seen = await look(cluster);
+    try {
+      problems = await differences(cluster, traffic, seen);
+    } catch (error) {
+      problems = [String(error)];
+    }
+    const tookMs = performance.now() - startedAt;
+    if (problems.length === 0) {
+      slowest.ms = Math.max(slowest.ms, tookMs);
+      history.add("rest", `all as promised after ${Math.round(tookMs)} ms`);
+      return seen;
+    }
+    if (tookMs > LIMIT_MS) {
+      for (const problem of problems) history.break(4, problem);
+      return seen;
+    }
+    await sleep(200);
+  }
+}
+
+/** Invariant 8: at rest nothing is written to etcd, and nothing is asked of systemd. */
+async function rest(cluster: TestCluster, watch: RegistryWatch, history: History): Promise<void> {
+  const { network } = cluster.cluster;
+  const jobs = async (): Promise<string> => {
+    const each = [...network.hosts.keys()].map((host) =>
+      network.must(host, "systemctl", "show", "-p", "NInstalledJobs"),
+    );
+    return (await Promise.all(each)).join("").replaceAll("\n", " ");
+  };
+  // Leases that were lost on the way end in their own time, and timers of the hosts' own run.
+  await sleep(2 * TTL_MS);
+  const [revision, before] = [watch.revision, await jobs()];
+  await sleep(QUIET_MS);
+  if (watch.revision !== revision) history.break(8, `at rest etcd went from revision ${revision} to ${watch.revision}`);
+  const after = await jobs();
+  if (after !== before) history.break(8, `at rest systemd got jobs: ${before}, then ${after}`);
+}
+
+/** Memory and descriptors of the daemons (invariant 11). */
+async function resources(cluster: TestCluster): Promise<string> {
+  const { network } = cluster.cluster;
+  const script = `for part in agent engine api; do
+    pid=$(systemctl show -P MainPID fleet-$part)
+    [ "$pid" = 0 ] || echo "$part $(grep -oP 'VmRSS:\\s+\\K\\d+' /proc/$pid/status) $(ls /proc/$pid/fd | wc -l)"; done`;
+  const lines: string[] = [];
+  for (const host of network.hosts.keys()) {
+    const { stdout } = await network.exec(host, ["sh", "-c", script]);
+    for (const line of stdout.trim().split("\n")) {
+      const [part, kib, descriptors] = line.split(" ");
+      lines.push(`h${host} ${part} ${Math.round(Number(kib) / 1024)} MB ${descriptors} fd`);
+    }
+  }
+  return lines.sort().join(", ");
+}
+
+/** What the hosts' journals say, beside the history. */
+async function dump(cluster: TestCluster, history: History): Promise<void> {
+  for (const host of cluster.cluster.network.hosts.keys()) {
+    const { stdout } = await cluster.cluster.network.exec(host, [
+      "journalctl",
+      "--no-pager",
+      "-o",
+      "short-precise",
+      "-n",
+      "3000",
+    ]);
+    for (const line of stdout.split("\n")) history.append("host", `h${host} ${line}`);
+  }
+}
+
+/** OnPartition=stop: cuts, one after the other, and the hosts' journals as witnesses. */
+async function partitions(cuts: number): Promise<number> {
+  const random = new Random(seed);
+  const cluster = await TestCluster.start(
+    [{ engine: true, api: true }, { agent: true }, { agent: true }],
+    "agent_ttl=3s",
+  );
+  try {
+    await cluster.ok("start", cluster.file("alone.service", STUBBORN));
+    const counts = new Map<string, number>();
+    for (let count = 1; count <= cuts; count++) {
+      const cut = random.pick(CUTS);
+      counts.set(cut, (counts.get(cut) ?? 0) + 1);
+      await cutOnce(cluster, "alone.service", cut);
+      if (count % 10 === 0) console.log(`${count} cuts`);
+    }
+    const { runs, overlapping } = await copiesOf(cluster, "alone.service");
+    console.log(
+      `${cuts} cuts (${JSON.stringify(Object.fromEntries(counts))}), ${runs.length} runs of the unit, ${overlapping.length} pairs at the same time`,
+    );
+    for (const pair of overlapping) console.log(JSON.stringify(pair));
+    for (const host of [2, 3])
+      await cluster.cluster.network.exec(host, ["systemctl", "kill", "-s", "KILL", "alone.service"]);
+    return overlapping.length === 0 && runs.length > cuts ? 0 : 1;
+  } finally {
+    await cluster.stop();
+  }
+}
