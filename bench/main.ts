@@ -2,6 +2,7 @@
 import { isBuilt } from "../deploy/local-cluster/cluster.ts";
 import { apiBenches } from "./api-benches.ts";
 import { clusterBenches } from "./cluster-benches.ts";
+import { loadBenches } from "./load-benches.ts";
 import { placementBenches } from "./placement-benches.ts";
 import { watchBenches } from "./watch-benches.ts";
 
@@ -13,6 +14,7 @@ const GROUPS: readonly {
   { names: ["cli-start", "api-units", "api-write"], run: apiBenches },
   { names: ["place-20k", "place-100k", "place-conflicts", "move-machine", "failover"], run: placementBenches },
   { names: ["wakeups", "api-100k"], run: watchBenches },
+  { names: ["etcd-load"], run: loadBenches },
 ];
 
 const asked = process.argv.slice(2);

@@ -40,6 +40,8 @@ export class RegistryWatch {
   readonly #stopping = new AbortController();
   readonly reigns: Reign[] = [];
   readonly placements = new Map<string, Placement[]>();
+  /** Revisions that did nothing but remove unit files which no unit refers to any more. */
+  readonly swept = new Set<number>();
   revision = 0;
   #done: Promise<void> = Promise.resolve();
 
@@ -108,7 +110,10 @@ export class RegistryWatch {
     for (const at of [...byRevision.keys()].sort((a, b) => a - b)) {
       if (at <= this.revision) continue;
       const touched = new Set<string>();
-      for (const event of byRevision.get(at) ?? []) this.#apply(at, event, touched);
+      const changes = byRevision.get(at) ?? [];
+      for (const event of changes) this.#apply(at, event, touched);
+      const files = `${this.#keys.prefix}unit-files/`;
+      if (changes.every((event) => event.kind === "delete" && event.key.startsWith(files))) this.swept.add(at);
       this.revision = at;
       // Malformed values are put under this name.
       touched.delete("broken.service");

@@ -99,7 +99,7 @@ export class LocalCluster {
     if (member > 0) await network.inside("ip", "addr", "replace", `${address}/24`, "dev", "br0");
     const peer = (index: number): string => `http://${network.prefix}.${FIRST_MEMBER + index}:2380`;
     const cluster = this.etcdURLs.map((_, index) => `m${index}=${peer(index)}`).join(",");
-    const child = network.spawnInside([
+    network.spawnInside([
       "etcd",
       `--name=m${member}`,
       `--data-dir=${network.folder}/etcd${member}`,
@@ -110,7 +110,6 @@ export class LocalCluster {
       `--initial-advertise-peer-urls=${peer(member)}`,
       `--initial-cluster=${cluster}`,
     ]);
-    child.unref();
     this.#etcd.add(member);
   }
 

@@ -214,11 +214,12 @@ export class HostNetwork {
   }
 
   /** Starts a process inside the network, beside its hosts; it ends with the network. */
-  spawnInside(command: readonly string[]): ChildProcess {
-    return spawn("nsenter", [...this.#namespaces(), ...command], {
+  spawnInside(command: readonly string[]): void {
+    // It leaves nsenter, which would stop and stay stopped with it, and could then not be ended with the network.
+    spawn("nsenter", [...this.#namespaces(), "setsid", "--fork", ...command], {
       detached: true,
       stdio: ["ignore", "ignore", "ignore"],
-    });
+    }).unref();
   }
 
   /** Runs a command inside the network, beside its hosts. */
