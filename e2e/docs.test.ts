@@ -8,12 +8,13 @@ import { allowPackages, SLEEP, TestCluster } from "./test-cluster.ts";
 
 // Every command of these pages is run on a host, as it stands there, one page after the other on a host each.
 
-const PAGES = ["getting-started", "deploying", "upgrading", "moving-over", "troubleshooting"];
+const PAGES = ["getting-started", "deploying", "upgrading", "moving-over", "troubleshooting", "security"];
 /** What a page takes for granted. */
 const BEFORE: Readonly<Record<string, readonly string[]>> = {
   upgrading: ["install", "units"],
   "moving-over": ["install", "units"],
   troubleshooting: ["install", "units"],
+  security: ["install"],
 };
 
 let folder: string;
@@ -66,7 +67,8 @@ describe("every command of the documentation works", () => {
       const { network } = cluster.cluster;
       const index = PAGES.indexOf(page) + 1;
       const run = async (script: string): Promise<void> => {
-        const whole = `cd /root && set -eo pipefail\n${script}`;
+        const etcd = `export ETCDCTL_API=3 ETCDCTL_ENDPOINTS=${cluster.cluster.etcdURL}`;
+        const whole = `cd /root && set -eo pipefail\n${etcd}\n${script}`;
         const { code, stdout, stderr } = await network.exec(index, ["bash", "-c", whole], { timeoutMs: 90_000 });
         expect({ script, code, output: code === 0 ? "" : stdout + stderr }).toEqual({ script, code: 0, output: "" });
       };

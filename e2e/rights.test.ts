@@ -9,7 +9,7 @@ const deployed = (path: string): string => readFileSync(join(ROOT, "deploy", pat
 let cluster: TestCluster;
 beforeAll(async () => {
   cluster = await TestCluster.start([
-    { engine: true, api: true },
+    { engine: true },
     {
       agent: true,
       files: {
@@ -20,6 +20,7 @@ beforeAll(async () => {
       },
     },
     { files: { "/usr/lib/systemd/user/fleet-agent.service": deployed("systemd/user/fleet-agent.service") } },
+    { api: true },
   ]);
 });
 afterAll(() => cluster?.stop());

@@ -10,6 +10,8 @@ const FIRST_DESCRIPTOR = 3;
 
 /** Connections that may wait to be accepted: as many as systemd's own sockets let wait. */
 const BACKLOG = 4096;
+/** Connections at a time for each socket; more are closed at once. */
+const MOST_CONNECTIONS = 8_192;
 const STOP_MS = 2_000;
 const TIMEOUTS = { requestTimeout: 60_000, headersTimeout: 20_000, keepAliveTimeout: 75_000 };
 
@@ -33,6 +35,8 @@ export interface SocketOptions {
   readonly addresses: readonly ListenAddress[];
   /** For TCP sockets; null: plain HTTP there too. */
   readonly tls: Config["apiTls"];
+  /** Connections at a time for each socket; more are closed at once. */
+  readonly mostConnections?: number;
 }
 
 /** How many sockets systemd passed to this process; by sd_listen_fds(3) they count only where LISTEN_PID is ours. */
@@ -62,7 +66,7 @@ export async function openSockets(options: SocketOptions): Promise<readonly List
 }
 
 async function listen(
-  { handler, version, tls }: SocketOptions,
+  { handler, version, tls, mostConnections = MOST_CONNECTIONS }: SocketOptions,
   where: { readonly fd: number } | { readonly path: string } | { readonly host: string; readonly port: number },
 ): Promise<Listener> {
   const isTCP = "fd" in where ? !isUnixSocket(where.fd) : "port" in where;
@@ -70,6 +74,7 @@ async function listen(
   const server =
     isSecure && tls !== null ? createSecureServer(secureOptions(tls), handler) : createServer(TIMEOUTS, handler);
   answerBroken(server, version);
+  server.maxConnections = mostConnections;
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen({ ...where, backlog: BACKLOG }, () => resolve());
