@@ -115,7 +115,6 @@ async function storm(): Promise<number> {
       for (const text of collateral(seen, settled, excused)) history.break(2, text);
       for (const text of await leftovers(cluster, traffic)) history.break(6, text);
       for (const text of await deposedWrites(cluster, watch)) history.break(7, text);
-      await waiting(traffic, history);
       seen = settled;
       revision = watch.revision;
       rounds++;
@@ -166,7 +165,7 @@ async function settle(
     let problems: readonly string[];
     const seen = await look(cluster);
     try {
-      problems = await differences(cluster, traffic, seen);
+      problems = [...(await differences(cluster, traffic, seen)), ...(await waiting(traffic))];
     } catch (error) {
       problems = [String(error)];
     }
@@ -177,7 +176,7 @@ async function settle(
       return seen;
     }
     if (tookMs > LIMIT_MS) {
-      for (const problem of problems) history.break(4, problem);
+      for (const problem of problems) history.break(problem.includes(" waits, ") ? 5 : 4, problem);
       return seen;
     }
     await sleep(200);

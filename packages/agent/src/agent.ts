@@ -10,6 +10,7 @@ import {
   RegistryError,
   type StateRecord,
   type UnitRecord,
+  type Versioned,
 } from "@fleet/registry";
 import type { BaseLogger } from "pino";
 import { Fence } from "./fence.ts";
@@ -92,6 +93,8 @@ class Agent implements RunningAgent {
   #hasFenced = false;
   /** Until then the engine may give back what it took off this machine while it was away, by performance.now(). */
   #settlesAt = 0;
+  /** The etcd revision at which it last entered the registry. */
+  #enteredAt = 0;
   /** What a leaving agent does with its units. */
   #keepsUnits = false;
 
@@ -142,6 +145,7 @@ class Agent implements RunningAgent {
       onEntered: async (registration) => {
         this.#publisher.begin(registration, await registration.publishedNames());
         if (this.#wasEntered) this.#settlesAt = performance.now() + SETTLE_MS;
+        this.#enteredAt = registration.revision;
         this.#wasEntered = true;
         this.#touchAll();
         this.#reconcile.trigger();
@@ -320,7 +324,7 @@ class Agent implements RunningAgent {
   async #mayComeBack(wanted: Wanted): Promise<readonly string[]> {
     if (this.#membership.isSure && performance.now() >= this.#settlesAt) return [];
     const names = [...this.#runner.present.keys()].filter((name) => !wanted.units.has(name));
-    let records: ReadonlyMap<string, UnitRecord>;
+    let records: ReadonlyMap<string, Versioned<UnitRecord>>;
     try {
       records = await this.#registry.units(names);
     } catch (error) {
@@ -331,7 +335,9 @@ class Agent implements RunningAgent {
       const record = records.get(name);
       if (record === undefined || record.desiredState === "inactive") return false;
       // Given back to this machine: the schedule's copy here is only behind.
-      return record.machineID === null || record.machineID === this.machineID;
+      if (record.machineID !== null) return record.machineID === this.machineID;
+      // What was taken off it since it is back is meant so.
+      return !this.#membership.isSure || record.modRevision <= this.#enteredAt;
     });
   }
 

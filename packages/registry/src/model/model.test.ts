@@ -142,6 +142,12 @@ describe("requirements", () => {
     ["false", false],
     ["2", false],
   ])("reads Global=%s", (text, value) => expect(requirements(`Global=${text}\n`).global).toBe(value));
+  it.each([
+    ["", "keep"],
+    ["OnPartition=keep\n", "keep"],
+    ["OnPartition=Stop\n", "stop"],
+    ["OnPartition=stop\nOnPartition=keep\n", "keep"],
+  ])("reads OnPartition of %j", (text, value) => expect(requirements(text).onPartition).toBe(value));
   it("lets the last Global win", () => expect(requirements("Global=true\nGlobal=no\n").global).toBe(false));
   it("names options it does not know", () => {
     expect(unknownFleetOptions(parseUnitFile("[X-Fleet]\nMachinOf=a\nMachineOf=b\n[Unit]\nX=y\n"))).toEqual([
@@ -158,6 +164,8 @@ describe("requirements", () => {
     ["Conflicts=a\nReplaces=b", "Conflicts", "Replaces"],
     ["MachineOf=b.service\nConflicts=b*", "MachineOf", "Conflicts"],
     ["MachineOf=b.service\nReplaces=b*", "MachineOf", "Replaces"],
+    ["Overlap=true\nOnPartition=stop", "Overlap", "OnPartition"],
+    ["OnPartition=stopp", "OnPartition=stopp", "expected keep or stop"],
   ])("refuses %j, naming both options", (lines, one, other) => {
     const check = (): void => checkRequirements("x.service", requirements(lines));
     expect(check).toThrow(one);

@@ -23,8 +23,11 @@ export class MachineRegistration {
   readonly #lease: Lease;
   #record: MachineRecord;
   readonly #fence: Compare;
+  /** The etcd revision at which the machine entered. */
+  readonly revision: number;
 
-  private constructor(etcd: Etcd, keys: Keys, lease: Lease, record: MachineRecord, fence: Compare) {
+  private constructor(etcd: Etcd, keys: Keys, lease: Lease, record: MachineRecord, fence: Compare, revision: number) {
+    this.revision = revision;
     this.#etcd = etcd;
     this.#keys = keys;
     this.#lease = lease;
@@ -42,7 +45,14 @@ export class MachineRegistration {
     const op: Op = { put: key, value: encodeMachine(record), lease: lease.id };
     const first = await etcd.txn([{ key, createRevision: 0 }], [op], [{ get: key }]);
     if (first.succeeded) {
-      return new MachineRegistration(etcd, keys, lease, record, { key, createRevision: first.revision });
+      return new MachineRegistration(
+        etcd,
+        keys,
+        lease,
+        record,
+        { key, createRevision: first.revision },
+        first.revision,
+      );
     }
     const held = first.gets[0];
     if (held == null) throw new RegistryError("unexpected", `etcd showed no value under ${key}`);
@@ -59,7 +69,8 @@ export class MachineRegistration {
     const second = await etcd.txn([{ key, modRevision: held.modRevision }], [op]);
     if (!second.succeeded)
       throw new RegistryError("conflict", `machine ${record.id} was entered by two agents at once`);
-    return new MachineRegistration(etcd, keys, lease, record, { key, createRevision: held.createRevision });
+    const fence = { key, createRevision: held.createRevision };
+    return new MachineRegistration(etcd, keys, lease, record, fence, second.revision);
   }
 
   /** Publishes the machine anew, after its configuration changed. */

@@ -1,4 +1,5 @@
 import type { EtcdConfig } from "@fleet/config";
+import type { Versioned } from "./cluster-state.ts";
 import type { RegistryError } from "./errors.ts";
 import type { Etcd } from "./etcd.ts";
 import { Etcd3Client } from "./etcd3-client.ts";
@@ -51,8 +52,8 @@ export class Registry {
   }
 
   /** Records of units right now, read from etcd; those that are not there are left out. */
-  async units(names: readonly string[]): Promise<ReadonlyMap<string, UnitRecord>> {
-    const found = new Map<string, UnitRecord>();
+  async units(names: readonly string[]): Promise<ReadonlyMap<string, Versioned<UnitRecord>>> {
+    const found = new Map<string, Versioned<UnitRecord>>();
     for (let first = 0; first < names.length; first += MOST_GETS) {
       const some = names.slice(first, first + MOST_GETS);
       const { gets } = await this.etcd.txn(
@@ -60,9 +61,10 @@ export class Registry {
         some.map((name) => ({ get: this.keys.unit(name) })),
       );
       for (const [index, name] of some.entries()) {
-        const value = gets[index]?.value;
-        const record = value === undefined ? null : decodeUnit(value);
-        if (record !== null) found.set(name, record);
+        const got = gets[index] ?? null;
+        const record = got === null ? null : decodeUnit(got.value);
+        if (got === null || record === null) continue;
+        found.set(name, { ...record, createRevision: got.createRevision, modRevision: got.modRevision });
       }
     }
     return found;
