@@ -129,6 +129,26 @@ describe("nothing is stopped by mistake", () => {
   });
 });
 
+describe("a host whose /run is full", () => {
+  it("forgets an enabled unit that was destroyed meanwhile, as soon as systemd lets it", async () => {
+    const where = "[X-Fleet]\nMachineMetadata=host=h3\n";
+    await cluster.ok("start", cluster.file("wants.service", `${SLEEP}[Install]\nWantedBy=multi-user.target\n${where}`));
+    const shrink = "mount -o remount,size=$(df --output=used -k /run | tail -n 1 | tr -d ' ')k /run";
+    const size = (await network().must(3, "sh", "-c", "findmnt -no OPTIONS /run | grep -o 'size=[^,]*'")).trim();
+    await network().must(3, "sh", "-c", shrink);
+    await cluster.ok("destroy", "wants.service");
+    await cluster.until(
+      "it to be stopped",
+      async () => (await cluster.show(3, "wants.service", "ActiveState")) === "inactive",
+    );
+    await network().must(3, "mount", "-o", `remount,${size}`, "/run");
+    await cluster.until(
+      "systemd to forget it",
+      async () => (await cluster.show(3, "wants.service", "LoadState")) === "not-found",
+    );
+  });
+});
+
 describe("an etcd of three members", () => {
   it("loses its leader while units are being started: each is started once, and stays", async () => {
     const three = await TestCluster.start(THREE_HOSTS, "agent_ttl=5s", 3);

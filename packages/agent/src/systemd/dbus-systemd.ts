@@ -38,6 +38,7 @@ const LISTS_BY_NAMES = 230;
 
 /** More units than these starting at a time are heard of by the ends of their jobs only. */
 const FEW_STARTS = 8;
+const RELOAD_AGAIN_MS = 5_000;
 const HEAR_AGAIN_MS = 100;
 const DEAF_AT_MOST_MS = 2_000;
 const TO_BUS = { destination: BUS, path: BUS_PATH, interface: BUS } as const;
@@ -54,6 +55,7 @@ export class DBusSystemd implements Systemd {
   readonly #starting = new Set<string>();
   #isDeaf = false;
   #hearAgain: NodeJS.Timeout | undefined;
+  #reloadLater: NodeJS.Timeout | undefined;
   readonly #jobs = new Map<string, (result: string) => void>();
   readonly #abandon = new Set<(error: SystemdError) => void>();
   /** Ends of jobs that came before the answer that names the job. */
@@ -162,7 +164,7 @@ export class DBusSystemd implements Systemd {
       if (!isMissing(error)) for (const name of stopped) wasEnabled = (await this.#disable(name, failed)) || wasEnabled;
     }
     // What pulled the unit in, such as multi-user.target, holds on to it, and to its text, until systemd looks anew.
-    if (wasEnabled) await this.#quietly("Reload");
+    if (wasEnabled) await this.#reloadInTime();
     return failed;
   }
 
@@ -203,7 +205,22 @@ export class DBusSystemd implements Systemd {
 
   close(): void {
     clearTimeout(this.#hearAgain);
+    clearTimeout(this.#reloadLater);
     this.#bus.close();
+  }
+
+  /**
+   * Has systemd look at its files anew; where it refuses, as it does while /run is full, again and again until it does.
+   * Nothing waits for it: what is gone is only still remembered.
+   */
+  async #reloadInTime(): Promise<void> {
+    clearTimeout(this.#reloadLater);
+    try {
+      await this.#call("Reload");
+    } catch (error) {
+      if (failure(error).unavailable) throw error;
+      this.#reloadLater = setTimeout(() => void this.#reloadInTime().catch(() => undefined), RELOAD_AGAIN_MS);
+    }
   }
 
   /** Links all in one call; where systemd refuses one, it links none, so each is then tried by itself. */
