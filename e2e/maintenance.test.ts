@@ -90,6 +90,28 @@ describe("drain", () => {
     expect(stderr).toContain("Error: unit pinned.service fits on no other machine: its ID is not MachineID=");
     expect(await cluster.activeOn("pinned.service")).toEqual([3]);
   });
+  it("leaves a unit to its user as soon as that changes it, though it is still coming up on its new machine", async () => {
+    const { network } = cluster.cluster;
+    const text =
+      "[Service]\nExecStartPre=/bin/sh -c 'test -e /run/quick || sleep 600'\nExecStart=/bin/sleep infinity\n";
+    const hosts = [...network.hosts.keys()];
+    await Promise.all(hosts.map((host) => network.must(host, "touch", "/run/quick")));
+    await cluster.ok("start", cluster.file("hangs.service", text));
+    const from = await cluster.hostOf("hangs.service");
+    const others = hosts.filter((host) => host !== from);
+    await Promise.all(others.map((host) => network.must(host, "rm", "/run/quick")));
+    const machine = network.hosts.get(from)?.machineID ?? "";
+    await cluster.fleetctl("drain", "--no-block", machine);
+    await cluster.until("it to hang on its new machine", async () => {
+      const states = await Promise.all(others.map((host) => cluster.show(host, "hangs.service", "ActiveState")));
+      return states.includes("activating");
+    });
+    await cluster.ok("unload", "hangs.service");
+    await Promise.all(others.map((host) => network.must(host, "touch", "/run/quick")));
+    await cluster.ok("start", "hangs.service");
+    await cluster.ok("uncordon", machine);
+    await cluster.ok("destroy", "hangs.service");
+  });
   it("brings a unit back that does not come up on its new machine, without having stopped it", async () => {
     // Its program is on one host only.
     await cluster.cluster.network.must(

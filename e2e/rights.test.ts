@@ -32,7 +32,7 @@ describe("an agent without root's rights", () => {
     expect((await on(2, "ps", "-o", "user=", "-p", pid)).trim()).toBe("fleet");
     expect(await on(2, "cat", `/proc/${pid}/status`)).toMatch(/^CapEff:\s+0000000000000000$/m);
 
-    const file = cluster.file("plain.service", `${SLEEP}[X-Fleet]\nMachineMetadata=host=h2\n`);
+    const file = cluster.file("plain.service", `${SLEEP}[X-Fleet]\nMachineMetadata=host=h2\nOnPartition=stop\n`);
     await cluster.ok("start", file);
     expect(await cluster.show(2, "plain.service", "ActiveState")).toBe("active");
     expect(await cluster.show(2, "plain.service", "UnitFileState")).toBe("linked-runtime");
@@ -94,7 +94,7 @@ describe("systemd_user=true", () => {
     await on(3, ...asJo("systemctl", "--user", "start", "fleet-agent.service"));
     expect((await on(3, "pgrep", "-u", "jo", "-x", "fleetd")).trim()).toMatch(/^\d+$/);
 
-    const file = cluster.file("hers.service", `${SLEEP}[X-Fleet]\nMachineMetadata=host=h3\n`);
+    const file = cluster.file("hers.service", `${SLEEP}[X-Fleet]\nMachineMetadata=host=h3\nOnPartition=stop\n`);
     await cluster.ok("start", file);
     const show = async (property: string): Promise<string> =>
       (await on(3, ...asJo("systemctl", "--user", "show", "-P", property, "hers.service"))).trim();
@@ -105,6 +105,9 @@ describe("systemd_user=true", () => {
     const invocation = await show("InvocationID");
     await on(3, ...asJo("systemctl", "--user", "restart", "fleet-agent.service"));
     expect(await show("InvocationID")).toBe(invocation);
+    // The watchdog is the user's systemd's too.
+    const fence = await on(3, ...asJo("systemctl", "--user", "show", "-P", "ActiveState", "fleet-fence.service"));
+    expect(fence.trim()).toBe("active");
     await cluster.ok("destroy", "hers.service");
     await cluster.until("it to be gone", async () => (await show("LoadState")) === "not-found");
   });

@@ -271,9 +271,11 @@ describe("units that must not outlive the machine's lease", () => {
     await settle([fenced, unit("a.service")]);
     expect(systemd.calls.at(-1)).toBe("start f.service");
     expect(marks()).toEqual(["f.service"]);
+    expect(new UnitDirectory(join(folder, "units")).hasFenced).toBe(true);
     await settle([unit("a.service")]);
     expect(systemd.calls.slice(-2)).toEqual(["stop f.service", "unload f.service"]);
     expect(marks()).toEqual([]);
+    expect(new UnitDirectory(join(folder, "units")).hasFenced).toBe(false);
   });
   it("are started again after the watchdog has stopped them, unless etcd has them elsewhere by now", async () => {
     const { systemd, runner: made, settle, fence } = runner();

@@ -88,6 +88,7 @@ class Agent implements RunningAgent {
   #systemd: Systemd | null = null;
   #isAdopted = false;
   #wasEntered = false;
+  readonly #directory: UnitDirectory;
   readonly #fence: Fence;
   /** Whether units of this machine must not outlive its lease. */
   #hasFenced = false;
@@ -115,6 +116,7 @@ class Agent implements RunningAgent {
     });
     this.#mirror.onChanges(() => this.#reconcile.trigger());
     const directory = new UnitDirectory(config.unitsDirectory);
+    this.#directory = directory;
     this.#fence = new Fence({
       folder: directory.fencedFolder,
       launched: directory.launchedFolder,
@@ -282,7 +284,8 @@ class Agent implements RunningAgent {
     if (!isLeaving) {
       await this.#fetchTexts();
       wanted = this.#wanted();
-      const hasFenced = [...wanted.units.values()].some(({ isFenced }) => isFenced);
+      // Also where what is wanted can't be told for a moment: the watchdog must not fire for that.
+      const hasFenced = [...wanted.units.values()].some(({ isFenced }) => isFenced) || this.#directory.hasFenced;
       const isNew = hasFenced && !this.#hasFenced;
       this.#hasFenced = hasFenced;
       const mayComeBack = await this.#mayComeBack(wanted);

@@ -98,12 +98,12 @@ export class Mover {
       if (unit === undefined || to === null) return await this.#giveUp(name, "it fits on no other machine");
       log.info({ unit: name, from: relocation.from, to, reason }, "moving");
       const overlaps = unit.requirements.overlap && unit.record.desiredState === "launched";
-      const isMoved = overlaps
+      const movedAt = overlaps
         ? await this.#overlap(relocation, to, signal)
         : await this.#stopFirst(relocation, to, signal);
-      if (!isMoved) return;
+      if (movedAt === null) return;
       await this.#forget(name);
-      if (state.units.get(name)?.desiredState === "launched") await this.#settled(name, to, signal);
+      if (state.units.get(name)?.desiredState === "launched") await this.#settled(name, to, movedAt, signal);
     } catch (error) {
       if (!(error instanceof RegistryError)) throw error;
       this.#notBefore.set(name, performance.now() + AGAIN_MS / 10);
@@ -114,7 +114,7 @@ export class Mover {
   }
 
   /** Starts the unit on its new machine too, and takes it off the old one when it is active there. */
-  async #overlap({ unit: name, from, reason }: Relocation, to: string, signal: AbortSignal): Promise<boolean> {
+  async #overlap({ unit: name, from, reason }: Relocation, to: string, signal: AbortSignal): Promise<number | null> {
     const { keys } = this.#options.registry;
     const begun = await this.#write(name, to, (record) => ({
       record: { ...record, movingTo: to },
@@ -125,8 +125,8 @@ export class Mover {
           : [{ delete: keys.schedule(record.movingTo, name) }]),
       ],
     }));
-    if (!begun) return false;
-    const isUp = await this.#settled(name, to, signal);
+    if (begun === null) return null;
+    const isUp = await this.#settled(name, to, begun, signal);
     if (isUp) {
       return this.#write(name, to, (record) => ({
         record: { ...record, machineID: to, movingTo: null, lastMachineID: null, cause: reason },
@@ -138,17 +138,17 @@ export class Mover {
       ops: [{ delete: keys.schedule(to, name) }],
     }));
     await this.#giveUp(name, `it did not become active on machine ${to}`);
-    return false;
+    return null;
   }
 
   /** Takes the unit off its machine, waits until that has let go of it, and gives it the new one. */
-  async #stopFirst({ unit: name, from, reason }: Relocation, to: string, signal: AbortSignal): Promise<boolean> {
+  async #stopFirst({ unit: name, from, reason }: Relocation, to: string, signal: AbortSignal): Promise<number | null> {
     const { keys } = this.#options.registry;
     const freed = await this.#write(name, null, (record) => ({
       record: { ...record, machineID: null, movingTo: null, lastMachineID: null, cause: reason },
       ops: [from, record.movingTo].flatMap((id) => (id === null ? [] : [{ delete: keys.schedule(id, name) }])),
     }));
-    if (!freed) return false;
+    if (freed === null) return null;
     await this.#until(async () => (await this.#stateOn(name, from)) === null, STOP_MS, signal);
     // Where this is lost, as to a machine that has gone meanwhile, the plan places the unit as any that is nowhere.
     return this.#write(name, to, (record) =>
@@ -161,10 +161,20 @@ export class Mover {
     );
   }
 
-  /** Whether the unit is up on a machine, or has run and ended there; false where it fails, or takes too long. */
-  async #settled(name: string, machineID: string, signal: AbortSignal): Promise<boolean> {
+  /**
+   * Whether the unit is up on a machine, or has run and ended there; false where it fails, takes too long, or is wanted
+   * elsewhere or otherwise by then.
+   *
+   * @param since the etcd revision at which it was given to the machine
+   */
+  async #settled(name: string, machineID: string, since: number, signal: AbortSignal): Promise<boolean> {
     let isUp = false;
     const look = async (): Promise<boolean> => {
+      const record = this.#options.state.units.get(name);
+      const isHere = record?.machineID === machineID || record?.movingTo === machineID;
+      const isWanted = record?.desiredState === "launched" && isHere;
+      // Somebody has changed it since: it is the plan's again. A copy that is still behind says nothing.
+      if (!isWanted && (record === undefined || record.modRevision >= since)) return true;
       const state = await this.#stateOn(name, machineID);
       if (state === null || state.current !== "launched") return state?.error != null;
       const { active, sub } = state.systemd;
@@ -175,31 +185,32 @@ export class Mover {
     return isUp;
   }
 
-  /** Changes a unit's record in one fenced transaction, as it is now. Returns whether it was done. */
+  /** Changes a unit's record in one fenced transaction, as it is now. Returns the etcd revision; null: it was not done. */
   async #write(
     name: string,
     to: string | null,
     change: (record: UnitRecord) => { readonly record: UnitRecord; readonly ops: readonly Op[] } | null,
-  ): Promise<boolean> {
+  ): Promise<number | null> {
     const { registry, leadership, state } = this.#options;
     const { keys } = registry;
     const key = keys.unit(name);
     for (let tries = 0; tries < 3; tries++) {
       const fence = leadership()?.fence;
       const known = state.units.get(name);
-      if (fence === undefined || known === undefined) return false;
+      if (fence === undefined || known === undefined) return null;
       const changed = change(known);
-      if (changed === null) return false;
+      if (changed === null) return null;
       const compares: Compare[] = [fence, { key, modRevision: known.modRevision }];
       const machine = to === null ? undefined : state.machines.get(to);
-      if (to !== null && machine === undefined) return false;
+      if (to !== null && machine === undefined) return null;
       if (to !== null && machine !== undefined)
         compares.push({ key: keys.machine(to), createRevision: machine.createRevision });
       const ops: readonly Op[] = [{ put: key, value: encodeUnit(changed.record) }, ...changed.ops];
-      if ((await registry.etcd.txn(compares, ops)).succeeded) return true;
+      const { succeeded, revision } = await registry.etcd.txn(compares, ops);
+      if (succeeded) return revision;
       await sleep(LOOK_MS); // for the mirror to bring what it was lost to
     }
-    return false;
+    return null;
   }
 
   async #stateOn(name: string, machineID: string): Promise<StateRecord | null> {

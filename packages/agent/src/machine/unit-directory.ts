@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { hashText, unitNameProblem } from "@fleet/registry";
@@ -75,6 +75,11 @@ export class UnitDirectory {
   /** Where the files are whose names are those of the units that are stopped when the machine's lease can't be renewed. */
   get fencedFolder(): string {
     return join(this.path, FENCED);
+  }
+
+  /** Whether any unit is marked as one of those. */
+  get hasFenced(): boolean {
+    return existsSync(this.fencedFolder) && readdirSync(this.fencedFolder).length > 0;
   }
 
   /** Whether systemd was told to start the unit, and nobody has stopped it since. */
