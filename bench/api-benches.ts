@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { encodeUnit, hashText, Registry } from "@fleet/registry";
 import { BIN } from "../deploy/local-cluster/cluster.ts";
-import { until } from "../deploy/local-cluster/network.ts";
+import { until } from "../deploy/local-cluster/processes.ts";
 import { EtcdServer } from "../packages/registry/src/testing/etcd-server.ts";
 import { ApiClient } from "./api-client.ts";
 import { freePort } from "./free-port.ts";

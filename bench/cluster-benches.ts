@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LocalCluster } from "../deploy/local-cluster/cluster.ts";
-import { until } from "../deploy/local-cluster/network.ts";
+import { until } from "../deploy/local-cluster/processes.ts";
 import { ApiClient } from "./api-client.ts";
 import { median, report } from "./report.ts";
 

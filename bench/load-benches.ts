@@ -1,7 +1,7 @@
 // etcd-load: what agents cost etcd, at rest and under churn, and how that grows.
 import { setTimeout as sleep } from "node:timers/promises";
 import { Lease, Registry } from "@fleet/registry";
-import { until } from "../deploy/local-cluster/network.ts";
+import { until } from "../deploy/local-cluster/processes.ts";
 import { FakeCluster, PLAIN } from "./fake-cluster.ts";
 import { report } from "./report.ts";
 
@@ -77,6 +77,10 @@ async function measure(size: number): Promise<{ readonly atRest: Load; readonly 
   const stopping = new AbortController();
   const { signal } = stopping;
   const registries: Registry[] = [];
+  const errors: unknown[] = [];
+  const failed = (error: unknown): void => {
+    if (!signal.aborted) errors.push(error);
+  };
   try {
     await cluster.write([cluster.file(PLAIN)]);
     let connected = 0;
@@ -85,7 +89,7 @@ async function measure(size: number): Promise<{ readonly atRest: Load; readonly 
       registries.push(registry);
       const { etcd, keys } = registry;
       void (async () => {
-        const lease = await Lease.grant({ etcd, ttlMs: TTL_MS, onTrouble: () => undefined });
+        const lease = await Lease.grant({ etcd, ttlMs: TTL_MS, onTrouble: failed });
         await etcd.txn([], [cluster.machine(index, {}, lease.id)]);
         const machineID = cluster.machineID(index);
         const mirror = registry.mirror({ ranges: keys.agentRanges(machineID) });
@@ -97,7 +101,7 @@ async function measure(size: number): Promise<{ readonly atRest: Load; readonly 
           );
           if (ops.length === 0) return;
           void (async () => {
-            for (let state = 0; state < STATES; state++) await etcd.txn([], ops.slice(0, 100)).catch(() => undefined);
+            for (let state = 0; state < STATES; state++) await etcd.txn([], ops.slice(0, 100)).catch(failed);
           })();
         });
         void mirror.run(signal);
@@ -107,7 +111,7 @@ async function measure(size: number): Promise<{ readonly atRest: Load; readonly 
         await sleep(Math.random() * (TTL_MS / 6), undefined, { signal }).catch(() => undefined);
         void lease.keepAlive(signal);
         while (!signal.aborted) {
-          await etcd.range({ start: keys.leader(), end: `${keys.leader()}\0` }, { limit: 1 }).catch(() => undefined);
+          await etcd.range({ start: keys.leader(), end: `${keys.leader()}\0` }, { limit: 1 }).catch(failed);
           await sleep(TTL_MS / 6, undefined, { signal }).catch(() => undefined);
         }
       })();
@@ -129,6 +133,7 @@ async function measure(size: number): Promise<{ readonly atRest: Load; readonly 
         await sleep(Math.max(0, begunAt + (started * 1000) / STARTS - performance.now()));
       }
     });
+    if (errors.length > 0) throw new Error(`etcd refused ${errors.length} requests of agents, the first: ${errors[0]}`);
     return { atRest, underChurn };
   } finally {
     stopping.abort();

@@ -1,7 +1,7 @@
 // wakeups and api-100k: who hears of a placement, and an API with 100,000 units.
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Op, Registry } from "@fleet/registry";
-import { until } from "../deploy/local-cluster/network.ts";
+import { until } from "../deploy/local-cluster/processes.ts";
 import { ApiClient } from "./api-client.ts";
 import { FakeCluster, PLAIN, residentMB } from "./fake-cluster.ts";
 import { freePort } from "./free-port.ts";

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { until } from "../deploy/local-cluster/network.ts";
+import { until } from "../deploy/local-cluster/processes.ts";
 import { EtcdServer } from "../packages/registry/src/testing/etcd-server.ts";
 import { FleetdProcesses, type RunningFleetd } from "./fleetd-process.ts";
 

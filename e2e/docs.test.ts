@@ -94,21 +94,3 @@ describe("links and files that the documentation names", () => {
     expect(missing).toEqual([]);
   });
 });
-
-describe("the Dockerfiles", () => {
-  it.each(["agent", "engine", "api"])("of the %s copies what dist/bin has, and starts that part", (role) => {
-    const text = readFileSync(join(ROOT, "deploy/docker", `Dockerfile.${role}`), "utf8");
-    const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
-    for (const line of lines) expect(line).toMatch(/^(FROM|RUN|COPY|ENV|EXPOSE|STOPSIGNAL|USER|ENTRYPOINT) /);
-    for (const [, from = ""] of text.matchAll(/^COPY (\S+) \S+$/gm)) expect(existsSync(join(ROOT, from))).toBe(true);
-    expect(JSON.parse(/^ENTRYPOINT (.*)$/m.exec(text)?.[1] ?? "")).toEqual(["/usr/bin/fleetd", role]);
-    // The libraries that the executable needs beside libc's are those that the image gets.
-    const packages = execFileSync("sh", ["-c", `ldd "$0" | grep -o '/[^ ]*'`, join(BIN, "fleetd")], {
-      encoding: "utf8",
-    })
-      .split("\n")
-      .flatMap((path) => /lib(stdc\+\+|atomic)\.so\.\d/.exec(path)?.[1] ?? []);
-    expect(packages.sort()).toEqual(["atomic", "stdc++"]);
-    expect(text).toMatch(/apt-get install .* libatomic1 libstdc\+\+6/);
-  });
-});

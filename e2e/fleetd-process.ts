@@ -4,7 +4,7 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BIN } from "../deploy/local-cluster/cluster.ts";
-import { collect, type Output } from "../deploy/local-cluster/network.ts";
+import { collect, type Output } from "../deploy/local-cluster/processes.ts";
 
 /** What a daemon's API answers. */
 export interface Answer {

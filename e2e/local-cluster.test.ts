@@ -4,7 +4,7 @@ import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { ROOT } from "../deploy/local-cluster/cluster.ts";
-import { collect, isAlive, until } from "../deploy/local-cluster/network.ts";
+import { collect, isAlive, until } from "../deploy/local-cluster/processes.ts";
 
 const NAME = `n${process.pid % 100000}`;
 const env = { ...process.env, FLEET_LOCAL_NAME: NAME, FLEETCTL_ENDPOINT: "" };

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { BIN } from "../deploy/local-cluster/cluster.ts";
-import { until } from "../deploy/local-cluster/network.ts";
+import { until } from "../deploy/local-cluster/processes.ts";
 import { EtcdServer, TestCA } from "../packages/registry/src/testing/index.ts";
 import { FleetdProcesses, type RunningFleetd } from "./fleetd-process.ts";
 import { TestCluster } from "./test-cluster.ts";

@@ -23,24 +23,37 @@ beforeAll(async () => {
   execFileSync("mkdir", ["-p", join(folder, "new")]);
   for (const part of ["bin", "work"]) execFileSync("ln", ["-s", join(ROOT, "dist", part), join(folder, "new", part)]);
   node(...build, "--out", join(folder, "new"));
-  cluster = await TestCluster.start([{ isBare: true }], "");
-  const { network, etcdURL } = cluster.cluster;
-  await allowPackages(network, 1);
-  const dropIn = `[Service]\nEnvironment=FLEET_ETCD_SERVERS=${etcdURL} FLEET_AGENT_TTL=5s FLEET_METADATA=disk=ssd\n`;
-  for (const unit of [...RUNNING, "fleet.service"]) {
-    const path = `/etc/systemd/system/${unit}.d/test.conf`;
-    await network.exec(1, ["sh", "-c", `mkdir -p "$(dirname "$0")" && cat >"$0"`, path], { input: dropIn });
-  }
-  for (const path of globSync(join(folder, "*/deb/*.deb"))) await network.copyTo(1, path, `/root/${basename(path)}`);
+  cluster = await TestCluster.start([{ isBare: true }, { isBare: true }], "");
+  const { network } = cluster.cluster;
+  for (const index of network.hosts.keys()) await makeReady(index);
 }, 300_000);
 afterAll(async () => {
   await cluster?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** Puts both versions on a host, and what its daemons are to know. */
+async function makeReady(index: number): Promise<void> {
+  const { network, etcdURL } = cluster.cluster;
+  await allowPackages(network, index);
+  const dropIn = `[Service]\nEnvironment=FLEET_ETCD_SERVERS=${etcdURL} FLEET_AGENT_TTL=5s FLEET_METADATA=disk=ssd\n`;
+  for (const unit of [...RUNNING, "fleet.service"]) {
+    const path = `/etc/systemd/system/${unit}.d/test.conf`;
+    await network.exec(index, ["sh", "-c", `mkdir -p "$(dirname "$0")" && cat >"$0"`, path], { input: dropIn });
+  }
+  for (const path of globSync(join(folder, "*/deb/*.deb")))
+    await network.copyTo(index, path, `/root/${basename(path)}`);
+}
+
 const host = (...command: string[]): Promise<string> => cluster.cluster.network.must(1, ...command);
-const install = (version: string): Promise<string> =>
-  host("sh", "-c", `DEBIAN_FRONTEND=noninteractive dpkg -i /root/*_${version}_*.deb 2>&1`);
+const other = (...command: string[]): Promise<string> => cluster.cluster.network.must(2, ...command);
+const install = (version: string, index = 1): Promise<string> =>
+  cluster.cluster.network.must(
+    index,
+    "sh",
+    "-c",
+    `DEBIAN_FRONTEND=noninteractive dpkg -i /root/*_${version}_*.deb 2>&1`,
+  );
 const fleetctl = (...args: string[]): Promise<string> => host("fleetctl", "--request-timeout=20", ...args);
 const isActive = async (): Promise<string> =>
   (await cluster.cluster.network.exec(1, ["systemctl", "is-active", ...RUNNING])).stdout.trim();
@@ -75,6 +88,26 @@ describe("the Debian packages", () => {
     const invocation = await cluster.show(1, "stays.service", "InvocationID");
     await host("sh", "-c", "echo 'token_limit=77' >>/etc/fleet/fleet.conf");
     const before = await host("systemctl", "show", "-P", "MainPID", ...RUNNING);
+
+    // Both versions side by side: either engine leads, either API is asked, either agent runs what it is given.
+    await install(VERSION, 2);
+    for (const [withoutEngine, version] of [
+      [other, OLD],
+      [host, VERSION],
+    ] as const) {
+      await withoutEngine("systemctl", "stop", "fleet-engine");
+      for (const [index, ask] of [host, other].entries()) {
+        const unit = `side-${version}-${index}.service`;
+        const machine = cluster.cluster.network.hosts.get(index + 1)?.machineID ?? "";
+        const text = `${SLEEP}[X-Fleet]\nMachineID=${machine}\n`.replaceAll("\n", "\\n");
+        await ask("sh", "-c", `printf '${text}' >/root/${unit}; fleetctl --request-timeout=20 start /root/${unit}`);
+        expect(await cluster.show(index + 1, unit, "ActiveState")).toBe("active");
+        await ask("fleetctl", "destroy", unit);
+      }
+      await withoutEngine("systemctl", "start", "fleet-engine");
+    }
+    await other("sh", "-c", "systemctl stop fleet.socket fleet-api fleet-engine fleet-agent");
+    expect(await cluster.show(1, "stays.service", "InvocationID")).toBe(invocation);
 
     const said = await install(VERSION);
     await cluster.until("all parts to run anew", async () => (await isActive()) === "active\nactive\nactive");
@@ -122,6 +155,20 @@ describe("the Debian packages", () => {
 });
 
 describe("the npm packages", () => {
+  it.each(["client", "config", "registry"])("of %s hold what was built, its page and its licence", (name) => {
+    const [file = ""] = globSync(join(folder, `new/npm/fleet-${name}-*.tgz`));
+    const names = execFileSync("tar", ["-tzf", file], { encoding: "utf8" }).trim().split("\n");
+    expect(names).toEqual(
+      expect.arrayContaining(
+        ["LICENSE", "README.md", "package.json", "dist/index.js", "dist/index.d.ts"].map((path) => `package/${path}`),
+      ),
+    );
+    expect(names.filter((path) => !/\/(LICENSE|README\.md|package\.json|dist\/.*\.(js|d\.ts))$/.test(path))).toEqual(
+      [],
+    );
+    const manifest = execFileSync("tar", ["-xzOf", file, "package/package.json"], { encoding: "utf8" });
+    expect(manifest).not.toMatch(/fleet-source|"scripts"/);
+  });
   it("are imported, with types, from a project that has nothing but them", () => {
     const project = join(folder, "project");
     const files = globSync(join(folder, "new/npm/*.tgz"));

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { ApiClient } from "../bench/api-client.ts";
 import { BIN, type HostRoles, LocalCluster } from "../deploy/local-cluster/cluster.ts";
-import { collect, type HostNetwork, type Output, until } from "../deploy/local-cluster/network.ts";
+import type { HostNetwork } from "../deploy/local-cluster/network.ts";
+import { collect, type Output, until } from "../deploy/local-cluster/processes.ts";
 
 /** Two engines, one API, an agent on each of three hosts: what most tests run on. */
 export const THREE_HOSTS: readonly HostRoles[] = [

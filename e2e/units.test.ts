@@ -58,6 +58,21 @@ describe("the systemd units of deploy/", () => {
   );
 });
 
+describe("a TCP socket that others reach without TLS", () => {
+  it("is warned of in the journal, at the journal's own level, and counted", async () => {
+    const journal = (...args: string[]): Promise<string> =>
+      cluster.cluster.network.must(1, "journalctl", "-u", "fleet-api", "-o", "cat", "--no-pager", ...args);
+    await cluster.until("the API to say that it serves", async () =>
+      (await journal("-p", "info")).includes("listening"),
+    );
+    const warnings = await journal("-p", "warning");
+    expect(warnings).toMatch(/\b0\.0\.0\.0|\[::\]|without TLS/);
+    expect(warnings).not.toContain("listening");
+    const metrics = await (await fetch(`${cluster.cluster.endpoint()}/metrics`)).text();
+    expect(metrics).toMatch(/^fleet_api_insecure_listeners 1$/m);
+  });
+});
+
 describe("units_directory", () => {
   it("is where unit files are written, and nowhere else", async () => {
     await cluster.ok("start", cluster.file("elsewhere.service", SLEEP));

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TestCluster } from "../e2e/test-cluster.ts";
+import type { Dice } from "../fuzz/random.ts";
 import type { History } from "./history.ts";
-import type { Random } from "./random.ts";
 
 /** What faults are done to, and what they leave for the checks to know. */
 export interface Target {
   readonly cluster: TestCluster;
-  readonly random: Random;
+  readonly random: Dice;
   readonly history: History;
   /** Units that a fault has stopped or started by hand; `*@N`: all of host N. */
   readonly disturbed: Set<string>;
@@ -21,7 +21,7 @@ const LEADING = [1, 2] as const;
 
 const hostOf = ({ random }: Target): number => random.pick(HOSTS);
 const lasting = (target: Target, low: number, high: number): Promise<void> =>
-  sleep(target.random.int(low * 1000, high * 1000));
+  sleep(target.random.between(low * 1000, high * 1000));
 
 function serviceOf(target: Target): readonly [number, string] {
   const service = target.random.pick(["fleet-agent", "fleet-engine", "fleet-api"]);
@@ -67,9 +67,9 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     return `failpoints on h${host}`;
   },
   "etcd member killed": async ({ cluster: { cluster }, random }) => {
-    const member = random.int(0, cluster.etcdURLs.length - 1);
+    const member = random.between(0, cluster.etcdURLs.length - 1);
     await cluster.signalMember(member, "KILL");
-    await sleep(random.int(500, 5_000));
+    await sleep(random.between(500, 5_000));
     await cluster.startEtcd();
     return `etcd member ${member} killed and started again`;
   },
@@ -104,7 +104,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     const { cluster } = target.cluster;
     for (let count = 0; count < 4; count++) {
       for (const member of cluster.etcdURLs.keys()) await cluster.signalMember(member, "STOP");
-      await sleep(target.random.int(500, 2_500));
+      await sleep(target.random.between(500, 2_500));
       for (const member of cluster.etcdURLs.keys()) await cluster.signalMember(member, "CONT");
       await sleep(300);
     }
@@ -139,9 +139,9 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     const { network } = target.cluster.cluster;
     for (let count = 0; count < 8; count++) {
       await network.cut(host);
-      await sleep(target.random.int(100, 700));
+      await sleep(target.random.between(100, 700));
       await network.heal(host);
-      await sleep(target.random.int(100, 700));
+      await sleep(target.random.between(100, 700));
     }
     return `h${host}'s network flapped`;
   },
@@ -188,7 +188,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     const etcdctl = ["env", "ETCDCTL_API=3", "etcdctl", `--endpoints=${cluster.etcdURLs.join(",")}`];
     const prefix = "/_coreos.com/fleet/";
     const values = ["{", "[]", "null", "\u0000", '{"hash":7}', "x".repeat(1000)];
-    const machine = [...cluster.network.hosts.values()].map(({ machineID }) => machineID)[random.int(0, 3)];
+    const machine = [...cluster.network.hosts.values()].map(({ machineID }) => machineID)[random.between(0, 3)];
     const keys = [
       "units/broken.service",
       `schedule/${machine}/broken.service`,

@@ -5,11 +5,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { ROOT } from "../deploy/local-cluster/cluster.ts";
 import { TestCluster } from "../e2e/test-cluster.ts";
+import { Dice } from "../fuzz/random.ts";
 import { Registry } from "../packages/registry/src/index.ts";
 import { FAULTS } from "./faults.ts";
 import { History } from "./history.ts";
 import { CUTS, copiesOf, cutOnce, STUBBORN } from "./partition.ts";
-import { Random } from "./random.ts";
 import { RegistryWatch } from "./registry-watch.ts";
 import { collateral, deposedWrites, differences, leftovers, look, type Seen, waiting } from "./rest.ts";
 import { Traffic, unfit } from "./traffic.ts";
@@ -48,7 +48,7 @@ process.exitCode = values.cuts === undefined ? await storm() : await partitions(
 /** Traffic and faults, round after round, each ended by a rest at which everything is checked. */
 async function storm(): Promise<number> {
   const history = new History(join(ROOT, "reports", `faults-${seed}.jsonl`));
-  const random = new Random(seed);
+  const random = new Dice(seed);
   const files = Object.fromEntries(
     ["fleet-agent", "fleet-engine", "fleet-api"].map((unit) => [
       `/etc/systemd/system/${unit}.service.d/faults.conf`,
@@ -90,7 +90,7 @@ async function storm(): Promise<number> {
       const users = (async () => {
         while (!isOver()) {
           await traffic.act();
-          await sleep(random.int(10, 400));
+          await sleep(random.between(10, 400));
         }
       })();
       const harm = (async () => {
@@ -100,7 +100,7 @@ async function storm(): Promise<number> {
           const text = await FAULTS[name]?.({ cluster, random, history, disturbed });
           history.add("fault", `over: ${text}`);
           counts.set(name, (counts.get(name) ?? 0) + 1);
-          await sleep(random.int(200, 2_500));
+          await sleep(random.between(200, 2_500));
         }
       })();
       await Promise.all([users, harm]);
@@ -239,7 +239,7 @@ async function dump(cluster: TestCluster, history: History): Promise<void> {
 
 /** OnPartition=stop: cuts, one after the other, and the hosts' journals as witnesses. */
 async function partitions(cuts: number): Promise<number> {
-  const random = new Random(seed);
+  const random = new Dice(seed);
   const cluster = await TestCluster.start(
     [{ engine: true, api: true }, { agent: true }, { agent: true }],
     "agent_ttl=3s",

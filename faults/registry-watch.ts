@@ -21,6 +21,13 @@ export interface Placement {
   readonly machineID: string | null;
 }
 
+/** Why a unit may not be on a machine with this metadata beside these units; null: it may. */
+export type Fits = (
+  unit: string,
+  metadata: Readonly<Record<string, string>>,
+  others: readonly string[],
+) => string | null;
+
 /**
  * Follows every revision of a cluster's keys, and looks at each whether the schedule agrees with the units
  * (invariants 1 and 5).
@@ -32,11 +39,7 @@ export class RegistryWatch {
   readonly #units = new Map<string, UnitEntry>();
   readonly #scheduled = new Map<string, Set<string>>();
   readonly #machines = new Map<string, Readonly<Record<string, string>>>();
-  readonly #fits: (
-    unit: string,
-    metadata: Readonly<Record<string, string>>,
-    others: readonly string[],
-  ) => string | null;
+  readonly #fits: Fits;
   readonly #stopping = new AbortController();
   readonly reigns: Reign[] = [];
   readonly placements = new Map<string, Placement[]>();
@@ -45,16 +48,11 @@ export class RegistryWatch {
   revision = 0;
   #done: Promise<void> = Promise.resolve();
 
-  /** @param fits why a unit may not be on a machine with this metadata beside these units; null: it may */
-  constructor(etcd: Etcd, keys: Keys, history: History, fits: RegistryWatch["fits"]) {
+  constructor(etcd: Etcd, keys: Keys, history: History, fits: Fits) {
     this.#etcd = etcd;
     this.#keys = keys;
     this.#history = history;
     this.#fits = fits;
-  }
-
-  get fits(): (unit: string, metadata: Readonly<Record<string, string>>, others: readonly string[]) => string | null {
-    return this.#fits;
   }
 
   start(): void {
@@ -87,7 +85,10 @@ export class RegistryWatch {
         if (!(error instanceof RegistryError)) throw error;
         if (error.code === "compacted") {
           // Nothing can be said of what was compacted away before it was seen: begin anew from what is there.
-          const page = await this.#etcd.range(range).catch(() => null);
+          const page = await this.#etcd.range(range).catch((failure: unknown) => {
+            if (failure instanceof RegistryError) return null;
+            throw failure;
+          });
           if (page !== null) {
             this.#units.clear();
             this.#scheduled.clear();

@@ -1,7 +1,7 @@
+import type { Dice } from "../fuzz/random.ts";
 import { FleetApi, FleetApiError } from "../packages/client/src/index.ts";
 import { parseUnitFile, type UnitOption } from "../packages/registry/src/index.ts";
 import type { History } from "./history.ts";
-import type { Random } from "./random.ts";
 
 /** What the users of a run have asked for and been promised. */
 export interface Expected {
@@ -53,7 +53,7 @@ export class Traffic {
   /** Units of which the text or the state was changed since this was last emptied. */
   readonly changed = new Set<string>();
   readonly #apis: readonly FleetApi[];
-  readonly #random: Random;
+  readonly #random: Dice;
   readonly #history: History;
   readonly #drain: () => readonly string[];
   #cordoned: string | null = null;
@@ -61,7 +61,7 @@ export class Traffic {
   calls = 0;
 
   /** @param machines IDs of machines that may be drained */
-  constructor(endpoints: readonly string[], machines: () => readonly string[], random: Random, history: History) {
+  constructor(endpoints: readonly string[], machines: () => readonly string[], random: Dice, history: History) {
     this.#apis = endpoints.map((endpoint) => new FleetApi({ endpoint, timeoutMs: 5_000 }));
     this.#drain = machines;
     this.#random = random;
@@ -140,7 +140,7 @@ export class Traffic {
 
   async #metadata(): Promise<void> {
     const machine = this.#random.pick(this.#drain());
-    const value = String(this.#random.int(1, 9));
+    const value = String(this.#random.between(1, 9));
     const op = { op: "add", path: `/${machine}/metadata/note`, value } as const;
     await this.#ask(`metadata note=${value}`, (api) => api.patchMachines([op]));
   }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { freePort } from "../bench/free-port.ts";
 import { BIN } from "../deploy/local-cluster/cluster.ts";
-import { until } from "../deploy/local-cluster/network.ts";
+import { until } from "../deploy/local-cluster/processes.ts";
 import { EtcdServer } from "../packages/registry/src/testing/etcd-server.ts";
 import { fuzzRequests } from "./requests.ts";
 import { fuzzUnitFiles } from "./unit-files.ts";

@@ -20,12 +20,18 @@ export class Dice {
     return Math.floor(this.next() * limit);
   }
 
+  /** A whole number from `low` up to and including `high`. */
+  between(low: number, high: number): number {
+    return low + this.below(high - low + 1);
+  }
+
   /** True with a probability. */
   chance(probability: number): boolean {
     return this.next() < probability;
   }
 
   pick<T>(items: readonly T[]): T {
+    if (items.length === 0) throw new Error("nothing to pick from");
     return items[this.below(items.length)] as T;
   }
 

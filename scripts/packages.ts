@@ -121,7 +121,7 @@ const PACKAGES: readonly DebianPackage[] = [
       "/usr/share/fleetctl/fleetctl-remove-ssh.sh": { file: "deploy/ssh/fleetctl-remove-ssh.sh" },
       "/usr/share/doc/fleetctl/notices.gz": { file: join(out, "work/fleetctl.notices") },
       ...Object.fromEntries(
-        globSync("examples/*.service", { cwd: root }).map((file) => [
+        globSync("examples/units/*.service", { cwd: root }).map((file) => [
           `/usr/share/doc/fleetctl/examples/${basename(file)}`,
           { file },
         ]),
@@ -238,11 +238,33 @@ function buildNpm(): void {
   rmSync(target, { recursive: true, force: true });
   mkdirSync(target, { recursive: true });
   for (const name of ["config", "client", "registry"]) {
-    const folder = join(root, "packages", name);
+    const folder = join(out, "work", "npm", name);
+    stageNpm(join(root, "packages", name), folder);
     const printed = run("npm", "pack", folder, "--pack-destination", target, "--silent", "--ignore-scripts");
     const file = join(target, printed.trim());
     console.log(`${file} ${(statSync(file).size / 1e6).toFixed(2)} MB`);
   }
+}
+
+/** What of a package is for its users: what was built, its licence and its page; nothing that only this tree can use. */
+function stageNpm(from: string, to: string): void {
+  rmSync(to, { recursive: true, force: true });
+  mkdirSync(to, { recursive: true });
+  for (const file of globSync("dist/**/*.{js,d.ts}", { cwd: from })) {
+    // Earlier builds may have left what has no source any more.
+    if (!existsSync(join(from, file.replace(/^dist/, "src").replace(/(\.d)?\.[jt]s$/, ".ts")))) continue;
+    mkdirSync(dirname(join(to, file)), { recursive: true });
+    copyFileSync(join(from, file), join(to, file));
+  }
+  for (const file of [join(root, "LICENSE"), join(from, "README.md")]) copyFileSync(file, join(to, basename(file)));
+  const { scripts: _, ...description } = JSON.parse(readFileSync(join(from, "package.json"), "utf8"));
+  const exports: Record<string, Record<string, string>> = description.exports;
+  for (const [path, entry] of Object.entries(exports)) {
+    delete entry["fleet-source"];
+    // Helpers of this tree's own tests have nothing else.
+    if (Object.keys(entry).length === 0) delete exports[path];
+  }
+  writeFileSync(join(to, "package.json"), `${JSON.stringify(description, null, 2)}\n`);
 }
 
 function run(program: string, ...args: readonly string[]): string {

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
-import { type Host, HostNetwork, type HostOptions, until } from "./network.ts";
+import { type Host, HostNetwork, type HostOptions } from "./network.ts";
+import { until } from "./processes.ts";
 
 export const ROOT = join(import.meta.dirname, "../..");
 export const BIN = process.env.FLEET_BIN ?? join(ROOT, "dist/bin");

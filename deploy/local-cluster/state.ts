@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { isAlive } from "./network.ts";
+import { isAlive } from "./processes.ts";
 
 /** What is remembered of the cluster that npm start has started. */
 export interface LocalState {

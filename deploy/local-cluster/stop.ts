@@ -1,6 +1,7 @@
 // Ends the local cluster.
 import { existsSync, rmdirSync } from "node:fs";
-import { stopHolder, until } from "./network.ts";
+import { stopHolder } from "./network.ts";
+import { until } from "./processes.ts";
 import { NETWORK_NAME, readState, removeState } from "./state.ts";
 
 const state = readState();

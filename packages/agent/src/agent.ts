@@ -18,10 +18,12 @@ import { detectAddress } from "./machine/address.ts";
 import { readInstanceID, readMachineID } from "./machine/identity.ts";
 import { UnitDirectory } from "./machine/unit-directory.ts";
 import { Membership } from "./membership.ts";
+import { mayComeBack } from "./model/come-back.ts";
 import { neededHashes, type Wanted, wantedOn } from "./model/wanted.ts";
 import { StatePublisher } from "./state-publisher.ts";
 import { type Systemd, SystemdError } from "./systemd/systemd.ts";
 import { UnitRunner } from "./unit-runner.ts";
+import { UnitTexts } from "./unit-texts.ts";
 
 /** What an agent is built from. */
 export interface AgentOptions {
@@ -82,7 +84,7 @@ class Agent implements RunningAgent {
   readonly #publish: ReconcileLoop;
   readonly #stopping = new AbortController();
   readonly #leaving = new AbortController();
-  readonly #texts = new Map<string, string>();
+  readonly #texts: UnitTexts;
   readonly #touched = new Set<string>();
   readonly #done: Promise<unknown>;
   #systemd: Systemd | null = null;
@@ -102,6 +104,7 @@ class Agent implements RunningAgent {
   constructor({ config, registry, log, connectSystemd }: AgentOptions) {
     this.#config = config;
     this.#registry = registry;
+    this.#texts = new UnitTexts(registry);
     this.#log = log;
     this.#connectSystemd = connectSystemd;
     this.#instanceID = readInstanceID(dirname(config.unitsDirectory));
@@ -282,7 +285,7 @@ class Agent implements RunningAgent {
     if (!mayAct && !isLeaving) return FULL_CHECK_MS;
     let wanted: Wanted = { units: new Map(), unclear: new Set() };
     if (!isLeaving) {
-      await this.#fetchTexts();
+      await this.#texts.fetch(neededHashes(this.machineID, this.#mirror.state));
       wanted = this.#wanted();
       // Also where what is wanted can't be told for a moment: the watchdog must not fire for that.
       const hasFenced = [...wanted.units.values()].some(({ isFenced }) => isFenced) || this.#directory.hasFenced;
@@ -334,14 +337,8 @@ class Agent implements RunningAgent {
       if (error instanceof RegistryError) return names;
       throw error;
     }
-    return names.filter((name) => {
-      const record = records.get(name);
-      if (record === undefined || record.desiredState === "inactive") return false;
-      // Given back to this machine: the schedule's copy here is only behind.
-      if (record.machineID !== null) return record.machineID === this.machineID;
-      // What was taken off it since it is back is meant so.
-      return !this.#membership.isSure || record.modRevision <= this.#enteredAt;
-    });
+    const machine = { id: this.machineID, isSure: this.#membership.isSure, enteredAt: this.#enteredAt };
+    return names.filter((name) => mayComeBack(records.get(name), machine));
   }
 
   async #publishRound(): Promise<number> {
@@ -369,17 +366,6 @@ class Agent implements RunningAgent {
     }
     const text = (hash: string): string | undefined => this.#texts.get(hash);
     return wantedOn(this.machineID, this.#config.metadata, this.#mirror.state, text, malformed);
-  }
-
-  async #fetchTexts(): Promise<void> {
-    const needed = new Set(neededHashes(this.machineID, this.#mirror.state));
-    const missing = [...needed].filter((hash) => !this.#texts.has(hash));
-    if (missing.length > 0) {
-      for (const [hash, text] of await this.#registry.unitFiles(missing)) this.#texts.set(hash, text);
-    }
-    if (this.#texts.size > needed.size + 100) {
-      for (const hash of this.#texts.keys()) if (!needed.has(hash)) this.#texts.delete(hash);
-    }
   }
 
   #record(): MachineRecord {

@@ -211,7 +211,8 @@ export class DBusSystemd implements Systemd {
 
   /**
    * Has systemd look at its files anew; where it refuses, as it does while /run is full, again and again until it does.
-   * Nothing waits for it: what is gone is only still remembered.
+   * Nothing waits for it: what is gone is only still remembered. A connection that is lost meanwhile takes the debt with
+   * it: a unit of the same name that comes later finds out by itself that it needs a reload (`load`).
    */
   async #reloadInTime(): Promise<void> {
     clearTimeout(this.#reloadLater);

@@ -1,0 +1,31 @@
+import { describe, expect, it } from "vitest";
+import { mayComeBack } from "./come-back.ts";
+
+const ID = "a".repeat(32);
+const OTHER = "b".repeat(32);
+const machine = { id: ID, isSure: true, enteredAt: 50 };
+const freed = {
+  ...{ hash: "c".repeat(40), desiredState: "launched", machineID: null, global: false },
+  ...{ lastMachineID: ID, movingTo: null, cause: null, createRevision: 1, modRevision: 40 },
+} as const;
+
+describe("mayComeBack", () => {
+  it.each([
+    ["was freed before the machine was back", freed, machine, true],
+    ["was freed when the machine came back", { ...freed, modRevision: 50 }, machine, true],
+    ["was taken off it since", { ...freed, modRevision: 51 }, machine, false],
+    [
+      "was freed at whatever time, and the machine is not back",
+      { ...freed, modRevision: 51 },
+      { ...machine, isSure: false },
+      true,
+    ],
+    ["was given to another machine", { ...freed, machineID: OTHER }, { ...machine, isSure: false }, false],
+    ["was given back to it", { ...freed, machineID: ID, modRevision: 60 }, machine, true],
+    ["is being moved to it", { ...freed, machineID: OTHER, movingTo: ID, modRevision: 60 }, machine, true],
+    ["is to run nowhere", { ...freed, desiredState: "inactive" as const }, { ...machine, isSure: false }, false],
+    ["was destroyed", undefined, { ...machine, isSure: false }, false],
+  ])("a unit that %s", (_, record, returning, expected) => {
+    expect(mayComeBack(record, returning)).toBe(expected);
+  });
+});

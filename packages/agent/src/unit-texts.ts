@@ -1,0 +1,34 @@
+import type { Registry } from "@fleet/registry";
+
+/** Texts that nobody needs any more are kept up to this many: a unit often comes back. */
+const SPARE = 100;
+
+/** The texts of the unit files that this machine has to do with; a text never changes under its hash. */
+export class UnitTexts {
+  readonly #registry: Registry;
+  readonly #texts = new Map<string, string>();
+
+  constructor(registry: Registry) {
+    this.#registry = registry;
+  }
+
+  /** The text of a unit file by its hash; undefined where it is not at hand. */
+  get(hash: string): string | undefined {
+    return this.#texts.get(hash);
+  }
+
+  /**
+   * Fetches what is missing.
+   *
+   * @throws RegistryError where etcd can't be read
+   */
+  async fetch(hashes: readonly string[]): Promise<void> {
+    const needed = new Set(hashes);
+    const missing = [...needed].filter((hash) => !this.#texts.has(hash));
+    if (missing.length > 0) {
+      for (const [hash, text] of await this.#registry.unitFiles(missing)) this.#texts.set(hash, text);
+    }
+    if (this.#texts.size <= needed.size + SPARE) return;
+    for (const hash of this.#texts.keys()) if (!needed.has(hash)) this.#texts.delete(hash);
+  }
+}
