@@ -58,14 +58,18 @@ export class TestCluster {
 
   /** Runs fleetctl with an environment of its own, and with text on its standard input; null: nothing to read. */
   fleetctlWith(
-    { env = {}, input = null }: { env?: Record<string, string>; input?: string | null },
+    {
+      env = {},
+      input = null,
+      killAfterMs = 50_000,
+    }: { env?: Record<string, string>; input?: string | null; killAfterMs?: number },
     ...args: readonly string[]
   ): Promise<Output> {
     const child = spawn(join(BIN, "fleetctl"), args, {
       cwd: this.folder,
       env: { PATH: process.env.PATH ?? "", HOME: this.folder, FLEETCTL_ENDPOINT: this.cluster.endpoint(), ...env },
       stdio: [input === null ? "ignore" : "pipe", "pipe", "pipe"],
-      timeout: 50_000,
+      timeout: killAfterMs,
       killSignal: "SIGKILL",
     });
     // The pipe stays open, as a script's does that has more to say later.

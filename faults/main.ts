@@ -1,4 +1,4 @@
-// npm run test:faults -- [--seed N] [--minutes M] [--fault NAME] [--cuts N]
+// npm run test:faults -- [--seed N] [--minutes M] [--fault NAME] [--calm] [--cuts N]
 // Random traffic and random faults on real hosts, and what must hold all the while: docs/reliability.md.
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,17 +10,18 @@ import { Registry } from "../packages/registry/src/index.ts";
 import { FAULTS } from "./faults.ts";
 import { History } from "./history.ts";
 import { CUTS, copiesOf, cutOnce, STUBBORN } from "./partition.ts";
+import { quiet } from "./quiet.ts";
 import { RegistryWatch } from "./registry-watch.ts";
+import { grown, sayUses, type Uses, uses } from "./resources.ts";
 import { collateral, deposedWrites, differences, leftovers, look, type Seen, waiting } from "./rest.ts";
+import { ENVIRONMENT, TTL_MS } from "./target.ts";
 import { Traffic, unfit } from "./traffic.ts";
 
-const TTL_MS = 5_000;
 /** Within this time after the last fault everything is to be as promised (invariant 4). */
 const GOAL_MS = TTL_MS + 10_000;
 /** Beyond this it counts as broken: this machine is shared, and a moment's load is no fault of fleet's. */
 const LIMIT_MS = 60_000;
 const ROUND_MS = 40_000;
-const QUIET_MS = 60_000;
 
 const { values } = parseArgs({
   options: {
@@ -52,7 +53,7 @@ async function storm(): Promise<number> {
   const files = Object.fromEntries(
     ["fleet-agent", "fleet-engine", "fleet-api"].map((unit) => [
       `/etc/systemd/system/${unit}.service.d/faults.conf`,
-      "[Service]\nEnvironmentFile=-/run/fleet-failpoints\n",
+      `[Service]\nEnvironmentFile=-${ENVIRONMENT}\n`,
     ]),
   );
   const lead = { agent: true, engine: true, api: true, files };
@@ -79,7 +80,7 @@ async function storm(): Promise<number> {
   const endsAt = startedAt + minutes * 60_000;
   let seen: Seen = new Map();
   let revision = 0;
-  let memory: string | null = null;
+  const samples: Uses[] = [];
   let rounds = 0;
   try {
     while (performance.now() < endsAt && history.broken.length === 0) {
@@ -97,7 +98,7 @@ async function storm(): Promise<number> {
         while (!isOver() && !values.calm) {
           const name = random.pick(chosen);
           history.add("fault", name);
-          const text = await FAULTS[name]?.({ cluster, random, history, disturbed });
+          const text = await FAULTS[name]?.({ cluster, random, history, registry, traffic, disturbed });
           history.add("fault", `over: ${text}`);
           counts.set(name, (counts.get(name) ?? 0) + 1);
           await sleep(random.between(200, 2_500));
@@ -118,13 +119,14 @@ async function storm(): Promise<number> {
       seen = settled;
       revision = watch.revision;
       rounds++;
-      const use = await resources(cluster);
-      memory ??= use;
+      const use = await uses(cluster);
+      samples.push(use);
       const done = `round ${rounds}: ${traffic.calls} calls, ${[...counts.values()].reduce((a, b) => a + b, 0)} faults, revision ${revision}`;
-      history.add("rest", `${done}; ${use}`);
+      history.add("rest", `${done}; ${sayUses(use)}`);
       console.log(done);
     }
-    if (history.broken.length === 0) await rest(cluster, watch, history);
+    for (const text of grown(samples)) history.break(11, text);
+    if (history.broken.length === 0) await quiet(cluster, watch, history);
   } catch (error) {
     history.break(0, `the bench itself failed: ${error instanceof Error ? error.stack : String(error)}`);
   } finally {
@@ -138,7 +140,12 @@ async function storm(): Promise<number> {
   console.log(
     `all as promised no later than ${(slowest.ms / 1000).toFixed(1)} s after the last fault (goal ${GOAL_MS / 1000} s)`,
   );
-  console.log(`first rest: ${memory}`);
+  for (const [when, use] of [
+    ["first", samples[0]],
+    ["last", samples.at(-1)],
+  ] as const) {
+    if (use !== undefined) console.log(`${when} rest: ${sayUses(use)}`);
+  }
   const [first] = history.broken;
   if (first === undefined) {
     console.log(
@@ -181,45 +188,6 @@ async function settle(
     }
     await sleep(200);
   }
-}
-
-/** Invariant 8: at rest nothing is written to etcd, and nothing is asked of systemd. */
-async function rest(cluster: TestCluster, watch: RegistryWatch, history: History): Promise<void> {
-  const { network } = cluster.cluster;
-  const jobs = async (): Promise<string> => {
-    const each = [...network.hosts.keys()].map((host) =>
-      network.must(host, "systemctl", "show", "-p", "NInstalledJobs"),
-    );
-    return (await Promise.all(each)).join("").replaceAll("\n", " ");
-  };
-  // Leases that were lost on the way end in their own time, and timers of the hosts' own run.
-  await sleep(2 * TTL_MS);
-  const [revision, before] = [watch.revision, await jobs()];
-  await sleep(QUIET_MS);
-  // Unit files that nobody refers to any more go within a minute of it.
-  const changed = Array.from({ length: watch.revision - revision }, (_, index) => revision + 1 + index).filter(
-    (at) => !watch.swept.has(at),
-  );
-  if (changed.length > 0) history.break(8, `at rest etcd went from revision ${revision} to ${watch.revision}`);
-  const after = await jobs();
-  if (after !== before) history.break(8, `at rest systemd got jobs: ${before}, then ${after}`);
-}
-
-/** Memory and descriptors of the daemons (invariant 11). */
-async function resources(cluster: TestCluster): Promise<string> {
-  const { network } = cluster.cluster;
-  const script = `for part in agent engine api; do
-    pid=$(systemctl show -P MainPID fleet-$part)
-    [ "$pid" = 0 ] || echo "$part $(grep -oP 'VmRSS:\\s+\\K\\d+' /proc/$pid/status) $(ls /proc/$pid/fd | wc -l)"; done`;
-  const lines: string[] = [];
-  for (const host of network.hosts.keys()) {
-    const { stdout } = await network.exec(host, ["sh", "-c", script]);
-    for (const line of stdout.trim().split("\n")) {
-      const [part, kib, descriptors] = line.split(" ");
-      lines.push(`h${host} ${part} ${Math.round(Number(kib) / 1024)} MB ${descriptors} fd`);
-    }
-  }
-  return lines.sort().join(", ");
 }
 
 /** What the hosts' journals say, beside the history. */

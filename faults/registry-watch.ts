@@ -113,6 +113,7 @@ export class RegistryWatch {
       const touched = new Set<string>();
       const changes = byRevision.get(at) ?? [];
       for (const event of changes) this.#apply(at, event, touched);
+      this.#history.append("etcd", `${at} ${changes.map(said).join("; ")}`);
       const files = `${this.#keys.prefix}unit-files/`;
       if (changes.every((event) => event.kind === "delete" && event.key.startsWith(files))) this.swept.add(at);
       this.revision = at;
@@ -177,6 +178,12 @@ export class RegistryWatch {
       if (problem !== null) this.#history.break(5, `at revision ${revision} ${name} is on ${machine}: ${problem}`);
     }
   }
+}
+
+/** An event, for the history; of long values the beginning. */
+function said(event: WatchEvent): string {
+  if (event.kind === "delete") return `del ${event.key}`;
+  return `put ${event.keyValue.key} ${event.keyValue.value.slice(0, 200)}`;
 }
 
 function parse(value: string | null): Record<string, unknown> | null {

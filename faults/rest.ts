@@ -55,9 +55,9 @@ export async function differences(cluster: TestCluster, traffic: Traffic, seen: 
       const active = there.get(name)?.active ?? "";
       const good = kindOf(name) === "fails" ? "failed" : "active";
       const right = expected.state === "launched" ? good : "inactive";
-      // One that does not stop when asked is killed, which systemd calls failed.
-      const wasKilled = kindOf(name) === "slow" && expected.state === "loaded" && active === "failed";
-      if (active !== right && !wasKilled) problems.push(`${name} on h${host} is ${active} instead of ${right}`);
+      // One that does not stop when asked is killed, which systemd calls failed; and one that has failed stays so when stopped.
+      const hasFailed = ["slow", "fails"].includes(kindOf(name)) && expected.state === "loaded" && active === "failed";
+      if (active !== right && !hasFailed) problems.push(`${name} on h${host} is ${active} instead of ${right}`);
       const state = told.find(({ machineID }) => machineIDs.get(machineID ?? "") === host);
       if (state?.systemdActiveState !== active) {
         problems.push(`${name} on h${host} is ${active}, and the API says ${state?.systemdActiveState ?? "nothing"}`);
@@ -84,6 +84,8 @@ export async function leftovers(cluster: TestCluster, traffic: Traffic): Promise
   for (const host of cluster.cluster.network.hosts.keys()) {
     const { stdout } = await cluster.cluster.network.exec(host, ["sh", "-c", `ls -A ${folders} 2>/dev/null`]);
     const names = new Set(stdout.split("\n"));
+    const strange = [...names].filter((name) => /^(crowd-|half)/.test(name));
+    if (strange.length > 0) found.push(`${strange} are gone and have left files on h${host}`);
     found.push(...gone.filter((name) => names.has(name)).map((name) => `${name} has left a file on h${host}`));
   }
   return found;

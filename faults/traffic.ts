@@ -23,6 +23,7 @@ const KINDS: Readonly<Record<string, { readonly count: number; readonly text: st
     count: 2,
     text: "[Service]\nExecStart=/bin/bash -c 'trap \"\" TERM; while :; do sleep 1; done'\nTimeoutStopSec=3\n",
   },
+  newer: { count: 1, text: "[Service]\nExecStart=/bin/sleep infinity\n[X-Fleet]\nFromTheFuture=yes\n" },
   fails: { count: 1, text: "[Service]\nExecStart=/bin/false\n" },
 };
 
@@ -66,6 +67,11 @@ export class Traffic {
     this.#drain = machines;
     this.#random = random;
     this.#history = history;
+  }
+
+  /** The machine that is out of use now; null: none. */
+  get cordoned(): string | null {
+    return this.#cordoned;
   }
 
   get api(): FleetApi {

@@ -227,7 +227,8 @@ class Engine implements RunningEngine {
     for (const name of this.#said.keys()) if (model.units.get(name)?.record.machineID !== null) this.#said.delete(name);
     let count = 0;
     for (const name of model.waiting) {
-      if (this.#said.has(name) || count++ >= MOST_EXPLAINED) continue;
+      // One that is being moved is only on its way.
+      if (this.#said.has(name) || this.#moving.has(name) || count++ >= MOST_EXPLAINED) continue;
       const waiting = explain(model, name);
       if (waiting === null) continue;
       this.#said.set(name, true);

@@ -103,7 +103,8 @@ export class Mover {
         : await this.#stopFirst(relocation, to, signal);
       if (movedAt === null) return;
       await this.#forget(name);
-      if (state.units.get(name)?.desiredState === "launched") await this.#settled(name, to, movedAt, signal);
+      const now = state.units.get(name);
+      if (now?.desiredState === "launched") await this.#settled(name, now.machineID ?? to, movedAt, signal);
     } catch (error) {
       if (!(error instanceof RegistryError)) throw error;
       this.#notBefore.set(name, performance.now() + AGAIN_MS / 10);
@@ -115,16 +116,23 @@ export class Mover {
 
   /** Starts the unit on its new machine too, and takes it off the old one when it is active there. */
   async #overlap({ unit: name, from, reason }: Relocation, to: string, signal: AbortSignal): Promise<number | null> {
-    const { keys } = this.#options.registry;
-    const begun = await this.#write(name, to, (record) => ({
-      record: { ...record, movingTo: to },
-      ops: [
-        { put: keys.schedule(to, name), value: encodeSchedule(record) },
-        ...(record.movingTo === null || record.movingTo === to
-          ? []
-          : [{ delete: keys.schedule(record.movingTo, name) }]),
-      ],
-    }));
+    const { model, registry } = this.#options;
+    const { keys } = registry;
+    const begun = await this.#write(name, to, (record) => {
+      // From this moment the plan counts with the unit there, before etcd has it.
+      const unit = model.units.get(name);
+      if (unit === undefined || targetOf(model, unit, to) !== to) return null;
+      model.reserve(unit, to);
+      return {
+        record: { ...record, movingTo: to },
+        ops: [
+          { put: keys.schedule(to, name), value: encodeSchedule(record) },
+          ...(record.movingTo === null || record.movingTo === to
+            ? []
+            : [{ delete: keys.schedule(record.movingTo, name) }]),
+        ],
+      };
+    });
     if (begun === null) return null;
     const isUp = await this.#settled(name, to, begun, signal);
     if (isUp) {
@@ -141,24 +149,30 @@ export class Mover {
     return null;
   }
 
-  /** Takes the unit off its machine, waits until that has let go of it, and gives it the new one. */
+  /**
+   * Takes the unit off its machine, waits until that has let go of it, and leaves it to the plan, with the new machine as
+   * its first choice: by then that one may have been taken by another unit, or be gone.
+   */
   async #stopFirst({ unit: name, from, reason }: Relocation, to: string, signal: AbortSignal): Promise<number | null> {
-    const { keys } = this.#options.registry;
+    const { registry, hold, state } = this.#options;
+    const { keys } = registry;
     const freed = await this.#write(name, null, (record) => ({
-      record: { ...record, machineID: null, movingTo: null, lastMachineID: null, cause: reason },
+      record: { ...record, machineID: null, movingTo: null, lastMachineID: to, cause: reason },
       ops: [from, record.movingTo].flatMap((id) => (id === null ? [] : [{ delete: keys.schedule(id, name) }])),
     }));
     if (freed === null) return null;
     await this.#until(async () => (await this.#stateOn(name, from)) === null, STOP_MS, signal);
-    // Where this is lost, as to a machine that has gone meanwhile, the plan places the unit as any that is nowhere.
-    return this.#write(name, to, (record) =>
-      record.machineID !== null || record.desiredState === "inactive"
-        ? null
-        : {
-            record: { ...record, machineID: to, cause: reason },
-            ops: [{ put: keys.schedule(to, name), value: encodeSchedule(record) }],
-          },
-    );
+    hold(name, false);
+    const isPlaced = (): boolean => {
+      const record = state.units.get(name);
+      return (
+        record === undefined ||
+        (record.modRevision > freed && record.machineID !== null) ||
+        record.desiredState === "inactive"
+      );
+    };
+    await this.#until(async () => isPlaced(), START_MS, signal);
+    return freed;
   }
 
   /**

@@ -4,7 +4,7 @@ import type { RunningAgent, Systemd } from "@fleet/agent";
 import type { RunningApi } from "@fleet/api";
 import { type Config, VERSION } from "@fleet/config";
 import type { EngineObserver, RunningEngine } from "@fleet/engine";
-import { Etcd3Client, Keys, ObservedEtcd, Registry } from "@fleet/registry";
+import { Registry } from "@fleet/registry";
 import type { Logger } from "pino";
 import type { RoleName } from "./arguments.ts";
 import { collectWhenIdle } from "./idle-collector.ts";
@@ -41,13 +41,11 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
     logs.push(child);
     return child;
   };
-  const keys = new Keys(config.etcd.keyPrefix);
   const isHealthy = (): boolean => monitor.isHealthy && (agent?.isAccepted() ?? true);
   // Only the API shows metrics: without it nobody would see them, and their library stays out of memory.
   const metrics = roles.includes("api") ? new (await import("./metrics.ts")).DaemonMetrics(isHealthy, loopDelay) : null;
-  const etcd = new Etcd3Client(config.etcd);
-  const registry = new Registry(metrics === null ? etcd : new ObservedEtcd(etcd, metrics.onOperation), keys);
-  const monitor = new Monitor(registry.etcd, keys, config.agentTtlMs, log);
+  const registry = Registry.open(config.etcd, metrics?.onOperation);
+  const monitor = new Monitor(registry.etcd, registry.keys, config.agentTtlMs, log);
   log.info({ version: VERSION, roles, etcd: config.etcd.servers, prefix: config.etcd.keyPrefix }, "fleetd is starting");
   const monitoring = monitor.run(stopping.signal);
   void collectWhenIdle(stopping.signal);

@@ -349,6 +349,48 @@ describe("moving on request", () => {
     ]);
     expect(staleMoves(model, moves, busy)).toEqual(["destroyed.service", "stopped.service", "there.service"]);
   });
+  it("counts a unit that is on its way on both machines, at once and until it has arrived", () => {
+    const model = cluster(three.slice(0, 2), [
+      { name: "a@1.service", lines: "Conflicts=a@*", machineID: id(1) },
+      { name: "b.service", machineID: id(2) },
+    ]);
+    settle(model);
+    const unit = model.units.get("a@1.service");
+    if (unit === undefined) throw new Error("no unit");
+    model.reserve(unit, id(2));
+    expect([model.loadOf(id(1)), model.loadOf(id(2))]).toEqual([1, 2]);
+    put(model, { name: "a@2.service" });
+    expect(settle(model).get("a@2.service")).toBeNull();
+    model.setUnit("a@1.service", { ...unit.record, machineID: id(2), movingTo: null }, unit.requirements);
+    expect(settle(model).get("a@2.service")).toBe(id(1));
+    expect([model.loadOf(id(1)), model.loadOf(id(2))]).toEqual([1, 2]);
+  });
+  it("gives the room back where a unit on its way turns back", () => {
+    const model = cluster(three.slice(0, 2), [{ name: "a@1.service", lines: "Conflicts=a@*", machineID: id(1) }]);
+    settle(model);
+    const unit = model.units.get("a@1.service");
+    if (unit === undefined) throw new Error("no unit");
+    model.reserve(unit, id(2));
+    put(model, { name: "a@2.service" });
+    expect(settle(model).get("a@2.service")).toBeNull();
+    model.setUnit("a@1.service", unit.record, unit.requirements);
+    expect(settle(model).get("a@2.service")).toBe(id(2));
+  });
+  it("gives a unit that was freed for it the machine it was freed for, and says why; another one where that is taken", () => {
+    const model = cluster(three, [{ name: "taken.service", machineID: id(3) }]);
+    const freed = (name: string, lines = ""): void => {
+      put(model, { name, lines, last: id(3) });
+      const unit = model.units.get(name);
+      if (unit !== undefined)
+        model.setUnit(name, { ...unit.record, cause: "its machine is being drained" }, unit.requirements);
+    };
+    freed("a.service");
+    freed("b.service", "Conflicts=taken.service");
+    expect(plan(model, 10)).toEqual([
+      { name: "a.service", from: null, to: id(3), reason: "its machine is being drained" },
+      { name: "b.service", from: null, to: id(1), reason: REASONS.leastLoaded },
+    ]);
+  });
   it("finishes what another engine began", () => {
     const model = cluster(three, [{ name: "a.service", machineID: id(1) }]);
     const unit = model.units.get("a.service");
@@ -587,6 +629,8 @@ describe("on random clusters", () => {
       fc.record({ kind: fc.constant("gone" as const), id: fc.integer({ min: 1, max: 6 }).map(id) }),
       fc.record({ kind: fc.constant("unit" as const), unit: fc.constantFrom(...names).chain(unitArbitrary) }),
       fc.record({ kind: fc.constant("destroy" as const), name: fc.constantFrom(...names) }),
+      fc.record({ kind: fc.constant("set out" as const), name: fc.constantFrom(...names) }),
+      fc.record({ kind: fc.constant("arrive" as const), name: fc.constantFrom(...names) }),
     );
     fc.assert(
       fc.property(clusterArbitrary, fc.array(step, { maxLength: 8 }), ([machines, units], steps) => {
@@ -599,7 +643,15 @@ describe("on random clusters", () => {
           else if (action.kind === "machine")
             for (const { id, metadata } of action.machine)
               model.setMachine({ id, metadata, primaryIP: "", version: "" }, 1);
-          else {
+          else if (action.kind === "set out") {
+            const unit = model.units.get(action.name);
+            const to = unit === undefined || unit.record.machineID === null ? null : targetOf(model, unit);
+            if (unit !== undefined && to !== null) model.reserve(unit, to);
+          } else if (action.kind === "arrive") {
+            const unit = model.units.get(action.name);
+            const to = unit?.record.movingTo ?? null;
+            if (unit !== undefined && to !== null && model.machine(to) !== null) model.assume(unit, to);
+          } else {
             const name = action.kind === "unit" ? action.unit.name : action.name;
             model.deleteGlobal(name);
             if (action.kind === "unit") put(model, action.unit, revision);
@@ -612,6 +664,15 @@ describe("on random clusters", () => {
           if (!unit.isWanted) expect(machineID).toBeNull();
           else if (machineID !== null) expect(model.unfit(unit, machineID)).toBeNull();
           else expect([...model.machineIDs].filter((machine) => model.unfit(unit, machine) === null)).toEqual([]);
+        }
+        // What is on its way takes its place on both machines.
+        for (const id of model.machineIDs) {
+          const there = model.unitsOn(id).flatMap((name) => model.units.get(name) ?? []);
+          const places = [...model.units.values()].filter(
+            ({ record }) => record.machineID !== null && [record.machineID, record.movingTo].includes(id),
+          );
+          expect(there.map(({ name }) => name)).toEqual(places.map(({ name }) => name).sort());
+          for (const one of there) expect(there.filter((other) => other !== one && conflicts(one, other))).toEqual([]);
         }
       }),
       { numRuns: 2500 },

@@ -32,7 +32,10 @@ export function decide(model: ClusterModel, unit: ModelUnit): Decision | null {
   }
   if (machineID === null) {
     const to = model.choose(unit);
-    return to === null ? null : { name, from: null, to, reason: REASONS.leastLoaded };
+    if (to === null) return null;
+    // Freed to be moved here, and for what: that is what its users want to know.
+    const reason = to === record.lastMachineID ? record.cause : null;
+    return { name, from: null, to, reason: reason ?? REASONS.leastLoaded };
   }
   const isGone = model.machine(machineID) === null;
   const unfit = isGone ? null : model.unfit(unit, machineID);

@@ -58,6 +58,8 @@ export function relocationsOf(
   }
   for (const id of model.draining) {
     for (const unit of model.unitsOn(id)) {
+      // One that is still on its way here turns back, or goes on, once it has arrived.
+      if (model.units.get(unit)?.record.machineID !== id) continue;
       // A follower goes when what it follows goes.
       if ((model.units.get(unit)?.requirements.machineOf.length ?? 0) > 0) continue;
       add({ unit, from: id, wish: null, group: `drain ${id}`, reason: `its machine ${id} is being drained` }, 1);

@@ -1,6 +1,6 @@
 /**
- * Points at which a daemon may be made to die, for tests: `FLEET_FAILPOINTS=name=chance[,name=chance…]`, where a chance is
- * between 0 and 1. Without the variable they do nothing.
+ * Points at which something may be made to go wrong, for tests: `FLEET_FAILPOINTS=name=chance[,name=chance…]`, where a
+ * chance is between 0 and 1. Without the variable nothing does.
  */
 const CHANCES: ReadonlyMap<string, number> = new Map(
   (process.env.FLEET_FAILPOINTS ?? "")
@@ -9,7 +9,7 @@ const CHANCES: ReadonlyMap<string, number> = new Map(
     .map((point) => [point.slice(0, point.indexOf("=")), Number(point.slice(point.indexOf("=") + 1))]),
 );
 
-/** Names of all points. */
+/** Names of all points at which a daemon may die. */
 export type Failpoint =
   | "etcd.before-txn"
   | "etcd.after-txn"
@@ -19,6 +19,23 @@ export type Failpoint =
   | "agent.after-start"
   | "agent.after-stop"
   | "agent.after-unload";
+
+/** Names of all mishaps that leave the daemon alive. */
+export type Mishap =
+  /** A batch of watch events comes late, by up to two seconds; those behind it wait. */
+  | "etcd.watch-late"
+  /** A batch of watch events comes twice. */
+  | "etcd.watch-twice"
+  /** A transaction was carried out, and the answer is lost. */
+  | "etcd.answer-lost";
+
+/** Whether this process was told to let anything go wrong. */
+export const HAS_FAILPOINTS = CHANCES.size > 0;
+
+/** Whether a mishap is to happen now, by its chance. */
+export function happens(name: Mishap): boolean {
+  return Math.random() < (CHANCES.get(name) ?? 0);
+}
 
 /** Ends this process as a crash would, by the chance that this point was given. */
 export function failpoint(name: Failpoint): void {

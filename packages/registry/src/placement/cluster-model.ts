@@ -50,16 +50,16 @@ export class ClusterModel {
   readonly #placements = new Map<string, Set<string>>();
   /** The machine of each unit that is placed. */
   readonly #placed = new Map<string, string>();
-  readonly #conflicts = new GlobIndex(this.#placed);
-  readonly #replaces = new GlobIndex(this.#placed);
-  readonly #apart = new GlobIndex(this.#placed);
+  /** The machine on which a unit is being started before it leaves its own: it takes its place on both. */
+  readonly #movers = new Map<string, string>();
+  readonly #conflicts = new GlobIndex(this.#placed, this.#movers);
+  readonly #replaces = new GlobIndex(this.#placed, this.#movers);
+  readonly #apart = new GlobIndex(this.#placed, this.#movers);
   /** Placed units that are to be spread, by what they are spread with, counted by machine. */
   readonly #spread = new Map<string, Map<string, number>>();
   /** The weight of the units that are placed, by machine, also on machines that are gone. */
   readonly #weights = new Map<string, number>();
   readonly #cordons = new Map<string, { readonly drain: boolean }>();
-  /** Units that are being started on another machine before they leave theirs. */
-  readonly #movers = new Set<string>();
   /** Units that have Replaces globs. */
   readonly #replacers = new Set<string>();
   readonly #globals = new Map<string, GlobalUnit>();
@@ -89,6 +89,11 @@ export class ClusterModel {
     this.#replaceUnit(unit.name, { ...unit.record, machineID, lastMachineID: null, movingTo: null }, unit.requirements);
   }
 
+  /** A unit is as good as on its way to another machine: from now on it takes its place there too. */
+  reserve(unit: ModelUnit, machineID: string): void {
+    this.#replaceUnit(unit.name, { ...unit.record, movingTo: machineID }, unit.requirements);
+  }
+
   #replaceUnit(name: string, record: Versioned<UnitRecord>, requirements: Requirements): void {
     const before = this.units.get(name);
     const isSame = before !== undefined && before.requirements === requirements;
@@ -103,11 +108,12 @@ export class ClusterModel {
     const isWanted = record.desiredState !== "inactive" && !record.global && !isTemplateName(name);
     const unit: ModelUnit = { name, record, requirements, isWanted };
     this.units.set(name, unit);
-    if (record.movingTo === null) this.#movers.delete(name);
-    else this.#movers.add(name);
-    if (record.machineID !== null) this.#put(unit, record.machineID);
-    else if (isWanted) this.#pending.add(name);
+    this.#put(unit);
+    if (record.machineID === null && isWanted) this.#pending.add(name);
     if (before?.record.machineID !== record.machineID) this.#placementChanged(unit, before?.record.machineID ?? null);
+    else if (before.record.movingTo !== null && record.movingTo === null) this.#retryPending();
+    const goesTo = before?.record.movingTo === record.movingTo ? null : record.movingTo;
+    if (goesTo !== null) for (const other of this.replacedBy(unit, goesTo)) this.#dirty.add(other);
     const hadReplaces = (before?.requirements.replaces.length ?? 0) > 0;
     if (!isSame && (hadReplaces || requirements.replaces.length > 0)) this.#ringsChanged();
   }
@@ -127,7 +133,6 @@ export class ClusterModel {
     this.#take(unit);
     this.#drop(name, unit.requirements, null);
     this.units.delete(name);
-    this.#movers.delete(name);
     this.#dirty.delete(name);
     if (unit.record.machineID !== null) this.#placementChanged(unit, unit.record.machineID);
     if (unit.requirements.replaces.length > 0) this.#ringsChanged();
@@ -208,7 +213,7 @@ export class ClusterModel {
   }
   /** Units that are being started on another machine before they leave theirs, by name. */
   get moving(): readonly string[] {
-    return [...this.#movers].sort();
+    return [...this.#movers.keys()].sort();
   }
   /** Machines that units are to be moved away from. */
   get draining(): readonly string[] {
@@ -220,7 +225,7 @@ export class ClusterModel {
   isCordoned(id: string): boolean {
     return this.#cordons.has(id);
   }
-  /** Units on a machine, global ones aside, by name. */
+  /** Units on a machine, global ones aside, also those that are being moved to it, by name. */
   unitsOn(id: string): readonly string[] {
     return [...(this.#placements.get(id) ?? [])].sort();
   }
@@ -296,7 +301,7 @@ export class ClusterModel {
     const load = this.loadOf(id);
     const machine = this.#machines.get(id)?.machine;
     if (preferences === null || machine === undefined) return [0, 0, 0, load];
-    const isHere = unit.record.machineID === id;
+    const isHere = placesOf(unit).includes(id);
     const unmet = preferences.metadata.filter((test) => !meets(test, machine.metadata)).length;
     const near = preferences.apart.reduce((sum, glob) => {
       const self = isHere && globMatches(glob, unit.name) ? 1 : 0;
@@ -315,7 +320,7 @@ export class ClusterModel {
     for (const [id, units] of this.#spread.get(spreadGroup(unit.name)) ?? []) {
       const other = this.#machines.get(id)?.machine.metadata;
       if (other !== undefined && Object.hasOwn(other, key) && other[key] === value) {
-        count += units - (unit.record.machineID === id ? 1 : 0);
+        count += units - (placesOf(unit).includes(id) ? 1 : 0);
       }
     }
     return count;
@@ -333,13 +338,13 @@ export class ClusterModel {
   // ---- inside
 
   #take(unit: ModelUnit): void {
-    const { name, requirements, record } = unit;
+    const { name, requirements } = unit;
     this.#pending.delete(name);
-    if (record.machineID !== null) {
-      const { machineID } = record;
+    this.#placed.delete(name);
+    this.#movers.delete(name);
+    for (const machineID of placesOf(unit)) {
       remove(this.#placements, machineID, name, this.#machines.has(machineID));
       this.#roomVersion++;
-      this.#placed.delete(name);
       this.#conflicts.unplace(name, requirements.conflicts, machineID);
       this.#replaces.unplace(name, requirements.replaces, machineID);
       this.#apart.unplace(name, [], machineID);
@@ -390,15 +395,20 @@ export class ClusterModel {
     for (const peer of machineOf) if (!next?.machineOf.includes(peer)) remove(this.#followers, peer, name, false);
   }
 
-  #put(unit: ModelUnit, machineID: string): void {
-    add(this.#placements, machineID, unit.name);
-    this.#placed.set(unit.name, machineID);
-    this.#conflicts.place(unit.name, unit.requirements.conflicts, machineID);
-    this.#replaces.place(unit.name, unit.requirements.replaces, machineID);
-    this.#apart.place(unit.name, [], machineID);
-    this.#weigh(machineID, unit.requirements.weight);
-    this.#countSpread(unit, machineID, 1);
-    this.#neighbourhoodChanged(unit, machineID);
+  #put(unit: ModelUnit): void {
+    const { name, requirements } = unit;
+    const [first, second] = placesOf(unit);
+    if (first !== undefined) this.#placed.set(name, first);
+    if (second !== undefined) this.#movers.set(name, second);
+    for (const machineID of placesOf(unit)) {
+      add(this.#placements, machineID, name);
+      this.#conflicts.place(name, requirements.conflicts, machineID);
+      this.#replaces.place(name, requirements.replaces, machineID);
+      this.#apart.place(name, [], machineID);
+      this.#weigh(machineID, requirements.weight);
+      this.#countSpread(unit, machineID, 1);
+      this.#neighbourhoodChanged(unit, machineID);
+    }
   }
 
   /** Who else must be looked at when a unit came to a machine or left one. */
@@ -509,6 +519,12 @@ export class ClusterModel {
       ? this.order.sorted(rarest.orders.flatMap((order) => [...order]))
       : this.order;
   }
+}
+
+/** The machines that a unit takes its place on: its own, and the one that it is being moved to. */
+function placesOf({ record: { machineID, movingTo } }: ModelUnit): readonly string[] {
+  if (machineID === null) return NOBODY;
+  return movingTo === null || movingTo === machineID ? [machineID] : [machineID, movingTo];
 }
 
 /** Whether a record says the same as another for placement. */

@@ -15,11 +15,11 @@ interface GlobEntry {
  */
 export class GlobIndex {
   readonly #globs = new Map<string, GlobEntry>();
-  readonly #placed: ReadonlyMap<string, string>;
+  readonly #placed: readonly ReadonlyMap<string, string>[];
   readonly #matchCache = new Map<string, readonly string[]>();
 
-  /** @param placed the machine of each unit that is placed, kept by the owner: set before place(), deleted before unplace() */
-  constructor(placed: ReadonlyMap<string, string>) {
+  /** @param placed machines of units that are placed, kept by the owner: set before place(), deleted before unplace() */
+  constructor(...placed: readonly ReadonlyMap<string, string>[]) {
     this.#placed = placed;
   }
 
@@ -32,7 +32,9 @@ export class GlobIndex {
         continue;
       }
       const created: GlobEntry = { uses: 1, matched: new Map(), owned: new Map() };
-      for (const [name, machineID] of this.#placed) if (globMatches(glob, name)) count(created.matched, machineID, 1);
+      for (const machines of this.#placed) {
+        for (const [name, machineID] of machines) if (globMatches(glob, name)) count(created.matched, machineID, 1);
+      }
       this.#globs.set(glob, created);
       this.#matchCache.clear();
     }

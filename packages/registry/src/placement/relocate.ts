@@ -52,7 +52,8 @@ export function* planRebalance(model: ClusterModel, most: number): Generator<voi
   return moves;
 }
 
-function mayMove({ isWanted, requirements }: ModelUnit): boolean {
+function mayMove({ isWanted, requirements, record }: ModelUnit): boolean {
+  if (record.movingTo !== null) return false;
   const { stay, machineID, machineOf, replaces } = requirements;
   return isWanted && !stay && machineID === null && machineOf.length === 0 && replaces.length === 0;
 }

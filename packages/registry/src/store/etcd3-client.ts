@@ -2,7 +2,6 @@ import type { EtcdConfig } from "@fleet/config";
 import { type ChannelOptions, InterceptingCall, type Interceptor, ListenerBuilder, type Metadata } from "@grpc/grpc-js";
 import { noop } from "cockatiel";
 import { Etcd3, type ICompare, type IKeyValue, type IOptions, type IRequestOp } from "etcd3";
-import { failpoint } from "../loop/failpoint.ts";
 import type { KeyValue } from "./cluster-state.ts";
 import { RegistryError } from "./errors.ts";
 import type { Compare, Etcd, Op, RangePage, TxnResult, WatchBatch, WatchEvent } from "./etcd.ts";
@@ -97,7 +96,6 @@ export class Etcd3Client implements Etcd {
   }
 
   async txn(compares: readonly Compare[], ops: readonly Op[], otherwise: readonly Op[] = []): Promise<TxnResult> {
-    if (ops.length > 0) failpoint("etcd.before-txn");
     const response = await this.#call(false, () =>
       this.#client.kv.txn({
         compare: compares.map(compare),
@@ -105,7 +103,6 @@ export class Etcd3Client implements Etcd {
         failure: confirmed(compares, otherwise),
       }),
     );
-    if (ops.length > 0) failpoint("etcd.after-txn");
     const asked = response.succeeded ? ops : otherwise;
     const gets = response.responses
       .slice(0, asked.length)

@@ -3,7 +3,7 @@ import { backoff } from "../loop/backoff.ts";
 import { SaidOnce } from "../loop/said-once.ts";
 import { type Change, ClusterState, type KeyValue } from "./cluster-state.ts";
 import { RegistryError } from "./errors.ts";
-import type { Etcd, WatchBatch } from "./etcd.ts";
+import type { Etcd, WatchBatch, WatchEvent } from "./etcd.ts";
 import type { KeyRange, Keys } from "./keys.ts";
 
 /**
@@ -44,6 +44,8 @@ export class Mirror {
   readonly #known = new Map<string, number>();
   readonly #watched: readonly KeyRange[];
   readonly #revisions: number[];
+  /** Of each watched range the revision of the last event: what a stream repeats is not taken a second time. */
+  readonly #delivered: number[];
   readonly #listeners = new Set<ChangeListener>();
   readonly #waiters = new Set<{ range: number; revision: number; done: (seen: boolean) => void }>();
   readonly #ready = Promise.withResolvers<void>();
@@ -56,6 +58,7 @@ export class Mirror {
     this.state = new ClusterState(options.keys);
     this.#watched = options.inOrder === true ? [cover(options.ranges)] : options.ranges;
     this.#revisions = this.#watched.map(() => 0);
+    this.#delivered = [...this.#revisions];
   }
 
   /** Fulfilled once the first list is complete. */
@@ -178,6 +181,7 @@ export class Mirror {
     this.#hasBeenListed = true;
     this.#isConnected = isPolling;
     this.#revisions.fill(at);
+    this.#delivered.fill(at);
     this.#tell(changes, at, isGap, isFirst);
     this.#ready.resolve();
   }
@@ -185,12 +189,15 @@ export class Mirror {
   async #follow(signal: AbortSignal, onOpen: () => void): Promise<void> {
     const ranges = this.#watched.map((range, index) => ({ range, from: (this.#revisions[index] ?? 0) + 1 }));
     const onBatch = ({ range, revision, events }: WatchBatch): void => {
-      const changes = events.map((event) => {
+      const delivered = this.#delivered[range] ?? 0;
+      // A put that is repeated after its key was deleted would bring the key back.
+      const news = events.filter((event) => revisionOf(event) > delivered);
+      this.#delivered[range] = Math.max(delivered, ...news.map(revisionOf));
+      const changes = news.map((event) => {
         const key = event.kind === "put" ? event.keyValue.key : event.key;
         if (!this.#options.ranges.some((asked) => isIn(asked, key))) return null;
         return event.kind === "put" ? this.#put(event.keyValue) : this.#delete(key, event.revision);
       });
-      // A resumed stream may repeat what is known; it must never lead back.
       this.#revisions[range] = Math.max(this.#revisions[range] ?? 0, revision);
       this.#tell(changes, revision, false);
     };
@@ -223,6 +230,10 @@ export class Mirror {
       if ((this.#revisions[waiter.range] ?? 0) >= waiter.revision) waiter.done(true);
     }
   }
+}
+
+function revisionOf(event: WatchEvent): number {
+  return event.kind === "put" ? event.keyValue.modRevision : event.revision;
 }
 
 function isIn({ start, end }: KeyRange, key: string): boolean {

@@ -1,11 +1,14 @@
 import type { EtcdConfig } from "@fleet/config";
+import { HAS_FAILPOINTS } from "../loop/failpoint.ts";
 import type { Versioned } from "./cluster-state.ts";
 import type { RegistryError } from "./errors.ts";
 import type { Etcd } from "./etcd.ts";
 import { Etcd3Client } from "./etcd3-client.ts";
 import { type KeyRange, Keys } from "./keys.ts";
 import { Mirror } from "./mirror.ts";
+import { ObservedEtcd, type OperationObserver } from "./observed-etcd.ts";
 import { decodeState, decodeUnit, type StateRecord, type UnitRecord } from "./records.ts";
+import { TroubledEtcd } from "./troubled-etcd.ts";
 import { readUnitFiles } from "./unit-files.ts";
 import { type KnownUnits, UnitWriter } from "./unit-writer.ts";
 
@@ -22,10 +25,16 @@ export class Registry {
     this.keys = keys;
   }
 
-  /** Opens the registry in etcd; what is not given is as fleet's own defaults are. Nothing is sent yet. */
-  static open(config: Partial<EtcdConfig> & Pick<EtcdConfig, "servers">): Registry {
+  /**
+   * Opens the registry in etcd; what is not given is as fleet's own defaults are. Nothing is sent yet.
+   *
+   * @param observe hears of every operation
+   */
+  static open(config: Partial<EtcdConfig> & Pick<EtcdConfig, "servers">, observe?: OperationObserver): Registry {
     const whole = { requestTimeoutMs: 1000, tls: null, auth: null, keyPrefix: "/_coreos.com/fleet/", ...config };
-    return new Registry(new Etcd3Client(whole), new Keys(whole.keyPrefix));
+    const client = new Etcd3Client(whole);
+    const etcd = HAS_FAILPOINTS ? new TroubledEtcd(client) : client;
+    return new Registry(observe === undefined ? etcd : new ObservedEtcd(etcd, observe), new Keys(whole.keyPrefix));
   }
 
   /** A copy of the whole registry but the schedule, kept up to date once `run` is called. */

@@ -1,0 +1,87 @@
+import { Crowd } from "../crowd.ts";
+import { type Fault, hostOf, lasting, on, withEnvironment } from "../target.ts";
+import { NAMES } from "../traffic.ts";
+
+/** What the time of a host's daemons is off by. */
+const CLOCK = "/run/fleet-clock";
+
+/** Of hosts and their systemd, by their names in docs/reliability.md. */
+export const HOST_FAULTS: Readonly<Record<string, Fault>> = {
+  "host lost power": async (target) => {
+    const host = target.random.pick([3, 4]);
+    const { cluster } = target.cluster;
+    target.disturbed.add(`*@${host}`);
+    await cluster.network.killHost(host);
+    await lasting(target, 1, 9);
+    await cluster.network.startHost(host, cluster.hostOptions(host));
+    return `h${host} lost its power and booted again`;
+  },
+  "run full": async (target) => {
+    const host = hostOf(target);
+    const size = await on(target, host, "findmnt -no OPTIONS /run | grep -o 'size=[^,]*'");
+    // No larger than what is in it now.
+    await on(target, host, "mount -o remount,size=$(df --output=used -k /run | tail -n 1 | tr -d ' ')k /run");
+    await lasting(target, 2, 6);
+    await on(target, host, `mount -o remount,${size === "" ? "size=20%" : size} /run`);
+    return `/run of h${host} was full`;
+  },
+  "dbus restarted": async (target) => {
+    const host = hostOf(target);
+    await on(target, host, "systemctl kill -s KILL dbus");
+    return `D-Bus of h${host} killed`;
+  },
+  "systemd reexecuted": async (target) => {
+    const host = hostOf(target);
+    await on(target, host, "systemctl daemon-reexec; systemctl daemon-reload");
+    return `systemd of h${host} reexecuted and reloaded`;
+  },
+  "stopped by hand": async (target) => {
+    const host = hostOf(target);
+    const list = "systemctl list-units --plain --no-legend --state=active 'free-*' 'rack-*' | cut -d' ' -f1";
+    const units = (await on(target, host, list)).split("\n").filter((name) => name !== "");
+    if (units.length === 0) return "nothing to stop by hand";
+    const unit = target.random.pick(units);
+    target.disturbed.add(unit);
+    // Until somebody starts it again, as the spec has it: what an operator stops stays stopped.
+    await on(target, host, `systemctl stop ${unit}; sleep 1; systemctl start ${unit}`);
+    return `${unit} stopped and started by hand on h${host}`;
+  },
+  "masked by hand": async (target) => {
+    const host = hostOf(target);
+    const unit = target.random.pick(NAMES);
+    await on(target, host, `systemctl mask ${unit}`);
+    await lasting(target, 2, 6);
+    await on(target, host, `systemctl unmask ${unit}`);
+    return `${unit} was masked by hand on h${host}`;
+  },
+  "500 units on one host": async (target) => {
+    const host = hostOf(target);
+    const crowd = new Crowd(
+      target.traffic,
+      target.history,
+      target.cluster.cluster.network.hosts.get(host)?.machineID ?? "",
+    );
+    await crowd.start();
+    await on(target, host, "systemctl kill -s KILL fleet-agent");
+    await crowd.destroy();
+    return `500 units came to h${host} and went`;
+  },
+  "clock jumped": async (target) => {
+    const host = hostOf(target);
+    const lines = [
+      `LD_PRELOAD=/usr/lib/${await on(target, host, "uname -m")}-linux-gnu/faketime/libfaketime.so.1`,
+      `FAKETIME_TIMESTAMP_FILE=${CLOCK}`,
+      "FAKETIME_CACHE_DURATION=1",
+      "FAKETIME_DONT_FAKE_MONOTONIC=1",
+    ];
+    await on(target, host, `echo +0 >${CLOCK}`);
+    await withEnvironment(target, host, lines.join("\n"), async () => {
+      for (const offset of ["+1h", "-1h"]) {
+        await lasting(target, 1, 4);
+        await on(target, host, `echo ${offset} >${CLOCK}`);
+      }
+      await lasting(target, 1, 4);
+    });
+    return `the clock of h${host}'s daemons jumped an hour ahead, then two back`;
+  },
+};

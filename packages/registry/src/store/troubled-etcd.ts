@@ -1,0 +1,70 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { failpoint, happens, type Mishap } from "../loop/failpoint.ts";
+import { RegistryError } from "./errors.ts";
+import type { Compare, Etcd, Op, RangePage, TxnResult, WatchBatch } from "./etcd.ts";
+import type { KeyRange } from "./keys.ts";
+
+const LATE_MS = 2_000;
+
+/** An etcd between which and its user things go wrong by chance, as a network and a crash have them: for tests. */
+export class TroubledEtcd implements Etcd {
+  readonly #etcd: Etcd;
+  readonly #happens: (mishap: Mishap) => boolean;
+
+  /** @param mishaps whether something is to go wrong now; by default as FLEET_FAILPOINTS says */
+  constructor(etcd: Etcd, mishaps: (mishap: Mishap) => boolean = happens) {
+    this.#etcd = etcd;
+    this.#happens = mishaps;
+  }
+
+  range(range: KeyRange, options?: { after?: string; limit?: number; revision?: number }): Promise<RangePage> {
+    return this.#etcd.range(range, options);
+  }
+
+  async txn(compares: readonly Compare[], ops: readonly Op[], otherwise?: readonly Op[]): Promise<TxnResult> {
+    if (ops.length === 0) return this.#etcd.txn(compares, ops, otherwise);
+    failpoint("etcd.before-txn");
+    const result = await this.#etcd.txn(compares, ops, otherwise);
+    failpoint("etcd.after-txn");
+    if (this.#happens("etcd.answer-lost")) throw new RegistryError("timeout", "etcd's answer was lost: a failpoint");
+    return result;
+  }
+
+  async watch(
+    ranges: readonly { readonly range: KeyRange; readonly from: number }[],
+    signal: AbortSignal,
+    onBatch: (batch: WatchBatch) => void,
+    onOpen: () => void,
+  ): Promise<void> {
+    const { promise: failed, reject } = Promise.withResolvers<never>();
+    let isOver = false;
+    let queue = Promise.resolve();
+    const take = async (batch: WatchBatch): Promise<void> => {
+      if (this.#happens("etcd.watch-late")) await sleep(Math.random() * LATE_MS);
+      // A watch that has ended tells nothing more: another one goes on where its user was.
+      for (let times = this.#happens("etcd.watch-twice") ? 2 : 1; times > 0 && !isOver; times--) onBatch(batch);
+    };
+    const late = (batch: WatchBatch): void => {
+      queue = queue.then(() => take(batch));
+      queue.catch(reject);
+    };
+    try {
+      await Promise.race([this.#etcd.watch(ranges, signal, late, onOpen), failed]);
+    } finally {
+      isOver = true;
+    }
+  }
+
+  grantLease(ttlSeconds: number): Promise<string> {
+    return this.#etcd.grantLease(ttlSeconds);
+  }
+  keepLeaseAlive(id: string): Promise<number> {
+    return this.#etcd.keepLeaseAlive(id);
+  }
+  revokeLease(id: string): Promise<void> {
+    return this.#etcd.revokeLease(id);
+  }
+  close(): void {
+    this.#etcd.close();
+  }
+}
