@@ -1,5 +1,9 @@
-// npm run test:faults -- [--seed N] [--minutes M] [--fault NAME] [--calm] [--cuts N]
+// npm run test:faults -- [--seed N] [--minutes M] [--fault NAME] [--calm] [--cuts N] [--other FLEETD]
+// --other: the executable of another version for two of the hosts; by default this one under another number
 // Random traffic and random faults on real hosts, and what must hold all the while: docs/reliability.md.
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -30,6 +34,7 @@ const { values } = parseArgs({
     fault: { type: "string", multiple: true },
     cuts: { type: "string" },
     calm: { type: "boolean", default: false },
+    other: { type: "string" },
   },
 });
 const seed = Number(values.seed);
@@ -57,8 +62,11 @@ async function storm(): Promise<number> {
     ]),
   );
   const lead = { agent: true, engine: true, api: true, files };
+  const folder = mkdtempSync(join(tmpdir(), "fleet-faults-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const fleetd = values.other ?? otherVersion(folder);
   const cluster = await TestCluster.start(
-    [lead, lead, { agent: true, files }, { agent: true, files }],
+    [lead, { ...lead, fleetd }, { agent: true, files }, { agent: true, files, fleetd }],
     `agent_ttl=${TTL_MS}ms`,
     3,
   );
@@ -116,6 +124,12 @@ async function storm(): Promise<number> {
       for (const text of collateral(seen, settled, excused)) history.break(2, text);
       for (const text of await leftovers(cluster, traffic)) history.break(6, text);
       for (const text of await deposedWrites(cluster, watch)) history.break(7, text);
+      for (const [host, units] of settled) {
+        history.append(
+          "rest",
+          `h${host}: ${[...units].map(([name, unit]) => `${name} ${unit.active} ${unit.invocation}`).join(", ")}`,
+        );
+      }
       seen = settled;
       revision = watch.revision;
       rounds++;
@@ -130,7 +144,7 @@ async function storm(): Promise<number> {
   } catch (error) {
     history.break(0, `the bench itself failed: ${error instanceof Error ? error.stack : String(error)}`);
   } finally {
-    if (history.broken.length > 0) await dump(cluster, history);
+    await dump(cluster, history);
     await watch.stop();
     registry.close();
     traffic.close();
@@ -158,6 +172,12 @@ async function storm(): Promise<number> {
     `seed ${seed}: invariant ${first.invariant} is broken: ${first.text}\nThe whole history is in ${history.file}`,
   );
   return 1;
+}
+
+/** Builds fleetd under another version's number; returns its path. */
+function otherVersion(folder: string): string {
+  execFileSync(process.execPath, [join(ROOT, "scripts/dist.ts"), "--version", "1.9.9", "--out", folder]);
+  return join(folder, "bin/fleetd");
 }
 
 /** Waits until all is as the users were promised (invariants 4 and 9). */
@@ -193,14 +213,7 @@ async function settle(
 /** What the hosts' journals say, beside the history. */
 async function dump(cluster: TestCluster, history: History): Promise<void> {
   for (const host of cluster.cluster.network.hosts.keys()) {
-    const { stdout } = await cluster.cluster.network.exec(host, [
-      "journalctl",
-      "--no-pager",
-      "-o",
-      "short-precise",
-      "-n",
-      "3000",
-    ]);
+    const { stdout } = await cluster.cluster.network.exec(host, ["journalctl", "--no-pager", "-o", "short-precise"]);
     for (const line of stdout.split("\n")) history.append("host", `h${host} ${line}`);
   }
 }

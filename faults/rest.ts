@@ -56,7 +56,8 @@ export async function differences(cluster: TestCluster, traffic: Traffic, seen: 
       const good = kindOf(name) === "fails" ? "failed" : "active";
       const right = expected.state === "launched" ? good : "inactive";
       // One that does not stop when asked is killed, which systemd calls failed; and one that has failed stays so when stopped.
-      const hasFailed = ["slow", "fails"].includes(kindOf(name)) && expected.state === "loaded" && active === "failed";
+      const hasFailed =
+        ["slow", "hangs", "fails"].includes(kindOf(name)) && expected.state === "loaded" && active === "failed";
       if (active !== right && !hasFailed) problems.push(`${name} on h${host} is ${active} instead of ${right}`);
       const state = told.find(({ machineID }) => machineIDs.get(machineID ?? "") === host);
       if (state?.systemdActiveState !== active) {

@@ -23,6 +23,10 @@ const KINDS: Readonly<Record<string, { readonly count: number; readonly text: st
     count: 2,
     text: "[Service]\nExecStart=/bin/bash -c 'trap \"\" TERM; while :; do sleep 1; done'\nTimeoutStopSec=3\n",
   },
+  hangs: {
+    count: 1,
+    text: "[Service]\nExecStart=/bin/sleep infinity\nExecStop=/bin/sleep infinity\nTimeoutStopSec=3\n",
+  },
   newer: { count: 1, text: "[Service]\nExecStart=/bin/sleep infinity\n[X-Fleet]\nFromTheFuture=yes\n" },
   fails: { count: 1, text: "[Service]\nExecStart=/bin/false\n" },
 };

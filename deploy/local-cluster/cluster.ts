@@ -23,6 +23,8 @@ export interface HostRoles {
   readonly files?: Readonly<Record<string, string>>;
   /** More folders and files of this machine that it sees, as `from:to`. */
   readonly binds?: readonly string[];
+  /** The executable that its parts are of; by default the one that was built. */
+  readonly fleetd?: string;
   /** True: nothing of fleet is put on it. */
   readonly isBare?: boolean;
 }
@@ -147,7 +149,11 @@ export class LocalCluster {
     const unit = (name: string): string => readFileSync(join(ROOT, "deploy/systemd", name), "utf8");
     const sysusers = readFileSync(join(ROOT, "deploy/sysusers.d/fleet.conf"), "utf8");
     return {
-      binds: [`${BIN}/fleetd:/usr/bin/fleetd`, `${BIN}/fleetctl:/usr/bin/fleetctl`, ...(roles.binds ?? [])],
+      binds: [
+        `${roles.fleetd ?? `${BIN}/fleetd`}:/usr/bin/fleetd`,
+        `${BIN}/fleetctl:/usr/bin/fleetctl`,
+        ...(roles.binds ?? []),
+      ],
       wants: units,
       files: {
         "/etc/fleet/fleet.conf": [

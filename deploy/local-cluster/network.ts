@@ -227,6 +227,13 @@ export class HostNetwork {
     await until(() => !existsSync(`/proc/${pid}`), 20_000, `h${index} to end`);
   }
 
+  /** Shuts a host down in order, as `systemctl poweroff` does. */
+  async shutDown(index: number): Promise<void> {
+    const { pid } = this.#host(index);
+    await this.exec(index, ["systemctl", "--no-block", "poweroff"]);
+    await until(() => !existsSync(`/proc/${pid}`), 120_000, `h${index} to shut down`);
+  }
+
   async cut(index: number): Promise<void> {
     await this.#inside("ip", "link", "set", `v${index}`, "down");
   }

@@ -34,9 +34,9 @@ export const ETCD_FAULTS: Readonly<Record<string, Fault>> = {
   },
   "etcd slow": async (target) => {
     const { cluster } = target.cluster;
-    for (let count = 0; count < 4; count++) {
+    for (let count = 0; count < 3; count++) {
       for (const member of cluster.etcdURLs.keys()) await cluster.signalMember(member, "STOP");
-      await sleep(target.random.between(500, 2_500));
+      await lasting(target, 1, 5);
       for (const member of cluster.etcdURLs.keys()) await cluster.signalMember(member, "CONT");
       await sleep(300);
     }

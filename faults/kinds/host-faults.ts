@@ -16,6 +16,14 @@ export const HOST_FAULTS: Readonly<Record<string, Fault>> = {
     await cluster.network.startHost(host, cluster.hostOptions(host));
     return `h${host} lost its power and booted again`;
   },
+  "host rebooted": async (target) => {
+    const host = target.random.pick([3, 4]);
+    const { cluster } = target.cluster;
+    target.disturbed.add(`*@${host}`);
+    await cluster.network.shutDown(host);
+    await cluster.network.startHost(host, cluster.hostOptions(host));
+    return `h${host} was shut down in order and booted again`;
+  },
   "run full": async (target) => {
     const host = hostOf(target);
     const size = await on(target, host, "findmnt -no OPTIONS /run | grep -o 'size=[^,]*'");

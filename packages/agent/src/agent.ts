@@ -8,6 +8,7 @@ import {
   ReconcileLoop,
   type Registry,
   RegistryError,
+  type Requirements,
   type StateRecord,
   type UnitRecord,
   type Versioned,
@@ -364,8 +365,8 @@ class Agent implements RunningAgent {
       const parsed = keys.parse(key);
       if (parsed?.kind === "schedule" || parsed?.kind === "global") malformed.add(parsed.name);
     }
-    const text = (hash: string): string | undefined => this.#texts.get(hash);
-    return wantedOn(this.machineID, this.#config.metadata, this.#mirror.state, text, malformed);
+    const requirementsOf = (name: string, hash: string): Requirements | null => this.#texts.requirements(name, hash);
+    return wantedOn(this.machineID, this.#config.metadata, this.#mirror.state, requirementsOf, malformed);
   }
 
   #record(): MachineRecord {

@@ -1,4 +1,4 @@
-import type { Registry } from "@fleet/registry";
+import { parseUnitFile, type Registry, type Requirements, readRequirements, UnitFileError } from "@fleet/registry";
 
 /** Texts that nobody needs any more are kept up to this many: a unit often comes back. */
 const SPARE = 100;
@@ -7,6 +7,8 @@ const SPARE = 100;
 export class UnitTexts {
   readonly #registry: Registry;
   readonly #texts = new Map<string, string>();
+  /** Read once: every look at what is wanted asks for those of every unit. */
+  readonly #requirements = new Map<string, Requirements | null>();
 
   constructor(registry: Registry) {
     this.#registry = registry;
@@ -15,6 +17,19 @@ export class UnitTexts {
   /** The text of a unit file by its hash; undefined where it is not at hand. */
   get(hash: string): string | undefined {
     return this.#texts.get(hash);
+  }
+
+  /** What a unit's file asks for; null where it is not at hand, or can't be read. */
+  requirements(name: string, hash: string): Requirements | null {
+    const text = this.#texts.get(hash);
+    if (text === undefined) return null;
+    // Without a specifier the same file asks the same for every instance.
+    const key = text.includes("%") ? `${hash} ${name}` : hash;
+    const known = this.#requirements.get(key);
+    if (known !== undefined) return known;
+    const requirements = read(name, text);
+    this.#requirements.set(key, requirements);
+    return requirements;
   }
 
   /**
@@ -30,5 +45,15 @@ export class UnitTexts {
     }
     if (this.#texts.size <= needed.size + SPARE) return;
     for (const hash of this.#texts.keys()) if (!needed.has(hash)) this.#texts.delete(hash);
+    this.#requirements.clear();
+  }
+}
+
+function read(name: string, text: string): Requirements | null {
+  try {
+    return readRequirements(name, parseUnitFile(text));
+  } catch (error) {
+    if (error instanceof UnitFileError) return null;
+    throw error;
   }
 }

@@ -1,16 +1,17 @@
+import type { UnitRecord, Versioned } from "@fleet/registry";
 import { describe, expect, it } from "vitest";
 import { mayComeBack } from "./come-back.ts";
 
 const ID = "a".repeat(32);
 const OTHER = "b".repeat(32);
 const machine = { id: ID, isSure: true, enteredAt: 50 };
-const freed = {
+const freed: Versioned<UnitRecord> = {
   ...{ hash: "c".repeat(40), desiredState: "launched", machineID: null, global: false },
   ...{ lastMachineID: ID, movingTo: null, cause: null, createRevision: 1, modRevision: 40 },
-} as const;
+};
 
 describe("mayComeBack", () => {
-  it.each([
+  it.each<[string, Versioned<UnitRecord> | undefined, typeof machine, boolean]>([
     ["was freed before the machine was back", freed, machine, true],
     ["was freed when the machine came back", { ...freed, modRevision: 50 }, machine, true],
     ["was taken off it since", { ...freed, modRevision: 51 }, machine, false],
@@ -23,7 +24,7 @@ describe("mayComeBack", () => {
     ["was given to another machine", { ...freed, machineID: OTHER }, { ...machine, isSure: false }, false],
     ["was given back to it", { ...freed, machineID: ID, modRevision: 60 }, machine, true],
     ["is being moved to it", { ...freed, machineID: OTHER, movingTo: ID, modRevision: 60 }, machine, true],
-    ["is to run nowhere", { ...freed, desiredState: "inactive" as const }, { ...machine, isSure: false }, false],
+    ["is to run nowhere", { ...freed, desiredState: "inactive" }, { ...machine, isSure: false }, false],
     ["was destroyed", undefined, { ...machine, isSure: false }, false],
   ])("a unit that %s", (_, record, returning, expected) => {
     expect(mayComeBack(record, returning)).toBe(expected);

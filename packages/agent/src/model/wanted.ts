@@ -1,13 +1,4 @@
-import {
-  type ClusterState,
-  type GlobalUnit,
-  globalsOn,
-  mergeMetadata,
-  parseUnitFile,
-  type Requirements,
-  readRequirements,
-  UnitFileError,
-} from "@fleet/registry";
+import { type ClusterState, type GlobalUnit, globalsOn, mergeMetadata, type Requirements } from "@fleet/registry";
 import type { WantedUnit } from "./next-task.ts";
 
 /** What this machine is to run, and what can't be told. */
@@ -20,14 +11,14 @@ export interface Wanted {
 /**
  * What is scheduled to a machine, plus the global units that fit it.
  *
- * @param text the text of a unit file by its hash; undefined where it is not at hand
+ * @param requirementsOf what a unit's file, by its hash, asks for; null where it is not at hand or can't be read
  * @param malformed names of units of which the registry holds records that can't be read
  */
 export function wantedOn(
   machineID: string,
   configured: Readonly<Record<string, string>>,
   state: ClusterState,
-  text: (hash: string) => string | undefined,
+  requirementsOf: (name: string, hash: string) => Requirements | null,
   malformed: ReadonlySet<string>,
 ): Wanted {
   const units = new Map<string, WantedUnit>();
@@ -35,7 +26,7 @@ export function wantedOn(
   const scheduled: { name: string; requirements: Requirements }[] = [];
   for (const [name, { hash, desiredState }] of state.schedule.get(machineID) ?? []) {
     if (desiredState === "inactive") continue;
-    const requirements = requirementsOf(name, text(hash));
+    const requirements = requirementsOf(name, hash);
     if (requirements === null) {
       unclear.add(name);
       continue;
@@ -45,7 +36,7 @@ export function wantedOn(
   }
   const globals: GlobalUnit[] = [];
   for (const [name, { hash, createRevision }] of state.globals) {
-    const requirements = requirementsOf(name, text(hash));
+    const requirements = requirementsOf(name, hash);
     if (requirements === null) unclear.add(name);
     else globals.push({ name, requirements, createRevision });
   }
@@ -63,14 +54,4 @@ export function wantedOn(
 export function neededHashes(machineID: string, state: ClusterState): readonly string[] {
   const scheduled = [...(state.schedule.get(machineID)?.values() ?? [])];
   return [...scheduled, ...state.globals.values()].map(({ hash }) => hash);
-}
-
-function requirementsOf(name: string, text: string | undefined): Requirements | null {
-  if (text === undefined) return null;
-  try {
-    return readRequirements(name, parseUnitFile(text));
-  } catch (error) {
-    if (error instanceof UnitFileError) return null;
-    throw error;
-  }
 }
