@@ -80,6 +80,16 @@ describe("nothing is stopped by mistake", () => {
     expect((await cluster.ok("list-units", "--no-legend", "--fields=unit,active")).match(/\tactive/g)).toHaveLength(6);
   });
 
+  it("a unit whose link is gone is found, loaded anew and started, without anybody's daemon-reload", async () => {
+    const host = await place("beside.service");
+    const at = `\n[X-Fleet]\nMachineOf=beside.service\n`;
+    await cluster.ok("load", cluster.file("unlinked.service", SLEEP + at));
+    await network().must(host, "systemctl", "kill", "-s", "KILL", "fleet-agent");
+    await network().must(host, "sh", "-c", "rm /run/systemd/system/unlinked.service; systemctl daemon-reload");
+    await cluster.ok("start", "unlinked.service");
+    expect(await cluster.activeOn("unlinked.service")).toEqual([host]);
+  });
+
   it("restarting the API restarts no unit and loses no connection attempt", async () => {
     const before = await startSome();
     const asking = Promise.all(

@@ -247,6 +247,25 @@ describe("running units", () => {
     expect(systemd.calls).not.toContain("unload a.service");
     expect(readdirSync(join(folder, "units"))).toContain("a.service");
   });
+  it("loads anew what systemd does not find, once in a while, and nothing that was started", async () => {
+    const before = new UnitDirectory(join(folder, "units"));
+    await before.read();
+    // As after a crash between writing a file and linking it.
+    before.write("a.service", TEXT);
+    const { systemd, runner: made, settle } = runner();
+    await made.adopt();
+    const missing = new Map(
+      ["a.service", "b.service"].map((n) => [n, { load: "not-found", active: "inactive", sub: "dead" }]),
+    );
+    const wantedUnits = [unit("a.service"), unit("b.service")];
+    await made.step(systemd, new Map([["b.service", unit("b.service")]]), new Set(["a.service"]));
+    await settle([unit("b.service")].concat(unit("a.service", "loaded")));
+    systemd.calls.length = 0;
+    expect(made.noticeMissing(missing)).toBe(true);
+    await settle(wantedUnits);
+    expect(systemd.calls).toEqual(["unload a.service", "load a.service", "start a.service"]);
+    expect(made.noticeMissing(missing)).toBe(false);
+  });
   it("leaves alone what is not clear", async () => {
     const { systemd, runner: made, settle } = runner();
     await made.adopt();

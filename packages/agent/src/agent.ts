@@ -352,6 +352,7 @@ class Agent implements RunningAgent {
     this.#touched.clear();
     const present = names.filter((name) => this.#runner.present.has(name));
     const states = await systemd.states(present);
+    if (this.#runner.noticeMissing(states)) this.#reconcile.trigger();
     const records = new Map<string, StateRecord | null>();
     for (const name of names) records.set(name, this.#runner.stateOf(name, states.get(name)));
     await this.#publisher.publish(records);

@@ -14,6 +14,9 @@ interface Trouble {
   readonly retryAt: number;
 }
 
+/** A unit that is missing in systemd is loaded anew no more often than this. */
+const MISSING_AGAIN_MS = 10_000;
+
 /** What the runner needs. */
 export interface UnitRunnerOptions {
   readonly directory: UnitDirectory;
@@ -39,6 +42,8 @@ export class UnitRunner {
   readonly #present = new Map<string, PresentUnit>();
   readonly #busy = new Set<string>();
   readonly #troubles = new Map<string, Trouble>();
+  /** When a unit was last found to be missing in systemd, by performance.now(). */
+  readonly #foundMissing = new Map<string, number>();
   #wanted: ReadonlyMap<string, WantedUnit> = new Map();
   #unclear: ReadonlySet<string> = new Set();
 
@@ -111,6 +116,30 @@ export class UnitRunner {
     }
   }
 
+  /**
+   * Takes note of units that systemd does not find though their files are here, as after a crash between writing a file
+   * and linking it, or where somebody has removed the link: they are loaded anew. What was started is left alone: it was
+   * stopped by hand.
+   *
+   * @param states what systemd says of units
+   * @returns whether there are any
+   */
+  noticeMissing(states: ReadonlyMap<string, SystemdStates>): boolean {
+    const now = performance.now();
+    let isAny = false;
+    for (const [name, { load, active }] of states) {
+      const unit = this.#present.get(name);
+      if (unit === undefined || load !== "not-found" || active !== "inactive") continue;
+      if (unit.isLaunched || isUnfinished(unit) || this.#busy.has(name)) continue;
+      if ((this.#foundMissing.get(name) ?? Number.NEGATIVE_INFINITY) > now - MISSING_AGAIN_MS) continue;
+      this.#foundMissing.set(name, now);
+      this.#options.log.warn({ unit: name }, `systemd does not find unit ${name} any more: it is loaded anew`);
+      this.#update(name, { hash: unfinished(unit.hash), isStopped: true });
+      isAny = true;
+    }
+    return isAny;
+  }
+
   /** What to publish of a unit; null where this machine has nothing of it. */
   stateOf(name: string, systemd: SystemdStates | undefined): StateRecord | null {
     const unit = this.#present.get(name);
@@ -164,7 +193,13 @@ export class UnitRunner {
 
   async #unload(systemd: Systemd, names: readonly string[]): Promise<void> {
     if (names.length === 0) return;
-    const failed = await systemd.unload(names);
+    for (const name of names) this.#busy.add(name);
+    let failed: Awaited<ReturnType<Systemd["unload"]>>;
+    try {
+      failed = await systemd.unload(names);
+    } finally {
+      for (const name of names) this.#busy.delete(name);
+    }
     failpoint("agent.after-unload");
     await Promise.all(
       names.map((name) =>
@@ -176,6 +211,7 @@ export class UnitRunner {
           }
           this.#options.directory.remove(name);
           this.#present.delete(name);
+          this.#foundMissing.delete(name);
         }),
       ),
     );
@@ -206,7 +242,7 @@ export class UnitRunner {
     } catch (error) {
       // Some may be linked, some not: all count as there, so that whatever comes next takes them away cleanly.
       for (const { name, hash } of written) {
-        this.#present.set(name, { name, hash: `${hash} unfinished`, isLaunched: false, isStopped: false });
+        this.#present.set(name, { name, hash: unfinished(hash), isLaunched: false, isStopped: false });
         this.#failed(name, error);
       }
       return;
@@ -268,6 +304,15 @@ export class UnitRunner {
     const unit = this.#present.get(name);
     if (unit !== undefined) this.#present.set(name, { ...unit, ...change });
   }
+}
+
+/** In place of a file's hash: the file may not be linked as it should. Unlike any hash, so that it is loaded anew. */
+function unfinished(hash: string): string {
+  return `${hash} unfinished`;
+}
+
+function isUnfinished({ hash }: PresentUnit): boolean {
+  return hash.endsWith(" unfinished");
 }
 
 const NOTHING: SystemdStates = { load: "not-found", active: "inactive", sub: "dead" };
