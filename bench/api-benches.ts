@@ -174,6 +174,8 @@ async function plainWrite({ etcd, keys }: Registry, round: number, index: number
     machineID: null,
     global: false,
     lastMachineID: null,
+    leaving: null,
+    wish: null,
     movingTo: null,
     cause: null,
   } as const;

@@ -59,7 +59,14 @@ export class FakeCluster {
   unit(name: string, text: string, machineID: string | null = null): Op {
     const hash = hashText(text);
     const record = { hash, desiredState: "launched", machineID, global: false } as const;
-    const value = encodeUnit({ ...record, lastMachineID: null, movingTo: null, cause: null });
+    const value = encodeUnit({
+      ...record,
+      lastMachineID: null,
+      leaving: null,
+      wish: null,
+      movingTo: null,
+      cause: null,
+    });
     return { put: this.registry.keys.unit(name), value };
   }
 

@@ -80,7 +80,7 @@ describe("nothing is stopped by mistake", () => {
     expect((await cluster.ok("list-units", "--no-legend", "--fields=unit,active")).match(/\tactive/g)).toHaveLength(6);
   });
 
-  it("a unit whose link is gone is found, loaded anew and started, without anybody's daemon-reload", async () => {
+  it("a unit whose link is gone is found, loaded anew and started", async () => {
     const host = await place("beside.service");
     const at = `\n[X-Fleet]\nMachineOf=beside.service\n`;
     await cluster.ok("load", cluster.file("unlinked.service", SLEEP + at));

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { copiesOf } from "../faults/partition.ts";
 import { SLEEP, TestCluster } from "./test-cluster.ts";
 
 let cluster: TestCluster;
@@ -22,6 +23,13 @@ const stopped = async (unit: string, index: number): Promise<number> => {
   const last = stdout.trim().split("\n").at(-1) ?? "{}";
   return Number((JSON.parse(last) as { __MONOTONIC_TIMESTAMP?: string }).__MONOTONIC_TIMESTAMP);
 };
+
+async function killLeader(): Promise<void> {
+  const { text } = await cluster.api.send("GET", "/events?follow=false&kind=leader-changed");
+  const leaders = [...text.matchAll(/"machineID":"(\w+)"/g)].map(([, id]) => id);
+  const leading = [1, 2].find((index) => idOf(index) === leaders.at(-1)) ?? 1;
+  await cluster.cluster.network.must(leading, "systemctl", "kill", "-s", "KILL", "fleet-engine.service");
+}
 
 describe("cordon", () => {
   it("keeps what is there and lets nothing new in, until uncordon", async () => {
@@ -71,10 +79,7 @@ describe("drain", () => {
     await cluster.ok("start", ...names);
     expect(await cluster.ok("drain", "--no-block", idOf(2))).toContain("draining");
     await cluster.until("some to have moved", async () => (await cluster.activeOn("many@0.service"))[0] !== 2);
-    const { text } = await cluster.api.send("GET", "/events?follow=false&kind=leader-changed");
-    const leaders = [...text.matchAll(/"machineID":"(\w+)"/g)].map(([, id]) => id);
-    const leading = [1, 2].find((index) => idOf(index) === leaders.at(-1)) ?? 1;
-    await cluster.cluster.network.must(leading, "systemctl", "kill", "-s", "KILL", "fleet-engine.service");
+    await killLeader();
     await cluster.until(
       "all to have moved",
       async () =>
@@ -82,6 +87,28 @@ describe("drain", () => {
       55_000,
     );
     for (const name of names) await cluster.hostOf(`${name}.service`);
+  });
+  it("never has two copies of a unit that stops first, also where the leading engine is killed while it stops", async () => {
+    const text = `[Service]
+ExecStart=/bin/bash -c 'trap "" TERM; while :; do echo alive; sleep 0.1; done'
+TimeoutStopSec=10
+[X-Fleet]
+PreferMetadata=host=h3
+`;
+    await cluster.ok("start", cluster.file("once.service", text));
+    expect(await cluster.hostOf("once.service")).toBe(3);
+    await cluster.ok("drain", "--no-block", idOf(3));
+    await cluster.until(
+      "it to be stopping",
+      async () => (await cluster.show(3, "once.service", "ActiveState")) === "deactivating",
+    );
+    await killLeader();
+    await cluster.until("it to run elsewhere", async () =>
+      (await cluster.activeOn("once.service")).some((index) => index !== 3),
+    );
+    const { runs, overlapping } = await copiesOf(cluster, "once.service");
+    expect(runs.map(({ host }) => host)).toHaveLength(2);
+    expect(overlapping).toEqual([]);
   });
   it("says which units fit nowhere else, and leaves them where they are", async () => {
     await cluster.ok("start", cluster.file("pinned.service", `${SLEEP}[X-Fleet]\nMachineID=${idOf(3)}\n`));

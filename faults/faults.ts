@@ -5,7 +5,7 @@ import { NETWORK_FAULTS } from "./kinds/network-faults.ts";
 import { PROCESS_FAULTS } from "./kinds/process-faults.ts";
 import type { Fault } from "./target.ts";
 
-/** All faults, by their names in docs/reliability.md. */
+/** All faults, by name; docs/reliability.md says what they do. */
 export const FAULTS: Readonly<Record<string, Fault>> = {
   ...PROCESS_FAULTS,
   ...ETCD_FAULTS,

@@ -16,7 +16,7 @@ import { History } from "./history.ts";
 import { CUTS, copiesOf, cutOnce, STUBBORN } from "./partition.ts";
 import { quiet } from "./quiet.ts";
 import { RegistryWatch } from "./registry-watch.ts";
-import { grown, sayUses, type Uses, uses } from "./resources.ts";
+import { ENOUGH, grown, sayUses, type Uses, uses } from "./resources.ts";
 import { collateral, deposedWrites, differences, leftovers, look, type Seen, waiting } from "./rest.ts";
 import { ENVIRONMENT, TTL_MS } from "./target.ts";
 import { Traffic, unfit } from "./traffic.ts";
@@ -140,6 +140,8 @@ async function storm(): Promise<number> {
       console.log(done);
     }
     for (const text of grown(samples)) history.break(11, text);
+    if (samples.length < ENOUGH)
+      console.log(`invariant 11 was not looked at: ${samples.length} rests, ${ENOUGH} wanted`);
     if (history.broken.length === 0) await quiet(cluster, watch, history);
   } catch (error) {
     history.break(0, `the bench itself failed: ${error instanceof Error ? error.stack : String(error)}`);

@@ -15,6 +15,9 @@ export interface Reign {
   to: number;
 }
 
+/** Malformed values are put under this name. */
+const MALFORMED = "broken.service";
+
 /** Where a unit was scheduled from a revision on. */
 export interface Placement {
   readonly revision: number;
@@ -93,10 +96,15 @@ export class RegistryWatch {
             this.#units.clear();
             this.#scheduled.clear();
             this.#machines.clear();
-            this.#take(
-              page.revision,
-              page.keyValues.map((keyValue) => ({ kind: "put", keyValue })),
+            const touched = new Set<string>();
+            for (const keyValue of page.keyValues)
+              this.#apply(keyValue.modRevision, { kind: "put", keyValue }, touched);
+            this.revision = page.revision;
+            this.#history.append(
+              "etcd",
+              `${page.revision} read anew after a compaction: ${page.keyValues.length} keys`,
             );
+            for (const name of touched) if (name !== MALFORMED) this.#check(page.revision, name);
           }
         }
         await new Promise((resolve) => setTimeout(resolve, 200));
@@ -117,8 +125,7 @@ export class RegistryWatch {
       const files = `${this.#keys.prefix}unit-files/`;
       if (changes.every((event) => event.kind === "delete" && event.key.startsWith(files))) this.swept.add(at);
       this.revision = at;
-      // Malformed values are put under this name.
-      touched.delete("broken.service");
+      touched.delete(MALFORMED);
       for (const name of touched) this.#check(at, name);
     }
     this.revision = Math.max(this.revision, revision);

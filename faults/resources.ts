@@ -13,7 +13,7 @@ export type Uses = ReadonlyMap<string, Use>;
 /** How much either may grow between the warm-up and the end (invariant 11). */
 const GROWTH = 0.05;
 /** Fewer samples than these tell nothing of growth. */
-const ENOUGH = 20;
+export const ENOUGH = 20;
 
 /** What every daemon uses now. */
 export async function uses(cluster: TestCluster): Promise<Uses> {

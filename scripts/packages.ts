@@ -254,7 +254,9 @@ function stageNpm(from: string, to: string): void {
     // Earlier builds may have left what has no source any more.
     if (!existsSync(join(from, file.replace(/^dist/, "src").replace(/(\.d)?\.[jt]s$/, ".ts")))) continue;
     mkdirSync(dirname(join(to, file)), { recursive: true });
-    copyFileSync(join(from, file), join(to, file));
+    // Maps of sources that are not in the package would lead nowhere.
+    const text = readFileSync(join(from, file), "utf8").replace(/\/\/# sourceMappingURL=.*\n?$/, "");
+    writeFileSync(join(to, file), text);
   }
   for (const file of [join(root, "LICENSE"), join(from, "README.md")]) copyFileSync(file, join(to, basename(file)));
   const { scripts: _, ...description } = JSON.parse(readFileSync(join(from, "package.json"), "utf8"));

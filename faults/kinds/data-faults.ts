@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { RegistryError } from "../../packages/registry/src/index.ts";
 import { etcdctl, type Fault, LEADING, lasting, on } from "../target.ts";
 
-/** Of what is under fleet's keys, and of those who write it, by their names in docs/reliability.md. */
+/** Of what is under fleet's keys, and of those who write it; docs/reliability.md says what they do. */
 export const DATA_FAULTS: Readonly<Record<string, Fault>> = {
   "malformed values": async (target) => {
     const { random, registry } = target;
@@ -20,6 +20,8 @@ export const DATA_FAULTS: Readonly<Record<string, Fault>> = {
       `machines/${"f".repeat(32)}`,
       `cordons/${"f".repeat(32)}`,
       "moves/broken.service",
+      `unit-files/${"f".repeat(40)}`,
+      `machine-metadata/${"f".repeat(32)}/x`,
       "nonsense/x",
     ];
     const key = prefix + random.pick(keys);
@@ -30,8 +32,7 @@ export const DATA_FAULTS: Readonly<Record<string, Fault>> = {
   },
   "cloned machine ID": async (target) => {
     const [original, clone] = [3, 4] as const;
-    const script = `systemctl stop fleet-clone 2>/dev/null; cp /etc/machine-id /root/own-id
-      machine=$0; echo "$machine" >/root/clone-id
+    const script = `systemctl stop fleet-clone 2>/dev/null; machine=$0; echo "$machine" >/root/clone-id
       systemd-run --unit=fleet-clone --setenv=FLEET_UNITS_DIRECTORY=/run/fleet-clone/units \\
         --property=BindReadOnlyPaths=/root/clone-id:/etc/machine-id /usr/bin/fleetd agent`;
     const id = target.cluster.cluster.network.hosts.get(original)?.machineID ?? "";

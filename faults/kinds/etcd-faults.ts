@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Etcd3 } from "etcd3";
 import { etcdctl, type Fault, hostOf, lasting, withEnvironment } from "../target.ts";
 
-/** Of etcd, and of what comes from it, by their names in docs/reliability.md. */
+/** Of etcd, and of what comes from it; docs/reliability.md says what they do. */
 export const ETCD_FAULTS: Readonly<Record<string, Fault>> = {
   "etcd member killed": async ({ cluster: { cluster }, random }) => {
     const member = random.between(0, cluster.etcdURLs.length - 1);
@@ -56,7 +56,11 @@ export const ETCD_FAULTS: Readonly<Record<string, Fault>> = {
       await lasting(target, 3, 9);
     } finally {
       etcd.close();
-      await etcdctl(target, "alarm", "disarm");
+      const isDisarmed = async (): Promise<boolean> => {
+        await etcdctl(target, "alarm", "disarm");
+        return !(await etcdctl(target, "alarm", "list")).includes("NOSPACE");
+      };
+      await target.cluster.until("the alarm to be over", isDisarmed, 30_000);
     }
     return "etcd had no space left";
   },

@@ -5,7 +5,7 @@ import { NAMES } from "../traffic.ts";
 /** What the time of a host's daemons is off by. */
 const CLOCK = "/run/fleet-clock";
 
-/** Of hosts and their systemd, by their names in docs/reliability.md. */
+/** Of hosts and their systemd; docs/reliability.md says what they do. */
 export const HOST_FAULTS: Readonly<Record<string, Fault>> = {
   "host lost power": async (target) => {
     const host = target.random.pick([3, 4]);
@@ -24,7 +24,7 @@ export const HOST_FAULTS: Readonly<Record<string, Fault>> = {
     await cluster.network.startHost(host, cluster.hostOptions(host));
     return `h${host} was shut down in order and booted again`;
   },
-  "run full": async (target) => {
+  "/run full": async (target) => {
     const host = hostOf(target);
     const size = await on(target, host, "findmnt -no OPTIONS /run | grep -o 'size=[^,]*'");
     // No larger than what is in it now.
@@ -33,7 +33,7 @@ export const HOST_FAULTS: Readonly<Record<string, Fault>> = {
     await on(target, host, `mount -o remount,${size === "" ? "size=20%" : size} /run`);
     return `/run of h${host} was full`;
   },
-  "dbus restarted": async (target) => {
+  "D-Bus restarted": async (target) => {
     const host = hostOf(target);
     await on(target, host, "systemctl kill -s KILL dbus");
     return `D-Bus of h${host} killed`;
@@ -84,6 +84,8 @@ export const HOST_FAULTS: Readonly<Record<string, Fault>> = {
     ];
     await on(target, host, `echo +0 >${CLOCK}`);
     await withEnvironment(target, host, lines.join("\n"), async () => {
+      const isFaked = "grep -q libfaketime /proc/$(systemctl show -P MainPID fleet-agent)/maps && echo yes";
+      if ((await on(target, host, isFaked)) !== "yes") throw new Error(`h${host}: libfaketime could not be used`);
       for (const offset of ["+1h", "-1h"]) {
         await lasting(target, 1, 4);
         await on(target, host, `echo ${offset} >${CLOCK}`);

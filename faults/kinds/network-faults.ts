@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Fault, hostOf, lasting, on } from "../target.ts";
 
-/** Of the network, by their names in docs/reliability.md. */
+/** Of the network; docs/reliability.md says what they do. */
 export const NETWORK_FAULTS: Readonly<Record<string, Fault>> = {
   "network cut": async (target) => {
     const host = hostOf(target);

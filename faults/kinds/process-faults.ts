@@ -5,7 +5,7 @@ function serviceOf(target: Target): readonly [number, string] {
   return [service === "fleet-agent" ? hostOf(target) : target.random.pick(LEADING), service];
 }
 
-/** Of agents, engines and APIs, by their names in docs/reliability.md. */
+/** Of agents, engines and APIs; docs/reliability.md says what they do. */
 export const PROCESS_FAULTS: Readonly<Record<string, Fault>> = {
   "process killed": async (target) => {
     const [host, service] = serviceOf(target);

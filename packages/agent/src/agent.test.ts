@@ -32,6 +32,7 @@ const present = (more: Partial<PresentUnit> = {}): PresentUnit => ({
   hash: "h1",
   isLaunched: false,
   isStopped: true,
+  isUnfinished: false,
   ...more,
 });
 
@@ -257,13 +258,13 @@ describe("running units", () => {
     const missing = new Map(
       ["a.service", "b.service"].map((n) => [n, { load: "not-found", active: "inactive", sub: "dead" }]),
     );
-    const wantedUnits = [unit("a.service"), unit("b.service")];
-    await made.step(systemd, new Map([["b.service", unit("b.service")]]), new Set(["a.service"]));
-    await settle([unit("b.service")].concat(unit("a.service", "loaded")));
+    await settle([unit("a.service", "loaded"), unit("b.service")]);
     systemd.calls.length = 0;
     expect(made.noticeMissing(missing)).toBe(true);
-    await settle(wantedUnits);
-    expect(systemd.calls).toEqual(["unload a.service", "load a.service", "start a.service"]);
+    expect(made.stateOf("a.service", missing.get("a.service"))).toMatchObject({ hash: HASH, current: "inactive" });
+    await settle([unit("a.service", "loaded"), unit("b.service")]);
+    expect(systemd.calls).toEqual(["unload a.service", "load a.service"]);
+    expect(made.stateOf("a.service", missing.get("a.service"))).toMatchObject({ hash: HASH, current: "loaded" });
     expect(made.noticeMissing(missing)).toBe(false);
   });
   it("leaves alone what is not clear", async () => {

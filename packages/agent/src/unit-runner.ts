@@ -42,7 +42,7 @@ export class UnitRunner {
   readonly #present = new Map<string, PresentUnit>();
   readonly #busy = new Set<string>();
   readonly #troubles = new Map<string, Trouble>();
-  /** When a unit was last found to be missing in systemd, by performance.now(). */
+  /** When a unit was found to be missing in systemd, by performance.now(), for as long as it is not loaded anew again. */
   readonly #foundMissing = new Map<string, number>();
   #wanted: ReadonlyMap<string, WantedUnit> = new Map();
   #unclear: ReadonlySet<string> = new Set();
@@ -126,15 +126,16 @@ export class UnitRunner {
    */
   noticeMissing(states: ReadonlyMap<string, SystemdStates>): boolean {
     const now = performance.now();
+    for (const [name, at] of this.#foundMissing) if (at < now - MISSING_AGAIN_MS) this.#foundMissing.delete(name);
     let isAny = false;
     for (const [name, { load, active }] of states) {
       const unit = this.#present.get(name);
       if (unit === undefined || load !== "not-found" || active !== "inactive") continue;
-      if (unit.isLaunched || isUnfinished(unit) || this.#busy.has(name)) continue;
-      if ((this.#foundMissing.get(name) ?? Number.NEGATIVE_INFINITY) > now - MISSING_AGAIN_MS) continue;
+      if (unit.isLaunched || unit.isUnfinished || this.#busy.has(name)) continue;
+      if (this.#foundMissing.has(name)) continue;
       this.#foundMissing.set(name, now);
       this.#options.log.warn({ unit: name }, `systemd does not find unit ${name} any more: it is loaded anew`);
-      this.#update(name, { hash: unfinished(unit.hash), isStopped: true });
+      this.#update(name, { isUnfinished: true, isStopped: true });
       isAny = true;
     }
     return isAny;
@@ -149,7 +150,8 @@ export class UnitRunner {
       if (trouble === undefined) return null;
       return { hash: trouble.hash, current: "inactive", systemd: NOTHING, error };
     }
-    return { hash: unit.hash, current: unit.isLaunched ? "launched" : "loaded", systemd: systemd ?? NOTHING, error };
+    const current = unit.isLaunched ? "launched" : unit.isUnfinished ? "inactive" : "loaded";
+    return { hash: unit.hash, current, systemd: systemd ?? NOTHING, error };
   }
 
   snapshot(): unknown {
@@ -211,7 +213,6 @@ export class UnitRunner {
           }
           this.#options.directory.remove(name);
           this.#present.delete(name);
-          this.#foundMissing.delete(name);
         }),
       ),
     );
@@ -242,7 +243,7 @@ export class UnitRunner {
     } catch (error) {
       // Some may be linked, some not: all count as there, so that whatever comes next takes them away cleanly.
       for (const { name, hash } of written) {
-        this.#present.set(name, { name, hash: unfinished(hash), isLaunched: false, isStopped: false });
+        this.#present.set(name, { name, hash, isLaunched: false, isStopped: false, isUnfinished: true });
         this.#failed(name, error);
       }
       return;
@@ -256,7 +257,7 @@ export class UnitRunner {
             directory.remove(name);
             throw error;
           }
-          this.#present.set(name, { name, hash, isLaunched: false, isStopped: true });
+          this.#present.set(name, { name, hash, isLaunched: false, isStopped: true, isUnfinished: false });
         }),
       ),
     );
@@ -304,15 +305,6 @@ export class UnitRunner {
     const unit = this.#present.get(name);
     if (unit !== undefined) this.#present.set(name, { ...unit, ...change });
   }
-}
-
-/** In place of a file's hash: the file may not be linked as it should. Unlike any hash, so that it is loaded anew. */
-function unfinished(hash: string): string {
-  return `${hash} unfinished`;
-}
-
-function isUnfinished({ hash }: PresentUnit): boolean {
-  return hash.endsWith(" unfinished");
 }
 
 const NOTHING: SystemdStates = { load: "not-found", active: "inactive", sub: "dead" };

@@ -1,4 +1,4 @@
-import { parseUnitFile, type Registry, type Requirements, readRequirements, UnitFileError } from "@fleet/registry";
+import { type Registry, type Requirements, RequirementsCache } from "@fleet/registry";
 
 /** Texts that nobody needs any more are kept up to this many: a unit often comes back. */
 const SPARE = 100;
@@ -7,8 +7,7 @@ const SPARE = 100;
 export class UnitTexts {
   readonly #registry: Registry;
   readonly #texts = new Map<string, string>();
-  /** Read once: every look at what is wanted asks for those of every unit. */
-  readonly #requirements = new Map<string, Requirements | null>();
+  readonly #requirements = new RequirementsCache();
 
   constructor(registry: Registry) {
     this.#registry = registry;
@@ -22,14 +21,7 @@ export class UnitTexts {
   /** What a unit's file asks for; null where it is not at hand, or can't be read. */
   requirements(name: string, hash: string): Requirements | null {
     const text = this.#texts.get(hash);
-    if (text === undefined) return null;
-    // Without a specifier the same file asks the same for every instance.
-    const key = text.includes("%") ? `${hash} ${name}` : hash;
-    const known = this.#requirements.get(key);
-    if (known !== undefined) return known;
-    const requirements = read(name, text);
-    this.#requirements.set(key, requirements);
-    return requirements;
+    return text === undefined ? null : this.#requirements.of(name, hash, text);
   }
 
   /**
@@ -45,15 +37,5 @@ export class UnitTexts {
     }
     if (this.#texts.size <= needed.size + SPARE) return;
     for (const hash of this.#texts.keys()) if (!needed.has(hash)) this.#texts.delete(hash);
-    this.#requirements.clear();
-  }
-}
-
-function read(name: string, text: string): Requirements | null {
-  try {
-    return readRequirements(name, parseUnitFile(text));
-  } catch (error) {
-    if (error instanceof UnitFileError) return null;
-    throw error;
   }
 }

@@ -4,14 +4,15 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { loadConfig } from "@fleet/config";
-import { Registry } from "@fleet/registry";
+import { type Config, loadConfig } from "@fleet/config";
+import { ObservedEtcd, Registry } from "@fleet/registry";
 import { EtcdServer } from "@fleet/registry/testing";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type RunningApi, startApi } from "./index.ts";
 import { decodePageToken, encodePageToken } from "./model/page-token.ts";
 
 let server: EtcdServer;
+let config: Config;
 let registry: Registry;
 let api: RunningApi;
 let socket: string;
@@ -41,17 +42,21 @@ beforeEach(async () => {
     FLEET_API_LISTEN: `unix://${socket}`,
     FLEET_TOKEN_LIMIT: "3",
   };
-  const { config } = loadConfig({ file: null, env, readFile: () => "" });
+  config = loadConfig({ file: null, env, readFile: () => "" }).config;
   registry = Registry.open(config.etcd);
-  api = startApi({
+  api = await serve(registry);
+});
+async function serve(served: Registry): Promise<RunningApi> {
+  const started = startApi({
     config,
-    registry,
+    registry: served,
     log: log as never,
     isHealthy: () => isHealthy,
     metrics: async () => ({ contentType: "text/plain; version=0.0.4", text: "# none\n" }),
   });
-  await api.ready;
-});
+  await started.ready;
+  return started;
+}
 afterEach(async () => {
   await api.stop();
   registry.close();
@@ -295,6 +300,20 @@ describe("units", () => {
     );
     expect((await put("a.service", { x: "y".repeat(2_200_000) })).status).toBe(413);
   });
+  it("are not acknowledged by a server that would deny them a moment later: it says that it is behind", async () => {
+    class Behind extends ObservedEtcd {
+      override watch(...[, signal, , onOpen]: Parameters<ObservedEtcd["watch"]>): Promise<void> {
+        onOpen();
+        return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+      }
+    }
+    await api.stop();
+    api = await serve(new Registry(new Behind(registry.etcd, () => undefined), registry.keys));
+    expect(await put("a.service", { desiredState: "inactive", options: file })).toMatchObject({
+      status: 503,
+      json: error(503, expect.stringContaining("does not see it yet: ask again, or ask another one (etcd revision ")),
+    });
+  }, 20_000);
   it("show what is written at once, also many at a time", async () => {
     const answers = await Promise.all(
       Array.from({ length: 100 }, (_, index) => put(`n${index}.service`, { options: file, desiredState: "launched" })),

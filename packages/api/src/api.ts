@@ -33,6 +33,8 @@ export interface RunningApi {
   stop(): Promise<void>;
 }
 
+/** How long an answer to a write may wait for this API's own view; where that is further behind the answer is an error. */
+const MOST_BEHIND_MS = 5_000;
 /** How long requests may wait at a start for the registry to be read; after that they are answered with 503. */
 const FIRST_LIST_MS = 5_000;
 
@@ -67,7 +69,7 @@ export function startApi(options: ApiOptions): RunningApi {
     version: VERSION,
     tokenLimit: () => current.tokenLimit,
     access: () => access,
-    writeTimeoutMs: Math.max(1000, config.etcd.requestTimeoutMs),
+    writeTimeoutMs: Math.max(MOST_BEHIND_MS, config.etcd.requestTimeoutMs),
     isHealthy: () => mirror.isReady && isHealthy(),
     metrics,
     onUnexpected: (error, request) => log.error({ err: error, ...request }, "a request failed unexpectedly"),

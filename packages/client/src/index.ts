@@ -1,4 +1,4 @@
-/** A typed client of fleet's HTTP API v1, for other tools. docs/client.md shows it at work. */
+/** A typed client of fleet's HTTP API v1, for other tools. docs/api.md shows it at work. */
 
 export type {
   FleetEvent,

@@ -30,6 +30,8 @@ const unit = (machineID: string | null) =>
     machineID,
     global: false,
     lastMachineID: null,
+    leaving: null,
+    wish: null,
     movingTo: null,
     cause: null,
   });

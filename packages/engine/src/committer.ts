@@ -119,7 +119,8 @@ export class Committer {
     const { keys } = this.#registry;
     const known = state.units.get(name);
     if (known === undefined || known.machineID !== from) return null;
-    const record: UnitRecord = { ...known, machineID: to, lastMachineID: null, movingTo: null, cause: reason };
+    const placed = { machineID: to, lastMachineID: null, leaving: null, wish: null, movingTo: null, cause: reason };
+    const record: UnitRecord = { ...known, ...placed };
     const compares: Compare[] = [{ key: keys.unit(name), modRevision: known.modRevision }];
     const ops: Op[] = [{ put: keys.unit(name), value: encodeUnit(record) }];
     if (from !== null && from !== to) ops.push({ delete: keys.schedule(from, name) });

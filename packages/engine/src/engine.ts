@@ -228,7 +228,8 @@ class Engine implements RunningEngine {
     let count = 0;
     for (const name of model.waiting) {
       // One that is being moved is only on its way.
-      if (this.#said.has(name) || this.#moving.has(name) || count++ >= MOST_EXPLAINED) continue;
+      const isOnItsWay = this.#moving.has(name) || model.units.get(name)?.record.leaving !== null;
+      if (this.#said.has(name) || isOnItsWay || count++ >= MOST_EXPLAINED) continue;
       const waiting = explain(model, name);
       if (waiting === null) continue;
       this.#said.set(name, true);

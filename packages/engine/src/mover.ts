@@ -30,8 +30,12 @@ export interface MoverOptions {
 const PAUSE_MS = 500;
 const LOOK_MS = 100;
 /** How long a unit may take to stop on its old machine, and to be active on its new one. */
-const STOP_MS = 90_000;
+const STOP_MS = 300_000;
 const START_MS = 90_000;
+/** How long the plan may take to place a unit that has left its machine; a unit that fits nowhere waits longer. */
+const PLACE_MS = 3_000;
+/** An engine that may not act for longer than this leaves its moves to the one that leads by then. */
+const DEPOSED_MS = 5_000;
 /** A unit that could not be moved is left alone for so long. */
 const AGAIN_MS = 60_000;
 
@@ -84,27 +88,29 @@ export class Mover {
   #due(): readonly Relocation[] {
     const now = performance.now();
     const { model, state } = this.#options;
-    if (state.cordons.size === 0 && state.moves.size === 0) return [];
-    return relocationsOf(model, state, this.#busy, (unit) => (this.#notBefore.get(unit) ?? 0) > now);
+    const isIdle = state.cordons.size === 0 && state.moves.size === 0;
+    if (isIdle && model.moving.length === 0 && model.leaving.length === 0) return [];
+    for (const unit of this.#notBefore.keys()) if (!model.units.has(unit)) this.#notBefore.delete(unit);
+    const triedAt = (unit: string): number => this.#notBefore.get(unit) ?? 0;
+    return relocationsOf(model, state, this.#busy, (unit) => triedAt(unit) > now, triedAt);
   }
 
   async #move(relocation: Relocation, signal: AbortSignal): Promise<void> {
     const { unit: name, reason } = relocation;
-    const { log, hold, model, state } = this.#options;
+    const { log, hold, model } = this.#options;
     hold(name, true);
     try {
       const unit = model.units.get(name);
-      const to = unit === undefined ? null : targetOf(model, unit, relocation.wish);
-      if (unit === undefined || to === null) return await this.#giveUp(name, "it fits on no other machine");
+      if (unit === undefined) return;
+      if (unit.record.leaving !== null) {
+        return await this.#letGo(name, unit.record.leaving, unit.record.modRevision, signal);
+      }
+      const to = targetOf(model, unit, relocation.wish);
+      if (to === null) return await this.#giveUp(name, "it fits on no other machine");
       log.info({ unit: name, from: relocation.from, to, reason }, "moving");
       const overlaps = unit.requirements.overlap && unit.record.desiredState === "launched";
-      const movedAt = overlaps
-        ? await this.#overlap(relocation, to, signal)
-        : await this.#stopFirst(relocation, to, signal);
-      if (movedAt === null) return;
-      await this.#forget(name);
-      const now = state.units.get(name);
-      if (now?.desiredState === "launched") await this.#settled(name, now.machineID ?? to, movedAt, signal);
+      if (overlaps) await this.#overlap(relocation, to, signal);
+      else await this.#stopFirst(relocation, to, signal);
     } catch (error) {
       if (!(error instanceof RegistryError)) throw error;
       this.#notBefore.set(name, performance.now() + AGAIN_MS / 10);
@@ -115,14 +121,16 @@ export class Mover {
   }
 
   /** Starts the unit on its new machine too, and takes it off the old one when it is active there. */
-  async #overlap({ unit: name, from, reason }: Relocation, to: string, signal: AbortSignal): Promise<number | null> {
-    const { model, registry } = this.#options;
+  async #overlap({ unit: name, from, reason }: Relocation, to: string, signal: AbortSignal): Promise<void> {
+    const { model, registry, leadership } = this.#options;
     const { keys } = registry;
+    let hash: string | null = null;
     const begun = await this.#write(name, to, (record) => {
-      // From this moment the plan counts with the unit there, before etcd has it.
       const unit = model.units.get(name);
-      if (unit === undefined || targetOf(model, unit, to) !== to) return null;
+      if (record.machineID !== from || unit === undefined || targetOf(model, unit, to) !== to) return null;
+      // From this moment the plan counts with the unit there, before etcd has it.
       model.reserve(unit, to);
+      hash = record.hash;
       return {
         record: { ...record, movingTo: to },
         ops: [
@@ -133,46 +141,77 @@ export class Mover {
         ],
       };
     });
-    if (begun === null) return null;
+    if (begun === null) return;
     const isUp = await this.#settled(name, to, begun, signal);
     if (isUp) {
-      return this.#write(name, to, (record) => ({
-        record: { ...record, machineID: to, movingTo: null, lastMachineID: null, cause: reason },
-        ops: [{ delete: keys.schedule(from, name) }, { put: keys.schedule(to, name), value: encodeSchedule(record) }],
-      }));
+      const moved = await this.#write(name, to, (record) => {
+        // A new version may ask for something else: its move begins anew.
+        if (record.machineID !== from || record.movingTo !== to || record.hash !== hash) return null;
+        return {
+          record: { ...record, machineID: to, movingTo: null, lastMachineID: null, cause: reason },
+          ops: [{ delete: keys.schedule(from, name) }, { put: keys.schedule(to, name), value: encodeSchedule(record) }],
+        };
+      });
+      if (moved !== null) await this.#forget(name);
+      return;
     }
-    await this.#write(name, null, (record) => ({
-      record: { ...record, movingTo: null },
-      ops: [{ delete: keys.schedule(to, name) }],
-    }));
+    if (leadership() === null) return;
+    await this.#write(name, null, (record) =>
+      record.movingTo === to && record.machineID !== null
+        ? { record: { ...record, movingTo: null }, ops: [{ delete: keys.schedule(to, name) }] }
+        : null,
+    );
     await this.#giveUp(name, `it did not become active on machine ${to}`);
-    return null;
   }
 
   /**
-   * Takes the unit off its machine, waits until that has let go of it, and leaves it to the plan, with the new machine as
-   * its first choice: by then that one may have been taken by another unit, or be gone.
+   * Takes the unit off its machine, and has it placed anew once that has let go of it, with the new machine as the first
+   * choice: by then that one may have been taken by another unit, or be gone. The record says so: whoever leads goes on.
    */
-  async #stopFirst({ unit: name, from, reason }: Relocation, to: string, signal: AbortSignal): Promise<number | null> {
-    const { registry, hold, state } = this.#options;
-    const { keys } = registry;
-    const freed = await this.#write(name, null, (record) => ({
-      record: { ...record, machineID: null, movingTo: null, lastMachineID: to, cause: reason },
-      ops: [from, record.movingTo].flatMap((id) => (id === null ? [] : [{ delete: keys.schedule(id, name) }])),
-    }));
-    if (freed === null) return null;
-    await this.#until(async () => (await this.#stateOn(name, from)) === null, STOP_MS, signal);
-    hold(name, false);
-    const isPlaced = (): boolean => {
+  async #stopFirst({ unit: name, from, reason }: Relocation, to: string, signal: AbortSignal): Promise<void> {
+    const { keys } = this.#options.registry;
+    const freed = await this.#write(name, null, (record) => {
+      if (record.machineID !== from || record.desiredState === "inactive") return null;
+      const ops = [from, record.movingTo].flatMap((id) => (id === null ? [] : [{ delete: keys.schedule(id, name) }]));
+      const leaving = { machineID: null, movingTo: null, lastMachineID: from, leaving: from, wish: to, cause: reason };
+      return { record: { ...record, ...leaving }, ops };
+    });
+    if (freed !== null) await this.#letGo(name, from, freed, signal);
+  }
+
+  /**
+   * Waits until a machine has let go of a unit that is leaving it, then leaves the unit to the plan.
+   *
+   * @param since the etcd revision of the record that says so
+   */
+  async #letGo(name: string, from: string, since: number, signal: AbortSignal): Promise<void> {
+    const { log, leadership, hold, state } = this.#options;
+    let hasLeft = false;
+    /** Whether its user has stopped or destroyed it since: nothing is left to wait for. A copy that is behind says nothing. */
+    const isOver = (): boolean => {
       const record = state.units.get(name);
-      return (
-        record === undefined ||
-        (record.modRevision > freed && record.machineID !== null) ||
-        record.desiredState === "inactive"
-      );
+      return record === undefined || (record.modRevision > since && record.leaving !== from);
     };
-    await this.#until(async () => isPlaced(), START_MS, signal);
-    return freed;
+    const look = async (): Promise<boolean> => {
+      hasLeft = (await this.#stateOn(name, from)) === null;
+      return hasLeft || isOver();
+    };
+    await this.#until(look, STOP_MS, signal);
+    if (signal.aborted || leadership() === null) return;
+    if (!hasLeft && !isOver()) {
+      log.warn({ unit: name, machine: from }, `${name} has not stopped within ${STOP_MS / 1000} s: it is placed anew`);
+    }
+    const freed = await this.#write(name, null, (record) =>
+      record.leaving === from ? { record: { ...record, leaving: null }, ops: [] } : null,
+    );
+    await this.#forget(name);
+    hold(name, false);
+    if (freed === null) return;
+    await this.#until(async () => state.units.get(name)?.machineID != null, PLACE_MS, signal);
+    const now = state.units.get(name);
+    if (now?.desiredState === "launched" && now.machineID !== null) {
+      await this.#settled(name, now.machineID, freed, signal);
+    }
   }
 
   /**
@@ -234,8 +273,17 @@ export class Mover {
 
   async #until(condition: () => Promise<boolean>, timeoutMs: number, signal: AbortSignal): Promise<void> {
     const endsAt = performance.now() + timeoutMs;
-    while (!signal.aborted && this.#options.leadership() !== null && !(await condition())) {
-      if (performance.now() > endsAt) return;
+    let actedAt = performance.now();
+    while (!signal.aborted) {
+      const now = performance.now();
+      if (this.#options.leadership() !== null) actedAt = now;
+      if (now > endsAt || now - actedAt > DEPOSED_MS) return;
+      try {
+        if (await condition()) return;
+      } catch (error) {
+        // What can't be asked now is not so yet.
+        if (!(error instanceof RegistryError)) throw error;
+      }
       await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
     }
   }

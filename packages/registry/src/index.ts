@@ -29,6 +29,7 @@ export {
   sameRequirements,
   unknownFleetOptions,
 } from "./model/requirements.ts";
+export { RequirementsCache } from "./model/requirements-cache.ts";
 export { type CurrentState, type DesiredState, isDesiredState, type SystemdStates } from "./model/states.ts";
 export {
   hashText,

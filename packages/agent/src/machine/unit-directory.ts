@@ -46,7 +46,7 @@ export class UnitDirectory {
       if (name.endsWith(TEMPORARY)) await rm(this.file(name), { force: true });
       else if (unitNameProblem(name) === null) {
         const hash = hashText(await readFile(this.file(name), "utf8"));
-        units.push({ name, hash, isLaunched: launched.has(name), isStopped: false });
+        units.push({ name, hash, isLaunched: launched.has(name), isStopped: false, isUnfinished: false });
       }
     }
     return units;

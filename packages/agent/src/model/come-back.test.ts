@@ -7,7 +7,7 @@ const OTHER = "b".repeat(32);
 const machine = { id: ID, isSure: true, enteredAt: 50 };
 const freed: Versioned<UnitRecord> = {
   ...{ hash: "c".repeat(40), desiredState: "launched", machineID: null, global: false },
-  ...{ lastMachineID: ID, movingTo: null, cause: null, createRevision: 1, modRevision: 40 },
+  ...{ lastMachineID: ID, leaving: null, wish: null, movingTo: null, cause: null, createRevision: 1, modRevision: 40 },
 };
 
 describe("mayComeBack", () => {
@@ -24,6 +24,7 @@ describe("mayComeBack", () => {
     ["was given to another machine", { ...freed, machineID: OTHER }, { ...machine, isSure: false }, false],
     ["was given back to it", { ...freed, machineID: ID, modRevision: 60 }, machine, true],
     ["is being moved to it", { ...freed, machineID: OTHER, movingTo: ID, modRevision: 60 }, machine, true],
+    ["is being moved away from it", { ...freed, leaving: ID }, { ...machine, isSure: false }, false],
     ["is to run nowhere", { ...freed, desiredState: "inactive" }, { ...machine, isSure: false }, false],
     ["was destroyed", undefined, { ...machine, isSure: false }, false],
   ])("a unit that %s", (_, record, returning, expected) => {

@@ -17,6 +17,8 @@ export interface ReturningMachine {
  */
 export function mayComeBack(record: Versioned<UnitRecord> | undefined, machine: ReturningMachine): boolean {
   if (record === undefined || record.desiredState === "inactive") return false;
+  // Taken off it on purpose: it is to go before it may be anywhere else.
+  if (record.leaving === machine.id) return false;
   // Given back to this machine: the schedule's copy here is only behind.
   if (record.machineID !== null) return record.machineID === machine.id || record.movingTo === machine.id;
   // What was taken off it since it is back is meant so.

@@ -16,12 +16,15 @@ export interface PresentUnit {
   readonly isLaunched: boolean;
   /** Whether it is known to be at rest: stopped by this agent, and not started since. */
   readonly isStopped: boolean;
+  /** Whether its file may not be linked as it should: it is loaded anew. */
+  readonly isUnfinished: boolean;
 }
 
 /** Why a task is to be done. */
 export const REASONS = {
   notWanted: "the unit is not scheduled to this machine",
   newVersion: "the unit has another version",
+  unfinished: "the unit was not loaded whole",
   notLoaded: "the unit is scheduled to this machine",
   wantedLaunched: "the unit's desired state is launched",
   wantedLoaded: "the unit's desired state is loaded",
@@ -47,8 +50,9 @@ export function nextTask(wanted: WantedUnit | null, present: PresentUnit | null)
     return { kind: "load", name: wanted.name, hash: wanted.hash, reason: REASONS.notLoaded };
   }
   const { name } = present;
-  if (wanted === null || wanted.hash !== present.hash) {
-    const reason = wanted === null ? REASONS.notWanted : REASONS.newVersion;
+  if (wanted === null || wanted.hash !== present.hash || present.isUnfinished) {
+    const newFile = wanted?.hash === present.hash ? REASONS.unfinished : REASONS.newVersion;
+    const reason = wanted === null ? REASONS.notWanted : newFile;
     return { kind: present.isStopped ? "unload" : "stop", name, reason };
   }
   if (wanted.desiredState === "launched" && !present.isLaunched) {

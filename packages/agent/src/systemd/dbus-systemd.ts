@@ -17,6 +17,7 @@ import {
   NO_SUCH_UNIT,
   PROPERTIES,
   PROPERTIES_CHANGED,
+  REMOVE_MATCH,
   SERVICE_PROPERTIES,
   SIGNATURES,
   SYSTEMD,
@@ -310,14 +311,13 @@ export class DBusSystemd implements Systemd {
 
   /**
    * While many units start, systemd sends eight changes of each, and the end of its job says all that matters: changes
-   * are then not asked for. systemd sends the ends of jobs to whoever started them all the same. Once the last job has
-   * ended changes are asked for again, and everything is looked at; after a while also where jobs are still under way,
-   * since some take long.
+   * are then not listened to. Once the last job has ended they are again, and everything is looked at; after a while
+   * also where jobs are still under way, since some take long.
    */
   #listenLess(): void {
     if (this.#isDeaf || this.#starting.size <= FEW_STARTS) return;
     this.#isDeaf = true;
-    void this.#ask("Unsubscribe");
+    void this.#quietlyToBus(REMOVE_MATCH.member);
     this.#hearAgain = setTimeout(() => this.#listen(), DEAF_AT_MOST_MS);
   }
 
@@ -331,12 +331,12 @@ export class DBusSystemd implements Systemd {
   #listen(): void {
     this.#isDeaf = false;
     this.#starting.clear();
-    void this.#ask("Subscribe").then(() => this.#changed(null));
+    void this.#quietlyToBus(ADD_MATCH.member).then(() => this.#changed(null));
   }
 
-  async #ask(method: "Subscribe" | "Unsubscribe"): Promise<void> {
+  async #quietlyToBus(member: string): Promise<void> {
     try {
-      await this.#call(method);
+      await this.#bus.call({ ...TO_BUS, ...ADD_MATCH, member, body: [CHANGES_RULE] });
     } catch (error) {
       // Without its signals the connection is of no use: a new one starts over.
       if (!failure(error).unavailable) this.#bus.close();

@@ -46,6 +46,9 @@ export const SERVICE_PROPERTIES = {
 /** Errors for what is not there. */
 export const MISSING_ERRORS: ReadonlySet<string> = new Set([NO_SUCH_UNIT, "org.freedesktop.DBus.Error.FileNotFound"]);
 
+/** The bus's method that takes a match rule back. */
+export const REMOVE_MATCH = { member: "RemoveMatch", signature: "s" } as const;
+
 /** Match rule for the ends of jobs. */
 export const JOBS_RULE = `type='signal',sender='${SYSTEMD}',path='${MANAGER_PATH}',interface='${MANAGER}',member='${JOB_REMOVED}'`;
 /** Match rule for changes of any unit. */
@@ -54,7 +57,6 @@ export const CHANGES_RULE = `type='signal',sender='${SYSTEMD}',path_namespace='$
 /** Signatures of the methods of the manager that are called. */
 export const SIGNATURES = {
   Subscribe: "",
-  Unsubscribe: "",
   Reload: "",
   LinkUnitFiles: "asbb",
   EnableUnitFiles: "asbb",

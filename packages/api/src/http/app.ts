@@ -20,7 +20,7 @@ import { EventFilter, readFollow } from "../model/event-filter.ts";
 import { readMetadataPatch } from "../model/metadata-patch.ts";
 import { openApiDocument } from "../model/openapi.ts";
 import type { Access } from "./access.ts";
-import { errorJson, HttpError, httpError, UNAVAILABLE } from "./errors.ts";
+import { errorJson, HttpError, httpError, UNAVAILABLE, UNSEEN } from "./errors.ts";
 import { type EventReaders, MOST_READERS } from "./event-readers.ts";
 import { MEMBER_NAMES } from "./member-names.ts";
 import { onlyValue, pageJson } from "./paging.ts";
@@ -220,9 +220,7 @@ function addRoutes(app: FastifyInstance, prefix: string, deps: AppDeps): void {
     if (request.validationError !== undefined) throw new HttpError(400, request.validationError.message);
     const revision = await changeMetadata(registry.etcd, registry.keys, changes);
     const [first] = changes;
-    if (first !== undefined) {
-      await mirror.waitFor(registry.keys.machineMetadata(first.machineID, first.key), revision, deps.writeTimeoutMs);
-    }
+    if (first !== undefined) await seenKey(registry.keys.machineMetadata(first.machineID, first.key), revision);
     return reply.code(204).send();
   });
   allowOnly(app, `${prefix}/machines`, "GET", "PATCH");
@@ -312,7 +310,9 @@ function addRoutes(app: FastifyInstance, prefix: string, deps: AppDeps): void {
     await seenKey(registry.keys.unit(unitName), revision);
   }
   async function seenKey(key: string, revision: number): Promise<void> {
-    await mirror.waitFor(key, revision, deps.writeTimeoutMs);
+    if (await mirror.waitFor(key, revision, deps.writeTimeoutMs)) return;
+    // Nothing is acknowledged that this API would deny a moment later.
+    throw new HttpError(503, `${UNSEEN} (etcd revision ${revision})`);
   }
 }
 

@@ -13,6 +13,8 @@ export class HttpError extends Error {
   }
 }
 
+/** What a client hears of a write that this server's own view has not caught up with. */
+export const UNSEEN = "the change was made, and this server does not see it yet: ask again, or ask another one";
 /** What a client hears while the registry can't be used. Old clients look for these words. */
 export const UNAVAILABLE = "fleet server unable to communicate with etcd";
 

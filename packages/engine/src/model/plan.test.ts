@@ -46,6 +46,8 @@ function put(model: ClusterModel, unit: TestUnit, revision = 1): void {
     machineID,
     global: requirements.global,
     lastMachineID: last,
+    leaving: null,
+    wish: null,
     movingTo: null,
     cause: null,
   };
@@ -379,10 +381,10 @@ describe("moving on request", () => {
   it("gives a unit that was freed for it the machine it was freed for, and says why; another one where that is taken", () => {
     const model = cluster(three, [{ name: "taken.service", machineID: id(3) }]);
     const freed = (name: string, lines = ""): void => {
-      put(model, { name, lines, last: id(3) });
+      put(model, { name, lines, last: id(2) });
       const unit = model.units.get(name);
       if (unit !== undefined)
-        model.setUnit(name, { ...unit.record, cause: "its machine is being drained" }, unit.requirements);
+        model.setUnit(name, { ...unit.record, wish: id(3), cause: "its machine is being drained" }, unit.requirements);
     };
     freed("a.service");
     freed("b.service", "Conflicts=taken.service");
@@ -390,6 +392,32 @@ describe("moving on request", () => {
       { name: "a.service", from: null, to: id(3), reason: "its machine is being drained" },
       { name: "b.service", from: null, to: id(1), reason: REASONS.leastLoaded },
     ]);
+  });
+  it("places a unit that is leaving a machine only when it has left it", () => {
+    const model = cluster(three, []);
+    put(model, { name: "a.service", last: id(1) });
+    const unit = model.units.get("a.service");
+    if (unit === undefined) throw new Error("no unit");
+    model.setUnit("a.service", { ...unit.record, leaving: id(1), wish: id(2) }, unit.requirements);
+    expect(settle(model).get("a.service")).toBeNull();
+    expect(relocationsOf(model, state({}), new Map(), never)).toMatchObject([
+      { unit: "a.service", from: id(1), wish: id(2) },
+    ]);
+    model.setUnit("a.service", { ...unit.record, leaving: null, wish: id(2) }, unit.requirements);
+    expect(settle(model).get("a.service")).toBe(id(2));
+  });
+  it("drains in turn: what could not be moved lately does not hold up the rest", () => {
+    const model = cluster(
+      three,
+      ["a", "b", "c"].map((n) => ({ name: `${n}.service`, machineID: id(1) })),
+    );
+    model.setCordon(id(1), { drain: true });
+    const tried: Record<string, number> = { "a.service": 20, "b.service": 10 };
+    const next = (): string | undefined =>
+      relocationsOf(model, state({}), new Map(), never, (unit) => tried[unit] ?? 0)[0]?.unit;
+    expect(next()).toBe("c.service");
+    tried["c.service"] = 30;
+    expect(next()).toBe("b.service");
   });
   it("finishes what another engine began", () => {
     const model = cluster(three, [{ name: "a.service", machineID: id(1) }]);

@@ -31,10 +31,12 @@ export function decide(model: ClusterModel, unit: ModelUnit): Decision | null {
     return { name, from: machineID, to: null, reason: record.global ? REASONS.global : REASONS.notWanted };
   }
   if (machineID === null) {
+    // Its last machine has not let go of it yet: two copies would run at once.
+    if (record.leaving !== null) return null;
     const to = model.choose(unit);
     if (to === null) return null;
     // Freed to be moved here, and for what: that is what its users want to know.
-    const reason = to === record.lastMachineID ? record.cause : null;
+    const reason = to === record.wish ? record.cause : null;
     return { name, from: null, to, reason: reason ?? REASONS.leastLoaded };
   }
   const isGone = model.machine(machineID) === null;

@@ -34,12 +34,14 @@ export function staleMoves(
  *
  * @param busy units that are on their way
  * @param isResting units that could not be moved lately
+ * @param triedAt when a unit could last not be moved; those that were not tried yet come first
  */
 export function relocationsOf(
   model: ClusterModel,
   state: ClusterState,
   busy: ReadonlyMap<string, Relocation>,
   isResting: (unit: string) => boolean,
+  triedAt: (unit: string) => number = () => 0,
 ): readonly Relocation[] {
   const due: Relocation[] = [];
   const underway = new Map<string, number>();
@@ -56,8 +58,14 @@ export function relocationsOf(
     if (machineID === null || busy.has(unit)) continue;
     add({ unit, from: machineID, wish: movingTo, group: `unfinished ${unit}`, reason: "its move is finished" }, 1);
   }
+  for (const unit of model.leaving) {
+    const { leaving, wish } = model.units.get(unit)?.record ?? { leaving: null, wish: null };
+    if (leaving === null) continue;
+    add({ unit, from: leaving, wish, group: `unfinished ${unit}`, reason: "its move is finished" }, 1);
+  }
   for (const id of model.draining) {
-    for (const unit of model.unitsOn(id)) {
+    const inTurn = [...model.unitsOn(id)].sort((a, b) => triedAt(a) - triedAt(b));
+    for (const unit of inTurn) {
       // One that is still on its way here turns back, or goes on, once it has arrived.
       if (model.units.get(unit)?.record.machineID !== id) continue;
       // A follower goes when what it follows goes.

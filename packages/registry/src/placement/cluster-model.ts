@@ -86,7 +86,8 @@ export class ClusterModel {
 
   /** A unit is as good as moved: the decision is on its way to etcd. */
   assume(unit: ModelUnit, machineID: string | null): void {
-    this.#replaceUnit(unit.name, { ...unit.record, machineID, lastMachineID: null, movingTo: null }, unit.requirements);
+    const record = { ...unit.record, machineID, lastMachineID: null, leaving: null, wish: null, movingTo: null };
+    this.#replaceUnit(unit.name, record, unit.requirements);
   }
 
   /** A unit is as good as on its way to another machine: from now on it takes its place there too. */
@@ -111,7 +112,7 @@ export class ClusterModel {
     this.#put(unit);
     if (record.machineID === null && isWanted) this.#pending.add(name);
     if (before?.record.machineID !== record.machineID) this.#placementChanged(unit, before?.record.machineID ?? null);
-    else if (before.record.movingTo !== null && record.movingTo === null) this.#retryPending();
+    else if (before.record.movingTo !== null && before.record.movingTo !== record.movingTo) this.#retryPending();
     const goesTo = before?.record.movingTo === record.movingTo ? null : record.movingTo;
     if (goesTo !== null) for (const other of this.replacedBy(unit, goesTo)) this.#dirty.add(other);
     const hadReplaces = (before?.requirements.replaces.length ?? 0) > 0;
@@ -215,6 +216,10 @@ export class ClusterModel {
   get moving(): readonly string[] {
     return [...this.#movers.keys()].sort();
   }
+  /** Units that may not be placed before they have left a machine, by name. */
+  get leaving(): readonly string[] {
+    return [...this.#pending].filter((name) => this.units.get(name)?.record.leaving != null).sort();
+  }
   /** Machines that units are to be moved away from. */
   get draining(): readonly string[] {
     return [...this.#cordons]
@@ -253,10 +258,13 @@ export class ClusterModel {
     return entry === undefined ? { kind: "machine-id", wanted: id } : unfitOn(unit, entry.machine, this.#around);
   }
 
-  /** The machine for a unit: the one it ran on before if it fits, else the least loaded that fits; null: none does. */
+  /**
+   * The machine for a unit: the one that it was freed for, or else ran on before, if it fits; else the least loaded that
+   * fits; null: none does.
+   */
   choose(unit: ModelUnit): string | null {
     const { machineID, machineOf, metadata } = unit.requirements;
-    const { lastMachineID } = unit.record;
+    const first = unit.record.wish ?? unit.record.lastMachineID;
     const fits = (id: string): boolean => this.unfit(unit, id) === null;
     if (machineID !== null) {
       const ids = this.#machines.has(machineID) ? [machineID] : this.order.sorted(this.#byShortID.get(machineID) ?? []);
@@ -267,7 +275,7 @@ export class ClusterModel {
       const id = this.units.get(peer)?.record.machineID ?? null;
       return id !== null && fits(id) ? id : null;
     }
-    if (lastMachineID !== null && this.#machines.has(lastMachineID) && fits(lastMachineID)) return lastMachineID;
+    if (first !== null && this.#machines.has(first) && fits(first)) return first;
     const globs = [...this.#conflicts.matching(unit.name), "", ...this.#replaces.matching(unit.name)].join(" ");
     const known = this.#hopeless.get(unit.requirements);
     if (known?.room === this.#roomVersion && known.globs === globs) return null;
@@ -534,7 +542,9 @@ function isOnlyNewer(before: UnitRecord, after: UnitRecord): boolean {
     before.desiredState === after.desiredState &&
     before.global === after.global &&
     before.movingTo === after.movingTo &&
-    before.lastMachineID === after.lastMachineID
+    before.lastMachineID === after.lastMachineID &&
+    before.leaving === after.leaving &&
+    before.wish === after.wish
   );
 }
 

@@ -1,18 +1,15 @@
-import { UnitFileError } from "../model/errors.ts";
 import type { GlobalUnit } from "../model/fit.ts";
-import { type Requirements, readRequirements } from "../model/requirements.ts";
-import { parseUnitFile } from "../model/unit-file.ts";
+import type { Requirements } from "../model/requirements.ts";
+import { RequirementsCache } from "../model/requirements-cache.ts";
 import type { Change, ClusterState } from "../store/cluster-state.ts";
 import { machineOf } from "../store/state-readers.ts";
 import { ClusterModel } from "./cluster-model.ts";
-
-const MOST_CACHED = 50_000;
 
 /** Keeps a model in step with the mirrored registry. */
 export class ModelFeed {
   readonly model = new ClusterModel();
   readonly #state: ClusterState;
-  readonly #cache = new Map<string, Requirements>();
+  readonly #requirementsOf = new RequirementsCache();
   /** Global units whose file has not come yet, by its hash. */
   readonly #waiting = new Map<string, Set<string>>();
 
@@ -95,18 +92,6 @@ export class ModelFeed {
   #requirements(name: string, hash: string): Requirements | null {
     const text = this.#state.unitFiles.get(hash)?.text;
     if (text === undefined) return null;
-    // Without a specifier the same file asks the same for every instance.
-    const key = text.includes("%") ? `${hash} ${name}` : hash;
-    const cached = this.#cache.get(key);
-    if (cached !== undefined) return cached;
-    try {
-      const requirements = readRequirements(name, parseUnitFile(text));
-      if (this.#cache.size >= MOST_CACHED) this.#cache.clear();
-      this.#cache.set(key, requirements);
-      return requirements;
-    } catch (error) {
-      if (error instanceof UnitFileError) return null;
-      throw error;
-    }
+    return this.#requirementsOf.of(name, hash, text);
   }
 }

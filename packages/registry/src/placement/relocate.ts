@@ -8,6 +8,8 @@ export interface Move {
   readonly reason: string;
 }
 
+const HOMELESS = { machineID: null, lastMachineID: null, leaving: null, wish: null } as const;
+
 /**
  * Where a unit would go if it had to leave its machine; null: nowhere.
  *
@@ -15,7 +17,7 @@ export interface Move {
  */
 export function targetOf(model: ClusterModel, unit: ModelUnit, wish: string | null = null): string | null {
   const { machineID } = unit.record;
-  const homeless: ModelUnit = { ...unit, record: { ...unit.record, machineID: null, lastMachineID: null } };
+  const homeless: ModelUnit = { ...unit, record: { ...unit.record, ...HOMELESS } };
   if (wish !== null && wish !== machineID && model.unfit(homeless, wish) === null) return wish;
   const to = model.choose(homeless);
   return to === machineID ? null : to;

@@ -192,7 +192,8 @@ export class Mirror {
       const delivered = this.#delivered[range] ?? 0;
       // A put that is repeated after its key was deleted would bring the key back.
       const news = events.filter((event) => revisionOf(event) > delivered);
-      this.#delivered[range] = Math.max(delivered, ...news.map(revisionOf));
+      const last = news.at(-1);
+      if (last !== undefined) this.#delivered[range] = revisionOf(last);
       const changes = news.map((event) => {
         const key = event.kind === "put" ? event.keyValue.key : event.key;
         if (!this.#options.ranges.some((asked) => isIn(asked, key))) return null;

@@ -8,8 +8,12 @@ export interface UnitRecord {
   /** Where it is scheduled; null: nowhere. */
   readonly machineID: string | null;
   readonly global: boolean;
-  /** Where it ran before a new version freed it: the first choice for placing it again. */
+  /** Where it ran before it was freed, by a new version or to be moved: the first choice unless there is a `wish`. */
   readonly lastMachineID: string | null;
+  /** The machine that it is being taken off, and must have left before it is placed anew; null: it may be placed. */
+  readonly leaving: string | null;
+  /** The machine that it was freed for: the first choice; null: none. */
+  readonly wish: string | null;
   /** Where it is being started before it leaves `machineID`; null: nowhere. Its schedule has an entry there too. */
   readonly movingTo: string | null;
   /** Why the engine last gave it a machine or took it off one; null: it has not, since a client last changed the unit. */
@@ -106,6 +110,8 @@ export function encodeUnit({
   machineID,
   global,
   lastMachineID,
+  leaving,
+  wish,
   movingTo,
   cause,
 }: UnitRecord): string {
@@ -115,6 +121,8 @@ export function encodeUnit({
     machineID: machineID ?? undefined,
     global: global || undefined,
     lastMachineID: lastMachineID ?? undefined,
+    leaving: leaving ?? undefined,
+    wish: wish ?? undefined,
     movingTo: movingTo ?? undefined,
     cause: cause ?? undefined,
   });
@@ -131,6 +139,8 @@ export function decodeUnit(text: string): UnitRecord | null {
     machineID: string(value.machineID),
     global: value.global === true,
     lastMachineID: string(value.lastMachineID),
+    leaving: string(value.leaving),
+    wish: string(value.wish),
     movingTo: string(value.movingTo),
     cause: shared(string(value.cause)),
   };

@@ -94,10 +94,20 @@ export function planUnitChange(keys: Keys, change: UnitChange, known: KnownUnit 
   const record: UnitRecord = {
     ...known.record,
     desiredState,
-    ...(desiredState === "inactive" ? { machineID: null, lastMachineID: null, movingTo: null, cause: null } : {}),
+    ...(desiredState === "inactive" ? NOWHERE : {}),
   };
   return { compare, ops: unitOps(keys, name, record, known.record), outcome: "changed" };
 }
+
+/** Of a unit that is to be on no machine. */
+const NOWHERE = {
+  machineID: null,
+  lastMachineID: null,
+  leaving: null,
+  wish: null,
+  movingTo: null,
+  cause: null,
+} as const;
 
 /**
  * A new version of a unit. Where it asks for the same machine as the old one it stays there; else it is freed, and the
@@ -125,6 +135,9 @@ function newVersion(
     global: requirements.global,
     machineID: staysPut ? old.machineID : null,
     lastMachineID: staysPut || desiredState === "inactive" ? null : (old?.machineID ?? null),
+    // The old version has still to leave its machine before the new one may be anywhere.
+    leaving: desiredState === "inactive" || requirements.global ? null : (old?.leaving ?? null),
+    wish: staysPut ? old.wish : null,
     movingTo: staysPut ? old.movingTo : null,
     cause: staysPut ? old.cause : null,
   };
