@@ -34,6 +34,8 @@ const STOP_MS = 300_000;
 const START_MS = 90_000;
 /** How long the plan may take to place a unit that has left its machine; a unit that fits nowhere waits longer. */
 const PLACE_MS = 3_000;
+/** How long this engine's own view of etcd may be behind. */
+const CATCH_UP_MS = 5_000;
 /** An engine that may not act for longer than this leaves its moves to the one that leads by then. */
 const DEPOSED_MS = 5_000;
 /** A unit that could not be moved is left alone for so long. */
@@ -143,17 +145,19 @@ export class Mover {
     });
     if (begun === null) return;
     const isUp = await this.#settled(name, to, begun, signal);
+    await this.#caughtUp(name, begun, signal);
     if (isUp) {
       const moved = await this.#write(name, to, (record) => {
-        // A new version may ask for something else: its move begins anew.
-        if (record.machineID !== from || record.movingTo !== to || record.hash !== hash) return null;
+        // A new version may ask for something else, and the machine may have become another: the move begins anew.
+        const unit = model.units.get(name);
+        const isAsBegun = record.machineID === from && record.movingTo === to && record.hash === hash;
+        if (!isAsBegun || unit === undefined || targetOf(model, unit, to) !== to) return null;
         return {
           record: { ...record, machineID: to, movingTo: null, lastMachineID: null, cause: reason },
           ops: [{ delete: keys.schedule(from, name) }, { put: keys.schedule(to, name), value: encodeSchedule(record) }],
         };
       });
-      if (moved !== null) await this.#forget(name);
-      return;
+      if (moved !== null) return await this.#forget(name);
     }
     if (leadership() === null) return;
     await this.#write(name, null, (record) =>
@@ -161,7 +165,8 @@ export class Mover {
         ? { record: { ...record, movingTo: null }, ops: [{ delete: keys.schedule(to, name) }] }
         : null,
     );
-    await this.#giveUp(name, `it did not become active on machine ${to}`);
+    const why = isUp ? `machine ${to} does not fit it any more` : `it did not become active on machine ${to}`;
+    await this.#giveUp(name, why);
   }
 
   /**
@@ -201,6 +206,7 @@ export class Mover {
     if (!hasLeft && !isOver()) {
       log.warn({ unit: name, machine: from }, `${name} has not stopped within ${STOP_MS / 1000} s: it is placed anew`);
     }
+    await this.#caughtUp(name, since, signal);
     const freed = await this.#write(name, null, (record) =>
       record.leaving === from ? { record: { ...record, leaving: null }, ops: [] } : null,
     );
@@ -236,6 +242,13 @@ export class Mover {
     };
     await this.#until(look, START_MS, signal);
     return isUp;
+  }
+
+  /** Waits until this engine's copy of a unit is not behind what it has written itself. */
+  async #caughtUp(name: string, revision: number, signal: AbortSignal): Promise<void> {
+    const { state } = this.#options;
+    const isThere = (): boolean => (state.units.get(name)?.modRevision ?? revision) >= revision;
+    await this.#until(async () => isThere(), CATCH_UP_MS, signal);
   }
 
   /** Changes a unit's record in one fenced transaction, as it is now. Returns the etcd revision; null: it was not done. */

@@ -1,4 +1,4 @@
-import { type Etcd, type Keys, ReconcileLoop } from "@fleet/registry";
+import { type Etcd, type Keys, ReconcileLoop, SaidOnce } from "@fleet/registry";
 import type { BaseLogger } from "pino";
 
 /** What operators of the old fleet search their logs for. */
@@ -14,11 +14,12 @@ export class Monitor {
   readonly #loop: ReconcileLoop;
   #answeredAt = performance.now();
   #isTriggered = false;
-  #saidWhy: string | null = null;
+  readonly #trouble: SaidOnce<Error>;
 
   constructor(etcd: Etcd, keys: Keys, ttlMs: number, log: BaseLogger) {
     this.#limitMs = ttlMs / 3;
     this.#log = log;
+    this.#trouble = new SaidOnce((error) => log.error(`${error.message}; trying again, units go on running`));
     const pauseMs = ttlMs / 6;
     const key = keys.leader();
     this.#loop = new ReconcileLoop({
@@ -45,15 +46,13 @@ export class Monitor {
 
   #answered(): void {
     this.#answeredAt = performance.now();
-    if (this.#saidWhy !== null) this.#log.info("etcd answers again");
-    this.#saidWhy = null;
+    if (this.#trouble.isTroubled) this.#log.info("etcd answers again");
+    this.#trouble.over();
     this.#isTriggered = false;
   }
 
   #failed(error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error);
-    if (message !== this.#saidWhy) this.#log.error(`${message}; trying again, units go on running`);
-    this.#saidWhy = message;
+    this.#trouble.say(error instanceof Error ? error : new Error(String(error)));
     if (this.silentMs < this.#limitMs || this.#isTriggered) return;
     this.#isTriggered = true;
     this.#log.error(TRIGGERED);

@@ -6,6 +6,7 @@
 export { backoff } from "./loop/backoff.ts";
 export { type Failpoint, failpoint } from "./loop/failpoint.ts";
 export { ReconcileLoop, type ReconcileLoopOptions } from "./loop/reconcile-loop.ts";
+export { SaidOnce } from "./loop/said-once.ts";
 export { InvalidUnitError, UnitFileError } from "./model/errors.ts";
 export {
   conflicts,

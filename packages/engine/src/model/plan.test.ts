@@ -678,7 +678,8 @@ describe("on random clusters", () => {
           } else if (action.kind === "arrive") {
             const unit = model.units.get(action.name);
             const to = unit?.record.movingTo ?? null;
-            if (unit !== undefined && to !== null && model.machine(to) !== null) model.assume(unit, to);
+            if (unit !== undefined && to !== null)
+              model.setUnit(action.name, { ...unit.record, machineID: to, movingTo: null }, unit.requirements);
           } else {
             const name = action.kind === "unit" ? action.unit.name : action.name;
             model.deleteGlobal(name);

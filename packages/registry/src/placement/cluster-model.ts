@@ -8,6 +8,7 @@ import type { Versioned } from "../store/cluster-state.ts";
 import type { UnitRecord } from "../store/records.ts";
 import { GlobIndex } from "./glob-index.ts";
 import { MachineOrder } from "./machine-order.ts";
+import { placesOf } from "./places.ts";
 
 /** A unit as the engine decides on it. */
 export interface ModelUnit {
@@ -309,7 +310,7 @@ export class ClusterModel {
     const load = this.loadOf(id);
     const machine = this.#machines.get(id)?.machine;
     if (preferences === null || machine === undefined) return [0, 0, 0, load];
-    const isHere = placesOf(unit).includes(id);
+    const isHere = placesOf(unit.record).includes(id);
     const unmet = preferences.metadata.filter((test) => !meets(test, machine.metadata)).length;
     const near = preferences.apart.reduce((sum, glob) => {
       const self = isHere && globMatches(glob, unit.name) ? 1 : 0;
@@ -328,7 +329,7 @@ export class ClusterModel {
     for (const [id, units] of this.#spread.get(spreadGroup(unit.name)) ?? []) {
       const other = this.#machines.get(id)?.machine.metadata;
       if (other !== undefined && Object.hasOwn(other, key) && other[key] === value) {
-        count += units - (placesOf(unit).includes(id) ? 1 : 0);
+        count += units - (placesOf(unit.record).includes(id) ? 1 : 0);
       }
     }
     return count;
@@ -350,7 +351,7 @@ export class ClusterModel {
     this.#pending.delete(name);
     this.#placed.delete(name);
     this.#movers.delete(name);
-    for (const machineID of placesOf(unit)) {
+    for (const machineID of placesOf(unit.record)) {
       remove(this.#placements, machineID, name, this.#machines.has(machineID));
       this.#roomVersion++;
       this.#conflicts.unplace(name, requirements.conflicts, machineID);
@@ -405,10 +406,10 @@ export class ClusterModel {
 
   #put(unit: ModelUnit): void {
     const { name, requirements } = unit;
-    const [first, second] = placesOf(unit);
+    const [first, second] = placesOf(unit.record);
     if (first !== undefined) this.#placed.set(name, first);
     if (second !== undefined) this.#movers.set(name, second);
-    for (const machineID of placesOf(unit)) {
+    for (const machineID of placesOf(unit.record)) {
       add(this.#placements, machineID, name);
       this.#conflicts.place(name, requirements.conflicts, machineID);
       this.#replaces.place(name, requirements.replaces, machineID);
@@ -527,12 +528,6 @@ export class ClusterModel {
       ? this.order.sorted(rarest.orders.flatMap((order) => [...order]))
       : this.order;
   }
-}
-
-/** The machines that a unit takes its place on: its own, and the one that it is being moved to. */
-function placesOf({ record: { machineID, movingTo } }: ModelUnit): readonly string[] {
-  if (machineID === null) return NOBODY;
-  return movingTo === null || movingTo === machineID ? [machineID] : [machineID, movingTo];
 }
 
 /** Whether a record says the same as another for placement. */

@@ -1,12 +1,12 @@
-import { UnitFileError } from "../model/errors.ts";
 import { type GlobalUnit, globalsOn, metadataFits } from "../model/fit.ts";
 import { type PlacedUnit, type Surroundings, unfitOn, unfitText } from "../model/placement.ts";
-import { type Requirements, readRequirements } from "../model/requirements.ts";
+import type { Requirements } from "../model/requirements.ts";
+import { RequirementsCache } from "../model/requirements-cache.ts";
 import type { DesiredState } from "../model/states.ts";
-import { parseUnitFile } from "../model/unit-file.ts";
 import { isTemplateName } from "../model/unit-name.ts";
 import type { ClusterState } from "../store/cluster-state.ts";
 import { machineOf, unitStatesOf } from "../store/state-readers.ts";
+import { placesOf } from "./places.ts";
 
 /** Where a unit is, where it may be, and why not elsewhere. */
 export interface Placement {
@@ -111,6 +111,8 @@ function summary(
     const why = record.cause === null ? "" : `: ${record.cause}`;
     return `it is on machine ${machineID}${why}${troubles(state, name, machineID)}`;
   }
+  if (record.leaving !== null)
+    return `it waits until machine ${record.leaving} has let go of it: ${record.cause ?? "it is moved"}`;
   if (machines === 0) return "it waits: there is no machine";
   if (fitting === 0) return `it waits: it fits none of ${machines} machines`;
   if (state.leader === null) return `it waits: it fits ${fitting} of ${machines} machines, but no engine leads`;
@@ -159,43 +161,23 @@ export function* lookAt(state: ClusterState): Generator<void, Look> {
   const units = new Map<string, PlacedUnit>();
   const byMachine = new Map<string, PlacedUnit[]>();
   const globals: GlobalUnit[] = [];
-  const known = new Map<string, Requirements | null>();
+  const requirementsOf = new RequirementsCache();
   let count = 0;
   for (const [name, record] of [...state.units]) {
     if (++count % 200 === 0) yield;
-    const requirements = requirementsOf(name, state.unitFiles.get(record.hash)?.text, record.hash, known);
+    const text = state.unitFiles.get(record.hash)?.text;
+    const requirements = text === undefined ? null : requirementsOf.of(name, record.hash, text);
     if (requirements === null) continue;
     const isWanted = record.desiredState !== "inactive" && !record.global && !isTemplateName(name);
     const unit: PlacedUnit = { name, requirements, isWanted, record };
     units.set(name, unit);
-    if (record.machineID !== null) {
-      const there = byMachine.get(record.machineID);
-      if (there === undefined) byMachine.set(record.machineID, [unit]);
+    for (const id of placesOf(record)) {
+      const there = byMachine.get(id);
+      if (there === undefined) byMachine.set(id, [unit]);
       else there.push(unit);
     }
     const wanted = state.globals.get(name);
     if (wanted !== undefined) globals.push({ name, requirements, createRevision: wanted.createRevision });
   }
   return { units, byMachine, globals };
-}
-
-/** What a file asks for, read once for all units that share it. */
-function requirementsOf(
-  name: string,
-  text: string | undefined,
-  hash: string,
-  known: Map<string, Requirements | null>,
-): Requirements | null {
-  if (text === undefined) return null;
-  const key = text.includes("%") ? `${hash} ${name}` : hash;
-  const cached = known.get(key);
-  if (cached !== undefined) return cached;
-  let requirements: Requirements | null = null;
-  try {
-    requirements = readRequirements(name, parseUnitFile(text));
-  } catch (error) {
-    if (!(error instanceof UnitFileError)) throw error;
-  }
-  known.set(key, requirements);
-  return requirements;
 }
