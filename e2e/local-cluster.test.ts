@@ -95,7 +95,9 @@ describe("a test that is killed half-way", () => {
     const name = `k${process.pid % 100000}`;
     const program = `
       import { HostNetwork } from ${JSON.stringify(join(ROOT, "deploy/local-cluster/network.ts"))};
+      import { mkdirSync } from "node:fs";
       const network = await HostNetwork.create(${JSON.stringify(name)});
+      mkdirSync(network.folder + "/files");
       await network.addHosts(1);
       console.log(network.holderPID);
       setInterval(() => {}, 1000);`;

@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ApiClient } from "../bench/api-client.ts";
 import { BIN, type HostRoles, LocalCluster } from "../deploy/local-cluster/cluster.ts";
@@ -25,7 +24,9 @@ export class TestCluster {
   private constructor(cluster: LocalCluster) {
     this.cluster = cluster;
     this.api = new ApiClient(cluster.endpoint());
-    this.folder = mkdtempSync(join(tmpdir(), "fleet-e2e-"));
+    // Goes with the network, however this process ends.
+    this.folder = join(cluster.network.folder, "files");
+    mkdirSync(this.folder);
   }
 
   static async start(

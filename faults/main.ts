@@ -2,12 +2,11 @@
 // --other: the executable of another version for two of the hosts; by default this one under another number
 // Random traffic and random faults on real hosts, and what must hold all the while: docs/reliability.md.
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { ROOT } from "../deploy/local-cluster/cluster.ts";
+import { BIN, ROOT } from "../deploy/local-cluster/cluster.ts";
 import { TestCluster } from "../e2e/test-cluster.ts";
 import { Dice } from "../fuzz/random.ts";
 import { Registry } from "../packages/registry/src/index.ts";
@@ -62,9 +61,7 @@ async function storm(): Promise<number> {
     ]),
   );
   const lead = { agent: true, engine: true, api: true, files };
-  const folder = mkdtempSync(join(tmpdir(), "fleet-faults-"));
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
-  const fleetd = values.other ?? otherVersion(folder);
+  const fleetd = values.other ?? otherVersion();
   const cluster = await TestCluster.start(
     [lead, { ...lead, fleetd }, { agent: true, files }, { agent: true, files, fleetd }],
     `agent_ttl=${TTL_MS}ms`,
@@ -176,10 +173,18 @@ async function storm(): Promise<number> {
   return 1;
 }
 
-/** Builds fleetd under another version's number; returns its path. */
-function otherVersion(folder: string): string {
-  execFileSync(process.execPath, [join(ROOT, "scripts/dist.ts"), "--version", "1.9.9", "--out", folder]);
-  return join(folder, "bin/fleetd");
+/** Builds fleetd under another version's number, where that was not done since the last build; returns its path. */
+function otherVersion(): string {
+  const folder = join(ROOT, "dist/older");
+  const path = join(folder, "bin/fleetd");
+  const builtAt = (file: string): number => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  if (
+    builtAt(path) <= builtAt(join(ROOT, "packages/fleetd/dist/daemon.js")) ||
+    builtAt(path) <= builtAt(join(BIN, "fleetd"))
+  ) {
+    execFileSync(process.execPath, [join(ROOT, "scripts/dist.ts"), "--version", "1.9.9", "--out", folder]);
+  }
+  return path;
 }
 
 /** Waits until all is as the users were promised (invariants 4 and 9). */
