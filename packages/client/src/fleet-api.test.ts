@@ -76,12 +76,12 @@ describe("requests", () => {
     expect(await open().deleteUnit("gone.service")).toBe(true);
     expect(requests).toHaveLength(4);
   });
-  it("are given up after three attempts, and those that would do a thing twice after one", async () => {
+  it("are given up after six attempts, and those that would do a thing twice after one", async () => {
     answer = (request) => request.socket.destroy();
     await expect(open().listUnits()).rejects.toThrow("can't be reached: socket hang up");
-    expect(requests).toHaveLength(3);
+    expect(requests).toHaveLength(6);
     await expect(open().rebalance({ isDryRun: false, limit: 1 } as never)).rejects.toThrow("can't be reached");
-    expect(requests).toHaveLength(4);
+    expect(requests).toHaveLength(7);
   });
   it("show a token, and learn the server's version", async () => {
     answer = (_request, response) => json(response, { machines: [] });

@@ -24,10 +24,15 @@ const BASE = "/fleet/v1";
 /** Requests on their way at a time; more wait. Well below what servers of any age take. */
 const MOST_SOCKETS = 64;
 /** What a server that is just being restarted does to a request. */
-const PASSING: readonly unknown[] = ["ECONNRESET", "ECONNREFUSED", "EPIPE"];
+const BROKEN: readonly unknown[] = ["ECONNRESET", "EPIPE"];
+/** What it does in the moment in which its socket is not open; also where there is no server at all. */
+const REFUSED: readonly unknown[] = ["ECONNREFUSED"];
 /** Asking for these twice leads to the same state as asking once. */
 const REPEATABLE: readonly string[] = ["GET", "PUT", "DELETE"];
-const MOST_ATTEMPTS = 3;
+/** Where nobody listens the user is to hear of it soon. */
+const MOST_WHERE_REFUSED = 3;
+/** Each restart of the socket breaks those that wait in it: several may come one after the other. */
+const MOST_WHERE_BROKEN = 6;
 const PAUSE_MS = 60;
 
 type Connect = () => Duplex;
@@ -85,7 +90,7 @@ export class Transport {
         );
         return { status: response.status, body: parse(response.result), isRepeated: attempt > 1 };
       } catch (error) {
-        if (attempt === MOST_ATTEMPTS || !REPEATABLE.includes(method) || !isPassing(error)) throw error;
+        if (!REPEATABLE.includes(method) || attempt >= mostAttempts(error)) throw error;
         await sleep(PAUSE_MS * attempt * (0.5 + Math.random()));
       }
     }
@@ -179,8 +184,11 @@ export class Transport {
   }
 }
 
-function isPassing(error: unknown): boolean {
-  return error instanceof FleetApiError && PASSING.includes((error.cause as NodeJS.ErrnoException | undefined)?.code);
+/** How many attempts a failure is worth. */
+function mostAttempts(error: unknown): number {
+  const code = error instanceof FleetApiError ? (error.cause as NodeJS.ErrnoException | undefined)?.code : undefined;
+  if (BROKEN.includes(code)) return MOST_WHERE_BROKEN;
+  return REFUSED.includes(code) ? MOST_WHERE_REFUSED : 1;
 }
 
 function whyUnreachable({ code, message }: NodeJS.ErrnoException): string {
