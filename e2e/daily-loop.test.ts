@@ -192,6 +192,9 @@ describe("what goes wrong is said", () => {
     );
     expect(code).toBe(1);
     expect(stderr).toContain("Error: unit bad.service failed");
+    expect(await cluster.ok("explain", "bad")).toContain(
+      "but there: it has failed (fleetctl status bad.service has more)",
+    );
   });
   it("a unit that systemd refuses says why, and does not hold up another", async () => {
     const bad = cluster.file("nothing.service", "[Service]\nType=simple\n");
@@ -200,6 +203,7 @@ describe("what goes wrong is said", () => {
     expect(started.stderr).toMatch(
       /Error: unit nothing\.service could not be brought to launched: .*bad unit file setting/,
     );
+    expect(await cluster.ok("explain", "nothing")).toMatch(/but there: .*bad unit file setting/);
     await cluster.hostOf("good.service");
   });
   it("a wait that runs out says for what it waited", async () => {

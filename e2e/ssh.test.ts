@@ -127,7 +127,11 @@ describe("through a bastion, the only host that is reached", () => {
     expect(unloaded.stderr).toContain("Unit two.service does not appear to be loaded.\n");
     const [json] = JSON.parse((await through("status", "--output", "json", "one")).stdout) as [object];
     expect(json).toMatchObject({ unit: "one.service", machineID: idOf(2), states: [{ active: "active" }] });
-    await through("destroy", "one", "two");
+    const failing = "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo no luck; exit 7'\n";
+    await through("start", cluster.file("fails.service", pinned(2, failing)));
+    const failed = await through("status", "fails");
+    expect(failed).toMatchObject({ code: 3, stdout: expect.stringMatching(/Active: failed.*status=7.*no luck/s) });
+    await through("destroy", "one", "two", "fails");
   });
   it("journal prints a unit's lines, as many as asked for, in the format asked for", async () => {
     const text =

@@ -1,6 +1,7 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { copyFile } from "node:fs/promises";
+import { Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
@@ -85,7 +86,7 @@ export class HostNetwork {
     const holderPID = await firstOfNamespace(holder.pid ?? 0);
     if (isDetached) {
       holder.unref();
-      for (const stream of [holder.stdout, holder.stderr]) (stream as unknown as { unref(): void } | null)?.unref();
+      for (const stream of [holder.stdout, holder.stderr]) if (stream instanceof Socket) stream.unref();
     }
     const prefix = freePrefix();
     const network = new HostNetwork(name, prefix, folder, holderPID, holder);

@@ -119,15 +119,18 @@ function summary(
   return `it fits ${fitting} of ${machines} machines, and is about to be placed`;
 }
 
-/** What agents could not do with the unit. */
+/** What agents could not do with the unit, and where it has failed by itself. */
 function troubles(state: ClusterState, name: string, machineID: string | null): string {
-  const errors = unitStatesOf(state, name).filter(
-    (entry) => entry.error !== null && (machineID === null || entry.machineID === machineID),
-  );
+  const errors = unitStatesOf(state, name)
+    .filter((entry) => machineID === null || entry.machineID === machineID)
+    .flatMap(({ error, systemd }) => {
+      if (error !== null) return error;
+      return systemd.active === "failed" ? `it has failed (fleetctl status ${name} has more)` : [];
+    });
   const [first] = errors;
   if (first === undefined) return "";
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : "";
-  return `, but there: ${first.error}${more}`;
+  return `, but there: ${first}${more}`;
 }
 
 function whyNoGlobal(
