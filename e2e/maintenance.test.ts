@@ -73,6 +73,26 @@ describe("drain", () => {
     expect(await started("twice.service", twiceHost)).toBeLessThan(await stopped("twice.service", 1));
     expect(await cluster.ok("list-machines", "--no-legend", "--fields=state")).toBe("draining\nready\nready\n");
   });
+  it("waits until units have stopped here and are up elsewhere, also asked for once more half-way", async () => {
+    const text = `[Service]
+ExecStartPre=/bin/sleep 1
+ExecStart=/bin/sleep infinity
+ExecStop=/bin/sleep 2
+[X-Fleet]
+PreferMetadata=host=h3
+`;
+    await cluster.ok("start", cluster.file("slow.service", text));
+    await cluster.ok("start", cluster.file("once.service", "[Service]\nType=oneshot\nExecStart=/bin/true\n"));
+    expect(await cluster.hostOf("slow.service")).toBe(3);
+    await cluster.ok("drain", "--no-block", idOf(3));
+    await cluster.until(
+      "it to be stopping",
+      async () => (await cluster.show(3, "slow.service", "ActiveState")) === "deactivating",
+    );
+    expect(await cluster.ok("drain", idOf(3))).toMatch(/Unit slow\.service moved to /);
+    expect(await cluster.show(3, "slow.service", "ActiveState")).toBe("inactive");
+    expect(await cluster.hostOf("slow.service")).not.toBe(3);
+  });
   it("goes on when the client has ended, and when the leading engine is killed", async () => {
     cluster.file("many@.service", `${SLEEP}[X-Fleet]\nPreferMetadata=host=h2\nOverlap=true\n`);
     const names = Array.from({ length: 8 }, (_, index) => `many@${index}`);
@@ -165,7 +185,8 @@ PreferMetadata=host=h3
 describe("rebalance", () => {
   it("shows its moves without making them, and makes them when asked to", async () => {
     await cluster.ok("cordon", idOf(2), idOf(3));
-    cluster.file("heap@.service", SLEEP);
+    // They take a moment to come up: it waits for that too.
+    cluster.file("heap@.service", `[Service]\nExecStartPre=/bin/sleep 1\nExecStart=/bin/sleep infinity\n`);
     await cluster.ok("start", ...Array.from({ length: 6 }, (_, index) => `heap@${index}`));
     await cluster.ok("uncordon", idOf(2), idOf(3));
     const dry = await cluster.ok("rebalance", "--dry-run");

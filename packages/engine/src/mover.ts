@@ -210,14 +210,16 @@ export class Mover {
     const freed = await this.#write(name, null, (record) =>
       record.leaving === from ? { record: { ...record, leaving: null }, ops: [] } : null,
     );
-    await this.#forget(name);
     hold(name, false);
-    if (freed === null) return;
-    await this.#until(async () => state.units.get(name)?.machineID != null, PLACE_MS, signal);
-    const now = state.units.get(name);
-    if (now?.desiredState === "launched" && now.machineID !== null) {
-      await this.#settled(name, now.machineID, freed, signal);
+    if (freed !== null) {
+      await this.#until(async () => state.units.get(name)?.machineID != null, PLACE_MS, signal);
+      const now = state.units.get(name);
+      if (now?.desiredState === "launched" && now.machineID !== null) {
+        await this.#settled(name, now.machineID, freed, signal);
+      }
     }
+    // Whoever waits for the move waits for a unit that is up.
+    await this.#forget(name);
   }
 
   /**

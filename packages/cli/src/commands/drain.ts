@@ -1,14 +1,21 @@
-import type { FleetClient, MachineInfo, UnitInfo } from "../client/fleet-client.ts";
+import type { FleetClient, MachineInfo, StateInfo, UnitInfo } from "../client/fleet-client.ts";
 import type { Command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { CommandError } from "../errors.ts";
 import { follow } from "../follow.ts";
 import { machineID, machineLegend } from "../machine-text.ts";
-import { machineMap, untilSettled } from "../wait.ts";
+import { machineMap, statesOf, untilSettled } from "../wait.ts";
 import { onlyMachine } from "./targets.ts";
 
 /** How long a unit that fits nowhere else is watched before the drain is called stuck. */
 const STUCK_MS = 3_000;
+/** How long a unit that has left is given to be placed, and to be up. */
+const PLACED_MS = 5_000;
+const UP_MS = 90_000;
+/** A unit that has left and is at rest after so long has run and ended, as a oneshot service does. */
+const ENDED_MS = 1_500;
+/** When to look again though nothing happens. */
+const AGAIN_MS = 1_000;
 
 export const drain: Command = {
   name: "drain",
@@ -18,7 +25,8 @@ export const drain: Command = {
 machine before the next one is moved. A unit with Overlap=true in [X-Fleet] is active there before it stops here; any other
 stops first. Global units stay. The machine stays cordoned: "fleetctl uncordon" has it take units again.
 
-The engine does the work: it goes on when fleetctl is interrupted. A unit that fits nowhere else stays where it is,
+The engine does the work: it goes on when fleetctl is interrupted. fleetctl waits until the units have stopped here and are up
+elsewhere. A unit that fits nowhere else stays where it is,
 and the exit code is 1.`,
   flags: [
     { flags: "--timeout <seconds>", description: "Stop waiting after so many seconds; 0: never", default: "0" },
@@ -46,26 +54,35 @@ async function untilDrained(
   timeout: number,
 ): Promise<boolean> {
   const machines = await machineMap(client);
-  let left = new Set<string>();
+  const leaving = new Map<string, Leaving>();
   let changedAt = performance.now();
   let isFirst = true;
   const look = async (): Promise<boolean | null> => {
     const units = new Map((await client.units()).map((unit) => [unit.name, unit]));
-    const now = new Set([...units.values()].filter(({ machineID: on }) => on === id).map(({ name }) => name));
-    for (const name of left) {
-      if (now.has(name)) continue;
+    for (const { name, machineID: on } of units.values()) if (on === id && !leaving.has(name)) leaving.set(name, {});
+    // Units that were on their way before this drain was asked for have nothing but a state here.
+    const states = isFirst ? await client.states() : await statesOf(client, [...leaving.keys()]);
+    if (isFirst) {
+      changedAt = performance.now();
+      const isOwn = (name: string): boolean => units.has(name) && units.get(name)?.currentState !== null;
+      for (const { name, machineID: on } of states) if (on === id && isOwn(name)) leaving.set(name, {});
+    }
+    isFirst = false;
+    for (const [name, since] of leaving) {
+      const unit = units.get(name);
+      const own = states.filter((state) => state.name === name);
+      if (!hasLeft(unit, own, id, since)) continue;
+      leaving.delete(name);
       changedAt = performance.now();
       context.progress(null);
-      context.out(`Unit ${name} ${whereTo(units.get(name), machines)}`);
+      context.out(`Unit ${name} ${whereTo(unit, machines)}`);
     }
-    if (isFirst) changedAt = performance.now();
-    isFirst = false;
-    left = now;
-    context.progress(left.size === 0 ? null : `${left.size} units left on ${machineID(id, false)}`);
-    if (left.size === 0) return true;
+    context.progress(leaving.size === 0 ? null : `${leaving.size} units left on ${machineID(id, false)}`);
+    if (leaving.size === 0) return true;
     if (performance.now() - changedAt < STUCK_MS) return null;
-    const stuck = await stuckUnits(client, [...left]);
-    if (stuck.length < left.size) return null;
+    const here = [...leaving.keys()].filter((name) => units.get(name)?.machineID === id);
+    const stuck = await stuckUnits(client, here);
+    if (stuck.length < leaving.size) return null;
     context.progress(null);
     for (const reason of stuck) context.err(`Error: ${reason}`);
     return false;
@@ -73,22 +90,47 @@ async function untilDrained(
   const onSlow = async (): Promise<void> => {
     context.progress(null);
     context.err(
-      `Still waiting for ${left.size} units to leave ${machineID(id, false)}: ${[...left].slice(0, 3).join(", ")}`,
+      `Still waiting for ${leaving.size} units to leave ${machineID(id, false)}: ${[...leaving.keys()].slice(0, 3).join(", ")}`,
     );
   };
   const follower = await follow(client, {});
-  const result = await untilSettled(follower, timeout * 2, look, onSlow, () => STUCK_MS);
+  const result = await untilSettled(follower, timeout * 2, look, onSlow, () => AGAIN_MS);
   context.progress(null);
   if (result !== null) return result;
   context.err(
-    `Error: timed out: ${left.size} units are still on ${machineID(id, false)}; the engine goes on moving them`,
+    `Error: timed out: ${leaving.size} units are still on ${machineID(id, false)}; the engine goes on moving them`,
   );
   return false;
 }
 
+/** Since when a unit has been off the machine, on a clock that only goes forward; nothing while it is there. */
+interface Leaving {
+  leftAt?: number;
+}
+
+/**
+ * Whether a unit has stopped on the machine and is up elsewhere, has failed there, or is not wanted any more. One that
+ * takes longer to come up, or that nothing is found for, is not waited for without end: it has left.
+ */
+function hasLeft(unit: UnitInfo | undefined, states: readonly StateInfo[], id: string, since: Leaving): boolean {
+  if (unit?.machineID === id || states.some(({ machineID: on }) => on === id)) {
+    delete since.leftAt;
+    return false;
+  }
+  if (unit?.desiredState !== "launched") return true;
+  since.leftAt ??= performance.now();
+  const ms = performance.now() - since.leftAt;
+  if (ms > (unit.machineID === null ? PLACED_MS : UP_MS)) return true;
+  const there = states.find(({ machineID: on }) => on === unit.machineID);
+  if (there === undefined) return false;
+  if (there.error !== null) return true;
+  if (unit.currentState !== "launched" || there.active === "activating") return false;
+  return there.active !== "inactive" || ms > ENDED_MS;
+}
+
 function whereTo(unit: UnitInfo | undefined, machines: ReadonlyMap<string, MachineInfo>): string {
   if (unit === undefined) return "destroyed";
-  if (unit.machineID === null) return "stopped, on its way";
+  if (unit.machineID === null) return "stopped, on no machine yet";
   return `moved to ${machineLegend(unit.machineID, machines, false)}`;
 }
 
