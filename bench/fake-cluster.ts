@@ -4,10 +4,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { encodeMachine, encodeUnit, hashText, type Op, Registry } from "@fleet/registry";
+import { Etcd3 } from "etcd3";
 import { BIN } from "../deploy/local-cluster/cluster.ts";
 import { EtcdServer } from "../packages/registry/src/testing/etcd-server.ts";
 
 const OPS = 120;
+/** How often placements are counted. */
+const COUNT_MS = 25;
 /** The lines of a unit that asks for nothing. */
 export const PLAIN = "[Service]\nExecStart=/bin/sleep infinity\n";
 
@@ -98,6 +101,32 @@ export class FakeCluster {
     const startedAt = performance.now();
     await this.write(ops);
     return count / ((performance.now() - startedAt) / 1000);
+  }
+
+  /**
+   * Counts schedule entries until there are so many: unlike a watch that costs next to nothing, on a machine whose cores
+   * the engine and etcd need.
+   *
+   * @returns promises of when the first and the last of them was counted, by performance.now(), to within COUNT_MS
+   */
+  async placed(count: number, timeoutMs = 180_000): Promise<{ first: Promise<number>; last: Promise<number> }> {
+    const client = new Etcd3({ hosts: this.server.url });
+    const schedule = this.registry.keys.schedule("", "").replace(/\/+$/, "/");
+    const first = Promise.withResolvers<number>();
+    const endsAt = performance.now() + timeoutMs;
+    const poll = async (): Promise<number> => {
+      for (;;) {
+        const found = await client.getAll().prefix(schedule).count();
+        const now = performance.now();
+        if (found > 0) first.resolve(now);
+        if (found >= count) return now;
+        if (now > endsAt) throw new Error(`only ${found} of ${count} units were placed in ${timeoutMs / 1000} s`);
+        await sleep(COUNT_MS);
+      }
+    };
+    const last = poll().finally(() => client.close());
+    last.catch((error: unknown) => first.reject(error));
+    return { first: first.promise, last };
   }
 
   /**

@@ -36,7 +36,7 @@ function place(bench: string, machines: number, units: number, small: number | n
       ...Array.from({ length: units }, (_, index) => cluster.unit(`u${index}.service`, PLAIN)),
     ]);
     const floor = await cluster.plainPlacements(Math.min(units, 20_000));
-    const placed = await cluster.placements(units);
+    const placed = await cluster.placed(units);
     const startedAt = performance.now();
     const engine = cluster.daemon("engine");
     const [firstAt, endedAt] = await Promise.all([placed.first, placed.last]);
@@ -45,7 +45,6 @@ function place(bench: string, machines: number, units: number, small: number | n
     const each = (endedAt - firstAt) / 1000 / units;
     const memory = residentMB(engine.pid);
     const pause = longestPauseMs(engine);
-    await placed.stop();
     const times = `${((firstAt - startedAt) / 1000).toFixed(2)} s until the first, ${((endedAt - startedAt) / 1000).toFixed(2)} s until the last, the engine's start included; engine ${memory.toFixed(0)} MB, its longest pause ${await pause} ms`;
     const goal =
       small === null ? "ratio <= 2, value >= 5000" : "cost of one placement <= 1.5 x place-20k's, engine <= 600 MB";
@@ -69,11 +68,10 @@ function placeConflicts(): Promise<void> {
     });
     await cluster.write([...machines, ...[...texts.keys()].map((text) => cluster.file(text)), ...units]);
     const floor = await cluster.plainPlacements(CONFLICTS);
-    const placed = await cluster.placements(CONFLICTS);
+    const placed = await cluster.placed(CONFLICTS);
     const startedAt = performance.now();
     cluster.daemon("engine");
     const endedAt = await placed.last;
-    await placed.stop();
     const value = CONFLICTS / ((endedAt - startedAt) / 1000);
     const note = "250 templates with 20 instances each, the engine's start included";
     report({

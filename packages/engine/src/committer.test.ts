@@ -61,7 +61,7 @@ async function seeded() {
   if (leadership === null) throw new Error("nobody else can lead here");
   const { model } = feed;
   const commit = (decisions: readonly Decision[], mayAct = () => true) =>
-    new Committer(registry).commit(decisions, mirror.state, model, leadership, mayAct);
+    new Committer(registry).commit(decisions, mirror.state, model, leadership, true, mayAct);
   const scheduled = async (id: string): Promise<boolean> =>
     (await etcd.txn([], [{ get: keys.schedule(id, "a.service") }])).gets[0] != null;
   return { mirror, model, leadership, commit, scheduled };

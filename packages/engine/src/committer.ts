@@ -51,6 +51,7 @@ export class Committer {
   }
 
   /**
+   * @param isOrdered one transaction after the other, and nothing more after the first decision that etcd did not take
    * @param mayAct asked before each transaction: false ends the work
    * @throws RegistryError where etcd can't be reached; whether a transaction was carried out is then unknown
    */
@@ -59,6 +60,7 @@ export class Committer {
     state: ClusterState,
     model: ClusterModel,
     leadership: Leadership,
+    isOrdered: boolean,
     mayAct: () => boolean,
   ): Promise<Committed> {
     const writes = decisions.map((decision) => this.#write(decision, state, model));
@@ -66,10 +68,6 @@ export class Committer {
     const chunks = inChunks(sendable);
     const done: { decision: Decision; revision: number }[] = [];
     const lost = decisions.filter((_decision, index) => writes[index] === null);
-    // A unit that takes another's place, or follows it, must not be there before the other's change is.
-    const isOrdered = decisions.some(
-      ({ from, name }) => from !== null || (model.units.get(name)?.requirements.machineOf.length ?? 0) > 0,
-    );
     const batch = { leadership, mayAct, isOrdered, done, lost, isBroken: false, error: null as unknown };
     let next = 0;
     const work = async (): Promise<void> => {

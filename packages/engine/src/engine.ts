@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "@fleet/config";
 import { type Leadership, type Mirror, ReconcileLoop, type Registry, RegistryError } from "@fleet/registry";
 import { ModelFeed } from "@fleet/registry/placement";
@@ -6,8 +5,9 @@ import type { BaseLogger } from "pino";
 import { Committer } from "./committer.ts";
 import { LeaderSeat } from "./leader-seat.ts";
 import { explain, explanation } from "./model/explain.ts";
-import { type Decision, plan } from "./model/plan.ts";
+import type { Decision } from "./model/plan.ts";
 import { Mover } from "./mover.ts";
+import { Pipeline } from "./pipeline.ts";
 import { Sweeper } from "./sweeper.ts";
 
 /** Hears what the engine does, for metrics. Times are in seconds. */
@@ -25,6 +25,8 @@ export interface EngineOptions {
   /** Names this engine among others; the machine's ID where it has one. */
   readonly id: string;
   readonly observer: EngineObserver;
+  /** Called once, when there are so many units that a burst of decisions takes seconds. */
+  readonly onLarge?: () => void;
 }
 
 /** A running engine. */
@@ -40,9 +42,8 @@ export interface RunningEngine {
 export const ENGINE_VERSION = 2;
 
 const MOST_LEADER_TTL_MS = 10_000;
-const DECISIONS_A_TIME = 480;
-/** How long a plan may take at a stretch: heart-beats and events wait for it. */
-const PLAN_MS = 15;
+/** From so many units on a cluster is large. */
+const LARGE = 3_000;
 /** Units that are explained at a time: a machine is looked at for each. */
 const MOST_EXPLAINED = 20;
 /** Reconcile intervals between two looks at everything. */
@@ -60,12 +61,9 @@ class Engine implements RunningEngine {
   readonly #observer: EngineObserver;
   readonly #mirror: Mirror;
   readonly #feed: ModelFeed;
-  readonly #committer: Committer;
   readonly #sweeper: Sweeper;
   readonly #mover: Mover;
-  readonly #held = new Set<string>();
-  /** Units that the mover has on their way: the plan leaves them alone. */
-  readonly #moving = new Set<string>();
+  readonly #pipeline: Pipeline;
   readonly #loop: ReconcileLoop;
   readonly #stopping = new AbortController();
   readonly #done: Promise<unknown>;
@@ -74,12 +72,11 @@ class Engine implements RunningEngine {
   readonly #said = new Map<string, true>();
   #saidWhyNot: string | null = null;
 
-  constructor({ config, registry, log, id, observer }: EngineOptions) {
+  constructor({ config, registry, log, id, observer, onLarge }: EngineOptions) {
     this.#config = config;
     this.#log = log;
     this.#id = id;
     this.#observer = observer;
-    this.#committer = new Committer(registry);
     this.#sweeper = new Sweeper(registry);
     this.#seat = new LeaderSeat({
       etcd: registry.etcd,
@@ -99,9 +96,23 @@ class Engine implements RunningEngine {
       round: () => this.#round(),
       onError: (error) => this.#failed(error),
     });
+    let isLarge = false;
     this.#mirror.onChanges((changes) => {
+      if (!isLarge && this.#mirror.state.units.size >= LARGE) {
+        isLarge = true;
+        onLarge?.();
+      }
       this.#feed.apply(changes);
       this.#loop.trigger();
+    });
+    this.#pipeline = new Pipeline({
+      feed: this.#feed,
+      state: this.#mirror.state,
+      committer: new Committer(registry),
+      mayAct: (leadership) => this.#mayAct(leadership),
+      revision: () => this.#mirror.revision,
+      onDone: (decision, decidedAt, writtenAt) => this.#report(decision, decidedAt, writtenAt),
+      onLost: (decision) => observer.onTask(kindOf(decision), false),
     });
     this.#mover = new Mover({
       registry,
@@ -112,7 +123,9 @@ class Engine implements RunningEngine {
         const { leadership } = this.#seat;
         return leadership !== null && this.#mayAct(leadership) ? leadership : null;
       },
-      hold: (unit, isHeld) => this.#hold(unit, isHeld),
+      hold: (unit, isHeld) => {
+        if (this.#pipeline.hold(unit, isHeld)) this.#loop.trigger();
+      },
     });
     const { signal } = this.#stopping;
     this.#done = Promise.all([this.#mover.run(signal), this.#mirror.run(signal), this.#loop.run(signal)]);
@@ -134,7 +147,7 @@ class Engine implements RunningEngine {
       units: this.#feed.model.units.size,
       machines: this.#feed.model.machineCount,
       dirty: this.#feed.model.dirtyCount,
-      inFlight: this.#held.size,
+      inFlight: this.#pipeline.inFlight,
       moving: this.#mover.busy,
       waiting: [...this.#feed.model.waiting].slice(0, MOST_EXPLAINED).map((name) => explain(this.#feed.model, name)),
     };
@@ -169,50 +182,10 @@ class Engine implements RunningEngine {
       const removed = await this.#sweeper.sweep(this.#mirror.state, leadership);
       if (removed > 0) this.#log.info({ removed }, "removed unit files that no unit refers to");
     }
-    while (await this.#decideAndWrite(leadership)) {
-      await new Promise(setImmediate); // heart-beats and watch events go first
-    }
+    await this.#pipeline.run(leadership, this.#stopping.signal);
     this.#sayWhoWaits();
     this.#observer.onReconciled((performance.now() - startedAt) / 1000, true);
     return pauseMs;
-  }
-
-  /** @returns whether there may be more to decide at once */
-  async #decideAndWrite(leadership: Leadership): Promise<boolean> {
-    const { model } = this.#feed;
-    const { state } = this.#mirror;
-    if (!this.#mayAct(leadership) || this.#stopping.signal.aborted) return false;
-    const revision = this.#mirror.revision;
-    const endsAt = performance.now() + PLAN_MS;
-    const mayGoOn = (): boolean => performance.now() < endsAt;
-    const decisions = plan(model, DECISIONS_A_TIME, (name) => this.#held.has(name) || this.#moving.has(name), mayGoOn);
-    if (decisions.length === 0) return model.dirtyCount > 0;
-    for (const { name } of decisions) this.#held.add(name);
-    let lost: readonly Decision[] = decisions;
-    try {
-      const committed = await this.#committer.commit(decisions, state, model, leadership, () =>
-        this.#mayAct(leadership),
-      );
-      lost = committed.lost;
-      for (const { decision, revision: writtenAt } of committed.done) this.#report(decision, revision, writtenAt);
-    } finally {
-      for (const { name } of decisions) this.#held.delete(name);
-      // What etcd did not take, or may have taken, is seen as etcd has it; the rest comes by the watch.
-      for (const decision of lost) {
-        this.#observer.onTask(kindOf(decision), false);
-        this.#feed.syncUnit(decision.name);
-      }
-    }
-    if (lost.length > 0) await sleep(20); // for the watch to bring what the race was lost to
-    return true;
-  }
-
-  #hold(unit: string, isHeld: boolean): void {
-    if (isHeld) this.#moving.add(unit);
-    else if (this.#moving.delete(unit)) {
-      this.#feed.syncUnit(unit);
-      this.#loop.trigger();
-    }
   }
 
   #report(decision: Decision, decidedAt: number, writtenAt: number): void {
@@ -228,7 +201,7 @@ class Engine implements RunningEngine {
     let count = 0;
     for (const name of model.waiting) {
       // One that is being moved is only on its way.
-      const isOnItsWay = this.#moving.has(name) || model.units.get(name)?.record.leaving !== null;
+      const isOnItsWay = this.#pipeline.isMoving(name) || model.units.get(name)?.record.leaving !== null;
       if (this.#said.has(name) || isOnItsWay || count++ >= MOST_EXPLAINED) continue;
       const waiting = explain(model, name);
       if (waiting === null) continue;

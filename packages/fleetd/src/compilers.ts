@@ -1,12 +1,27 @@
-// Imported before everything else: loading the rest would already bring the compiler into memory.
+// Imported before everything else: loading the rest would already bring compilers into memory.
 import { setFlagsFromString } from "node:v8";
 import { readArguments } from "./arguments.ts";
 
 /**
- * An agent alone runs without V8's optimizing compiler: what it does is short and spread, and the pages of the compiler,
- * once used, stay resident: some 4 MB.
+ * How V8 runs a daemon. scripts/dist.ts starts it with room for the work of a large cluster; here, where that still has an
+ * effect, the room is taken back, until there is such work: pages of a compiler, once used, stay resident.
+ *
+ * - A young generation of 2 MB.
+ * - An agent alone does short things, spread over time, and has no compiler that optimizes; all others have TurboFan.
  */
 const invocation = readArguments(process.argv.slice(2));
-if (invocation.kind === "run" && invocation.roles.length === 1 && invocation.roles[0] === "agent") {
+if (invocation.kind === "run") {
+  setFlagsFromString("--semi-space-growth-factor=1");
+  setFlagsFromString("--no-maglev");
+  if (invocation.roles.length === 1 && invocation.roles[0] === "agent") setFlagsFromString("--no-opt");
+}
+
+/**
+ * For an engine of a large cluster, which has bursts of thousands of decisions: a young generation of up to 8 MB, and
+ * Maglev for what is not compiled yet. TurboFan's code would be some faster, but takes longer to make than a burst lasts.
+ */
+export function prepareForBursts(): void {
+  setFlagsFromString("--semi-space-growth-factor=2");
+  setFlagsFromString("--maglev");
   setFlagsFromString("--no-opt");
 }

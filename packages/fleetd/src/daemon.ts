@@ -7,6 +7,7 @@ import type { EngineObserver, RunningEngine } from "@fleet/engine";
 import { Registry } from "@fleet/registry";
 import type { Logger } from "pino";
 import type { RoleName } from "./arguments.ts";
+import { prepareForBursts } from "./compilers.ts";
 import { collectWhenIdle } from "./idle-collector.ts";
 import { levelOf } from "./log.ts";
 import { LoopDelay } from "./loop-delay.ts";
@@ -64,6 +65,7 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
       log: logOf("engine"),
       id,
       observer: metrics?.engine ?? UNOBSERVED,
+      onLarge: prepareForBursts,
     });
   }
   if (metrics !== null) {

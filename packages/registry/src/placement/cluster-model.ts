@@ -81,8 +81,7 @@ export class ClusterModel {
 
   /** A unit is new, or has changed. */
   setUnit(name: string, record: Versioned<UnitRecord>, requirements: Requirements): void {
-    this.#replaceUnit(name, record, requirements);
-    this.#dirty.add(name);
+    if (this.#replaceUnit(name, record, requirements)) this.#dirty.add(name);
   }
 
   /** A unit is as good as moved: the decision is on its way to etcd. */
@@ -96,13 +95,14 @@ export class ClusterModel {
     this.#replaceUnit(unit.name, { ...unit.record, movingTo: machineID }, unit.requirements);
   }
 
-  #replaceUnit(name: string, record: Versioned<UnitRecord>, requirements: Requirements): void {
+  /** @returns whether anything that decisions depend on has changed */
+  #replaceUnit(name: string, record: Versioned<UnitRecord>, requirements: Requirements): boolean {
     const before = this.units.get(name);
     const isSame = before !== undefined && before.requirements === requirements;
     if (isSame && isOnlyNewer(before.record, record)) {
       // What was decided here comes back from etcd: nothing is elsewhere than it was.
       this.units.set(name, { ...before, record });
-      return;
+      return false;
     }
     if (!isSame) this.#use(name, requirements);
     if (before !== undefined) this.#take(before);
@@ -118,6 +118,7 @@ export class ClusterModel {
     if (goesTo !== null) for (const other of this.replacedBy(unit, goesTo)) this.#dirty.add(other);
     const hadReplaces = (before?.requirements.replaces.length ?? 0) > 0;
     if (!isSame && (hadReplaces || requirements.replaces.length > 0)) this.#ringsChanged();
+    return true;
   }
 
   /** A ring of units that replace each other may have opened: those in it push again. */
