@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { backoff } from "../loop/backoff.ts";
 import { SaidOnce } from "../loop/said-once.ts";
 import { type Change, ClusterState, type KeyValue } from "./cluster-state.ts";
 import { RegistryError } from "./errors.ts";
-import type { Etcd, WatchBatch, WatchEvent } from "./etcd.ts";
+import type { Etcd, RangePage, WatchBatch, WatchEvent } from "./etcd.ts";
 import type { KeyRange, Keys } from "./keys.ts";
 
 /**
@@ -32,6 +32,8 @@ export interface MirrorOptions {
 }
 
 const PAGE_SIZE = 2000;
+/** Keys that are taken in at a stretch. */
+const SLICE = 500;
 
 /**
  * A copy of a part of the registry, kept up to date: listed at one revision in pages, then watched from the next one.
@@ -149,23 +151,13 @@ export class Mirror {
     const changes: (Change | null)[] = [];
     let revision: number | undefined;
     for (const range of this.#options.ranges) {
-      let after: string | undefined;
-      for (;;) {
+      for await (const page of this.#pages(range, revision)) {
         signal.throwIfAborted();
-        const page = await this.#options.etcd.range(range, {
-          after,
-          limit: this.#options.pageSize ?? PAGE_SIZE,
-          revision,
-        });
         revision ??= page.revision;
         if (!isFresh) for (const { key } of page.keyValues) found.add(key);
         const changed = page.keyValues.filter(({ key, modRevision }) => this.#known.get(key) !== modRevision);
-        if (isFresh) {
-          const news = changed.map((keyValue) => this.#put(keyValue));
-          this.#notify(news, revision, false);
-        } else waiting.push(...changed);
-        after = page.keyValues.at(-1)?.key;
-        if (!page.more || after === undefined) break;
+        if (isFresh) await this.#takeIn(changed, revision, signal);
+        else waiting.push(...changed);
       }
     }
     const at = revision ?? 0;
@@ -184,6 +176,30 @@ export class Mirror {
     this.#delivered.fill(at);
     this.#tell(changes, at, isGap, isFirst);
     this.#ready.resolve();
+  }
+
+  /** Pages of a range, all at one revision; etcd looks for the next one while one is taken in. */
+  async *#pages(range: KeyRange, revision: number | undefined): AsyncGenerator<RangePage, void> {
+    const limit = this.#options.pageSize ?? PAGE_SIZE;
+    let next: Promise<RangePage> | null = this.#options.etcd.range(range, { limit, revision });
+    while (next !== null) {
+      const page: RangePage = await next;
+      const after = page.keyValues.at(-1)?.key;
+      const at = revision ?? page.revision;
+      next = page.more && after !== undefined ? this.#options.etcd.range(range, { after, limit, revision: at }) : null;
+      next?.catch(() => undefined); // whoever takes this page in may fail before it is waited for
+      yield page;
+    }
+  }
+
+  /** Takes in and tells a page of the first list, in slices: nobody is kept busy long. */
+  async #takeIn(keyValues: readonly KeyValue[], revision: number, signal: AbortSignal): Promise<void> {
+    for (let start = 0; start < keyValues.length; start += SLICE) {
+      signal.throwIfAborted();
+      const news = keyValues.slice(start, start + SLICE).map((keyValue) => this.#put(keyValue));
+      this.#notify(news, revision, false);
+      await turn();
+    }
   }
 
   async #follow(signal: AbortSignal, onOpen: () => void): Promise<void> {
