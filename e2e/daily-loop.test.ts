@@ -61,10 +61,7 @@ describe("the daily loop, by fleetctl and by the hosts' own systemctl", () => {
       stdout: "Unit hello.service inactive\n",
       stderr: "Successfully unloaded units [hello.service].\n",
     });
-    await cluster.until(
-      "the unit to leave its host",
-      async () => (await cluster.show(host, "hello.service", "LoadState")) === "not-found",
-    );
+    expect(await cluster.show(host, "hello.service", "LoadState")).toBe("not-found");
     expect(await cluster.ok("list-unit-files", "--no-legend", "--fields=unit,dstate")).toBe(
       "hello.service\tinactive\n",
     );
@@ -140,6 +137,29 @@ describe("the daily loop, by fleetctl and by the hosts' own systemctl", () => {
     expect(await cluster.cluster.network.must(host, "find", "/run/systemd/system", "-name", "inst*")).toBe("");
   });
 
+  it("start waits for a unit whose start waits for another's, and shows it as on its way", async () => {
+    const first =
+      "[Service]\nType=oneshot\nRemainAfterExit=true\nExecStart=/bin/sh -c 'until test -e /run/first; do sleep 0.1; done'\n";
+    await cluster.ok("start", "--no-block", cluster.file("first.service", first));
+    await cluster.until("it to start", async () =>
+      (await cluster.ok("list-units", "--no-legend")).includes("activating"),
+    );
+    const second = cluster.file(
+      "second.service",
+      `[Unit]\nAfter=first.service\n${SLEEP}[X-Fleet]\nMachineOf=first.service\n`,
+    );
+    const starting = cluster.fleetctl("start", second);
+    await cluster.until("its start to be queued", async () =>
+      /second\.service\tactivating\twaiting/.test(
+        await cluster.ok("list-units", "--no-legend", "--fields=unit,active,sub"),
+      ),
+    );
+    const { network } = cluster.cluster;
+    for (const index of network.hosts.keys()) await network.must(index, "touch", "/run/first");
+    expect((await starting).code).toBe(0);
+    await cluster.hostOf("second.service");
+  });
+
   it("restart gives a unit a new invocation", async () => {
     await cluster.ok("start", cluster.file("again.service", SLEEP));
     const host = await cluster.hostOf("again.service");
@@ -156,7 +176,8 @@ describe("the daily loop, by fleetctl and by the hosts' own systemctl", () => {
   });
 
   it("what fails while many others start, one of them slowly, is seen all the same", async () => {
-    const slow = cluster.file("slow.service", "[Service]\nType=oneshot\nExecStart=/bin/sleep 8\n");
+    const wait = "/bin/sh -c 'until test -e /run/go; do sleep 0.1; done'";
+    const slow = cluster.file("slow.service", `[Service]\nType=oneshot\nExecStart=${wait}\n`);
     cluster.file("crowd@.service", SLEEP);
     const dying = cluster.file("dying.service", "[Service]\nExecStart=/bin/sh -c 'sleep 1; exit 3'\n");
     const crowd = Array.from({ length: 60 }, (_, index) => `crowd@${index}`);
@@ -167,8 +188,10 @@ describe("the daily loop, by fleetctl and by the hosts' own systemctl", () => {
       async () =>
         /dying\.service	+failed/.test(await cluster.ok("list-units", "--no-legend")) ||
         /dying\.service	.*	failed/.test(await cluster.ok("list-units", "--no-legend")),
-      7_000,
     );
+    expect(await cluster.ok("list-units", "--no-legend")).toMatch(/slow\.service	.*	activating	start/);
+    const { network } = cluster.cluster;
+    for (const index of network.hosts.keys()) await network.must(index, "touch", "/run/go");
     await cluster.until("the slow one to have ended", async () =>
       /slow\.service	.*	inactive	dead/.test(await cluster.ok("list-units", "--no-legend")),
     );

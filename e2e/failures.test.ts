@@ -80,6 +80,24 @@ describe("nothing is stopped by mistake", () => {
     expect((await cluster.ok("list-units", "--no-legend", "--fields=unit,active")).match(/\tactive/g)).toHaveLength(6);
   });
 
+  it("an agent that is killed, and comes back after its lease has ended, restarts no unit that nobody else has", async () => {
+    const id = network().hosts.get(3)?.machineID;
+    await cluster.ok("start", cluster.file("pinned.service", `${SLEEP}[X-Fleet]\nMachineID=${id}\n`));
+    const before = await cluster.show(3, "pinned.service", "InvocationID");
+    const away = "/run/systemd/system/fleet-agent.service.d/away.conf";
+    const later = `mkdir -p $(dirname ${away}); printf '[Service]\nRestartSec=600\n' >${away}; systemctl daemon-reload`;
+    await network().must(3, "sh", "-c", later);
+    await network().must(3, "systemctl", "kill", "-s", "KILL", "fleet-agent");
+    await cluster.until("the unit to be taken off", async () =>
+      (await cluster.ok("list-unit-files", "--no-legend", "--fields=unit,target")).includes("pinned.service\t-"),
+    );
+    await network().must(3, "sh", "-c", `rm ${away}; systemctl daemon-reload; systemctl restart fleet-agent`);
+    await cluster.until("the unit to be given back", async () =>
+      /pinned\.service\tactive/.test(await cluster.ok("list-units", "--no-legend", "--fields=unit,active")),
+    );
+    expect(await cluster.show(3, "pinned.service", "InvocationID")).toBe(before);
+  });
+
   it("a unit whose link is gone is found, loaded anew and started", async () => {
     const host = await place("beside.service");
     const at = `\n[X-Fleet]\nMachineOf=beside.service\n`;
@@ -110,7 +128,7 @@ describe("nothing is stopped by mistake", () => {
     await cluster.until("the API to say so", async () => (await cluster.api.send("GET", "/machines")).status === 503);
     const { text } = await cluster.api.send("GET", "/units");
     expect(JSON.parse(text)).toEqual({ error: { code: 503, message: "fleet server unable to communicate with etcd" } });
-    await new Promise((resolve) => setTimeout(resolve, 6_000)); // longer than agent_ttl
+    await new Promise((resolve) => setTimeout(resolve, 10_000)); // longer than agent_ttl
     expect(await where()).toEqual(before);
     await cluster.cluster.startEtcd();
     await cluster.until("the API to be back", async () => (await cluster.api.send("GET", "/machines")).status === 200);
@@ -129,13 +147,13 @@ describe("nothing is stopped by mistake", () => {
 
   it("a unit whose stop hangs holds up no other", async () => {
     const id = network().hosts.get(2)?.machineID;
-    const slow = `[Service]\nExecStart=/bin/sleep infinity\nExecStop=/bin/sleep 8\n[X-Fleet]\nMachineID=${id}\n`;
+    const stop = "/bin/sh -c 'until test -e /run/may-stop; do sleep 0.1; done'";
+    const slow = `[Service]\nExecStart=/bin/sleep infinity\nExecStop=${stop}\n[X-Fleet]\nMachineID=${id}\n`;
     await cluster.ok("start", cluster.file("slow.service", slow));
     await cluster.ok("unload", "--no-block", "slow");
-    const startedAt = performance.now();
     await cluster.ok("start", cluster.file("quick.service", `${SLEEP}[X-Fleet]\nMachineID=${id}\n`));
-    expect(performance.now() - startedAt).toBeLessThan(6_000);
     expect(await cluster.show(2, "slow.service", "ActiveState")).toBe("deactivating");
+    await network().must(2, "touch", "/run/may-stop");
   });
 });
 
@@ -165,14 +183,13 @@ describe("an etcd of three members", () => {
     try {
       const names = Array.from({ length: 40 }, (_, index) => `many${index}.service`);
       const files = names.map((name) => three.file(name, SLEEP));
-      const start = (): ReturnType<typeof three.fleetctl> => three.fleetctl("--request-timeout=20", "start", ...files);
-      const starting = start();
+      const starting = three.fleetctl("start", ...files);
       const leader = await three.cluster.etcdLeader();
       await three.cluster.signalMember(leader, "KILL");
       // A client that is told to try again later does so; what it asks for twice happens once.
-      const first = await starting;
-      const { code, stderr } = first.code === 0 ? first : await start();
-      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      await starting;
+      const startAgain = async (): Promise<boolean> => (await three.fleetctl("start", ...files)).code === 0;
+      await three.until("all to be taken", startAgain, 60_000);
       await three.until("another leader", async () => (await three.cluster.etcdLeader()) !== leader);
       const isActive = async (): Promise<number> =>
         ((await three.ok("list-units", "--no-legend", "--fields=unit,active")).match(/\tactive/g) ?? []).length;

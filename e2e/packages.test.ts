@@ -36,7 +36,7 @@ afterAll(async () => {
 async function makeReady(index: number): Promise<void> {
   const { network, etcdURL } = cluster.cluster;
   await allowPackages(network, index);
-  const dropIn = `[Service]\nEnvironment=FLEET_ETCD_SERVERS=${etcdURL} FLEET_AGENT_TTL=5s FLEET_METADATA=disk=ssd\n`;
+  const dropIn = `[Service]\nEnvironment=FLEET_ETCD_SERVERS=${etcdURL} FLEET_AGENT_TTL=30s FLEET_METADATA=disk=ssd\n`;
   for (const unit of [...RUNNING, "fleet.service"]) {
     const path = `/etc/systemd/system/${unit}.d/test.conf`;
     await network.exec(index, ["sh", "-c", `mkdir -p "$(dirname "$0")" && cat >"$0"`, path], { input: dropIn });
@@ -112,13 +112,16 @@ describe("the Debian packages", () => {
     const said = await install(VERSION);
     await cluster.until("all parts to run anew", async () => (await isActive()) === "active\nactive\nactive");
     const after = await host("systemctl", "show", "-P", "MainPID", ...RUNNING);
-    for (const pid of before.trim().split(/\n+/)) expect(after, said).not.toContain(pid);
+    const pids = after.trim().split(/\n+/);
+    for (const pid of before.trim().split(/\n+/)) expect(pids, said).not.toContain(pid);
     expect(await fleetctl("--version")).toBe(`fleetctl version ${VERSION}\n`);
     expect(await host("cat", "/etc/fleet/fleet.conf")).toContain("token_limit=77");
-    await cluster.until("the machine to be there in its new version", async () =>
-      (await host("journalctl", "-u", "fleet-agent", "-o", "cat", "--no-pager")).includes(`"version":"${VERSION}"`),
+    await cluster.until(
+      "the machine to be there in its new version, with its unit",
+      async () =>
+        (await host("journalctl", "-u", "fleet-agent", "-o", "cat", "--no-pager")).includes(`"version":"${VERSION}"`) &&
+        (await fleetctl("list-units", "--no-legend", "--fields=unit,active")) === "stays.service\tactive\n",
     );
-    expect(await fleetctl("list-units", "--no-legend", "--fields=unit,active")).toBe("stays.service\tactive\n");
     expect(await cluster.show(1, "stays.service", "InvocationID")).toBe(invocation);
     // A service that the operator has stopped stays stopped at the next upgrade.
     await host("systemctl", "stop", "fleet-engine");

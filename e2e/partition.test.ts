@@ -4,7 +4,7 @@ import { SLEEP, TestCluster } from "./test-cluster.ts";
 
 let cluster: TestCluster;
 beforeAll(async () => {
-  cluster = await TestCluster.start([{ engine: true, api: true }, { agent: true }, { agent: true }], "agent_ttl=4s");
+  cluster = await TestCluster.start([{ engine: true, api: true }, { agent: true }, { agent: true }], "agent_ttl=8s");
 });
 afterAll(() => cluster?.stop());
 

@@ -76,7 +76,8 @@ describe("an agent without root's rights", () => {
       /authentication|authoriz|access denied/i.test(await cluster.ok("explain", "barred.service")),
     );
     await on(2, "sh", "-c", `mv /root/rule ${rule} && systemctl restart polkit`);
-    await cluster.until("it to run", async () => (await cluster.show(2, "barred.service", "ActiveState")) === "active");
+    const runs = async (): Promise<boolean> => (await cluster.show(2, "barred.service", "ActiveState")) === "active";
+    await cluster.until("it to run", runs, 90_000);
     await cluster.ok("destroy", "barred.service");
   });
 });

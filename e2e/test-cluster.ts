@@ -31,7 +31,7 @@ export class TestCluster {
 
   static async start(
     hosts: readonly HostRoles[] = THREE_HOSTS,
-    config = "agent_ttl=4s",
+    config = "agent_ttl=8s",
     etcdMembers = 1,
   ): Promise<TestCluster> {
     const name = `t${process.pid % 100000}${String.fromCharCode(97 + (count++ % 26))}`;
@@ -68,7 +68,14 @@ export class TestCluster {
   ): Promise<Output> {
     const child = spawn(join(BIN, "fleetctl"), args, {
       cwd: this.folder,
-      env: { PATH: process.env.PATH ?? "", HOME: this.folder, FLEETCTL_ENDPOINT: this.cluster.endpoint(), ...env },
+      env: {
+        PATH: process.env.PATH ?? "",
+        HOME: this.folder,
+        FLEETCTL_ENDPOINT: this.cluster.endpoint(),
+        // Both cores of a small machine may be busy for seconds.
+        FLEETCTL_REQUEST_TIMEOUT: "20",
+        ...env,
+      },
       stdio: [input === null ? "ignore" : "pipe", "pipe", "pipe"],
       timeout: killAfterMs,
       killSignal: "SIGKILL",

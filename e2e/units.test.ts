@@ -38,11 +38,11 @@ describe("the systemd units of deploy/", () => {
         1,
         "bash",
         "-c",
-        `mkdir -p ${dropIn.replace("/soon.conf", "")} && printf '[Service]\\nWatchdogSec=4\\n' >${dropIn} && systemctl daemon-reload && systemctl restart ${name}`,
+        `mkdir -p ${dropIn.replace("/soon.conf", "")} && printf '[Service]\\nWatchdogSec=8\\n' >${dropIn} && systemctl daemon-reload && systemctl restart ${name}`,
       );
       const before = await show(name, "MainPID");
       // Fed in time it goes on.
-      await new Promise((resolve) => setTimeout(resolve, 6_000));
+      await new Promise((resolve) => setTimeout(resolve, 10_000));
       expect(await show(name, "MainPID")).toBe(before);
       await network.must(1, "kill", "-STOP", before);
       await cluster.until(
@@ -51,7 +51,7 @@ describe("the systemd units of deploy/", () => {
           const now = await show(name, "MainPID");
           return now !== before && now !== "0" && (await show(name, "ActiveState")) === "active";
         },
-        40_000,
+        60_000,
       );
       expect(await network.must(1, "journalctl", "-u", name, "--no-pager", "-o", "cat")).toContain("Watchdog timeout");
     },

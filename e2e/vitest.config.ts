@@ -8,7 +8,8 @@ export default defineConfig({
     root: import.meta.dirname,
     include: ["**/*.test.ts"],
     globalSetup: ["./global-setup.ts"],
-    testTimeout: 60_000,
+    // What waits has limits of its own, which say what they waited for.
+    testTimeout: 180_000,
     hookTimeout: 120_000,
     maxWorkers: 2,
     sequence: { shuffle: { tests: true, files: false } },

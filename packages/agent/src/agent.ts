@@ -40,6 +40,8 @@ export interface RunningAgent {
   readonly machineID: string;
   /** Whether the registry takes this machine: false while another agent holds its ID. */
   readonly isAccepted: () => boolean;
+  /** Fulfilled once the machine is in the registry. */
+  readonly entered: Promise<void>;
   reload(config: Config): Promise<void>;
   snapshot(): unknown;
   /**
@@ -51,7 +53,7 @@ export interface RunningAgent {
 }
 
 const FULL_CHECK_MS = 30_000;
-/** How long a machine that has entered anew waits for the engine to place what ran on it. */
+/** How long a machine that has entered, anew or after a crash, waits for the engine to place what ran on it. */
 const SETTLE_MS = 5_000;
 const FEW_UNITS = 4;
 const GATHER_MS = 20;
@@ -97,6 +99,7 @@ class Agent implements RunningAgent {
   #hasFenced = false;
   /** Until then the engine may give back what it took off this machine while it was away, by performance.now(). */
   #settlesAt = 0;
+  readonly #entered = Promise.withResolvers<void>();
   /** The etcd revision at which it last entered the registry. */
   #enteredAt = 0;
   /** What a leaving agent does with its units. */
@@ -150,9 +153,10 @@ class Agent implements RunningAgent {
       record: () => this.#record(),
       onEntered: async (registration) => {
         this.#publisher.begin(registration, await registration.publishedNames());
-        if (this.#wasEntered) this.#settlesAt = performance.now() + SETTLE_MS;
+        this.#settlesAt = performance.now() + SETTLE_MS;
         this.#enteredAt = registration.revision;
         this.#wasEntered = true;
+        this.#entered.resolve();
         this.#touchAll();
         this.#reconcile.trigger();
       },
@@ -183,6 +187,10 @@ class Agent implements RunningAgent {
   }
 
   isAccepted = (): boolean => this.#membership.refusal === null;
+
+  get entered(): Promise<void> {
+    return this.#entered.promise;
+  }
 
   async reload(config: Config): Promise<void> {
     this.#config = config;

@@ -25,7 +25,8 @@ pause() { printf -v pause '%d.%02d' $(($1 / 100)) $(($1 % 100)); }
 listen() { # until a time: 0 where a new deadline has come
   now; (($1 > now)) || return 1
   pause $(($1 - now))
-  read -r -t "$pause" stop_at kill_at <&3
+  # A read that runs out of time empties its variables.
+  read -r -t "$pause" new_stop new_kill <&3 && stop_at=$new_stop kill_at=$new_kill
 }
 exec 3<>"$folder.beat"
 read -r stop_at kill_at <&3

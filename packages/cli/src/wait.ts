@@ -158,6 +158,31 @@ export async function waitForUnits(context: Context, options: WaitOptions): Prom
   return false;
 }
 
+/**
+ * Waits until no machine reports units any more: they have stopped there, and their files are gone.
+ *
+ * @param attempts 0: without limit
+ * @returns false where the time was up, which is said
+ */
+export async function waitUntilGone(context: Context, names: readonly string[], attempts: number): Promise<boolean> {
+  const client = await context.client();
+  const waiting = new Set(names);
+  let left: readonly string[] = [];
+  const look = async (): Promise<true | null> => {
+    const states = await statesOf(client, names);
+    left = [...new Set(states.map(({ name }) => name).filter((name) => waiting.has(name)))];
+    return left.length === 0 ? true : null;
+  };
+  const onSlow = async (): Promise<void> => {
+    const more = left.length > 3 ? ` and ${left.length - 3} more` : "";
+    context.err(`Still waiting for machines to unload ${left.slice(0, 3).join(", ")}${more}`);
+  };
+  const follower = await followUnits(client, names);
+  if ((await untilSettled(follower, attempts, look, onSlow)) !== null) return true;
+  context.err(`Error: timed out waiting for machines to unload ${left.join(", ")}; they go on with it`);
+  return false;
+}
+
 /** Machines by ID. */
 export async function machineMap(client: FleetClient): Promise<ReadonlyMap<string, MachineInfo>> {
   return new Map((await client.machines()).map((machine) => [machine.id, machine]));

@@ -104,9 +104,9 @@ describe("requests", () => {
     await expect(open().listUnits()).rejects.toMatchObject({ code: "not-fleet" });
   });
   it("are given up after their time-out, in which waiting for their turn does not count", async () => {
-    answer = (_request, response) => void setTimeout(() => json(response, { units: [] }), 60);
-    const client = open({ timeoutMs: 500 });
-    await Promise.all(Array.from({ length: 64 * 12 }, () => client.listUnits())); // twelve turns of 60 ms
+    answer = (_request, response) => void setTimeout(() => json(response, { units: [] }), 200);
+    const client = open({ timeoutMs: 2_000 });
+    await Promise.all(Array.from({ length: 64 * 12 }, () => client.listUnits())); // twelve turns of 200 ms
     answer = () => undefined;
     await expect(open({ timeoutMs: 100 }).listUnits()).rejects.toMatchObject({ code: "timeout" });
   });

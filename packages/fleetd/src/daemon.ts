@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { RunningAgent, Systemd } from "@fleet/agent";
 import type { RunningApi } from "@fleet/api";
 import { type Config, VERSION } from "@fleet/config";
@@ -75,7 +76,7 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
   }
 
   return {
-    ready: api?.ready ?? Promise.resolve(),
+    ready: Promise.all([api?.ready, agent === null ? null : enteredSoon(agent)]).then(() => undefined),
     reload: async (next) => {
       for (const each of logs) each.level = levelOf(next.verbosity);
       engine?.reload(next);
@@ -102,6 +103,17 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
       registry.close();
     },
   };
+}
+
+/** How long a daemon that is started waits until its machine is in the registry. */
+const ENTER_MS = 5_000;
+
+/** Whoever starts an agent finds its machine in the cluster; one without etcd is started too, and waits for it. */
+async function enteredSoon(agent: RunningAgent): Promise<void> {
+  const given = new AbortController();
+  const late = sleep(ENTER_MS, undefined, { signal: given.signal, ref: false }).catch(() => undefined);
+  await Promise.race([agent.entered, late]);
+  given.abort();
 }
 
 const UNOBSERVED: EngineObserver = { onLeading() {}, onReconciled() {}, onTask() {} };

@@ -174,9 +174,7 @@ export class DBusSystemd implements Systemd {
     const rows =
       this.#version >= LISTS_BY_NAMES ? await this.#rows("ListUnitsByNames", names) : await this.#rows("ListUnits");
     const states = new Map<string, SystemdStates>();
-    for (const [name, , load, active, sub] of rows) {
-      if (wanted.has(name)) states.set(name, { load, active, sub });
-    }
+    for (const row of rows) if (wanted.has(row[0])) states.set(row[0], statesOf(row));
     for (const name of names) {
       if (!states.has(name)) states.set(name, { load: "not-found", active: "inactive", sub: "dead" });
     }
@@ -368,6 +366,15 @@ export class DBusSystemd implements Systemd {
       this.#jobs.delete(job);
     }
   }
+}
+
+/**
+ * What systemd says of a unit. One whose start is queued, behind others or for a moment only, is on its way, though for
+ * systemd itself it is as it was before: inactive, like one that has run and ended, or still failed.
+ */
+function statesOf([, , load, active, sub, , , job, jobType]: UnitRow): SystemdStates {
+  const isQueued = job !== 0 && jobType === "start" && (active === "inactive" || active === "failed");
+  return isQueued ? { load, active: "activating", sub: "waiting" } : { load, active, sub };
 }
 
 /** Whether DisableUnitFiles has taken away a link by which another unit pulled one in. */

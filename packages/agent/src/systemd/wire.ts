@@ -70,7 +70,7 @@ export const SIGNATURES = {
   StartTransientUnit: "ssa(sv)a(sa(sv))",
 } as const;
 
-/** One row of ListUnits and its relatives: name, description, load, active, sub, followed, path, job. */
+/** One row of ListUnits and its relatives: name, description, load, active, sub, followed, path, and its job: ID, 0 for none, type, path. */
 export type UnitRow = readonly [string, string, string, string, string, string, string, number, string, string];
 
 /** The object path of a unit: every byte but ASCII letters and digits as `_xx`. */

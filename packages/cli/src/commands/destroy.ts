@@ -1,6 +1,6 @@
 import type { Command } from "../command.ts";
 import { concurrently, unitNames } from "../units.ts";
-import { followUnits, statesOf, untilSettled } from "../wait.ts";
+import { waitUntilGone } from "../wait.ts";
 import { readWaiting, WAIT_FLAGS } from "./desired-state.ts";
 
 export const destroy: Command = {
@@ -24,19 +24,6 @@ Units that are not there are skipped. Waits until no machine reports the units a
     });
     for (const name of names) if (destroyed.has(name)) context.out(`Destroyed ${name}`);
     if (!block || destroyed.size === 0) return 0;
-    let left: readonly string[] = [];
-    const look = async (): Promise<true | null> => {
-      const states = await statesOf(client, [...destroyed]);
-      left = [...new Set(states.map(({ name }) => name).filter((name) => destroyed.has(name)))];
-      return left.length === 0 ? true : null;
-    };
-    const onSlow = async (): Promise<void> => {
-      const more = left.length > 3 ? ` and ${left.length - 3} more` : "";
-      context.err(`Still waiting for machines to unload ${left.slice(0, 3).join(", ")}${more}`);
-    };
-    const follower = await followUnits(client, [...destroyed]);
-    if ((await untilSettled(follower, attempts, look, onSlow)) !== null) return 0;
-    context.err(`Error: timed out waiting for machines to unload ${left.join(", ")}; they go on with it`);
-    return 1;
+    return (await waitUntilGone(context, [...destroyed], attempts)) ? 0 : 1;
   },
 };

@@ -2,6 +2,7 @@ import type { Command } from "../command.ts";
 import { CommandError } from "../errors.ts";
 import { follow } from "../follow.ts";
 import { machineLegend } from "../machine-text.ts";
+import { findUnits } from "../units.ts";
 import { machineMap, untilSettled } from "../wait.ts";
 
 export const rebalance: Command = {
@@ -49,7 +50,18 @@ The engine makes the moves, as a drain does: it goes on when fleetctl is interru
     const follower = await follow(client, {});
     const isDone = (await untilSettled(follower, timeout * 2, look, onSlow, () => 1000)) !== null;
     context.progress(null);
-    if (!isDone) context.err(`Error: timed out: ${left} moves are not made yet; the engine goes on with them`);
-    return isDone ? 0 : 1;
+    if (!isDone) {
+      context.err(`Error: timed out: ${left} moves are not made yet; the engine goes on with them`);
+      return 1;
+    }
+    const names = moves.map(({ unit }) => unit);
+    const units = await findUnits(client, names);
+    const elsewhere = moves.filter(({ unit, to }) => units.has(unit) && units.get(unit)?.machineID !== to);
+    for (const { unit, to } of elsewhere) {
+      const on = units.get(unit)?.machineID ?? null;
+      const is = on === null ? "is on no machine" : `is on ${machineLegend(on, machines, false)}`;
+      context.err(`Error: unit ${unit} was not moved to ${machineLegend(to, machines, false)}: it ${is}`);
+    }
+    return elsewhere.length === 0 ? 0 : 1;
   },
 };

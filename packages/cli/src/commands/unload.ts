@@ -1,5 +1,6 @@
 import type { Command } from "../command.ts";
 import { findUnits, unitNames } from "../units.ts";
+import { waitUntilGone } from "../wait.ts";
 import { bringTo, readWaiting, WAIT_FLAGS } from "./desired-state.ts";
 
 export const unload: Command = {
@@ -7,7 +8,8 @@ export const unload: Command = {
   isClassic: true,
   args: "<unit...>",
   summary: "Unschedule one or more units in the cluster",
-  description: "Stop one or more units and take them off their machines. They stay known to the cluster.",
+  description:
+    "Stop one or more units and take them off their machines. They stay known to the cluster.\n\nWaits until no machine reports them any more.",
   flags: WAIT_FLAGS,
   examples: ["fleetctl unload foo.service"],
   completes: "unit",
@@ -18,7 +20,9 @@ export const unload: Command = {
     const known = names.filter((name) => units.has(name));
     for (const name of names) if (!units.has(name)) context.err(`Error: Unit ${name} does not exist.`);
     if (known.length === 0) return 1;
-    const isDone = await bringTo(context, known, "inactive", "unload", waiting);
+    const isDone =
+      (await bringTo(context, known, "inactive", "unload", waiting)) &&
+      (!waiting.block || (await waitUntilGone(context, known, waiting.attempts)));
     if (isDone) context.err(`Successfully unloaded units [${known.join(" ")}].`);
     return isDone && known.length === names.length ? 0 : 1;
   },

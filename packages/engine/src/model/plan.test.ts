@@ -25,6 +25,7 @@ interface TestUnit {
   readonly desiredState?: "inactive" | "loaded" | "launched";
   readonly machineID?: string | null;
   readonly last?: string | null;
+  readonly leaving?: string | null;
 }
 interface TestMachine {
   readonly id: string;
@@ -39,14 +40,14 @@ const requirementsOf = ({ name, lines = "" }: TestUnit): Requirements =>
 function put(model: ClusterModel, unit: TestUnit, revision = 1): void {
   const requirements = requirementsOf(unit);
   const desiredState = unit.desiredState ?? "launched";
-  const { machineID = null, last = null } = unit;
+  const { machineID = null, last = null, leaving = null } = unit;
   const record = {
     hash: "h",
     desiredState,
     machineID,
     global: requirements.global,
     lastMachineID: last,
-    leaving: null,
+    leaving,
     wish: null,
     movingTo: null,
     cause: null,
@@ -343,8 +344,9 @@ describe("moving on request", () => {
       { name: "stopped.service", desiredState: "inactive" },
       { name: "due.service", machineID: id(1) },
       { name: "busy.service", machineID: id(2) },
+      { name: "leaving.service", leaving: id(1) },
     ]);
-    const names = ["there", "stopped", "destroyed", "due", "busy"].map((name) => `${name}.service`);
+    const names = ["there", "stopped", "destroyed", "due", "busy", "leaving"].map((name) => `${name}.service`);
     const moves = state(Object.fromEntries(names.map((name) => [name, { to: id(2), limit: 1 }])));
     const busy = new Map([
       ["busy.service", { unit: "busy.service", from: id(1), wish: id(2), group: "rebalance", reason: "" }],

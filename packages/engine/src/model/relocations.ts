@@ -14,7 +14,7 @@ export interface Relocation {
 
 /**
  * Requests for moves that nothing is to be done about any more: the unit is there already, or is on no machine, as after
- * it was destroyed or stopped. Whoever waits for them must see them go.
+ * it was destroyed or stopped, and not on its way to one either. Whoever waits for them must see them go.
  */
 export function staleMoves(
   model: ClusterModel,
@@ -22,8 +22,8 @@ export function staleMoves(
   busy: ReadonlyMap<string, Relocation>,
 ): readonly string[] {
   const stale = [...state.moves].filter(([name, { to }]) => {
-    const machineID = model.units.get(name)?.record.machineID ?? null;
-    return !busy.has(name) && (machineID === null || machineID === to);
+    const { machineID, leaving } = model.units.get(name)?.record ?? { machineID: null, leaving: null };
+    return !busy.has(name) && leaving === null && (machineID === null || machineID === to);
   });
   return stale.map(([name]) => name).sort();
 }

@@ -80,7 +80,7 @@ export class EtcdServer {
     });
     const isUp = (): Promise<boolean> => (tls === undefined ? healthy(this.url) : listens(this.port));
     for (let tries = 0; !(await isUp()); tries++) {
-      if (tries > 400) throw new Error("etcd did not start: is Debian's package etcd-server installed?");
+      if (tries > 2400) throw new Error("etcd did not start: is Debian's package etcd-server installed?");
       await sleep(25);
     }
   }
