@@ -52,6 +52,10 @@ export const HOST_FAULTS: Readonly<Record<string, Fault>> = {
     target.disturbed.add(unit);
     // Until somebody starts it again, as the spec has it: what an operator stops stays stopped.
     await on(target, host, `systemctl stop ${unit}; sleep 1; systemctl start ${unit}`);
+    // Where its user has taken it away in between, it is the same hand that has to stop what it has started.
+    const wanted = (await target.registry.units([unit])).get(unit);
+    const isHere = wanted?.machineID === target.cluster.cluster.network.hosts.get(host)?.machineID;
+    if (wanted?.desiredState !== "launched" || !isHere) await on(target, host, `systemctl stop ${unit}`);
     return `${unit} stopped and started by hand on h${host}`;
   },
   "masked by hand": async (target) => {
