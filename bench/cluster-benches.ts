@@ -8,7 +8,7 @@ import { ApiClient } from "./api-client.ts";
 import { median, report } from "./report.ts";
 
 const UNITS = 300;
-const ROUNDS = 5;
+const ROUNDS = 9;
 /** The kernel clears away control groups of units that have ended for a while, on the cores that are to be measured. */
 const CLEAN_UP_MS = 3_000;
 const EXEC = "/bin/sleep infinity";
