@@ -27,8 +27,8 @@ const LOST_MS = 20;
 
 /**
  * Decides and writes, both at once: while etcd takes one batch of decisions the next is made, as if the first had been
- * taken already. A batch that needs the ones before it to be in etcd, as one in which units take the places of others,
- * waits for them, and is thrown away if etcd did not take all of them.
+ * taken already. A batch in which units take the places of others, or follow them, is made anew when nothing else is on
+ * its way, and goes alone.
  */
 export class Pipeline {
   readonly #options: PipelineOptions;
@@ -38,7 +38,6 @@ export class Pipeline {
   readonly #moving = new Set<string>();
   /** Units that came up for a decision while they were kept from it. */
   readonly #skipped = new Set<string>();
-  #losses = 0;
 
   constructor(options: PipelineOptions) {
     this.#options = options;
@@ -82,14 +81,13 @@ export class Pipeline {
       const decidedAt = revision();
       const decisions = plan(feed.model, DECISIONS_A_BATCH, this.#isHeld, () => performance.now() < endsAt);
       if (decisions.length > 0) {
-        for (const { name } of decisions) this.#committing.add(name);
-        const losses = this.#losses;
         const isOrdered = this.#isOrdered(decisions);
-        if (isOrdered) await Promise.all(underway);
-        if (failures.length > 0 || (isOrdered && this.#losses > losses)) {
-          this.#giveBack(decisions);
+        if (isOrdered && underway.size > 0) {
+          for (const { name } of decisions) this.#lookAgain(name);
+          await Promise.all(underway);
           continue;
         }
+        for (const { name } of decisions) this.#committing.add(name);
         const batch = this.#commit(decisions, isOrdered, decidedAt, leadership)
           .catch((error: unknown) => void failures.push(error))
           .finally(() => underway.delete(batch));
@@ -132,7 +130,6 @@ export class Pipeline {
   /** What etcd did not take, or may have taken, is seen as etcd has it; the rest comes by the watch. */
   #giveBack(decisions: readonly Decision[]): void {
     for (const decision of decisions) {
-      this.#losses++;
       this.#committing.delete(decision.name);
       this.#options.onLost(decision);
       this.#lookAgain(decision.name);
