@@ -68,6 +68,7 @@ class Engine implements RunningEngine {
   readonly #stopping = new AbortController();
   readonly #done: Promise<unknown>;
   readonly #seat: LeaderSeat;
+  #hasLed = false;
   #checkedAt = 0;
   readonly #said = new Map<string, true>();
   #saidWhyNot: string | null = null;
@@ -223,7 +224,9 @@ class Engine implements RunningEngine {
     const record = { machineID: this.#id, version: ENGINE_VERSION, startedAt: new Date().toISOString() };
     const leadership = await this.#seat.campaign(ttlMs, record, state.engineVersion);
     if (leadership === null) return null;
-    this.#feed.model.markAllDirty();
+    // What was never decided on is marked since it was read.
+    if (this.#hasLed) this.#feed.model.markAllDirty();
+    this.#hasLed = true;
     this.#observer.onLeading(new Date());
     this.#log.info({ id: this.#id, lease: leadership.lease.id }, "this engine leads the cluster");
     return leadership;

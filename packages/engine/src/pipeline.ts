@@ -21,7 +21,7 @@ export interface PipelineOptions {
 const DECISIONS_A_BATCH = 240;
 const MOST_UNDERWAY = 2;
 /** How long a plan may take at a stretch: heart-beats and events wait for it. */
-const PLAN_MS = 15;
+const PLAN_MS = 10;
 /** For the watch to bring what a race was lost to. */
 const LOST_MS = 20;
 

@@ -32,6 +32,8 @@ export interface MirrorOptions {
 }
 
 const PAGE_SIZE = 2000;
+/** Of the first page of a range; each one after it is twice as large. Decoding is slow before it is compiled. */
+const FIRST_PAGE_SIZE = 500;
 /** Keys that are taken in at a stretch. */
 const SLICE = 500;
 
@@ -180,12 +182,14 @@ export class Mirror {
 
   /** Pages of a range, all at one revision; etcd looks for the next one while one is taken in. */
   async *#pages(range: KeyRange, revision: number | undefined): AsyncGenerator<RangePage, void> {
-    const limit = this.#options.pageSize ?? PAGE_SIZE;
+    const most = this.#options.pageSize ?? PAGE_SIZE;
+    let limit = Math.min(most, FIRST_PAGE_SIZE);
     let next: Promise<RangePage> | null = this.#options.etcd.range(range, { limit, revision });
     while (next !== null) {
       const page: RangePage = await next;
       const after = page.keyValues.at(-1)?.key;
       const at = revision ?? page.revision;
+      limit = Math.min(most, limit * 2);
       next = page.more && after !== undefined ? this.#options.etcd.range(range, { after, limit, revision: at }) : null;
       next?.catch(() => undefined); // whoever takes this page in may fail before it is waited for
       yield page;
