@@ -76,6 +76,14 @@ describe("the daily loop, by fleetctl and by the hosts' own systemctl", () => {
     expect(await network.must(last, "systemctl", "list-units", "--all", "--no-legend", "hello*")).toBe("");
   });
 
+  it("unload waits until the unit has stopped", async () => {
+    await cluster.ok("start", cluster.file("slow.service", `${SLEEP}ExecStop=/bin/sleep 2\n`));
+    const host = await cluster.hostOf("slow.service");
+    await cluster.ok("unload", "slow");
+    expect(await cluster.show(host, "slow.service", "ActiveState")).toBe("inactive");
+    expect(await cluster.ok("list-units", "--no-legend")).toBe("");
+  });
+
   it("cat gives the text back byte for byte", async () => {
     const text =
       "[Unit]\nDescription=ä \\\n  b\n\n[Service]\nEnvironment=\nExecStart=/bin/sleep infinity\n\n[X-Fleet]\nConflicts=x*\n";

@@ -191,6 +191,19 @@ PreferMetadata=host=h3
 });
 
 describe("rebalance", () => {
+  it("names the moves that were not made, and where the units are", async () => {
+    const program = "/usr/local/bin/on-one";
+    const make = `printf '#!/bin/sh\nexec sleep infinity\n' >${program} && chmod +x ${program}`;
+    await cluster.cluster.network.must(1, "bash", "-c", make);
+    await cluster.ok("cordon", idOf(2), idOf(3));
+    cluster.file("stuck@.service", `[Service]\nType=exec\nExecStart=${program}\n[X-Fleet]\nOverlap=true\n`);
+    await cluster.ok("start", "stuck@1", "stuck@2", "stuck@3");
+    await cluster.ok("uncordon", idOf(2), idOf(3));
+    const { code, stderr } = await cluster.fleetctl("rebalance");
+    expect(code).toBe(1);
+    expect(stderr.match(/^Error: unit stuck@\d\.service was not moved to .*: it is on /gm)).toHaveLength(2);
+    for (const n of [1, 2, 3]) expect(await cluster.activeOn(`stuck@${n}.service`)).toEqual([1]);
+  });
   it("shows its moves without making them, and makes them when asked to", async () => {
     await cluster.ok("cordon", idOf(2), idOf(3));
     // They take a moment to come up: it waits for that too.

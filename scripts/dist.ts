@@ -16,7 +16,7 @@ const require = createRequire(join(root, "packages", "registry", "package.json")
 
 /**
  * A small young generation: some 50 MB less resident after a burst of work than with V8's own. fleetd's compilers.ts keeps
- * it at its least for all but the engine, and chooses among the compilers. --expose-gc is for fleetd's idle-collector.ts.
+ * it at its least until a cluster is large, and chooses among the compilers. --expose-gc is for fleetd's idle-collector.ts.
  */
 const FLEETD_FLAGS = ["--min-semi-space-size=2", "--max-semi-space-size=8", "--expose-gc"];
 /** Without Maglev, the compiler between baseline code and TurboFan: 3 to 6 MB less. */

@@ -188,11 +188,15 @@ export async function machineMap(client: FleetClient): Promise<ReadonlyMap<strin
   return new Map((await client.machines()).map((machine) => [machine.id, machine]));
 }
 
-/** Whether a unit is where it should be, on its way, or in trouble: then what, as the end of a sentence about it. */
-function judge(
+/**
+ * Whether a unit is where it should be, on its way, or in trouble: then what, as the end of a sentence about it.
+ *
+ * @param launchedAt when units were first seen launched and at rest, on a clock that only goes forward
+ */
+export function judge(
   unit: UnitInfo,
   state: StateInfo | undefined,
-  options: WaitOptions,
+  options: Pick<WaitOptions, "state" | "untilActive">,
   launchedAt: Map<string, number>,
 ): "there" | "wait" | string {
   // A machine may still report the version that was there before.

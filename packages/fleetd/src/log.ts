@@ -57,25 +57,11 @@ export function createLog(verbosity: number, env: NodeJS.ProcessEnv): Logger {
     {
       level: levelOf(verbosity),
       base: null,
-      timestamp: isJournal ? false : isoTime(),
+      timestamp: isJournal ? false : pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
     stream,
   );
-}
-
-/** pino's isoTime, made once a millisecond: a busy engine says hundreds of things in one. */
-function isoTime(): () => string {
-  let at = 0;
-  let text = "";
-  return () => {
-    const now = Date.now();
-    if (now !== at) {
-      at = now;
-      text = pino.stdTimeFunctions.isoTime();
-    }
-    return text;
-  };
 }
 
 /** The log level for option verbosity. */

@@ -4,7 +4,7 @@ import type { Context } from "../context.ts";
 import { CommandError } from "../errors.ts";
 import { follow } from "../follow.ts";
 import { machineID, machineLegend } from "../machine-text.ts";
-import { machineMap, statesOf, untilSettled } from "../wait.ts";
+import { judge, machineMap, statesOf, untilSettled } from "../wait.ts";
 import { onlyMachine } from "./targets.ts";
 
 /** How long a unit that fits nowhere else is watched before the drain is called stuck. */
@@ -12,8 +12,6 @@ const STUCK_MS = 3_000;
 /** How long a unit that has left is given to be placed, and to be up. */
 const PLACED_MS = 5_000;
 const UP_MS = 90_000;
-/** A unit that has left and is at rest after so long has run and ended, as a oneshot service does. */
-const ENDED_MS = 1_500;
 /** When to look again though nothing happens. */
 const AGAIN_MS = 1_000;
 
@@ -25,9 +23,8 @@ export const drain: Command = {
 machine before the next one is moved. A unit with Overlap=true in [X-Fleet] is active there before it stops here; any other
 stops first. Global units stay. The machine stays cordoned: "fleetctl uncordon" has it take units again.
 
-The engine does the work: it goes on when fleetctl is interrupted. fleetctl waits until the units have stopped here and are up
-elsewhere. A unit that fits nowhere else stays where it is,
-and the exit code is 1.`,
+The engine does the work: it goes on when fleetctl is interrupted. fleetctl waits until the units have stopped here and
+are up elsewhere. A unit that fits nowhere else stays where it is, and the exit code is 1.`,
   flags: [
     { flags: "--timeout <seconds>", description: "Stop waiting after so many seconds; 0: never", default: "0" },
     { flags: "--no-block", description: "Do not wait until the units have left" },
@@ -54,24 +51,25 @@ async function untilDrained(
   timeout: number,
 ): Promise<boolean> {
   const machines = await machineMap(client);
-  const leaving = new Map<string, Leaving>();
+  const leaving = new Set<string>();
+  const since: Since = { left: new Map(), launched: new Map() };
   let changedAt = performance.now();
   let isFirst = true;
   const look = async (): Promise<boolean | null> => {
     const units = new Map((await client.units()).map((unit) => [unit.name, unit]));
-    for (const { name, machineID: on } of units.values()) if (on === id && !leaving.has(name)) leaving.set(name, {});
+    for (const { name, machineID: on } of units.values()) if (on === id) leaving.add(name);
     // Units that were on their way before this drain was asked for have nothing but a state here.
-    const states = isFirst ? await client.states() : await statesOf(client, [...leaving.keys()]);
+    const states = isFirst ? await client.states() : await statesOf(client, [...leaving]);
     if (isFirst) {
       changedAt = performance.now();
       const isOwn = (name: string): boolean => units.has(name) && units.get(name)?.currentState !== null;
-      for (const { name, machineID: on } of states) if (on === id && isOwn(name)) leaving.set(name, {});
+      for (const { name, machineID: on } of states) if (on === id && isOwn(name)) leaving.add(name);
     }
     isFirst = false;
-    for (const [name, since] of leaving) {
+    const byName = Map.groupBy(states, ({ name }) => name);
+    for (const name of leaving) {
       const unit = units.get(name);
-      const own = states.filter((state) => state.name === name);
-      if (!hasLeft(unit, own, id, since)) continue;
+      if (!hasLeft(unit, byName.get(name) ?? [], id, since)) continue;
       leaving.delete(name);
       changedAt = performance.now();
       context.progress(null);
@@ -80,7 +78,7 @@ async function untilDrained(
     context.progress(leaving.size === 0 ? null : `${leaving.size} units left on ${machineID(id, false)}`);
     if (leaving.size === 0) return true;
     if (performance.now() - changedAt < STUCK_MS) return null;
-    const here = [...leaving.keys()].filter((name) => units.get(name)?.machineID === id);
+    const here = [...leaving].filter((name) => units.get(name)?.machineID === id);
     const stuck = await stuckUnits(client, here);
     if (stuck.length < leaving.size) return null;
     context.progress(null);
@@ -90,7 +88,7 @@ async function untilDrained(
   const onSlow = async (): Promise<void> => {
     context.progress(null);
     context.err(
-      `Still waiting for ${leaving.size} units to leave ${machineID(id, false)}: ${[...leaving.keys()].slice(0, 3).join(", ")}`,
+      `Still waiting for ${leaving.size} units to leave ${machineID(id, false)}: ${[...leaving].slice(0, 3).join(", ")}`,
     );
   };
   const follower = await follow(client, {});
@@ -103,29 +101,28 @@ async function untilDrained(
   return false;
 }
 
-/** Since when a unit has been off the machine, on a clock that only goes forward; nothing while it is there. */
-interface Leaving {
-  leftAt?: number;
+/** Since when units have been off the machine, and at rest on another, on a clock that only goes forward. */
+interface Since {
+  readonly left: Map<string, number>;
+  readonly launched: Map<string, number>;
 }
 
 /**
- * Whether a unit has stopped on the machine and is up elsewhere, has failed there, or is not wanted any more. One that
+ * Whether a unit has stopped on the machine and is up elsewhere, is in trouble there, or is not wanted any more. One that
  * takes longer to come up, or that nothing is found for, is not waited for without end: it has left.
  */
-function hasLeft(unit: UnitInfo | undefined, states: readonly StateInfo[], id: string, since: Leaving): boolean {
+function hasLeft(unit: UnitInfo | undefined, states: readonly StateInfo[], id: string, since: Since): boolean {
   if (unit?.machineID === id || states.some(({ machineID: on }) => on === id)) {
-    delete since.leftAt;
+    if (unit !== undefined) for (const times of [since.left, since.launched]) times.delete(unit.name);
     return false;
   }
   if (unit?.desiredState !== "launched") return true;
-  since.leftAt ??= performance.now();
-  const ms = performance.now() - since.leftAt;
-  if (ms > (unit.machineID === null ? PLACED_MS : UP_MS)) return true;
+  const now = performance.now();
+  const leftAt = since.left.get(unit.name) ?? now;
+  since.left.set(unit.name, leftAt);
+  if (now - leftAt > (unit.machineID === null ? PLACED_MS : UP_MS)) return true;
   const there = states.find(({ machineID: on }) => on === unit.machineID);
-  if (there === undefined) return false;
-  if (there.error !== null) return true;
-  if (unit.currentState !== "launched" || there.active === "activating") return false;
-  return there.active !== "inactive" || ms > ENDED_MS;
+  return judge(unit, there, { state: "launched", untilActive: true }, since.launched) !== "wait";
 }
 
 function whereTo(unit: UnitInfo | undefined, machines: ReadonlyMap<string, MachineInfo>): string {
