@@ -1,27 +1,11 @@
-import { encodeMachine, encodeUnit, hashText, Leadership, Lease, type Op, Registry } from "@fleet/registry";
-import { ModelFeed } from "@fleet/registry/placement";
-import { EtcdServer } from "@fleet/registry/testing";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { encodeMachine, encodeUnit, hashText, type Op } from "@fleet/registry";
+import { describe, expect, it } from "vitest";
 import { Committer } from "./committer.ts";
 import type { Decision } from "./model/plan.ts";
 import { Pipeline } from "./pipeline.ts";
+import { ledRegistry } from "./testing/led-registry.ts";
 
-let server: EtcdServer;
-let registry: Registry;
-let count = 0;
-let stopping: AbortController;
-beforeAll(async () => {
-  server = await EtcdServer.start();
-});
-afterAll(() => server?.stop());
-beforeEach(() => {
-  stopping = new AbortController();
-  registry = Registry.open(server.config({ FLEET_ETCD_KEY_PREFIX: `/pipeline-${process.pid}-${count++}/` }));
-});
-afterEach(() => {
-  stopping.abort();
-  registry.close();
-});
+const { server, registry, signal, lead } = ledRegistry("pipeline");
 
 const PLAIN = "[Service]\nExecStart=/bin/a\n";
 const id = (index: number): string => index.toString(16).padStart(32, "a");
@@ -30,37 +14,30 @@ const names = (many: number): string[] => Array.from({ length: many }, (_, index
 function unitOp(name: string, text = PLAIN, machineID: string | null = null): Op {
   const record = { hash: hashText(text), desiredState: "launched", machineID, global: false } as const;
   const rest = { lastMachineID: null, leaving: null, wish: null, movingTo: null, cause: null };
-  return { put: registry.keys.unit(name), value: encodeUnit({ ...record, ...rest }) };
+  return { put: registry().keys.unit(name), value: encodeUnit({ ...record, ...rest }) };
 }
 
 async function write(ops: readonly Op[]): Promise<void> {
-  for (let start = 0; start < ops.length; start += 100) await registry.etcd.txn([], ops.slice(start, start + 100));
+  for (let start = 0; start < ops.length; start += 100) await registry().etcd.txn([], ops.slice(start, start + 100));
 }
 
 /** Three machines and units in etcd, a model of them, and a pipeline over it that notes what it is told. */
 async function seeded(units: readonly Op[], texts: readonly string[] = [PLAIN]) {
-  const { etcd, keys } = registry;
+  const { keys } = registry();
   const machine = { primaryIP: "", metadata: {}, version: "2.0.0", capabilities: [], instanceID: "i" };
   await write([
     ...texts.map((text): Op => ({ put: keys.unitFile(hashText(text)), value: text })),
     ...[1, 2, 3].map((n): Op => ({ put: keys.machine(id(n)), value: encodeMachine({ id: id(n), ...machine }) })),
     ...units,
   ]);
-  const mirror = registry.mirror({ ranges: keys.engineRanges(), onTrouble: () => undefined });
-  const feed = new ModelFeed(mirror.state);
-  mirror.onChanges((changes) => feed.apply(changes));
-  void mirror.run(stopping.signal);
-  await mirror.ready;
-  const lease = await Lease.grant({ etcd, ttlMs: 60_000, onTrouble: () => undefined });
-  const leadership = await Leadership.campaign(etcd, keys, lease, { machineID: "e", version: 2, startedAt: "" }, null);
-  if (leadership === null) throw new Error("nobody else can lead here");
+  const { mirror, feed, leadership } = await lead(60_000);
   const done: { decision: Decision; writtenAt: number; inFlight: number }[] = [];
   const lost: Decision[] = [];
   const heard = { onDone: (): void => undefined };
   const pipeline = new Pipeline({
     feed,
     state: mirror.state,
-    committer: new Committer(registry),
+    committer: new Committer(registry()),
     mayAct: () => true,
     revision: () => mirror.revision,
     onDone: (decision, _decidedAt, writtenAt) => {
@@ -69,9 +46,9 @@ async function seeded(units: readonly Op[], texts: readonly string[] = [PLAIN]) 
     },
     onLost: (decision) => lost.push(decision),
   });
-  const run = (): Promise<void> => pipeline.run(leadership, stopping.signal);
+  const run = (): Promise<void> => pipeline.run(leadership, signal());
   const machineOf = async (name: string): Promise<string | null> =>
-    (await registry.units([name])).get(name)?.machineID ?? null;
+    (await registry().units([name])).get(name)?.machineID ?? null;
   return { mirror, pipeline, done, lost, heard, run, machineOf };
 }
 
@@ -101,7 +78,7 @@ describe("deciding and writing at once", () => {
     const name = names(1_000).sort()[300] ?? "";
     let changed: Promise<unknown> | null = null;
     heard.onDone = () => {
-      changed ??= write([{ put: registry.keys.unitFile(hashText(other)), value: other }, unitOp(name, other)]);
+      changed ??= write([{ put: registry().keys.unitFile(hashText(other)), value: other }, unitOp(name, other)]);
     };
     await run();
     await changed;
@@ -127,10 +104,10 @@ describe("deciding and writing at once", () => {
     const { run, pipeline, done, machineOf } = await seeded(names(1_200).map((name) => unitOp(name)));
     const first = run();
     await expect.poll(() => done.length).toBeGreaterThan(0);
-    await server.kill();
+    await server().kill();
     await expect(first).rejects.toMatchObject({ code: expect.stringMatching(/unavailable|timeout/) });
     expect(pipeline.inFlight).toBe(0);
-    await server.run();
+    await server().run();
     const isPlaced = async (): Promise<boolean> => {
       await run().catch(() => undefined);
       return (await Promise.all(["u0.service", "u1199.service"].map(machineOf))).every((on) => on !== null);

@@ -20,8 +20,8 @@ export const drain: Command = {
   args: "<machine>",
   summary: "Move all units away from a machine",
   description: `Have a machine get no new units, and move those that it has away, one after the other: each is active on its new
-machine before the next one is moved. A unit with Overlap=true in [X-Fleet] is active there before it stops here; any other
-stops first. Global units stay. The machine stays cordoned: "fleetctl uncordon" has it take units again.
+machine before the next one is moved. A unit with Overlap=true in [X-Fleet] is active there before it stops here; any
+other stops first. Global units stay. The machine stays cordoned: "fleetctl uncordon" has it take units again.
 
 The engine does the work: it goes on when fleetctl is interrupted. fleetctl waits until the units have stopped here and
 are up elsewhere. A unit that fits nowhere else stays where it is, and the exit code is 1.`,
