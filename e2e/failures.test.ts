@@ -98,14 +98,16 @@ describe("nothing is stopped by mistake", () => {
     expect(await cluster.show(3, "pinned.service", "InvocationID")).toBe(before);
   });
 
-  it("a unit whose link is gone is found, loaded anew and started", async () => {
+  it("a unit whose link is gone is loaded anew and started, whether its agent was there or not", async () => {
     const host = await place("beside.service");
-    const at = `\n[X-Fleet]\nMachineOf=beside.service\n`;
-    await cluster.ok("load", cluster.file("unlinked.service", SLEEP + at));
-    await network().must(host, "systemctl", "kill", "-s", "KILL", "fleet-agent");
-    await network().must(host, "sh", "-c", "rm /run/systemd/system/unlinked.service; systemctl daemon-reload");
-    await cluster.ok("start", "unlinked.service");
-    expect(await cluster.activeOn("unlinked.service")).toEqual([host]);
+    const text = `${SLEEP}[X-Fleet]\nMachineOf=beside.service\n`;
+    for (const name of ["there.service", "killed.service"]) {
+      await cluster.ok("load", cluster.file(name, text));
+      if (name === "killed.service") await network().must(host, "systemctl", "kill", "-s", "KILL", "fleet-agent");
+      await network().must(host, "sh", "-c", `rm /run/systemd/system/${name}; systemctl daemon-reload`);
+      await cluster.ok("start", name);
+      expect(await cluster.activeOn(name)).toEqual([host]);
+    }
   });
 
   it("restarting the API restarts no unit and loses no connection attempt", async () => {
@@ -158,13 +160,32 @@ describe("nothing is stopped by mistake", () => {
 });
 
 describe("an agent that is started", () => {
-  it("is called started once its machine is in the registry, and also where it can't be yet", async () => {
+  it("is called started once its machine is in the registry", async () => {
+    await network().must(3, "systemctl", "stop", "fleet-agent");
+    const registered = (): Promise<string> =>
+      network().inside(
+        "env",
+        "ETCDCTL_API=3",
+        "etcdctl",
+        `--endpoints=${cluster.cluster.etcdURL}`,
+        "get",
+        "",
+        "--prefix",
+        "--keys-only",
+      );
+    const key = `/machines/${network().hosts.get(3)?.machineID}`;
+    expect(await registered()).not.toContain(key);
+    await network().must(3, "systemctl", "start", "fleet-agent");
+    expect(await registered()).toContain(key);
+  });
+
+  it("is called started after a while where its machine can't be in the registry", async () => {
     await network().must(3, "systemctl", "stop", "fleet-agent");
     await cluster.cluster.killEtcd();
     try {
       const startedAt = performance.now();
       await network().must(3, "systemctl", "start", "fleet-agent");
-      // It is waited for a while, not for ever.
+      // It is waited for, but not for ever.
       expect(performance.now() - startedAt).toBeGreaterThan(4_000);
     } finally {
       await cluster.cluster.startEtcd();

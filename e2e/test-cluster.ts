@@ -118,10 +118,15 @@ export class TestCluster {
     return until(condition, timeoutMs, what);
   }
 
-  /** Destroys every unit, and waits until no host has any left. */
+  /** Destroys every unit, and waits until no host has any left. An API that has just lost etcd is given time to find it. */
   async clear(): Promise<void> {
-    const { text } = await this.api.send("GET", "/units");
-    const names = (JSON.parse(text) as { units: { name: string }[] }).units.map(({ name }) => name);
+    let names: string[] = [];
+    await this.until("the API to list the units", async () => {
+      const { status, text } = await this.api.send("GET", "/units");
+      if (status !== 200) return false;
+      names = (JSON.parse(text) as { units: { name: string }[] }).units.map(({ name }) => name);
+      return true;
+    });
     if (names.length > 0) await this.ok("destroy", ...names);
   }
 }

@@ -98,10 +98,15 @@ class FakeSystemd implements Systemd {
   readonly lost = new Promise<void>(() => undefined);
   readonly calls: string[] = [];
   readonly broken = new Set<string>();
+  /** Units whose links somebody has removed; loading links them again. */
+  readonly missing = new Set<string>();
   stopGate: Promise<void> = Promise.resolve();
   onChanged(): void {}
   async load(units: Parameters<Systemd["load"]>[0]) {
-    for (const { name } of units) this.calls.push(`load ${name}`);
+    for (const { name } of units) {
+      this.calls.push(`load ${name}`);
+      this.missing.delete(name);
+    }
     return new Map(
       units
         .filter(({ name }) => this.broken.has(`load ${name}`))
@@ -111,6 +116,7 @@ class FakeSystemd implements Systemd {
   async start(unit: string) {
     this.calls.push(`start ${unit}`);
     if (this.broken.has(`start ${unit}`)) throw new SystemdError("refused");
+    if (this.missing.has(unit)) throw new SystemdError(`Unit ${unit} not found.`);
   }
   async stop(unit: string) {
     this.calls.push(`stop ${unit}`);
@@ -121,8 +127,9 @@ class FakeSystemd implements Systemd {
     for (const unit of names) this.calls.push(`unload ${unit}`);
     return new Map<string, SystemdError>();
   }
-  async states(): Promise<ReadonlyMap<string, SystemdStates>> {
-    return new Map();
+  async states(names: readonly string[]): Promise<ReadonlyMap<string, SystemdStates>> {
+    const load = (name: string): string => (this.missing.has(name) ? "not-found" : "loaded");
+    return new Map(names.map((name) => [name, { load: load(name), active: "inactive", sub: "dead" }]));
   }
   async ensureService(): Promise<void> {}
   close(): void {}
@@ -265,6 +272,20 @@ describe("running units", () => {
     expect(systemd.calls).toEqual(["unload a.service", "load a.service"]);
     expect(made.stateOf("a.service", missing.get("a.service"))).toMatchObject({ hash: HASH, current: "loaded" });
     expect(made.noticeMissing(missing)).toBe(false);
+  });
+  it("loads anew what systemd does not find when it is to be started, and tells of what fails for another reason", async () => {
+    const { systemd, runner: made, settle } = runner();
+    await made.adopt();
+    const names = ["a.service", "b.service"];
+    await settle(names.map((name) => unit(name, "loaded")));
+    systemd.calls.length = 0;
+    systemd.missing.add("a.service");
+    systemd.broken.add("start b.service");
+    await settle(names.map((name) => unit(name)));
+    const calls = ["start a.service", "start b.service", "unload a.service", "load a.service", "start a.service"];
+    expect(systemd.calls).toEqual(calls);
+    expect(made.stateOf("a.service", undefined)).toMatchObject({ current: "launched", error: null });
+    expect(made.stateOf("b.service", undefined)).toMatchObject({ current: "loaded", error: "refused" });
   });
   it("leaves alone what is not clear", async () => {
     const { systemd, runner: made, settle } = runner();

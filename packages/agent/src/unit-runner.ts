@@ -125,20 +125,21 @@ export class UnitRunner {
    * @returns whether there are any
    */
   noticeMissing(states: ReadonlyMap<string, SystemdStates>): boolean {
-    const now = performance.now();
-    for (const [name, at] of this.#foundMissing) if (at < now - MISSING_AGAIN_MS) this.#foundMissing.delete(name);
     let isAny = false;
-    for (const [name, { load, active }] of states) {
-      const unit = this.#present.get(name);
-      if (unit === undefined || load !== "not-found" || active !== "inactive") continue;
-      if (unit.isLaunched || unit.isUnfinished || this.#busy.has(name)) continue;
-      if (this.#foundMissing.has(name)) continue;
-      this.#foundMissing.set(name, now);
-      this.#options.log.warn({ unit: name }, `systemd does not find unit ${name} any more: it is loaded anew`);
-      this.#update(name, { isUnfinished: true, isStopped: true });
-      isAny = true;
-    }
+    for (const [name, state] of states) if (!this.#busy.has(name) && this.#noticeMissing(name, state)) isAny = true;
     return isAny;
+  }
+
+  #noticeMissing(name: string, { load, active }: SystemdStates): boolean {
+    const now = performance.now();
+    for (const [found, at] of this.#foundMissing) if (at < now - MISSING_AGAIN_MS) this.#foundMissing.delete(found);
+    const unit = this.#present.get(name);
+    if (unit === undefined || load !== "not-found" || active !== "inactive") return false;
+    if (unit.isLaunched || unit.isUnfinished || this.#foundMissing.has(name)) return false;
+    this.#foundMissing.set(name, now);
+    this.#options.log.warn({ unit: name }, `systemd does not find unit ${name} any more: it is loaded anew`);
+    this.#update(name, { isUnfinished: true, isStopped: true });
+    return true;
   }
 
   /** What to publish of a unit; null where this machine has nothing of it. */
@@ -185,7 +186,13 @@ export class UnitRunner {
         throw new Error("is about to be taken off this machine: not started");
     }
     failpoint("agent.before-start");
-    await systemd.start(name);
+    try {
+      await systemd.start(name);
+    } catch (error) {
+      const state = (await systemd.states([name])).get(name);
+      if (state === undefined || !this.#noticeMissing(name, state)) throw error;
+      return; // It is loaded anew, and then started.
+    }
     failpoint("agent.after-start");
     this.#update(name, { isLaunched: true, isStopped: false });
     // Marked last: after a crash in between the unit is told to start once more, which does nothing to one that runs;
