@@ -26,6 +26,7 @@ const PIECES = [
   "=",
   "\\",
   "\n",
+  "\r",
   "\r\n",
   "[X-Fleet]\n",
   "Conflicts=",
@@ -68,8 +69,9 @@ function attempt(input: Buffer, name: string): string | null {
     lintUnitFile(name, input);
     const options = parseUnitFile(input);
     const text = serializeUnitFile(options);
-    if (invalidOption(options) === null && serializeUnitFile(parseUnitFile(text)) !== text)
-      return "not read back as written";
+    const problem = invalidOption(options);
+    if (problem !== null) return `read, but would be refused from an API client (${problem})`;
+    if (serializeUnitFile(parseUnitFile(text)) !== text) return "not read back as written";
     const requirements = readRequirements(name, options);
     for (const glob of [...requirements.conflicts, ...requirements.replaces]) globMatches(glob, name);
     checkRequirements(name, requirements);

@@ -54,6 +54,8 @@ describe("parsing", () => {
     ["a name without =", "[S]\n\nabc\n", 3, 'expected Name=value, found "abc"'],
     ["no name", "[S]\n=b\n", 2, "expected a name before ="],
     ["a NUL byte", "[S]\na=b\0\n", 2, "NUL byte"],
+    ["a line that systemd would end earlier", "[S]\na=b\rc=d\n", 2, "a carriage return in the middle of a line"],
+    ["a comment that systemd would end earlier", "[S]\n# a\rb=c\n", 2, "a carriage return in the middle of a line"],
     ["half a character", "[S]\na=\ud800\n", 2, "not valid UTF-8"],
     ["a line beyond systemd's limit", `[S]\na=${"x".repeat(LINE_LIMIT)}\n`, 2, "longer than systemd's"],
   ])("names the line of %s", (_what, text, line, reason) => {
@@ -70,7 +72,28 @@ describe("parsing", () => {
 });
 
 describe("properties", () => {
-  const anyText = fc.stringMatching(/^[[\]=\\#; \n\r\ta-zA-Z"%äé\u2028]{0,80}$/);
+  const signs = /^[[\]=\\#; \n\r\ta-zA-Z"%äé\u2028]{0,80}$/;
+  const pieces = [
+    "[S]\n",
+    "[",
+    "]",
+    "a",
+    "=",
+    "\\",
+    "#",
+    ";",
+    " ",
+    "\t",
+    "\n",
+    "\r",
+    "\r\n",
+    '"',
+    "é",
+    "\u2028",
+    "\uFEFF",
+  ];
+  const fileLike = fc.array(fc.constantFrom(...pieces), { maxLength: 20 }).map((some) => `[S]\n${some.join("")}`);
+  const anyText = fc.oneof(fc.stringMatching(signs), fileLike);
   it("no input crashes the parser in any other way than its error, and what it reads it reads again alike", () => {
     fc.assert(
       fc.property(fc.oneof(anyText, fc.string({ unit: "binary" })), (text) => {

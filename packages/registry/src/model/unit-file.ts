@@ -116,7 +116,8 @@ export function invalidOption(options: readonly UnitOption[]): string | null {
     const text = `${section}${name}${value}`;
     if (text.includes("\0")) return `${where}: a NUL byte is not allowed`;
     if (!text.isWellFormed()) return `${where}: the text is not valid Unicode`;
-    if (/(?:^|[^\\])[\r\n]/.test(value.replace(/\\\n$/, "\\"))) {
+    if (value.includes("\r")) return `${where}: systemd would end the line at the carriage return`;
+    if (/(?:^|[^\\])\n/.test(value.replace(/\\\n$/, "\\"))) {
       return `${where}: a line end in a value needs a backslash before it`;
     }
     if (trimSpace(value.replace(/\\\n$/, "\\")) !== value.replace(/\\\n$/, "\\")) {
@@ -150,12 +151,19 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
+/** A carriage return that no newline follows: systemd ends the line there, so that nobody would see what comes after. */
+const LONE_RETURN = /\r(?!\n|$)/;
+
 function checkLines(text: string, lines: readonly string[]): void {
-  const isSuspect = text.includes("\0") || !text.isWellFormed() || text.length * 3 > LINE_LIMIT;
+  const isSuspect =
+    text.includes("\0") || !text.isWellFormed() || LONE_RETURN.test(text) || text.length * 3 > LINE_LIMIT;
   if (!isSuspect) return;
   for (const [index, line] of lines.entries()) {
     if (line.includes("\0")) throw new UnitFileError(index + 1, "a NUL byte is not allowed");
     if (!line.isWellFormed()) throw new UnitFileError(index + 1, "the text is not valid UTF-8");
+    if (LONE_RETURN.test(line)) {
+      throw new UnitFileError(index + 1, "a carriage return in the middle of a line, where systemd would end it");
+    }
     if (line.length * 3 > LINE_LIMIT && Buffer.byteLength(line) > LINE_LIMIT) {
       throw new UnitFileError(index + 1, `the line is longer than systemd's ${LINE_LIMIT} bytes`);
     }
