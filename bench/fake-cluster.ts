@@ -10,7 +10,7 @@ import { EtcdServer } from "../packages/registry/src/testing/etcd-server.ts";
 
 const OPS = 120;
 /** How often placements are counted. */
-const COUNT_MS = 25;
+const COUNT_MS = 50;
 /** The lines of a unit that asks for nothing. */
 export const PLAIN = "[Service]\nExecStart=/bin/sleep infinity\n";
 
