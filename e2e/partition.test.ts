@@ -40,8 +40,10 @@ describe("OnPartition=stop: two copies never run at once, by both hosts' journal
       async () => (await cluster.show(2, "back.service", "ActiveState")) === "active",
     );
     expect(await cluster.show(2, "back.service", "InvocationID")).not.toBe(before);
-    expect(await network.must(2, "journalctl", "-u", "fleet-fence", "-o", "cat", "--no-pager")).toContain(
-      "this machine could not renew its lease: stopping back.service",
+    await cluster.until("the watchdog's own word of it", async () =>
+      (await network.must(2, "journalctl", "-u", "fleet-fence", "-o", "cat", "--no-pager")).includes(
+        "this machine could not renew its lease: stopping back.service",
+      ),
     );
     await cluster.ok("destroy", "back.service");
   });

@@ -53,7 +53,9 @@ describe("the systemd units of deploy/", () => {
         },
         60_000,
       );
-      expect(await network.must(1, "journalctl", "-u", name, "--no-pager", "-o", "cat")).toContain("Watchdog timeout");
+      await cluster.until("systemd's own word of it", async () =>
+        (await network.must(1, "journalctl", "-u", name, "--no-pager", "-o", "cat")).includes("Watchdog timeout"),
+      );
     },
   );
 });
