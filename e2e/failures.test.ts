@@ -159,6 +159,39 @@ describe("nothing is stopped by mistake", () => {
   });
 });
 
+describe("many units that are started at once", () => {
+  it("are heard of by the ends of their jobs only, and what happens to them later is told at once", async () => {
+    const id = network().hosts.get(2)?.machineID;
+    const files = Array.from({ length: 30 }, (_, index) =>
+      cluster.file(`burst${index}.service`, `${SLEEP}[X-Fleet]\nMachineID=${id}\n`),
+    );
+    const rule =
+      "type='signal',interface='org.freedesktop.DBus.Properties',path_namespace='/org/freedesktop/systemd1/unit'";
+    const monitor = `exec busctl monitor --match="${rule}" >/run/signals 2>/run/listening`;
+    await network().must(2, "systemd-run", "-q", "--unit=signals", "sh", "-c", monitor);
+    const isListening = async (): Promise<boolean> =>
+      (await network().exec(2, ["cat", "/run/listening"])).stdout.includes("Monitoring");
+    await cluster.until("busctl to listen", isListening);
+    // An agent that sleeps for a moment finds them all at once.
+    await network().must(2, "systemctl", "kill", "-s", "STOP", "fleet-agent");
+    await cluster.ok("start", "--no-block", ...files);
+    const placed = async (): Promise<number> =>
+      (await cluster.ok("list-unit-files", "--no-legend", "--fields=target")).split(id?.slice(0, 8) ?? "").length - 1;
+    await cluster.until("all to be placed", async () => (await placed()) === files.length);
+    await network().must(2, "systemctl", "kill", "-s", "CONT", "fleet-agent");
+    await cluster.ok("start", ...files);
+    await network().must(2, "systemctl", "stop", "signals");
+    // While anybody has subscribed, systemd writes six of each unit that starts.
+    const signals = (await network().must(2, "cat", "/run/signals")).match(/Path=\S+burst/g) ?? [];
+    expect(signals.length).toBeLessThan(files.length);
+    // Sooner than the agent looks at everything by itself.
+    await network().must(2, "systemctl", "kill", "-s", "KILL", "burst29");
+    const isFailed = async (): Promise<boolean> =>
+      /burst29\.service\tfailed/.test(await cluster.ok("list-units", "--no-legend", "--fields=unit,active"));
+    await cluster.until("the API to say so", isFailed, 15_000);
+  });
+});
+
 describe("an agent that is started", () => {
   it("is called started once its machine is in the registry", async () => {
     await network().must(3, "systemctl", "stop", "fleet-agent");

@@ -29,7 +29,7 @@ export interface UnitRunnerOptions {
   readonly isFenceArmed: () => boolean;
   /** Whether etcd itself, not a copy that may be behind, has the unit on this machine. */
   readonly isStillOurs: (name: string) => Promise<boolean>;
-  /** Called when a task that was not waited for is done, so that the next step can be taken. */
+  /** Called when a task that was not waited for is done, and the unit has a next step. */
   readonly onProgress: () => void;
 }
 
@@ -167,8 +167,15 @@ export class UnitRunner {
     this.#busy.add(name);
     void this.#attempt(name, work).finally(() => {
       this.#busy.delete(name);
-      this.#options.onProgress();
+      if (this.#hasMore(name)) this.#options.onProgress();
     });
+  }
+
+  /** Whether a unit has a next step, or something to try again. Most have none after a start: no round looks for one. */
+  #hasMore(name: string): boolean {
+    return (
+      this.#troubles.has(name) || nextTask(this.#wanted.get(name) ?? null, this.#present.get(name) ?? null) !== null
+    );
   }
 
   async #stop(systemd: Systemd, name: string): Promise<void> {

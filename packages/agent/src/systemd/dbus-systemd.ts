@@ -308,14 +308,15 @@ export class DBusSystemd implements Systemd {
   }
 
   /**
-   * While many units start, systemd sends eight changes of each, and the end of its job says all that matters: changes
-   * are then not listened to. Once the last job has ended they are again, and everything is looked at; after a while
-   * also where jobs are still under way, since some take long.
+   * While many units start, systemd sends six or more changes of each, and the end of its job says all that matters: changes
+   * are then not listened to, and where nobody else on this machine listens, such as logind, systemd does not even write
+   * them. The ends of jobs go to who asked for them all the same. Once the last job has ended changes are listened to
+   * again, and everything is looked at; after a while also where jobs are still under way, since some take long.
    */
   #listenLess(): void {
     if (this.#isDeaf || this.#starting.size <= FEW_STARTS) return;
     this.#isDeaf = true;
-    void this.#quietlyToBus(REMOVE_MATCH.member);
+    void this.#setListening("Unsubscribe", REMOVE_MATCH.member);
     this.#hearAgain = setTimeout(() => this.#listen(), DEAF_AT_MOST_MS);
   }
 
@@ -329,12 +330,15 @@ export class DBusSystemd implements Systemd {
   #listen(): void {
     this.#isDeaf = false;
     this.#starting.clear();
-    void this.#quietlyToBus(ADD_MATCH.member).then(() => this.#changed(null));
+    void this.#setListening("Subscribe", ADD_MATCH.member).then(() => this.#changed(null));
   }
 
-  async #quietlyToBus(member: string): Promise<void> {
+  async #setListening(method: "Subscribe" | "Unsubscribe", rule: string): Promise<void> {
     try {
-      await this.#bus.call({ ...TO_BUS, ...ADD_MATCH, member, body: [CHANGES_RULE] });
+      await Promise.all([
+        this.#call(method),
+        this.#bus.call({ ...TO_BUS, ...ADD_MATCH, member: rule, body: [CHANGES_RULE] }),
+      ]);
     } catch (error) {
       // Without its signals the connection is of no use: a new one starts over.
       if (!failure(error).unavailable) this.#bus.close();

@@ -57,6 +57,7 @@ export const CHANGES_RULE = `type='signal',sender='${SYSTEMD}',path_namespace='$
 /** Signatures of the methods of the manager that are called. */
 export const SIGNATURES = {
   Subscribe: "",
+  Unsubscribe: "",
   Reload: "",
   LinkUnitFiles: "asbb",
   EnableUnitFiles: "asbb",
