@@ -1,24 +1,34 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { encodeMachine, encodeUnit, hashText, type Op, Registry } from "@fleet/registry";
 import { Etcd3 } from "etcd3";
 import { BIN } from "../deploy/local-cluster/cluster.ts";
+import { until } from "../deploy/local-cluster/processes.ts";
 import { EtcdServer } from "../packages/registry/src/testing/etcd-server.ts";
 
 const OPS = 120;
-/** How often placements are counted. */
-const COUNT_MS = 50;
+/** How often an engine's log is looked at. */
+const LOOK_MS = 10;
 /** The lines of a unit that asks for nothing. */
 export const PLAIN = "[Service]\nExecStart=/bin/sleep infinity\n";
+
+/** A part of fleet that runs beside the benchmark. */
+export interface Daemon {
+  readonly process: ChildProcess;
+  /** The file that its log goes to: nobody has to read along, on a machine whose cores it needs. */
+  readonly log: string;
+}
 
 /** Machines and units that only have their entries in a real etcd. */
 export class FakeCluster {
   readonly server: EtcdServer;
   readonly registry: Registry;
-  readonly #daemons: ChildProcess[] = [];
+  readonly #daemons: Daemon[] = [];
+  readonly #folder = mkdtempSync(join(tmpdir(), "fleet-bench-"));
 
   private constructor(server: EtcdServer) {
     this.server = server;
@@ -31,20 +41,24 @@ export class FakeCluster {
 
   /** Ends everything. */
   async stop(): Promise<void> {
-    for (const daemon of this.#daemons) daemon.kill("SIGKILL");
+    for (const daemon of this.#daemons) daemon.process.kill("SIGKILL");
     this.registry.close();
     await this.server.stop();
+    rmSync(this.#folder, { recursive: true });
   }
 
   /** Starts a part of fleet; it ends with the benchmark. */
-  daemon(role: string, env: Readonly<Record<string, string>> = {}): ChildProcess {
+  daemon(role: string, env: Readonly<Record<string, string>> = {}): Daemon {
+    const log = join(this.#folder, `${role}-${this.#daemons.length}.log`);
+    const file = openSync(log, "w");
     const child = spawn("setpriv", ["--pdeathsig=KILL", "--", join(BIN, "fleetd"), role], {
       env: { PATH: process.env.PATH ?? "", FLEET_ETCD_SERVERS: this.server.url, ...env },
-      stdio: ["ignore", "pipe", "ignore"],
+      stdio: ["ignore", file, "ignore"],
     });
-    child.stdout?.resume();
-    this.#daemons.push(child);
-    return child;
+    closeSync(file);
+    const daemon = { process: child, log };
+    this.#daemons.push(daemon);
+    return daemon;
   }
 
   machineID(index: number): string {
@@ -104,29 +118,47 @@ export class FakeCluster {
   }
 
   /**
-   * Counts schedule entries until there are so many: unlike a watch that costs next to nothing, on a machine whose cores
-   * the engine and etcd need.
+   * Waits until an engine has placed so many units, by its log, in which each placement has a line once etcd has it: a
+   * look at that costs nothing, on a machine whose cores the engine and etcd need. In the end etcd itself is asked.
    *
-   * @returns promises of when the first and the last of them was counted, by performance.now(), to within COUNT_MS
+   * @returns when the first and the last of them was seen, by performance.now(), to within LOOK_MS
    */
-  async placed(count: number, timeoutMs = 180_000): Promise<{ first: Promise<number>; last: Promise<number> }> {
-    const client = new Etcd3({ hosts: this.server.url });
-    const schedule = this.registry.keys.schedule("", "").replace(/\/+$/, "/");
-    const first = Promise.withResolvers<number>();
+  async placed({ log }: Daemon, count: number, timeoutMs = 180_000): Promise<{ firstAt: number; lastAt: number }> {
     const endsAt = performance.now() + timeoutMs;
-    const poll = async (): Promise<number> => {
+    const file = openSync(log, "r");
+    const chunk = Buffer.alloc(1 << 20);
+    let rest = "";
+    let found = 0;
+    let firstAt: number | null = null;
+    try {
       for (;;) {
-        const found = await client.getAll().prefix(schedule).count();
+        const length = readSync(file, chunk);
         const now = performance.now();
-        if (found > 0) first.resolve(now);
-        if (found >= count) return now;
+        const lines = (rest + chunk.toString("latin1", 0, length)).split("\n");
+        rest = lines.pop() ?? "";
+        found += lines.filter((line) => line.includes('"msg":"scheduled"')).length;
+        if (found > 0) firstAt ??= now;
+        if (found >= count && firstAt !== null) {
+          await this.#mustHave(count);
+          return { firstAt, lastAt: now };
+        }
         if (now > endsAt) throw new Error(`only ${found} of ${count} units were placed in ${timeoutMs / 1000} s`);
-        await sleep(COUNT_MS);
+        if (length < chunk.length) await sleep(LOOK_MS);
       }
-    };
-    const last = poll().finally(() => client.close());
-    last.catch((error: unknown) => first.reject(error));
-    return { first: first.promise, last };
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  async #mustHave(count: number): Promise<void> {
+    const client = new Etcd3({ hosts: this.server.url });
+    try {
+      const schedule = this.registry.keys.schedule("", "").replace(/\/+$/, "/");
+      const found = await client.getAll().prefix(schedule).count();
+      if (found !== count) throw new Error(`the engine has told of ${count} placements, and etcd has ${found}`);
+    } finally {
+      client.close();
+    }
   }
 
   /**
@@ -175,14 +207,9 @@ export function residentMB(pid: number | undefined): number {
 }
 
 /** How long a daemon's event loop was blocked at most since its start, by its own word. */
-export function longestPauseMs(daemon: ChildProcess): Promise<number> {
-  return new Promise((resolve) => {
-    let text = "";
-    daemon.stdout?.on("data", (chunk) => {
-      text += chunk;
-      const found = /"longestPauseMs":(\d+)/.exec(text)?.[1];
-      if (found !== undefined) resolve(Number(found));
-    });
-    daemon.kill("SIGUSR1");
-  });
+export async function longestPauseMs({ process, log }: Daemon): Promise<number> {
+  process.kill("SIGUSR1");
+  const said = (): string | undefined => /"longestPauseMs":(\d+)/.exec(readFileSync(log, "utf8"))?.[1];
+  await until(() => said() !== undefined, 30_000, "the engine to say how it is");
+  return Number(said());
 }

@@ -36,16 +36,15 @@ function place(bench: string, machines: number, units: number, small: number | n
       ...Array.from({ length: units }, (_, index) => cluster.unit(`u${index}.service`, PLAIN)),
     ]);
     const floor = await cluster.plainPlacements(Math.min(units, 20_000));
-    const placed = await cluster.placed(units);
     const startedAt = performance.now();
     const engine = cluster.daemon("engine");
-    const [firstAt, endedAt] = await Promise.all([placed.first, placed.last]);
-    const value = units / ((endedAt - startedAt) / 1000);
+    const { firstAt, lastAt } = await cluster.placed(engine, units);
+    const value = units / ((lastAt - startedAt) / 1000);
     // What the start costs has nothing to do with the cost of one placement.
-    const each = (endedAt - firstAt) / 1000 / units;
-    const memory = residentMB(engine.pid);
+    const each = (lastAt - firstAt) / 1000 / units;
+    const memory = residentMB(engine.process.pid);
     const pause = longestPauseMs(engine);
-    const times = `${((firstAt - startedAt) / 1000).toFixed(2)} s until the first, ${((endedAt - startedAt) / 1000).toFixed(2)} s until the last, the engine's start included; engine ${memory.toFixed(0)} MB, its longest pause ${await pause} ms`;
+    const times = `${((firstAt - startedAt) / 1000).toFixed(2)} s until the first, ${((lastAt - startedAt) / 1000).toFixed(2)} s until the last, the engine's start included; engine ${memory.toFixed(0)} MB, its longest pause ${await pause} ms`;
     const goal =
       small === null ? "ratio <= 2, value >= 5000" : "cost of one placement <= 1.5 x place-20k's, engine <= 600 MB";
     const note = small === null ? times : `${times}; one placement costs ${(each / small).toFixed(2)} x place-20k's`;
@@ -68,11 +67,9 @@ function placeConflicts(): Promise<void> {
     });
     await cluster.write([...machines, ...[...texts.keys()].map((text) => cluster.file(text)), ...units]);
     const floor = await cluster.plainPlacements(CONFLICTS);
-    const placed = await cluster.placed(CONFLICTS);
     const startedAt = performance.now();
-    cluster.daemon("engine");
-    const endedAt = await placed.last;
-    const value = CONFLICTS / ((endedAt - startedAt) / 1000);
+    const { lastAt } = await cluster.placed(cluster.daemon("engine"), CONFLICTS);
+    const value = CONFLICTS / ((lastAt - startedAt) / 1000);
     const note = "250 templates with 20 instances each, the engine's start included";
     report({
       bench: "place-conflicts",
@@ -124,12 +121,12 @@ function failover(): Promise<void> {
   return withCluster(async (cluster) => {
     await cluster.write([cluster.file(PLAIN), ...Array.from({ length: 100 }, (_, index) => cluster.machine(index))]);
     const env = { FLEET_AGENT_TTL: `${LEASE_SECONDS}s` };
-    let leader = cluster.daemon("engine", env);
+    let leader = cluster.daemon("engine", env).process;
     await settle(cluster, "warm.service");
     for (const signal of ["SIGKILL", "SIGTERM"] as const) {
       const values: number[] = [];
       for (let round = 0; round < ROUNDS; round++) {
-        const next = cluster.daemon("engine", env);
+        const next = cluster.daemon("engine", env).process;
         await sleep(1_500); // for the next one to know the cluster
         const placed = await cluster.placements(1, 30_000);
         const ended = new Promise((resolve) => leader.once("exit", resolve));

@@ -76,7 +76,7 @@ async function api100k(): Promise<void> {
       ...Array.from({ length: UNITS }, (_, index) => state(index, "running")),
     ]);
     const startedAt = performance.now();
-    const daemon = cluster.daemon("api", { FLEET_API_LISTEN: `http://127.0.0.1:${port}` });
+    const daemon = cluster.daemon("api", { FLEET_API_LISTEN: `http://127.0.0.1:${port}` }).process;
     const api = new ApiClient(`http://127.0.0.1:${port}`);
     const isUp = (): Promise<boolean> =>
       api.send("GET", "/units").then(

@@ -17,8 +17,9 @@ interface RootType {
 }
 const proto = join(dirname(dirname(require.resolve("etcd3"))), "proto", "rpc.proto");
 const root = new Root().loadSync(proto, { keepCase: true });
-const { READERS } = require("../../scripts/etcd-messages.cjs") as {
+const { READERS, WRITERS } = require("../../scripts/etcd-messages.cjs") as {
   READERS: Readonly<Record<string, (bytes: Uint8Array) => Record<string, unknown>>>;
+  WRITERS: Readonly<Record<string, (message: object) => Uint8Array>>;
 };
 
 const revision = fc.oneof(fc.maxSafeNat(), fc.nat(300), fc.constantFrom(2 ** 28, 2 ** 48, 2 ** 49, 2 ** 53 - 1));
@@ -55,12 +56,12 @@ const MESSAGES: Readonly<Record<string, fc.Arbitrary<object>>> = {
 };
 
 /**
- * The same value with every number as a number, for which the general way has texts where they have 64 bits, and of the
- * answers within an answer only those that hold keys.
+ * The same value with every number as a number, for which the general way has texts where they have 64 bits, with texts
+ * for bytes, and of the answers within an answer only those that hold keys.
  */
 function plain(value: unknown): unknown {
   if (typeof value === "string" && /^-?\d+$/.test(value)) return Number(value);
-  if (value instanceof Uint8Array) return Buffer.from(value).toString("hex");
+  if (value instanceof Uint8Array) return plain(Buffer.from(value).toString());
   if (Array.isArray(value)) return value.map(plain);
   if (typeof value !== "object" || value === null) return value;
   if ("response_put" in value || "response_delete_range" in value) return { response_range: null };
@@ -80,5 +81,56 @@ describe("the executables' own reading of etcd's answers", () => {
       }),
       { numRuns: 2_000 },
     );
+  });
+});
+
+const key = fc.string({ unit: "grapheme" }).map((text) => Buffer.from(text));
+const value = fc.uint8Array({ maxLength: 300 }).map((some) => Buffer.from(some));
+const lease = fc.bigInt(1n, 2n ** 63n - 1n).map(String);
+const condition = fc.oneof(
+  fc.record({ key, target: fc.constant("Mod"), result: fc.constant("Equal"), mod_revision: revision }),
+  fc.record({ key, target: fc.constant("Create"), result: fc.constant("Equal"), create_revision: revision }),
+);
+const operation = fc.oneof(
+  fc.record({ request_put: fc.record({ key, value, lease }, { requiredKeys: ["key", "value"] }) }),
+  fc.record({ request_delete_range: fc.record({ key }) }),
+  fc.record({ request_range: fc.record({ key, keys_only: fc.boolean() }, { requiredKeys: ["key"] }) }),
+);
+const operations = fc.array(operation, { maxLength: 10 });
+
+describe("the executables' own writing of transactions", () => {
+  const type = root.lookupType("etcdserverpb.TxnRequest");
+  const write = WRITERS[".etcdserverpb.TxnRequest"] as (message: object) => Uint8Array;
+  const asSeen = (wire: Uint8Array): unknown =>
+    type.toObject(type.decode(wire), { longs: String, enums: String, arrays: true, bytes: String });
+
+  it("says what the general way says", () => {
+    const transaction = fc.record({
+      compare: fc.array(condition, { maxLength: 10 }),
+      success: operations,
+      failure: operations,
+    });
+    fc.assert(
+      fc.property(transaction, (message) => {
+        const general = type.encode(type.fromObject(message)).finish();
+        expect(asSeen(write(message))).toEqual(asSeen(general));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it("goes on with one that is longer than any before, and then with a short one", () => {
+    for (const length of [1, 300_000, 2]) {
+      const put = { request_put: { key: Buffer.from("k"), value: Buffer.alloc(length, "v") } };
+      const message = { compare: [], success: [put, put], failure: [] };
+      expect(asSeen(write(message))).toEqual(asSeen(type.encode(type.fromObject(message)).finish()));
+    }
+  });
+
+  it("refuses what it does not know, rather than leave it out", () => {
+    const put = { request_put: { key: Buffer.from("k"), value: Buffer.from("v"), prev_kv: true } };
+    expect(() => write({ compare: [], success: [put], failure: [] })).toThrow(/how to write prev_kv/);
+    const compare = { key: Buffer.from("k"), target: "Mod", result: "Greater", mod_revision: 1 };
+    expect(() => write({ compare: [compare], success: [], failure: [] })).toThrow(/how to write Greater/);
   });
 });

@@ -16,11 +16,11 @@ const require = createRequire(join(root, "packages", "registry", "package.json")
 
 /**
  * A small young generation: some 50 MB less resident after a burst of work than with V8's own. fleetd's compilers.ts keeps
- * it at its least until a cluster is large, and chooses among the compilers. --expose-gc is for fleetd's idle-collector.ts.
+ * it at its least until a cluster is large, and chooses among the compilers.
  */
-const FLEETD_FLAGS = ["--min-semi-space-size=2", "--max-semi-space-size=8", "--expose-gc"];
-/** Without Maglev, the compiler between baseline code and TurboFan: 3 to 6 MB less. */
-const FLEETCTL_FLAGS = ["--max-semi-space-size=2", "--no-maglev"];
+const FLEETD_FLAGS = ["--min-semi-space-size=2", "--max-semi-space-size=8"];
+/** No flag that changes code: Node's own modules, whose code comes compiled, would be compiled anew at each start. */
+const FLEETCTL_FLAGS = ["--max-semi-space-size=2"];
 
 const PROGRAMS = [
   { name: "fleetd", entry: "packages/fleetd/dist/main.js", flags: FLEETD_FLAGS },

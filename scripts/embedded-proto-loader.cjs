@@ -2,7 +2,7 @@
 // was parsed when the executable was built. Half of the loader's code and all of its parsing stay out of memory.
 const { configure, Namespace, Root, Service, util } = require("protobufjs/light");
 const Long = require("long");
-const { READERS } = require("./etcd-messages.cjs");
+const { READERS, WRITERS } = require("./etcd-messages.cjs");
 
 util.Long = Long;
 configure();
@@ -10,7 +10,7 @@ configure();
 exports.loadSync = (_file, options) => {
   const root = Root.fromJSON(require("etcd3-descriptor")).resolveAll();
   const definitions = {};
-  const serialize = (type) => (value) => type.encode(type.fromObject(value)).finish();
+  const serialize = (type) => WRITERS[type.fullName] ?? ((value) => type.encode(type.fromObject(value)).finish());
   const deserialize = (type) => READERS[type.fullName] ?? ((bytes) => type.toObject(type.decode(bytes), options));
   const addService = (service) => {
     const name = service.fullName.slice(1);

@@ -14,7 +14,10 @@ import type { Decision } from "./model/plan.ts";
 /** A decision as a part of a transaction. */
 interface Write {
   readonly decision: Decision;
-  readonly compares: readonly Compare[];
+  /** That the unit's record is still the one that was decided on. */
+  readonly unit: Compare;
+  /** Machines that must be there as they were, or be gone, by their IDs: the revision of their creation, 0 for gone. */
+  readonly machines: readonly (readonly [id: string, createRevision: number])[];
   readonly ops: readonly Op[];
 }
 
@@ -88,13 +91,18 @@ export class Committer {
       return;
     }
     const { fence } = batch.leadership;
-    const compares = new Map<string, Compare>([[fence.key, fence]]);
-    for (const write of chunk) for (const compare of write.compares) compares.set(compare.key, compare);
-    const ops = chunk.flatMap((write) => write.ops);
+    const { etcd, keys } = this.#registry;
+    const compares: Compare[] = [fence];
+    const ops: Op[] = [];
+    const machines = new Map<string, number>();
+    for (const write of chunk) {
+      compares.push(write.unit);
+      ops.push(...write.ops);
+      for (const [id, createRevision] of write.machines) machines.set(id, createRevision);
+    }
+    for (const [id, createRevision] of machines) compares.push({ key: keys.machine(id), createRevision });
     try {
-      const { succeeded, revision, gets } = await this.#registry.etcd.txn([...compares.values()], ops, [
-        { get: fence.key },
-      ]);
+      const { succeeded, revision, gets } = await etcd.txn(compares, ops, [{ get: fence.key }]);
       if (succeeded) {
         for (const { decision } of chunk) batch.done.push({ decision, revision });
         return;
@@ -117,22 +125,30 @@ export class Committer {
     const { keys } = this.#registry;
     const known = state.units.get(name);
     if (known === undefined || known.machineID !== from) return null;
-    const placed = { machineID: to, lastMachineID: null, leaving: null, wish: null, movingTo: null, cause: reason };
-    const record: UnitRecord = { ...known, ...placed };
-    const compares: Compare[] = [{ key: keys.unit(name), modRevision: known.modRevision }];
-    const ops: Op[] = [{ put: keys.unit(name), value: encodeUnit(record) }];
+    const record: UnitRecord = {
+      ...known,
+      machineID: to,
+      lastMachineID: null,
+      leaving: null,
+      wish: null,
+      movingTo: null,
+      cause: reason,
+    };
+    const key = keys.unit(name);
+    const machines: [string, number][] = [];
+    const ops: Op[] = [{ put: key, value: encodeUnit(record) }];
     if (from !== null && from !== to) ops.push({ delete: keys.schedule(from, name) });
     if (known.movingTo !== null && known.movingTo !== to) ops.push({ delete: keys.schedule(known.movingTo, name) });
     // Machines and units come by different watches: a unit is taken off a machine that is not known only if etcd does
     // not know it either.
-    if (from !== null && model.machine(from) === null) compares.push({ key: keys.machine(from), createRevision: 0 });
+    if (from !== null && model.machine(from) === null) machines.push([from, 0]);
     if (to !== null) {
       const machineRevision = model.machineRevision(to);
       if (machineRevision === null) return null;
-      compares.push({ key: keys.machine(to), createRevision: machineRevision });
+      machines.push([to, machineRevision]);
       ops.push({ put: keys.schedule(to, name), value: encodeSchedule(record) });
     }
-    return { decision, compares, ops };
+    return { decision, unit: { key, modRevision: known.modRevision }, machines, ops };
   }
 }
 

@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 
 const PAUSE_MS = 10_000;
 /** What counts as at rest: less CPU than this in a pause. */
@@ -18,9 +20,7 @@ const DRIFT_MS = 60_000;
  * what it left would stay resident for as long as nothing happens.
  */
 export async function collectWhenIdle(signal: AbortSignal): Promise<void> {
-  // The executables are built with --expose-gc; from its sources the daemon does without.
-  const { gc: collect } = globalThis;
-  if (collect === undefined) return;
+  let collect: NodeJS.GCFunction | null = null;
   let heapAfter = 0;
   let collectedAt = performance.now();
   while (!signal.aborted) {
@@ -35,9 +35,16 @@ export async function collectWhenIdle(signal: AbortSignal): Promise<void> {
     const isWorthIt = growth >= BURST_BYTES || (growth >= DRIFT_BYTES && now - collectedAt >= DRIFT_MS);
     if (!isAtRest || !isWorthIt || heapTotal > MOST_HEAP_BYTES) continue;
     // Of the last resort: it compacts, and what it frees goes back at once. A plain collection keeps half-empty pages.
+    collect ??= exposeCollector();
     collect({ type: "major", execution: "sync", flavor: "last-resort" });
     collectedAt = performance.now();
     heapAfter = process.memoryUsage().heapTotal;
     if (collectedAt - now > MOST_COLLECT_MS) return;
   }
+}
+
+/** What --expose-gc would put in the global object; that flag at the start would make Node compile its own modules anew. */
+function exposeCollector(): NodeJS.GCFunction {
+  setFlagsFromString("--expose-gc");
+  return runInNewContext("gc") as NodeJS.GCFunction;
 }

@@ -57,11 +57,25 @@ export function createLog(verbosity: number, env: NodeJS.ProcessEnv): Logger {
     {
       level: levelOf(verbosity),
       base: null,
-      timestamp: isJournal ? false : pino.stdTimeFunctions.isoTime,
+      timestamp: isJournal ? false : isoTime(),
       formatters: { level: (label) => ({ level: label }) },
     },
     stream,
   );
+}
+
+/** pino's isoTime, made once a millisecond: an engine says ten things in one, which would be a fortieth of its work. */
+function isoTime(): () => string {
+  let at = 0;
+  let text = "";
+  return () => {
+    const now = Date.now();
+    if (now !== at) {
+      at = now;
+      text = pino.stdTimeFunctions.isoTime();
+    }
+    return text;
+  };
 }
 
 /** The log level for option verbosity. */

@@ -278,14 +278,14 @@ export class ClusterModel {
       return id !== null && fits(id) ? id : null;
     }
     if (first !== null && this.#machines.has(first) && fits(first)) return first;
-    const globs = [...this.#conflicts.matching(unit.name), "", ...this.#replaces.matching(unit.name)].join(" ");
+    const globs =
+      this.#conflicts.isUnused && this.#replaces.isUnused
+        ? ""
+        : [...this.#conflicts.matching(unit.name), "", ...this.#replaces.matching(unit.name)].join(" ");
     const known = this.#hopeless.get(unit.requirements);
     if (known?.room === this.#roomVersion && known.globs === globs) return null;
-    const best = unit.requirements.preferences === null ? null : this.#preferred(unit);
-    if (best !== null) return best;
-    if (unit.requirements.preferences === null) {
-      for (const id of this.#candidates(metadata)) if (fits(id)) return id;
-    }
+    const best = unit.requirements.preferences === null ? this.#candidates(metadata).find(fits) : this.#preferred(unit);
+    if (best != null) return best;
     this.#hopeless.set(unit.requirements, { globs, room: this.#roomVersion });
     return null;
   }
@@ -338,7 +338,7 @@ export class ClusterModel {
 
   /** Units on a machine that a unit pushes away. */
   replacedBy(unit: ModelUnit, id: string): readonly string[] {
-    if (unit.requirements.replaces.length === 0) return [];
+    if (unit.requirements.replaces.length === 0) return NOBODY;
     return [...(this.#machines.get(id)?.units ?? [])].filter((name) => {
       const other = this.units.get(name);
       return other !== undefined && pushes(unit, other, this.#around);
@@ -423,7 +423,8 @@ export class ClusterModel {
 
   /** Who else must be looked at when a unit came to a machine or left one. */
   #placementChanged(unit: ModelUnit, from: string | null): void {
-    for (const follower of this.#followers.get(unit.name) ?? []) this.#dirty.add(follower);
+    const followers = this.#followers.get(unit.name);
+    if (followers !== undefined) for (const follower of followers) this.#dirty.add(follower);
     const to = this.units.get(unit.name)?.record.machineID ?? null;
     if (to !== null) for (const name of this.replacedBy(unit, to)) this.#dirty.add(name);
     // A place that was taken has become free for those that conflicted with it.
@@ -496,6 +497,7 @@ export class ClusterModel {
   }
 
   #pushers({ name }: PlacedUnit, id: string): readonly ModelUnit[] {
+    if (this.#replaces.isUnused) return NOBODY;
     const globs = this.#replaces.matching(name);
     if (!globs.some((glob) => this.#replaces.machinesOwning(glob).has(id))) return NOBODY;
     return this.#unitsOf(this.#machines.get(id)?.units ?? []);
@@ -506,6 +508,7 @@ export class ClusterModel {
   }
 
   #mayConflict(unit: PlacedUnit, id: string): boolean {
+    if (this.#conflicts.isUnused) return false;
     const { conflicts: own } = unit.requirements;
     return (
       own.some((glob) => this.#conflicts.machinesMatched(glob).has(id)) ||
@@ -514,7 +517,7 @@ export class ClusterModel {
   }
 
   /** The machines to try, in order: those with the rarest metadata that is asked for, or all. */
-  #candidates(metadata: Requirements["metadata"]): Iterable<string> {
+  #candidates(metadata: Requirements["metadata"]): MachineOrder | readonly string[] {
     let rarest: { readonly orders: readonly MachineOrder[]; readonly size: number } | null = null;
     for (const { key, values } of metadata) {
       const orders = values.flatMap((value) => this.#byMetadata.get(`${key}=${value}`) ?? []);

@@ -60,7 +60,7 @@ export class GlobIndex {
 
   /** Globs in use that match a name. */
   matching(name: string): readonly string[] {
-    if (this.#globs.size === 0) return NO_GLOBS;
+    if (this.isUnused) return NO_GLOBS;
     let globs = this.#matchCache.get(name);
     if (globs === undefined) {
       globs = [...this.#globs.keys()].filter((glob) => globMatches(glob, name));
@@ -80,7 +80,13 @@ export class GlobIndex {
     return this.#globs.get(glob)?.owned ?? NONE;
   }
 
+  /** Whether no unit has any glob. */
+  get isUnused(): boolean {
+    return this.#globs.size === 0;
+  }
+
   #count(name: string, globs: readonly string[], machineID: string, by: 1 | -1): void {
+    if (this.isUnused) return;
     for (const glob of this.matching(name)) count(this.#globs.get(glob)?.matched, machineID, by);
     for (const glob of globs) count(this.#globs.get(glob)?.owned, machineID, by);
   }

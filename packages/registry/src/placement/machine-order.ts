@@ -41,6 +41,15 @@ export class MachineOrder {
     for (const load of this.#sortedLoads) yield* this.#buckets.get(load) ?? [];
   }
 
+  /** The first machine that passes a test, least loaded first. */
+  find(test: (id: string) => boolean): string | undefined {
+    for (const load of this.#sortedLoads) {
+      const found = this.#buckets.get(load)?.find(test);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
   /** The given machines in that same order. */
   sorted(ids: Iterable<string>): string[] {
     const known = [...ids].filter((id) => this.#loads.has(id));
