@@ -22,7 +22,7 @@ const DECISIONS_A_BATCH = 240;
 /** Enough for etcd never to wait for the next one; measured with 2, 3, 4 and 8. */
 const MOST_UNDERWAY = 4;
 /** How long a plan may take at a stretch: heart-beats and events wait for it. */
-const PLAN_MS = 10;
+const PLAN_MS = 5;
 /** For the watch to bring what a race was lost to. */
 const LOST_MS = 20;
 
@@ -89,6 +89,7 @@ export class Pipeline {
           continue;
         }
         for (const { name } of decisions) this.#committing.add(name);
+        await turn(); // writing takes as long as deciding did
         const batch = this.#commit(decisions, isOrdered, decidedAt, leadership)
           .catch((error: unknown) => void failures.push(error))
           .finally(() => underway.delete(batch));
