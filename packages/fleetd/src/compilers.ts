@@ -13,14 +13,15 @@ const BUILTINS = ["child_process", "crypto", "dns", "fs/promises", "http2", "per
  * effect, the room is taken back, until there is such work: pages of a compiler, once used, stay resident.
  *
  * - A young generation of 2 MB.
- * - An agent alone does short things, spread over time, and has no compiler that optimizes; all others have TurboFan.
+ * - An agent alone, and an engine alone in a cluster that is not large, do short things, spread over time, and have no
+ *   compiler that optimizes; all others have TurboFan.
  */
 const invocation = readArguments(process.argv.slice(2));
 if (invocation.kind === "run") {
   for (const name of BUILTINS) process.getBuiltinModule(name);
   setFlagsFromString("--semi-space-growth-factor=1");
   setFlagsFromString("--no-maglev");
-  if (invocation.roles.length === 1 && invocation.roles[0] === "agent") setFlagsFromString("--no-opt");
+  if (invocation.roles.length === 1 && invocation.roles[0] !== "api") setFlagsFromString("--no-opt");
 }
 
 /**

@@ -4,7 +4,13 @@ type Step =
   | { readonly kind: "any" }
   | { readonly kind: "set"; readonly negated: boolean; readonly ranges: readonly (readonly [string, string])[] };
 
-const compiled = new Map<string, readonly Step[] | null>();
+/** What a glob begins with, character by character, and the steps after that. */
+interface Compiled {
+  readonly literal: string;
+  readonly steps: readonly Step[];
+}
+
+const compiled = new Map<string, Compiled | null>();
 const CACHE_LIMIT = 10_000;
 
 /**
@@ -12,13 +18,14 @@ const CACHE_LIMIT = 10_000;
  * A malformed glob matches nothing. The time is at most length × length, whatever the pattern.
  */
 export function globMatches(glob: string, name: string): boolean {
-  let steps = compiled.get(glob);
-  if (steps === undefined) {
-    steps = compileGlob(glob);
+  let known = compiled.get(glob);
+  if (known === undefined) {
+    known = compileGlob(glob);
     if (compiled.size >= CACHE_LIMIT) compiled.clear();
-    compiled.set(glob, steps);
+    compiled.set(glob, known);
   }
-  return steps !== null && run(steps, name);
+  // Most globs of a cluster end here for most names.
+  return known !== null && name.startsWith(known.literal) && run(known.steps, name, known.literal.length);
 }
 
 /** Whether a glob is well-formed: one that is not matches nothing. */
@@ -26,9 +33,9 @@ export function isGlob(glob: string): boolean {
   return compileGlob(glob) !== null;
 }
 
-function run(steps: readonly Step[], name: string): boolean {
+function run(steps: readonly Step[], name: string, start: number): boolean {
   let step = 0;
-  let at = 0;
+  let at = start;
   let starStep = -1;
   let starAt = 0;
   while (at < name.length) {
@@ -59,7 +66,8 @@ function inRanges(step: Extract<Step, { kind: "set" }>, character: string): bool
   return step.ranges.some(([low, high]) => low <= character && character <= high) !== step.negated;
 }
 
-function compileGlob(glob: string): readonly Step[] | null {
+function compileGlob(glob: string): Compiled | null {
+  let literal = "";
   const steps: Step[] = [];
   for (let index = 0; index < glob.length; index++) {
     const character = glob[index] ?? "";
@@ -73,12 +81,13 @@ function compileGlob(glob: string): readonly Step[] | null {
       steps.push(set.step);
       index = set.end;
     } else {
-      const literal = character === "\\" ? glob[++index] : character;
-      if (literal === undefined) return null;
-      steps.push({ kind: "set", negated: false, ranges: [[literal, literal]] });
+      const plain = character === "\\" ? glob[++index] : character;
+      if (plain === undefined) return null;
+      if (steps.length === 0) literal += plain;
+      else steps.push({ kind: "set", negated: false, ranges: [[plain, plain]] });
     }
   }
-  return steps;
+  return { literal, steps };
 }
 
 function compileSet(glob: string, start: number): { readonly step: Step; readonly end: number } | null {
