@@ -5,7 +5,7 @@ import type { Decision } from "./model/plan.ts";
 import { Pipeline } from "./pipeline.ts";
 import { ledRegistry } from "./testing/led-registry.ts";
 
-const { server, registry, signal, lead } = ledRegistry("pipeline");
+const { server, registry, stopping, lead } = ledRegistry("pipeline");
 
 const PLAIN = "[Service]\nExecStart=/bin/a\n";
 const id = (index: number): string => index.toString(16).padStart(32, "a");
@@ -46,7 +46,7 @@ async function seeded(units: readonly Op[], texts: readonly string[] = [PLAIN]) 
     },
     onLost: (decision) => lost.push(decision),
   });
-  const run = (): Promise<void> => pipeline.run(leadership, signal());
+  const run = (): Promise<void> => pipeline.run(leadership, stopping().signal);
   const machineOf = async (name: string): Promise<string | null> =>
     (await registry().units([name])).get(name)?.machineID ?? null;
   return { mirror, pipeline, done, lost, heard, run, machineOf };

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   type Change,
   Etcd3Client,
@@ -17,25 +17,10 @@ import {
   type WatchBatch,
 } from "../index.ts";
 import { EtcdServer, freePort } from "../testing/etcd-server.ts";
+import { testRegistry } from "../testing/test-registry.ts";
 import { TroubledEtcd } from "./troubled-etcd.ts";
 
-let server: EtcdServer;
-let registry: Registry;
-let stopping: AbortController;
-let count = 0;
-
-beforeAll(async () => {
-  server = await EtcdServer.start();
-});
-afterAll(() => server?.stop());
-beforeEach(() => {
-  stopping = new AbortController();
-  registry = Registry.open(server.config({ FLEET_ETCD_KEY_PREFIX: `/test-${process.pid}-${count++}/` }));
-});
-afterEach(() => {
-  stopping.abort();
-  registry.close();
-});
+const { server, registry, stopping } = testRegistry("test");
 
 const options = (value: string, fleet = ""): UnitOption[] => [
   { section: "Service", name: "ExecStart", value },
@@ -58,18 +43,18 @@ const code = async (work: Promise<unknown>): Promise<string> => {
   return "no error";
 };
 const mirror = (troubles: RegistryError[] = []): Mirror => {
-  const started = registry.mirror({
-    ranges: [registry.keys.all()],
+  const started = registry().mirror({
+    ranges: [registry().keys.all()],
     pageSize: 7,
     onTrouble: (error) => troubles.push(error),
   });
-  void started.run(stopping.signal);
+  void started.run(stopping().signal);
   return started;
 };
 const set = (name: string, desiredState: "inactive" | "loaded" | "launched" | null, file: UnitOption[] | null = null) =>
   ({ kind: "set", name, options: file, desiredState }) as const;
 const lease = (ttlMs = 5_000): Promise<Lease> =>
-  Lease.grant({ etcd: registry.etcd, ttlMs, onTrouble: () => undefined });
+  Lease.grant({ etcd: registry().etcd, ttlMs, onTrouble: () => undefined });
 const machine = (instanceID: string) => ({
   id: "m1",
   primaryIP: "192.0.2.1",
@@ -81,7 +66,7 @@ const machine = (instanceID: string) => ({
 
 describe("a mirror", () => {
   it("lists at once what there is, in pages, and follows what comes", async () => {
-    const writer = registry.unitWriter();
+    const writer = registry().unitWriter();
     await Promise.all(
       Array.from({ length: 30 }, (_, index) =>
         writer.submit(set(`u${index}.service`, "inactive", options(`/bin/${index}`))),
@@ -107,21 +92,21 @@ describe("a mirror", () => {
         if (change.kind === "unit")
           seen.push(`${change.name} ${change.after === null ? "gone" : change.after.desiredState}`);
     });
-    const writer = registry.unitWriter();
+    const writer = registry().unitWriter();
     await writer.submit(set("a.service", "inactive", options("/bin/a")));
     await writer.submit(set("b.service", "inactive", options("/bin/b")));
     await until(() => seen.length === 2);
-    await server.kill();
+    await server().kill();
     await until(() => troubles.length > 0);
     expect(followed.state.units.size).toBe(2);
     expect(followed.isConnected).toBe(false);
-    await server.run();
-    const other = new Registry(new Etcd3Client(server.config()), registry.keys);
+    await server().run();
+    const other = new Registry(new Etcd3Client(server().config()), registry().keys);
     try {
       await other.unitWriter().submit(set("a.service", "loaded"));
       await other.unitWriter().submit({ kind: "destroy", name: "b.service" });
       const { revision } = await other.unitWriter().submit(set("c.service", "inactive", options("/bin/c")));
-      execFileSync("etcdctl", ["--endpoints", server.url, "compact", String(revision)], {
+      execFileSync("etcdctl", ["--endpoints", server().url, "compact", String(revision)], {
         env: { ...process.env, ETCDCTL_API: "3" },
       });
     } finally {
@@ -134,24 +119,26 @@ describe("a mirror", () => {
   it("reads its own writes, also those that change nothing", async () => {
     const followed = mirror();
     await followed.ready;
-    const writer = registry.unitWriter();
+    const writer = registry().unitWriter();
     const first = await writer.submit(set("a.service", "loaded", options("/bin/a")));
-    expect(await followed.waitFor(registry.keys.unit("a.service"), first.revision, 5_000)).toBe(true);
+    expect(await followed.waitFor(registry().keys.unit("a.service"), first.revision, 5_000)).toBe(true);
     expect(unitOf(followed.state, "a.service")?.desiredState).toBe("loaded");
     const again = await writer.submit(set("a.service", "loaded"));
     expect(again.outcome).toBe("unchanged");
-    expect(await followed.waitFor(registry.keys.unit("a.service"), again.revision, 1_000)).toBe(true);
+    expect(await followed.waitFor(registry().keys.unit("a.service"), again.revision, 1_000)).toBe(true);
   });
   it("leaves what it understood last in place of a malformed value, and says so", async () => {
     const followed = mirror();
     await followed.ready;
-    await registry.unitWriter().submit(set("a.service", "loaded", options("/bin/a")));
+    await registry()
+      .unitWriter()
+      .submit(set("a.service", "loaded", options("/bin/a")));
     await until(() => followed.state.units.has("a.service"));
-    await registry.etcd.txn(
+    await registry().etcd.txn(
       [],
       [
-        { put: registry.keys.unit("a.service"), value: "{broken" },
-        { put: registry.keys.unit("b.service"), value: '{"hash":1}' },
+        { put: registry().keys.unit("a.service"), value: "{broken" },
+        { put: registry().keys.unit("b.service"), value: '{"hash":1}' },
       ],
     );
     await until(() => followed.state.malformed.size === 2);
@@ -170,18 +157,18 @@ describe("a mirror", () => {
       }
     }
     const etcd = new Repeating(
-      registry.etcd,
+      registry().etcd,
       (mishap) => mishap === "etcd.watch-twice" || (mishap === "etcd.watch-late" && Math.random() < 0.2),
     );
-    const followed = new Registry(etcd, registry.keys).mirror({ ranges: [registry.keys.all()] });
-    void followed.run(stopping.signal);
+    const followed = new Registry(etcd, registry().keys).mirror({ ranges: [registry().keys.all()] });
+    void followed.run(stopping().signal);
     await followed.ready;
     const seen: string[] = [];
     followed.onChanges((changes) => {
       for (const change of changes)
         if (change.kind === "unit") seen.push(`${change.name} ${change.after?.desiredState ?? "gone"}`);
     });
-    const writer = registry.unitWriter();
+    const writer = registry().unitWriter();
     const wanted: string[] = [];
     for (const name of ["a.service", "b.service", "a.service"]) {
       await writer.submit(set(name, "inactive", options("/bin/x")));
@@ -190,17 +177,19 @@ describe("a mirror", () => {
       wanted.push(`${name} inactive`, `${name} launched`, `${name} gone`);
     }
     const { revision } = await writer.submit(set("c.service", "inactive", options("/bin/c")));
-    expect(await followed.waitFor(registry.keys.unit("c.service"), revision, 40_000)).toBe(true);
+    expect(await followed.waitFor(registry().keys.unit("c.service"), revision, 40_000)).toBe(true);
     expect(seen).toEqual([...wanted, "c.service inactive"]);
     expect([...followed.state.units.keys()]).toEqual(["c.service"]);
   }, 60_000);
   it("can do without watches", async () => {
-    const polled = registry.mirror({ ranges: [registry.keys.all()], pollMs: 20 });
-    void polled.run(stopping.signal);
+    const polled = registry().mirror({ ranges: [registry().keys.all()], pollMs: 20 });
+    void polled.run(stopping().signal);
     await polled.ready;
-    await registry.unitWriter().submit(set("a.service", "inactive", options("/bin/a")));
+    await registry()
+      .unitWriter()
+      .submit(set("a.service", "inactive", options("/bin/a")));
     await until(() => polled.state.units.has("a.service"));
-    await registry.unitWriter().submit({ kind: "destroy", name: "a.service" });
+    await registry().unitWriter().submit({ kind: "destroy", name: "a.service" });
     await until(() => !polled.state.units.has("a.service"));
   });
 });
@@ -211,8 +200,8 @@ function bind(followed: Mirror): { state: Mirror["state"]; ready: Promise<void>;
 
 describe("changes of units", () => {
   it("keep unit, schedule and global in step, in one transaction", async () => {
-    const { keys, etcd } = registry;
-    const writer = registry.unitWriter();
+    const { keys, etcd } = registry();
+    const writer = registry().unitWriter();
     const text = async (key: string): Promise<unknown> => {
       const [found] = (await etcd.txn([], [{ get: key }])).gets;
       return found == null ? null : JSON.parse(found.value);
@@ -252,7 +241,7 @@ describe("changes of units", () => {
       const record = followed.state.units.get(name);
       return record === undefined ? null : { record, text: followed.state.unitFiles.get(record.hash)?.text ?? null };
     };
-    const writers = [registry.unitWriter(known), registry.unitWriter(known), registry.unitWriter()];
+    const writers = [registry().unitWriter(known), registry().unitWriter(known), registry().unitWriter()];
     await writers[0]?.submit(set("a.service", "inactive", options("/bin/a")));
     const states = ["loaded", "launched", "inactive"] as const;
     const results = await Promise.all(
@@ -262,13 +251,13 @@ describe("changes of units", () => {
       .filter((result) => result?.outcome === "changed")
       .toSorted((a, b) => (a?.revision ?? 0) - (b?.revision ?? 0))
       .at(-1);
-    await followed.waitFor(registry.keys.unit("a.service"), last?.revision ?? 0, 5_000);
+    await followed.waitFor(registry().keys.unit("a.service"), last?.revision ?? 0, 5_000);
     expect(followed.state.units.get("a.service")?.modRevision).toBe(last?.revision);
   });
   it("go many in one transaction", async () => {
     const followed = mirror();
     await followed.ready;
-    const writer = registry.unitWriter((name) => (followed.state.units.has(name) ? undefined : null));
+    const writer = registry().unitWriter((name) => (followed.state.units.has(name) ? undefined : null));
     const results = await Promise.all(
       Array.from({ length: 200 }, (_, index) =>
         writer.submit(set(`n${index}.service`, "launched", options("/bin/same"))),
@@ -296,39 +285,41 @@ describe("changes of units", () => {
       /Global and MachineOf/,
     ],
   ])("refuse %s", async (_what, change, reason) => {
-    await expect(registry.unitWriter().submit(change)).rejects.toThrow(InvalidUnitError);
-    await expect(registry.unitWriter().submit(change)).rejects.toThrow(reason);
+    await expect(registry().unitWriter().submit(change)).rejects.toThrow(InvalidUnitError);
+    await expect(registry().unitWriter().submit(change)).rejects.toThrow(reason);
   });
   it("refuse what an unknown unit lacks, and what a known one needs", async () => {
-    expect(await code(registry.unitWriter().submit(set("a.service", "loaded")))).toBe("refused");
-    expect(await code(registry.unitWriter().submit({ kind: "destroy", name: "a.service" }))).toBe("not-found");
-    await registry.unitWriter().submit(set("a.service", null, options("/bin/a")));
-    expect(await code(registry.unitWriter().submit(set("a.service", null)))).toBe("refused");
+    expect(await code(registry().unitWriter().submit(set("a.service", "loaded")))).toBe("refused");
+    expect(await code(registry().unitWriter().submit({ kind: "destroy", name: "a.service" }))).toBe("not-found");
+    await registry()
+      .unitWriter()
+      .submit(set("a.service", null, options("/bin/a")));
+    expect(await code(registry().unitWriter().submit(set("a.service", null)))).toBe("refused");
   });
 });
 
 describe("leases and leadership", () => {
   it("a lease knows that it is lost when etcd says so", async () => {
     const held = await lease();
-    await registry.etcd.revokeLease(held.id);
+    await registry().etcd.revokeLease(held.id);
     const other = await lease(2_000);
-    await registry.etcd.revokeLease(other.id);
-    expect(await other.keepAlive(stopping.signal)).toBe(false);
+    await registry().etcd.revokeLease(other.id);
+    expect(await other.keepAlive(stopping().signal)).toBe(false);
     expect(other.isAlive).toBe(false);
   });
   it("a lease that etcd does not confirm is not believed beyond its time to live, and recovers if etcd kept it", async () => {
     const held = await lease(5_000);
-    const keeping = held.keepAlive(stopping.signal);
-    await server.kill();
+    const keeping = held.keepAlive(stopping().signal);
+    await server().kill();
     await until(() => !held.isAlive);
     expect(held.silentMs).toBeGreaterThanOrEqual(5_000);
-    await server.run();
+    await server().run();
     await until(() => held.isAlive); // etcd gives leases their whole time again when it comes back
-    stopping.abort();
+    stopping().abort();
     await keeping;
   });
   it("one leads at a time; a deposed leader writes nothing; a newer version keeps an older one out", async () => {
-    const { etcd, keys } = registry;
+    const { etcd, keys } = registry();
     const record = { machineID: "m1", version: 2, startedAt: "" };
     const first = await Leadership.campaign(etcd, keys, await lease(), record, null);
     expect(first).not.toBeNull();
@@ -348,7 +339,7 @@ describe("leases and leadership", () => {
 
 describe("a machine's registration", () => {
   it("is taken over by the same instance at once, and refused to another with the same ID", async () => {
-    const { etcd, keys } = registry;
+    const { etcd, keys } = registry();
     const first = await MachineRegistration.enter(etcd, keys, await lease(), machine("one"));
     const again = await MachineRegistration.enter(etcd, keys, await lease(), machine("one"));
     await again.publish([]);
@@ -358,7 +349,7 @@ describe("a machine's registration", () => {
     await first.publish([]);
   });
   it("that is lost publishes nothing more", async () => {
-    const { etcd, keys } = registry;
+    const { etcd, keys } = registry();
     const held = await lease();
     const registration = await MachineRegistration.enter(etcd, keys, held, machine("one"));
     const state = {
@@ -378,7 +369,7 @@ describe("a machine's registration", () => {
 describe("what is wrong with etcd is said, by name", () => {
   const attempt = async (config: Parameters<EtcdServer["config"]>[0], url?: string): Promise<RegistryError> => {
     const etcd = new Etcd3Client(
-      server.config({
+      server().config({
         FLEET_ETCD_REQUEST_TIMEOUT: "2",
         ...(url === undefined ? {} : { FLEET_ETCD_SERVERS: url }),
         ...config,
@@ -402,7 +393,7 @@ describe("what is wrong with etcd is said, by name", () => {
   });
   it("another endpoint answers where one is dead", async () => {
     const etcd = new Etcd3Client(
-      server.config({ FLEET_ETCD_SERVERS: `http://127.0.0.1:${await freePort()},${server.url}` }),
+      server().config({ FLEET_ETCD_SERVERS: `http://127.0.0.1:${await freePort()},${server().url}` }),
     );
     for (let index = 0; index < 10; index++) await etcd.range(new Keys("/x/").all());
     etcd.close();
@@ -426,7 +417,7 @@ describe("what is wrong with etcd is said, by name", () => {
       expect(wrong.message).toContain("check etcd_username and etcd_password");
       expect((await attempt({}, secured.url)).message).toContain("wants a user name and password");
       const etcd = new Etcd3Client(
-        server.config({ FLEET_ETCD_SERVERS: secured.url, FLEET_ETCD_USERNAME: "root", FLEET_ETCD_PASSWORD: "right" }),
+        server().config({ FLEET_ETCD_SERVERS: secured.url, FLEET_ETCD_USERNAME: "root", FLEET_ETCD_PASSWORD: "right" }),
       );
       await etcd.range(new Keys("/x/").all());
       etcd.close();
