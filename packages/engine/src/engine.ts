@@ -43,7 +43,7 @@ export const ENGINE_VERSION = 2;
 
 const MOST_LEADER_TTL_MS = 10_000;
 /** From so many units on a cluster is large. */
-const LARGE = 3_000;
+const LARGE = 1_000;
 /** Units that are explained at a time: a machine is looked at for each. */
 const MOST_EXPLAINED = 20;
 /** Reconcile intervals between two looks at everything. */

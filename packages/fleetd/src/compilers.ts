@@ -26,10 +26,12 @@ if (invocation.kind === "run") {
 
 /**
  * For an engine of a large cluster, which has bursts of thousands of decisions: a young generation of up to 8 MB, and
- * Maglev for what is not compiled yet. TurboFan's code would be some faster, but takes longer to make than a burst lasts.
+ * Maglev for what is not compiled yet, which is compiled by the baseline compiler when it is first called: a burst is over
+ * before calls have been counted. TurboFan's code would be some faster, but takes longer to make than a burst lasts.
  */
 export function prepareForBursts(): void {
   setFlagsFromString("--semi-space-growth-factor=2");
   setFlagsFromString("--maglev");
+  setFlagsFromString("--always-sparkplug");
   setFlagsFromString("--no-opt");
 }
