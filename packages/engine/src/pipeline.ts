@@ -27,7 +27,7 @@ const PLAN_MS = 5;
 const LOST_MS = 20;
 
 /**
- * Decides and writes, both at once: while etcd takes one batch of decisions the next is made, as if the first had been
+ * Decides and writes, both at once: while etcd takes some batches of decisions the next is made, as if they had been
  * taken already. A batch in which units take the places of others, or follow them, is made anew when nothing else is on
  * its way, and goes alone.
  */
