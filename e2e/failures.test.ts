@@ -246,6 +246,44 @@ describe("a host whose /run is full", () => {
   });
 });
 
+describe("a unit that is masked by hand", () => {
+  it("is taken away whole when it is destroyed, and comes back when it is started anew", async () => {
+    const where = "[X-Fleet]\nMachineMetadata=host=h3\n";
+    const wanted = cluster.file("masked-wanted.service", `${SLEEP}[Install]\nWantedBy=multi-user.target\n${where}`);
+    const files = [cluster.file("masked-plain.service", SLEEP + where), wanted];
+    const names = ["masked-plain.service", "masked-wanted.service"];
+    await cluster.ok("start", ...files);
+    await network().must(3, "systemctl", "mask", ...names);
+    await cluster.ok("destroy", ...names);
+    const states = (): Promise<string> => cluster.ok("list-units", "--no-legend", "--fields=unit");
+    await cluster.until("their states to be gone", async () => !(await states()).includes("masked-"));
+    // What the operator did is not undone.
+    expect(await cluster.show(3, "masked-plain.service", "LoadState")).toBe("masked");
+    await network().must(3, "systemctl", "unmask", ...names);
+    const folders = ["/run/fleet/units", "/run/systemd/system", "/etc/systemd/system"];
+    expect(await network().must(3, "find", ...folders, "-name", "masked-*")).toBe("");
+    await cluster.ok("start", ...files);
+    expect(await cluster.show(3, "masked-wanted.service", "UnitFileState")).toBe("enabled-runtime");
+  });
+});
+
+describe("units that are destroyed together", () => {
+  it("are taken away whole, also where the file of one was removed by hand", async () => {
+    const where = "[X-Fleet]\nMachineMetadata=host=h3\n";
+    const names = Array.from({ length: 12 }, (_, index) => `together-${index}.service`);
+    await cluster.ok("load", ...names.map((name) => cluster.file(name, SLEEP + where)));
+    const removed = names.slice(0, 6).flatMap((name) => [`/run/systemd/system/${name}`, `/run/fleet/units/${name}`]);
+    await network().must(3, "sh", "-c", `rm ${removed.join(" ")} && systemctl daemon-reload`);
+    // An agent that sleeps for a moment finds them all at once.
+    await network().must(3, "systemctl", "kill", "-s", "STOP", "fleet-agent");
+    await cluster.ok("destroy", "--no-block", ...names);
+    await network().must(3, "systemctl", "kill", "-s", "CONT", "fleet-agent");
+    const states = (): Promise<string> => cluster.ok("list-units", "--no-legend", "--fields=unit");
+    await cluster.until("their states to be gone", async () => !(await states()).includes("together-"));
+    expect(await network().must(3, "find", "/run/fleet/units", "/run/systemd/system", "-name", "together-*")).toBe("");
+  });
+});
+
 describe("an etcd of three members", () => {
   it("loses its leader while units are being started: each is started once, and stays", async () => {
     const three = await TestCluster.start(THREE_HOSTS, "agent_ttl=5s", 3);

@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import type { TestCluster } from "../e2e/test-cluster.ts";
 import type { RegistryWatch } from "./registry-watch.ts";
 import { kindOf, NAMES, type Traffic } from "./traffic.ts";
@@ -10,6 +11,9 @@ export interface HostUnit {
 
 /** By host, then by unit. */
 export type Seen = ReadonlyMap<number, ReadonlyMap<string, HostUnit>>;
+
+/** Where files and links of units may be. */
+const FOLDERS = ["/run/fleet/units", "/run/systemd/system", "/etc/systemd/system"];
 
 const PROPERTIES = ["Id", "ActiveState", "LoadState", "InvocationID"];
 
@@ -75,19 +79,15 @@ export async function differences(cluster: TestCluster, traffic: Traffic, seen: 
 
 /** What is left of units that are gone: files, links, enablement (invariant 6). */
 export async function leftovers(cluster: TestCluster, traffic: Traffic): Promise<readonly string[]> {
-  const gone = NAMES.filter((name) => {
-    const state = traffic.expected.get(name)?.state;
-    return state === undefined || state === "inactive";
-  });
+  const isGone = (name: string): boolean => (traffic.expected.get(name)?.state ?? "inactive") === "inactive";
+  const gone = new Set(NAMES.filter(isGone));
   const found: string[] = [];
-  const folders =
-    "/run/fleet/units /run/fleet/units/.launched /run/systemd/system /run/systemd/system/multi-user.target.wants /etc/systemd/system";
   for (const host of cluster.cluster.network.hosts.keys()) {
-    const { stdout } = await cluster.cluster.network.exec(host, ["sh", "-c", `ls -A ${folders} 2>/dev/null`]);
-    const names = new Set(stdout.split("\n"));
-    const strange = [...names].filter((name) => /^(crowd-|half)/.test(name));
-    if (strange.length > 0) found.push(`${strange} are gone and have left files on h${host}`);
-    found.push(...gone.filter((name) => names.has(name)).map((name) => `${name} has left a file on h${host}`));
+    const { stdout } = await cluster.cluster.network.exec(host, ["find", ...FOLDERS, "-name", "*.service*"]);
+    for (const path of stdout.split("\n")) {
+      const name = basename(path).replace(/\.new$/, "");
+      if (gone.has(name) || /^(crowd-|half)/.test(name)) found.push(`${name} is gone and has left ${path} on h${host}`);
+    }
   }
   return found;
 }

@@ -1,5 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,6 +20,7 @@ import { defaultInterface } from "./machine/address.ts";
 import { readInstanceID, readMachineID } from "./machine/identity.ts";
 import { UnitDirectory } from "./machine/unit-directory.ts";
 import { nextTask, nextTasks, type PresentUnit, REASONS, type WantedUnit } from "./model/next-task.ts";
+import { removeLinks } from "./systemd/links.ts";
 import { unitOfPath, unitPath } from "./systemd/wire.ts";
 import { UnitRunner } from "./unit-runner.ts";
 
@@ -107,6 +117,7 @@ class FakeSystemd implements Systemd {
       this.calls.push(`load ${name}`);
       this.missing.delete(name);
     }
+    if (this.broken.has("answer")) throw new SystemdError("no answer", { unavailable: true });
     return new Map(
       units
         .filter(({ name }) => this.broken.has(`load ${name}`))
@@ -205,6 +216,23 @@ describe("running units", () => {
     expect(await before.read()).toMatchObject([{ name: "a.service", isLaunched: true }]);
     writeFileSync(boot, "two\n");
     expect(await new UnitDirectory(join(folder, "units"), boot).read()).toEqual([]);
+  });
+  it("leaves nothing of a file that could not be written", async () => {
+    const directory = new UnitDirectory(join(folder, "units"));
+    await directory.read();
+    mkdirSync(directory.file("a.service")); // which no file can take the place of
+    expect(() => directory.write("a.service", TEXT)).toThrow(/EISDIR|ENOTEMPTY|EEXIST/);
+    expect(readdirSync(join(folder, "units")).filter((file) => !file.startsWith("."))).toEqual(["a.service"]);
+  });
+  it("takes away whole a unit that systemd may have loaded, though it never answered", async () => {
+    const { systemd, runner: made, settle } = runner();
+    await made.adopt();
+    systemd.broken.add("answer");
+    await settle([unit("a.service")]);
+    systemd.broken.clear();
+    await settle([]);
+    expect(systemd.calls).toEqual(["load a.service", "stop a.service", "unload a.service"]);
+    expect(readdirSync(join(folder, "units"))).not.toContain("a.service");
   });
   it("a unit that fails stops no other, keeps its error, and waits longer each time", async () => {
     const { systemd, runner: made, settle } = runner();
@@ -391,6 +419,29 @@ describe("the watchdog", () => {
       for (const child of children) child.kill("SIGKILL");
       fence.close();
     }
+  });
+});
+
+describe("links that systemd has left", () => {
+  it("are taken away by name, by alias and from what wants the unit; masks and others' links stay", () => {
+    const links = join(folder, "links");
+    const wants = join(links, "multi-user.target.wants");
+    mkdirSync(wants, { recursive: true });
+    const masks: readonly string[] = ["masked.service", "b.service"];
+    for (const name of masks) symlinkSync("/dev/null", join(links, name));
+    for (const name of ["a.service", "c.service"]) {
+      for (const at of [links, wants]) symlinkSync(`/run/fleet/units/${name}`, join(at, name));
+      symlinkSync(`/run/fleet/units/${name}`, join(links, `alias-${name}`));
+    }
+    writeFileSync(join(links, "file.service"), TEXT);
+    const names = ["a.service", "masked.service", "file.service", "gone.service"];
+    expect(removeLinks(links, names)).toBe(true);
+    expect(readdirSync(links).sort()).toEqual(
+      [...masks, "alias-c.service", "c.service", "file.service", "multi-user.target.wants"].sort(),
+    );
+    expect(readdirSync(wants)).toEqual(["c.service"]);
+    expect(removeLinks(links, names)).toBe(false);
+    expect(removeLinks(join(folder, "nowhere"), names)).toBe(false);
   });
 });
 

@@ -240,8 +240,8 @@ export class UnitRunner {
         try {
           const content = text(hash);
           if (content === undefined) throw new Error(`the unit file ${hash} is not in the registry`);
-          directory.write(name, content);
           const hasInstall = parseUnitFile(content).some(({ section }) => section === "Install");
+          directory.write(name, content);
           return { name, hash, path: directory.file(name), hasInstall };
         } catch (error) {
           this.#failed(name, error);

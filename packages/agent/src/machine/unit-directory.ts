@@ -54,8 +54,14 @@ export class UnitDirectory {
 
   /** Writes a unit's file, whole or not at all. */
   write(name: string, text: string): void {
-    writeFileSync(this.file(name) + TEMPORARY, text, { mode: 0o644 });
-    renameSync(this.file(name) + TEMPORARY, this.file(name));
+    const temporary = this.file(name) + TEMPORARY;
+    try {
+      writeFileSync(temporary, text, { mode: 0o644 });
+      renameSync(temporary, this.file(name));
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      throw error;
+    }
   }
 
   remove(name: string): void {

@@ -2,7 +2,7 @@
 import dbus, { type Message, type MessageBus } from "dbus-next";
 import DBusBuffer from "dbus-next/lib/dbus-buffer.js";
 import { SystemdError } from "./systemd.ts";
-import { PROPERTIES_CHANGED_SIGNATURE } from "./wire.ts";
+import { NO_ANSWER_ERRORS, PROPERTIES_CHANGED_SIGNATURE } from "./wire.ts";
 
 /** How long a call may take before it counts as failed. */
 const CALL_MS = 30_000;
@@ -130,7 +130,8 @@ function connectionLost(): SystemdError {
 function systemdError(error: unknown): SystemdError {
   if (error instanceof SystemdError) return error;
   const { type, text, message } = error as { type?: string; text?: string; message?: string };
-  return new SystemdError(text ?? message ?? String(error), { type: type ?? "", cause: error });
+  const unavailable = type !== undefined && NO_ANSWER_ERRORS.has(type);
+  return new SystemdError(text ?? message ?? String(error), { type: type ?? "", cause: error, unavailable });
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { SystemdStates } from "@fleet/registry";
 import dbus, { type Message } from "dbus-next";
 import { Bus } from "./bus.ts";
+import { linksFolder, removeLinks } from "./links.ts";
 import { type Systemd, SystemdError, type UnitToLoad } from "./systemd.ts";
 import {
   ADD_MATCH,
@@ -50,6 +51,7 @@ export class DBusSystemd implements Systemd {
   readonly lost: Promise<void>;
   readonly #bus: Bus;
   readonly #version: number;
+  readonly #links: string;
   readonly #listeners = new Set<(name: string | null) => void>();
   /** Units whose start has been asked for and has not ended. */
   readonly #starting = new Set<string>();
@@ -61,9 +63,10 @@ export class DBusSystemd implements Systemd {
   /** Ends of jobs that came before the answer that names the job. */
   readonly #earlyJobs = new Map<string, string>();
 
-  private constructor(bus: Bus, version: number) {
+  private constructor(bus: Bus, version: number, links: string) {
     this.#bus = bus;
     this.#version = version;
+    this.#links = links;
     this.lost = bus.lost;
     bus.onMessage((message) => this.#hear(message));
     void bus.lost.then(() => {
@@ -82,7 +85,8 @@ export class DBusSystemd implements Systemd {
     const bus = await Bus.connect(isUser);
     try {
       for (const rule of [JOBS_RULE, CHANGES_RULE]) await bus.call({ ...TO_BUS, ...ADD_MATCH, body: [rule] });
-      const systemd = new DBusSystemd(bus, majorVersion(await property(bus, MANAGER_PATH, MANAGER, VERSION_PROPERTY)));
+      const version = majorVersion(await property(bus, MANAGER_PATH, MANAGER, VERSION_PROPERTY));
+      const systemd = new DBusSystemd(bus, version, linksFolder(isUser));
       await systemd.#call("Subscribe");
       return systemd;
     } catch (error) {
@@ -111,7 +115,7 @@ export class DBusSystemd implements Systemd {
         needsReload = true;
       } catch (error) {
         failed.set(name, failure(error));
-        await this.#quietly("DisableUnitFiles", [name], true);
+        await this.#disable([name], new Map());
       }
     }
     for (const name of held.keys()) {
@@ -157,12 +161,7 @@ export class DBusSystemd implements Systemd {
     }
     const stopped = names.filter((name) => !failed.has(name));
     if (stopped.length === 0) return failed;
-    let wasEnabled = false;
-    try {
-      wasEnabled = hasEnablement(await this.#call("DisableUnitFiles", stopped, true));
-    } catch (error) {
-      if (!isMissing(error)) for (const name of stopped) wasEnabled = (await this.#disable(name, failed)) || wasEnabled;
-    }
+    const wasEnabled = await this.#disable(stopped, failed);
     // What pulled the unit in, such as multi-user.target, holds on to it, and to its text, until systemd looks anew.
     if (wasEnabled) await this.#reloadInTime();
     return failed;
@@ -241,16 +240,33 @@ export class DBusSystemd implements Systemd {
     }
   }
 
-  /** Returns whether the unit was enabled. */
-  async #disable(name: string, failed: Map<string, SystemdError>): Promise<boolean> {
+  /** Takes all links to units away; returns whether any of them was enabled. */
+  async #disable(names: readonly string[], failed: Map<string, SystemdError>): Promise<boolean> {
     try {
-      return hasEnablement(await this.#call("DisableUnitFiles", [name], true));
+      return await this.#removeLinks(names);
     } catch (error) {
       const reason = failure(error);
+      const [only] = names;
       if (reason.unavailable) throw reason;
-      if (!isMissing(error)) failed.set(name, reason);
-      return false;
+      if (names.length === 1 && only !== undefined) {
+        failed.set(only, reason);
+        return false;
+      }
     }
+    // systemd has stopped at the first that it does not find or refuses.
+    let wasEnabled = false;
+    for (const name of names) wasEnabled = (await this.#disable([name], failed)) || wasEnabled;
+    return wasEnabled;
+  }
+
+  async #removeLinks(names: readonly string[]): Promise<boolean> {
+    let wasEnabled = false;
+    try {
+      wasEnabled = hasEnablement(await this.#call("DisableUnitFiles", names, true));
+    } catch (error) {
+      if (names.length > 1 || !isMissing(error)) throw error;
+    }
+    return removeLinks(this.#links, names) || wasEnabled;
   }
 
   async #loaded(names: readonly string[]): Promise<ReadonlyMap<string, UnitRow>> {
@@ -339,9 +355,9 @@ export class DBusSystemd implements Systemd {
         this.#call(method),
         this.#bus.call({ ...TO_BUS, ...ADD_MATCH, member: rule, body: [CHANGES_RULE] }),
       ]);
-    } catch (error) {
+    } catch {
       // Without its signals the connection is of no use: a new one starts over.
-      if (!failure(error).unavailable) this.#bus.close();
+      this.#bus.close();
     }
   }
 

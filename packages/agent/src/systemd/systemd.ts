@@ -9,7 +9,10 @@ export interface UnitToLoad {
   readonly hasInstall: boolean;
 }
 
-/** systemd refused something, or could not be asked. `unavailable`: the connection is gone, try again later. */
+/**
+ * systemd refused something, or could not be asked. `unavailable`: there was no answer, so that it may have been done or
+ * not: try again later.
+ */
 export class SystemdError extends Error {
   readonly unavailable: boolean;
   /** The D-Bus error name; empty where systemd said nothing. */

@@ -45,6 +45,10 @@ export const SERVICE_PROPERTIES = {
 } as const;
 /** Errors for what is not there. */
 export const MISSING_ERRORS: ReadonlySet<string> = new Set([NO_SUCH_UNIT, "org.freedesktop.DBus.Error.FileNotFound"]);
+/** The bus's errors for a call that nobody has answered, as while systemd is executed anew: it may have been carried out. */
+export const NO_ANSWER_ERRORS: ReadonlySet<string> = new Set(
+  ["NoReply", "Disconnected", "Timeout", "TimedOut"].map((error) => `org.freedesktop.DBus.Error.${error}`),
+);
 
 /** The bus's method that takes a match rule back. */
 export const REMOVE_MATCH = { member: "RemoveMatch", signature: "s" } as const;
