@@ -227,22 +227,36 @@ describe("an agent that is started", () => {
 });
 
 describe("a host whose /run is full", () => {
-  it("forgets an enabled unit that was destroyed meanwhile, as soon as systemd lets it", async () => {
-    const where = "[X-Fleet]\nMachineMetadata=host=h3\n";
-    await cluster.ok("start", cluster.file("wants.service", `${SLEEP}[Install]\nWantedBy=multi-user.target\n${where}`));
-    const shrink = "mount -o remount,size=$(df --output=used -k /run | tail -n 1 | tr -d ' ')k /run";
-    const size = (await network().must(3, "sh", "-c", "findmnt -no OPTIONS /run | grep -o 'size=[^,]*'")).trim();
-    await network().must(3, "sh", "-c", shrink);
+  const must = (...command: string[]): Promise<string> => network().must(3, ...command);
+
+  /** Destroys an enabled unit while systemd can't reload; returns how /run is made as large as it was. */
+  async function destroyWhileFull(): Promise<readonly string[]> {
+    const text = `${SLEEP}[Install]\nWantedBy=multi-user.target\n[X-Fleet]\nMachineMetadata=host=h3\n`;
+    await cluster.ok("start", cluster.file("wants.service", text));
+    const size = (await must("sh", "-c", "findmnt -no OPTIONS /run | grep -o 'size=[^,]*'")).trim();
+    await must("sh", "-c", "mount -o remount,size=$(df --output=used -k /run | tail -n 1 | tr -d ' ')k /run");
     await cluster.ok("destroy", "wants.service");
-    await cluster.until(
-      "it to be stopped",
-      async () => (await cluster.show(3, "wants.service", "ActiveState")) === "inactive",
-    );
-    await network().must(3, "mount", "-o", `remount,${size}`, "/run");
-    await cluster.until(
+    await cluster.until("its file to be gone", async () => !(await must("ls", "/run/fleet/units")).includes("wants"));
+    expect(await cluster.show(3, "wants.service", "LoadState")).toBe("loaded");
+    return ["mount", "-o", `remount,${size}`, "/run"];
+  }
+  const forgotten = (): Promise<void> =>
+    cluster.until(
       "systemd to forget it",
       async () => (await cluster.show(3, "wants.service", "LoadState")) === "not-found",
     );
+
+  it("forgets an enabled unit that was destroyed meanwhile, as soon as systemd lets it", async () => {
+    const grow = await destroyWhileFull();
+    await must(...grow);
+    await forgotten();
+  });
+  it("does so also where its agent was killed before", async () => {
+    const grow = await destroyWhileFull();
+    await must("systemctl", "kill", "-s", "STOP", "fleet-agent"); // so that it does not do it itself
+    await must(...grow);
+    await must("systemctl", "kill", "-s", "KILL", "fleet-agent");
+    await forgotten();
   });
 });
 

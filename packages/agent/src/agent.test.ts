@@ -494,7 +494,7 @@ describe("D-Bus", () => {
     const before = process.env.DBUS_SYSTEM_BUS_ADDRESS;
     process.env.DBUS_SYSTEM_BUS_ADDRESS = `unix:path=${join(folder, "no-bus")}`;
     try {
-      await expect(DBusSystemd.connect(false)).rejects.toThrow(/the system's D-Bus can't be reached: .*ENOENT/);
+      await expect(DBusSystemd.connect(false, folder)).rejects.toThrow(/the system's D-Bus can't be reached: .*ENOENT/);
     } finally {
       if (before === undefined) delete process.env.DBUS_SYSTEM_BUS_ADDRESS;
       else process.env.DBUS_SYSTEM_BUS_ADDRESS = before;

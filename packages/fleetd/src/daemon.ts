@@ -54,7 +54,8 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
 
   if (roles.includes("agent")) {
     const { DBusSystemd, startAgent } = await import("@fleet/agent");
-    const connectSystemd = (): Promise<Systemd> => DBusSystemd.connect(config.systemdUser);
+    const { systemdUser, unitsDirectory } = config;
+    const connectSystemd = (): Promise<Systemd> => DBusSystemd.connect(systemdUser, unitsDirectory);
     agent = startAgent({ config, registry, log: logOf("agent"), connectSystemd });
   }
   if (roles.includes("engine")) {

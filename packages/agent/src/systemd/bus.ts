@@ -76,6 +76,11 @@ export class Bus {
     });
   }
 
+  /** Whether the connection is gone for good. */
+  get isLost(): boolean {
+    return this.#isLost;
+  }
+
   onMessage(listener: (message: Message) => void): void {
     this.#bus.on("message", listener);
   }

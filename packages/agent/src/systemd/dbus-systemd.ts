@@ -1,3 +1,5 @@
+import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { SystemdStates } from "@fleet/registry";
 import dbus, { type Message } from "dbus-next";
 import { Bus } from "./bus.ts";
@@ -39,6 +41,7 @@ const LISTS_BY_NAMES = 230;
 
 /** More units than these starting at a time are heard of by the ends of their jobs only. */
 const FEW_STARTS = 8;
+const NEEDS_RELOAD = ".needs-reload";
 const RELOAD_AGAIN_MS = 5_000;
 const HEAR_AGAIN_MS = 100;
 const DEAF_AT_MOST_MS = 2_000;
@@ -52,6 +55,7 @@ export class DBusSystemd implements Systemd {
   readonly #bus: Bus;
   readonly #version: number;
   readonly #links: string;
+  readonly #debt: string;
   readonly #listeners = new Set<(name: string | null) => void>();
   /** Units whose start has been asked for and has not ended. */
   readonly #starting = new Set<string>();
@@ -63,10 +67,11 @@ export class DBusSystemd implements Systemd {
   /** Ends of jobs that came before the answer that names the job. */
   readonly #earlyJobs = new Map<string, string>();
 
-  private constructor(bus: Bus, version: number, links: string) {
+  private constructor(bus: Bus, version: number, links: string, debt: string) {
     this.#bus = bus;
     this.#version = version;
     this.#links = links;
+    this.#debt = debt;
     this.lost = bus.lost;
     bus.onMessage((message) => this.#hear(message));
     void bus.lost.then(() => {
@@ -79,15 +84,18 @@ export class DBusSystemd implements Systemd {
   /**
    * Connects to the system's systemd, or to the user's.
    *
+   * @param unitsFolder where the unit files are; a file beside them notes that systemd has yet to look at them anew
    * @throws SystemdError where D-Bus or systemd can't be reached
    */
-  static async connect(isUser: boolean): Promise<DBusSystemd> {
+  static async connect(isUser: boolean, unitsFolder: string): Promise<DBusSystemd> {
     const bus = await Bus.connect(isUser);
     try {
       for (const rule of [JOBS_RULE, CHANGES_RULE]) await bus.call({ ...TO_BUS, ...ADD_MATCH, body: [rule] });
       const version = majorVersion(await property(bus, MANAGER_PATH, MANAGER, VERSION_PROPERTY));
-      const systemd = new DBusSystemd(bus, version, linksFolder(isUser));
+      const debt = join(unitsFolder, NEEDS_RELOAD);
+      const systemd = new DBusSystemd(bus, version, linksFolder(isUser), debt);
       await systemd.#call("Subscribe");
+      if (existsSync(debt)) void systemd.#reloadInTime().catch(() => undefined);
       return systemd;
     } catch (error) {
       bus.close();
@@ -208,15 +216,21 @@ export class DBusSystemd implements Systemd {
 
   /**
    * Has systemd look at its files anew; where it refuses, as it does while /run is full, again and again until it does.
-   * Nothing waits for it: what is gone is only still remembered. A connection that is lost meanwhile takes the debt with
-   * it: a unit of the same name that comes later finds out by itself that it needs a reload (`load`).
+   * Nothing waits for it: what is gone is only still remembered. A file notes the debt, which a later connection pays, of
+   * this agent or of the next.
    */
   async #reloadInTime(): Promise<void> {
     clearTimeout(this.#reloadLater);
     try {
+      writeFileSync(this.#debt, "");
+    } catch {
+      // Without the note the debt lasts as long as this connection.
+    }
+    try {
       await this.#call("Reload");
+      rmSync(this.#debt, { force: true });
     } catch (error) {
-      if (failure(error).unavailable) throw error;
+      if (this.#bus.isLost) throw error;
       this.#reloadLater = setTimeout(() => void this.#reloadInTime().catch(() => undefined), RELOAD_AGAIN_MS);
     }
   }
