@@ -1,9 +1,8 @@
-import { existsSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import type { SystemdStates } from "@fleet/registry";
 import dbus, { type Message } from "dbus-next";
 import { Bus } from "./bus.ts";
 import { linksFolder, removeLinks } from "./links.ts";
+import { ReloadDebt } from "./reload-debt.ts";
 import { type Systemd, SystemdError, type UnitToLoad } from "./systemd.ts";
 import {
   ADD_MATCH,
@@ -41,7 +40,6 @@ const LISTS_BY_NAMES = 230;
 
 /** More units than these starting at a time are heard of by the ends of their jobs only. */
 const FEW_STARTS = 8;
-const NEEDS_RELOAD = ".needs-reload";
 const RELOAD_AGAIN_MS = 5_000;
 const HEAR_AGAIN_MS = 100;
 const DEAF_AT_MOST_MS = 2_000;
@@ -55,7 +53,7 @@ export class DBusSystemd implements Systemd {
   readonly #bus: Bus;
   readonly #version: number;
   readonly #links: string;
-  readonly #debt: string;
+  readonly #debt: ReloadDebt;
   readonly #listeners = new Set<(name: string | null) => void>();
   /** Units whose start has been asked for and has not ended. */
   readonly #starting = new Set<string>();
@@ -67,7 +65,7 @@ export class DBusSystemd implements Systemd {
   /** Ends of jobs that came before the answer that names the job. */
   readonly #earlyJobs = new Map<string, string>();
 
-  private constructor(bus: Bus, version: number, links: string, debt: string) {
+  private constructor(bus: Bus, version: number, links: string, debt: ReloadDebt) {
     this.#bus = bus;
     this.#version = version;
     this.#links = links;
@@ -92,10 +90,10 @@ export class DBusSystemd implements Systemd {
     try {
       for (const rule of [JOBS_RULE, CHANGES_RULE]) await bus.call({ ...TO_BUS, ...ADD_MATCH, body: [rule] });
       const version = majorVersion(await property(bus, MANAGER_PATH, MANAGER, VERSION_PROPERTY));
-      const debt = join(unitsFolder, NEEDS_RELOAD);
+      const debt = new ReloadDebt(unitsFolder);
       const systemd = new DBusSystemd(bus, version, linksFolder(isUser), debt);
       await systemd.#call("Subscribe");
-      if (existsSync(debt)) void systemd.#reloadInTime().catch(() => undefined);
+      if (debt.isOwed) await systemd.#reloadInTime();
       return systemd;
     } catch (error) {
       bus.close();
@@ -109,27 +107,7 @@ export class DBusSystemd implements Systemd {
 
   async load(units: readonly UnitToLoad[]): Promise<ReadonlyMap<string, SystemdError>> {
     const failed = new Map<string, SystemdError>();
-    let needsReload = this.#version < FINDS_NEW_FILES;
-    // What systemd still holds of an earlier unit of the name would be started instead of the new text.
-    const held = await this.#loaded(units.map(({ name }) => name));
-    for (const [name, row] of held) {
-      if (row[3] === "failed") await this.#quietly("ResetFailedUnit", name);
-    }
-    const plain = units.filter(({ hasInstall }) => !hasInstall);
-    await this.#link(plain, failed);
-    for (const { name, path } of units.filter(({ hasInstall }) => hasInstall)) {
-      try {
-        await this.#call("EnableUnitFiles", [path], true, true);
-        needsReload = true;
-      } catch (error) {
-        failed.set(name, failure(error));
-        await this.#disable([name], new Map());
-      }
-    }
-    for (const name of held.keys()) {
-      needsReload ||= (await property(this.#bus, unitPath(name), UNIT, NEED_RELOAD_PROPERTY)) === true;
-    }
-    if (needsReload) await this.#call("Reload");
+    if (await this.#debt.during(() => this.#install(units, failed))) await this.#reload();
     return failed;
   }
 
@@ -169,7 +147,7 @@ export class DBusSystemd implements Systemd {
     }
     const stopped = names.filter((name) => !failed.has(name));
     if (stopped.length === 0) return failed;
-    const wasEnabled = await this.#disable(stopped, failed);
+    const wasEnabled = await this.#debt.during(() => this.#disable(stopped, failed));
     // What pulled the unit in, such as multi-user.target, holds on to it, and to its text, until systemd looks anew.
     if (wasEnabled) await this.#reloadInTime();
     return failed;
@@ -216,23 +194,47 @@ export class DBusSystemd implements Systemd {
 
   /**
    * Has systemd look at its files anew; where it refuses, as it does while /run is full, again and again until it does.
-   * Nothing waits for it: what is gone is only still remembered. A file notes the debt, which a later connection pays, of
-   * this agent or of the next.
+   * Nothing waits for it: what is gone is only still remembered. What this connection does not live to do is left to the
+   * next, of this agent or of another.
    */
   async #reloadInTime(): Promise<void> {
     clearTimeout(this.#reloadLater);
     try {
-      writeFileSync(this.#debt, "");
-    } catch {
-      // Without the note the debt lasts as long as this connection.
-    }
-    try {
-      await this.#call("Reload");
-      rmSync(this.#debt, { force: true });
+      await this.#reload();
     } catch (error) {
       if (this.#bus.isLost) throw error;
       this.#reloadLater = setTimeout(() => void this.#reloadInTime().catch(() => undefined), RELOAD_AGAIN_MS);
     }
+  }
+
+  async #reload(): Promise<void> {
+    await this.#call("Reload");
+    this.#debt.settle();
+  }
+
+  /** Links units, or enables them; returns whether systemd has to look at its files anew. */
+  async #install(units: readonly UnitToLoad[], failed: Map<string, SystemdError>): Promise<boolean> {
+    let needsReload = this.#version < FINDS_NEW_FILES;
+    // What systemd still holds of an earlier unit of the name would be started instead of the new text.
+    const held = await this.#loaded(units.map(({ name }) => name));
+    for (const [name, row] of held) {
+      if (row[3] === "failed") await this.#quietly("ResetFailedUnit", name);
+    }
+    const plain = units.filter(({ hasInstall }) => !hasInstall);
+    await this.#link(plain, failed);
+    for (const { name, path } of units.filter(({ hasInstall }) => hasInstall)) {
+      try {
+        await this.#call("EnableUnitFiles", [path], true, true);
+        needsReload = true;
+      } catch (error) {
+        failed.set(name, failure(error));
+        await this.#disable([name], new Map());
+      }
+    }
+    for (const name of held.keys()) {
+      needsReload ||= (await property(this.#bus, unitPath(name), UNIT, NEED_RELOAD_PROPERTY)) === true;
+    }
+    return needsReload;
   }
 
   /** Links all in one call; where systemd refuses one, it links none, so each is then tried by itself. */
