@@ -193,6 +193,22 @@ describe("what never becomes a request", () => {
   });
 });
 
+describe("a request whose client went away before it was carried out", () => {
+  it("is not carried out: the client may have asked for something else since", async () => {
+    const body = JSON.stringify({ options: [{ section: "Service", name: "ExecStart", value: "/bin/a" }] });
+    const head = `PUT /fleet/v1/units/late.service HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
+    const client = connect(socket);
+    const closed = new Promise((resolve) => client.once("close", resolve));
+    // All at once, as a daemon that was frozen meanwhile finds it.
+    client.end(head + body);
+    client.resume();
+    await closed;
+    await send("PUT", "/fleet/v1/units/next.service", body, { "content-type": "application/json" });
+    expect((await send("GET", "/fleet/v1/units/next.service")).status).toBe(200);
+    expect((await send("GET", "/fleet/v1/units/late.service")).status).toBe(404);
+  });
+});
+
 describe("units", () => {
   it("are created with 201, changed with 204, shown, listed by name and deleted", async () => {
     expect((await put("b.service", { name: "b.service", desiredState: "launched", options: file })).status).toBe(201);

@@ -1,7 +1,10 @@
+import { execFileSync } from "node:child_process";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createSecureServer } from "node:https";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { endpointText, FleetApi, readEndpoint, type StreamItem } from "./index.ts";
 
 const socket = join(tmpdir(), `fleet-client-${process.pid}.sock`);
@@ -31,6 +34,17 @@ function open(options: Partial<ConstructorParameters<typeof FleetApi>[0]> = {}):
   const client = new FleetApi({ endpoint: `unix://${socket}`, ...options });
   clients.push(client);
   return client;
+}
+/** A certificate of the test's own for 127.0.0.1, which is its own CA. */
+function certificate(): { readonly cert: string; readonly key: string } {
+  const made = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=test -keyout - -out -";
+  const pem = execFileSync("openssl", [...made.split(" "), "-addext", "subjectAltName=IP:127.0.0.1"], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const part = (label: string): string =>
+    new RegExp(`-----BEGIN ${label}-----[^]*-----END ${label}-----\\n`).exec(pem)?.[0] ?? "";
+  return { cert: part("CERTIFICATE"), key: part("PRIVATE KEY") };
 }
 const json = (response: ServerResponse, body: unknown, status = 200): void => {
   response.writeHead(status, { "content-type": "application/json", server: "fleetd/2.1.3" }).end(JSON.stringify(body));
@@ -109,6 +123,22 @@ describe("requests", () => {
     await Promise.all(Array.from({ length: 64 * 12 }, () => client.listUnits())); // twelve turns of 200 ms
     answer = () => undefined;
     await expect(open({ timeoutMs: 100 }).listUnits()).rejects.toMatchObject({ code: "timeout" });
+  });
+  it.each(["http", "https"])("over %s leave nothing on its way when they are given up", async (scheme) => {
+    const ends: (string | undefined)[] = [];
+    const { cert, key } = certificate();
+    const tcp = scheme === "http" ? createServer() : createSecureServer({ cert, key });
+    tcp.on("clientError", ({ code }: NodeJS.ErrnoException) => ends.push(code));
+    tcp.on("request", (request: IncomingMessage) => request.socket.once("end", () => ends.push("end")));
+    await new Promise<void>((resolve) => tcp.listen(0, "127.0.0.1", resolve));
+    const { port } = tcp.address() as AddressInfo;
+    const tls = scheme === "http" ? {} : { tls: { ca: cert, cert: null, key: null } };
+    const client = open({ endpoint: `${scheme}://127.0.0.1:${port}`, timeoutMs: 500, ...tls });
+    await expect(client.setUnit("a.service", {})).rejects.toMatchObject({ code: "timeout" });
+    // An orderly end would have the kernel deliver what was sent, however late.
+    await vi.waitFor(() => expect(ends).toEqual(["ECONNRESET"]), 5_000);
+    tcp.closeAllConnections();
+    tcp.close();
   });
   it("say who can't be reached", async () => {
     await expect(open({ endpoint: "unix:///nowhere" }).listUnits()).rejects.toMatchObject({

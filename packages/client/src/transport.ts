@@ -1,4 +1,5 @@
 import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
+import { connect as connectTcp, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Endpoint, endpointText } from "./endpoint.ts";
@@ -145,7 +146,7 @@ export class Transport {
     sent.once("socket", () => {
       timer = setTimeout(() => {
         fail("timeout", `did not answer within ${this.#timeoutMs / 1000} s`);
-        sent.destroy();
+        giveUp(sent);
       }, this.#timeoutMs);
     });
     sent.on("error", (error: NodeJS.ErrnoException) => {
@@ -172,16 +173,35 @@ export class Transport {
         ...(cert === null ? {} : { cert }),
         ...(key === null ? {} : { key }),
       });
-      if (connect !== null) {
-        const tls = await import("node:tls");
-        secure.createConnection = (target) => tls.connect({ ...(target as object), socket: connect() });
-      }
+      const tls = await import("node:tls");
+      secure.createConnection = (target) => {
+        const socket = connect?.() ?? connectTcp(target as { host: string; port: number });
+        const secured = tls.connect({ ...(target as object), socket });
+        if (connect === null) CARRIERS.set(secured, socket as Socket);
+        return secured;
+      };
       return secure;
     }
     const agent = new HttpAgent(options);
     if (connect !== null) agent.createConnection = () => connect() as never;
     return agent;
   }
+}
+
+/** The TCP connections under secure ones. */
+const CARRIERS = new WeakMap<Socket, Socket>();
+
+/**
+ * Ends a request that nobody waits for any more. Where the network is cut the kernel would go on trying to deliver what
+ * was sent, long after the connection was closed here, and the request would be carried out after others that came later:
+ * a reset makes it forget.
+ */
+function giveUp(sent: ClientRequest): void {
+  const { socket } = sent;
+  const carrier = socket === null ? undefined : (CARRIERS.get(socket) ?? socket);
+  // Neither what is not connected yet nor a Unix socket has anything on its way.
+  if (carrier?.remotePort !== undefined && !carrier.connecting && !carrier.destroyed) carrier.resetAndDestroy();
+  sent.destroy();
 }
 
 /** How many attempts a failure is worth. */

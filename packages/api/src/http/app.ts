@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import type { RebalanceRequest } from "@fleet/client";
 import { SCHEMAS } from "@fleet/client/description";
 import {
@@ -62,6 +63,9 @@ const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TR
 /** Paths that are there, for methods that no route was made for. */
 const KNOWN_PATH =
   /^\/($|metrics$|(fleet\/v1|v1-alpha)\/(units(\/[^/]+(\/placement)?)?|state(\/[^/]+)?|machines(\/[^/]+\/cordon)?|moves|rebalance|discovery|events|openapi\.json)$)/;
+const READS: readonly string[] = ["GET", "HEAD"];
+/** As other servers call it in their logs; the client does not see it. */
+const CLIENT_GONE = 499;
 const JSON_TYPE = "application/json";
 
 interface SetBody {
@@ -94,6 +98,10 @@ export function buildApp(deps: AppDeps): FastifyInstance {
     deps.access()?.check(request.method, request.headers.authorization);
     if (!deps.isHealthy() && pathOf(request) !== "/metrics") throw new HttpError(503, UNAVAILABLE);
   });
+  app.addHook("preHandler", async (request) => {
+    if (!READS.includes(request.method) && (await isGivenUp(request)))
+      throw new HttpError(CLIENT_GONE, "the client went away before its request was carried out");
+  });
   app.addHook("onSend", async (request, reply) => {
     // fastify adds a charset to the type of texts; old clients compare the type as a whole.
     if (pathOf(request) !== "/metrics" || reply.statusCode !== 200) reply.header("content-type", JSON_TYPE);
@@ -120,6 +128,17 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   allowOnly(app, "/metrics", "GET");
   for (const prefix of PREFIXES) addRoutes(app, prefix, deps);
   return app;
+}
+
+/**
+ * Whether a request's client has closed its connection: it can't hear of the outcome, and may have asked another server,
+ * or for something else, since. A daemon that was frozen for a while finds such requests in its sockets; that the
+ * connection is closed it reads one turn of the event loop after the request.
+ */
+async function isGivenUp({ raw: { socket } }: FastifyRequest): Promise<boolean> {
+  await turn();
+  await turn();
+  return socket.destroyed || socket.readableEnded;
 }
 
 /** Bodies are read as JSON whatever their content type says; where it matters the route asks for the right one. */
