@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   existsSync,
   mkdirSync,
@@ -13,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { hashText, type SystemdStates } from "@fleet/registry";
+import dbus, { type Message } from "dbus-next";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Fence } from "./fence.ts";
 import { DBusSystemd, type Systemd, SystemdError } from "./index.ts";
@@ -20,6 +22,7 @@ import { defaultInterface } from "./machine/address.ts";
 import { readInstanceID, readMachineID } from "./machine/identity.ts";
 import { UnitDirectory } from "./machine/unit-directory.ts";
 import { nextTask, nextTasks, type PresentUnit, REASONS, type WantedUnit } from "./model/next-task.ts";
+import { Bus } from "./systemd/bus.ts";
 import { removeLinks } from "./systemd/links.ts";
 import { unitOfPath, unitPath } from "./systemd/wire.ts";
 import { UnitRunner } from "./unit-runner.ts";
@@ -491,13 +494,53 @@ describe("D-Bus", () => {
     },
   );
   it("that is not there is a clear error, not a crash", async () => {
-    const before = process.env.DBUS_SYSTEM_BUS_ADDRESS;
-    process.env.DBUS_SYSTEM_BUS_ADDRESS = `unix:path=${join(folder, "no-bus")}`;
+    await onBus(join(folder, "no-bus"), () =>
+      expect(DBusSystemd.connect(false, folder)).rejects.toThrow(/the system's D-Bus can't be reached: .*ENOENT/),
+    );
+  });
+  it("tells a call that nobody has answered, and that may have been carried out, from one that was refused", async () => {
+    const path = join(folder, "bus");
+    const daemon = spawn("dbus-daemon", ["--session", "--nofork", `--address=unix:path=${path}`, "--print-address"], {
+      stdio: ["ignore", "pipe", "ignore"],
+    });
     try {
-      await expect(DBusSystemd.connect(false, folder)).rejects.toThrow(/the system's D-Bus can't be reached: .*ENOENT/);
+      await once(daemon.stdout, "data");
+      const service = dbus.sessionBus({ busAddress: `unix:path=${path}` });
+      await service.requestName("test.Service", 0);
+      service.addMethodHandler((message: Message) => {
+        if (message.member === "Refuse") service.send(dbus.Message.newError(message, "test.Refused", "no"));
+        else service.disconnect();
+        return true;
+      });
+      await onBus(path, async () => {
+        const bus = await Bus.connect(false);
+        const call = (member: string): Promise<unknown> =>
+          bus.call({
+            destination: "test.Service",
+            path: "/test",
+            interface: "test.Service",
+            member,
+            signature: "",
+            body: [],
+          });
+        await expect(call("Refuse")).rejects.toMatchObject({ unavailable: false, type: "test.Refused" });
+        await expect(call("Quit")).rejects.toMatchObject({ unavailable: true });
+        bus.close();
+      });
+    } finally {
+      daemon.kill("SIGKILL");
+    }
+  });
+
+  /** Does something while the system's bus is at a path of the test's own. */
+  async function onBus(path: string, work: () => Promise<unknown>): Promise<void> {
+    const before = process.env.DBUS_SYSTEM_BUS_ADDRESS;
+    process.env.DBUS_SYSTEM_BUS_ADDRESS = `unix:path=${path}`;
+    try {
+      await work();
     } finally {
       if (before === undefined) delete process.env.DBUS_SYSTEM_BUS_ADDRESS;
       else process.env.DBUS_SYSTEM_BUS_ADDRESS = before;
     }
-  });
+  }
 });
