@@ -24,6 +24,7 @@ import { UnitDirectory } from "./machine/unit-directory.ts";
 import { nextTask, nextTasks, type PresentUnit, REASONS, type WantedUnit } from "./model/next-task.ts";
 import { Bus } from "./systemd/bus.ts";
 import { removeLinks } from "./systemd/links.ts";
+import { ReloadDebt } from "./systemd/reload-debt.ts";
 import { unitOfPath, unitPath } from "./systemd/wire.ts";
 import { UnitRunner } from "./unit-runner.ts";
 
@@ -445,6 +446,28 @@ describe("links that systemd has left", () => {
     expect(readdirSync(wants)).toEqual(["c.service"]);
     expect(removeLinks(links, names)).toBe(false);
     expect(removeLinks(join(folder, "nowhere"), names)).toBe(false);
+  });
+});
+
+describe("a reload that systemd owes", () => {
+  it("is noted before it may be needed, until it was done or is known not to be needed", async () => {
+    const debt = new ReloadDebt(folder);
+    const owed: boolean[] = [];
+    const work = (needsReload: boolean) => async (): Promise<boolean> => {
+      owed.push(debt.isOwed);
+      return needsReload;
+    };
+    expect(await debt.during(work(false))).toBe(false);
+    expect(debt.isOwed).toBe(false);
+    expect(await debt.during(work(true))).toBe(true);
+    expect(new ReloadDebt(folder).isOwed).toBe(true);
+    // What was owed before stays owed, whatever comes after.
+    await debt.during(work(false));
+    expect(debt.isOwed).toBe(true);
+    debt.settle();
+    await expect(debt.during(() => Promise.reject(new Error("killed")))).rejects.toThrow("killed");
+    expect(debt.isOwed).toBe(true);
+    expect(owed).toEqual([true, true, true]);
   });
 });
 
