@@ -2,12 +2,13 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { encodeUnit, hashText, Registry } from "@fleet/registry";
+import { encodeUnit } from "@fleet/domain/cluster";
+import { hashText } from "@fleet/domain/unit";
+import { Registry } from "@fleet/registry";
 import { BIN } from "../deploy/local-cluster/cluster.ts";
 import { until } from "../deploy/local-cluster/processes.ts";
-import { EtcdServer } from "../packages/registry/src/testing/etcd-server.ts";
-import { ApiClient } from "./api-client.ts";
-import { freePort } from "./free-port.ts";
+import { ApiClient } from "../testbed/api-client.ts";
+import { EtcdServer, freePort } from "../testbed/etcd-server.ts";
 import { median, report } from "./report.ts";
 
 const UNITS = 400;

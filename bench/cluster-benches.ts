@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LocalCluster } from "../deploy/local-cluster/cluster.ts";
 import { until } from "../deploy/local-cluster/processes.ts";
-import { ApiClient } from "./api-client.ts";
+import { ApiClient } from "../testbed/api-client.ts";
 import { median, report } from "./report.ts";
 
 const UNITS = 300;

@@ -4,11 +4,13 @@ import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync } from
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { encodeMachine, encodeUnit, hashText, type Op, Registry } from "@fleet/registry";
+import { encodeMachine, encodeUnit, type Op } from "@fleet/domain/cluster";
+import { hashText } from "@fleet/domain/unit";
+import { Registry } from "@fleet/registry";
 import { Etcd3 } from "etcd3";
 import { BIN } from "../deploy/local-cluster/cluster.ts";
 import { until } from "../deploy/local-cluster/processes.ts";
-import { EtcdServer } from "../packages/registry/src/testing/etcd-server.ts";
+import { EtcdServer } from "../testbed/etcd-server.ts";
 
 const OPS = 120;
 /** How often an engine's log is looked at. */

@@ -2,9 +2,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Op, Registry } from "@fleet/registry";
 import { until } from "../deploy/local-cluster/processes.ts";
-import { ApiClient } from "./api-client.ts";
+import { ApiClient } from "../testbed/api-client.ts";
+import { freePort } from "../testbed/etcd-server.ts";
 import { FakeCluster, PLAIN, residentMB } from "./fake-cluster.ts";
-import { freePort } from "./free-port.ts";
 import { report } from "./report.ts";
 
 const AGENTS = 1_000;

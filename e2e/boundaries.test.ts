@@ -8,10 +8,10 @@ import { ROOT } from "../deploy/local-cluster/cluster.ts";
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "fleet-boundaries-"));
-  for (const name of ["config", "client", "registry", "agent", "engine", "api", "cli", "fleetd"]) {
+  for (const name of ["config", "client", "domain", "loop", "registry", "agent", "engine", "api", "cli", "fleetd"]) {
     write(
       `packages/${name}/package.json`,
-      JSON.stringify({ exports: { ".": {} }, dependencies: { "@fleet/registry": "1" } }),
+      JSON.stringify({ exports: { ".": {}, "./cluster": {} }, dependencies: { "@fleet/registry": "1" } }),
     );
   }
 });
@@ -25,7 +25,10 @@ const check = () =>
   spawnSync(process.execPath, [join(ROOT, "scripts/check-boundaries.ts"), folder], { encoding: "utf8" });
 
 it("the check of boundaries is green where they are kept", () => {
-  write("packages/engine/src/model/a.ts", 'import { unitOf } from "@fleet/registry";\nexport const a = unitOf;\n');
+  write(
+    "packages/engine/src/model/a.ts",
+    'import { unitOf } from "@fleet/domain/cluster";\nexport const a = unitOf;\n',
+  );
   expect(check()).toMatchObject({ status: 0, stderr: "" });
 });
 
@@ -34,7 +37,7 @@ it.each([
     "an engine that imports the agent",
     "packages/engine/src/a.ts",
     'import { a } from "@fleet/agent";\n',
-    "packages/engine may import registry, config",
+    "packages/engine may import domain, registry, loop, config",
   ],
   [
     "reaching into a package",
@@ -66,6 +69,25 @@ it.each([
     "packages/agent/src/model/a.ts",
     'import { a } from "../systemd/bus.ts";\n',
     "is pure and may not import ../systemd/bus.ts",
+  ],
+  [
+    "effects in the domain",
+    "packages/domain/src/unit/a.ts",
+    'import { readFileSync } from "node:fs";\n',
+    "is pure and may not import node:fs",
+  ],
+  [
+    "a domain that imports the registry",
+    "packages/domain/src/unit/a.ts",
+    'import { Registry } from "@fleet/registry";\n',
+    "packages/domain may import config",
+  ],
+  ["a bench that imports tests", "bench/a.ts", 'import { a } from "../e2e/a.ts";\n', "bench/ may import packages/"],
+  [
+    "a file that imports itself",
+    "faults/a.ts",
+    'import { a } from "./a.ts";\n',
+    "import circle: faults/a.ts -> faults/a.ts",
   ],
   ["a face without names", "packages/config/src/index.ts", 'export * from "./a.ts";\n', "exports *"],
 ])("it is red for %s", (_what, path, text, message) => {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ROOT } from "../deploy/local-cluster/cluster.ts";
-import { SLEEP, TestCluster } from "./test-cluster.ts";
+import { SLEEP, TestCluster } from "../testbed/test-cluster.ts";
 
 const ROLES = ["agent", "engine", "api"] as const;
 const BASE = "docker.io/library/debian:12-slim";

@@ -3,8 +3,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { until } from "../deploy/local-cluster/processes.ts";
-import { EtcdServer } from "../packages/registry/src/testing/etcd-server.ts";
-import { FleetdProcesses, type RunningFleetd } from "./fleetd-process.ts";
+import { EtcdServer } from "../testbed/etcd-server.ts";
+import { FleetdProcesses, type RunningFleetd } from "../testbed/fleetd-process.ts";
 
 let daemons: FleetdProcesses;
 let folder: string;

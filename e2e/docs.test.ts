@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BIN, ROOT } from "../deploy/local-cluster/cluster.ts";
-import { allowPackages, SLEEP, TestCluster } from "./test-cluster.ts";
+import { allowPackages, SLEEP, TestCluster } from "../testbed/test-cluster.ts";
 
 // Every command of these pages is run on a host, as it stands there, one page after the other on a host each.
 

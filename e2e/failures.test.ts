@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { SLEEP, TestCluster, THREE_HOSTS } from "./test-cluster.ts";
+import { SLEEP, TestCluster, THREE_HOSTS } from "../testbed/test-cluster.ts";
 
 let cluster: TestCluster;
 beforeAll(async () => {

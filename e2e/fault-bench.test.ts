@@ -3,14 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { until } from "../deploy/local-cluster/processes.ts";
-import { overlaps, runsOf } from "../faults/copies.ts";
 import { History } from "../faults/history.ts";
 import { RegistryWatch } from "../faults/registry-watch.ts";
 import { grown, type Uses } from "../faults/resources.ts";
 import { collateral, type HostUnit, type Seen } from "../faults/rest.ts";
 import { unfit } from "../faults/traffic.ts";
 import { Registry } from "../packages/registry/src/index.ts";
-import { EtcdServer } from "../packages/registry/src/testing/etcd-server.ts";
+import { overlaps, runsOf } from "../testbed/copies.ts";
+import { EtcdServer } from "../testbed/etcd-server.ts";
 
 // The bench of faults would find nothing if it were blind: it is shown what it is to see.
 

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { copiesOf } from "../faults/partition.ts";
-import { SLEEP, TestCluster } from "./test-cluster.ts";
+import { copiesOf } from "../testbed/partition.ts";
+import { SLEEP, TestCluster } from "../testbed/test-cluster.ts";
 
 let cluster: TestCluster;
 beforeAll(async () => {

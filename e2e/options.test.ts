@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { BIN } from "../deploy/local-cluster/cluster.ts";
 import { until } from "../deploy/local-cluster/processes.ts";
-import { EtcdServer, TestCA } from "../packages/registry/src/testing/index.ts";
-import { FleetdProcesses, type RunningFleetd } from "./fleetd-process.ts";
-import { TestCluster } from "./test-cluster.ts";
+import { TestCA } from "../testbed/certificates.ts";
+import { EtcdServer } from "../testbed/etcd-server.ts";
+import { FleetdProcesses, type RunningFleetd } from "../testbed/fleetd-process.ts";
+import { TestCluster } from "../testbed/test-cluster.ts";
 
 // Each option by what it does in a running daemon. Elsewhere: agent_ttl, units_on_shutdown (failures, all-in-one),
 // systemd_user (rights), units_directory (units), api_tls_* and api_tokens_file (packages/api's security test).

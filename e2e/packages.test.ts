@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ROOT } from "../deploy/local-cluster/cluster.ts";
-import { allowPackages, SLEEP, TestCluster } from "./test-cluster.ts";
+import { allowPackages, SLEEP, TestCluster } from "../testbed/test-cluster.ts";
 
 const OLD = "1.9.9";
 const VERSION = "2.0.0";
@@ -158,20 +158,28 @@ describe("the Debian packages", () => {
 });
 
 describe("the npm packages", () => {
-  it.each(["client", "config", "registry"])("of %s hold what was built, its page and its licence", (name) => {
-    const [file = ""] = globSync(join(folder, `new/npm/fleet-${name}-*.tgz`));
-    const names = execFileSync("tar", ["-tzf", file], { encoding: "utf8" }).trim().split("\n");
-    expect(names).toEqual(
-      expect.arrayContaining(
-        ["LICENSE", "README.md", "package.json", "dist/index.js", "dist/index.d.ts"].map((path) => `package/${path}`),
-      ),
-    );
-    expect(names.filter((path) => !/\/(LICENSE|README\.md|package\.json|dist\/.*\.(js|d\.ts))$/.test(path))).toEqual(
-      [],
-    );
-    const manifest = execFileSync("tar", ["-xzOf", file, "package/package.json"], { encoding: "utf8" });
-    expect(manifest).not.toMatch(/fleet-source|"scripts"/);
-  });
+  it.each(["client", "config", "loop", "domain", "registry"])(
+    "of %s hold what was built, its page and its licence",
+    (name) => {
+      const [file = ""] = globSync(join(folder, `new/npm/fleet-${name}-*.tgz`));
+      const names = execFileSync("tar", ["-tzf", file], { encoding: "utf8" }).trim().split("\n");
+      expect(names).toEqual(
+        expect.arrayContaining(
+          [
+            "LICENSE",
+            "README.md",
+            "package.json",
+            ...(name === "domain" ? ["dist/unit/index.js"] : ["dist/index.js", "dist/index.d.ts"]),
+          ].map((path) => `package/${path}`),
+        ),
+      );
+      expect(names.filter((path) => !/\/(LICENSE|README\.md|package\.json|dist\/.*\.(js|d\.ts))$/.test(path))).toEqual(
+        [],
+      );
+      const manifest = execFileSync("tar", ["-xzOf", file, "package/package.json"], { encoding: "utf8" });
+      expect(manifest).not.toMatch(/fleet-source|"scripts"/);
+    },
+  );
   it("are imported, with types, from a project that has nothing but them", () => {
     const project = join(folder, "project");
     const files = globSync(join(folder, "new/npm/*.tgz"));

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { CUTS, copiesOf, cutOnce, STUBBORN } from "../faults/partition.ts";
-import { SLEEP, TestCluster } from "./test-cluster.ts";
+import { CUTS, copiesOf, cutOnce, STUBBORN } from "../testbed/partition.ts";
+import { SLEEP, TestCluster } from "../testbed/test-cluster.ts";
 
 let cluster: TestCluster;
 beforeAll(async () => {

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ROOT } from "../deploy/local-cluster/cluster.ts";
-import { SLEEP, TestCluster } from "./test-cluster.ts";
+import { SLEEP, TestCluster } from "../testbed/test-cluster.ts";
 
 const deployed = (path: string): string => readFileSync(join(ROOT, "deploy", path), "utf8");
 

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { BIN, ROOT } from "../deploy/local-cluster/cluster.ts";
-import { SLEEP, TestCluster } from "./test-cluster.ts";
+import { SLEEP, TestCluster } from "../testbed/test-cluster.ts";
 
 /** h1 is the bastion: the only host that this machine reaches. The API listens there, and on h3 for the hosts alone. */
 const BASTION = 1;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { SLEEP, TestCluster } from "./test-cluster.ts";
+import { SLEEP, TestCluster } from "../testbed/test-cluster.ts";
 
 let cluster: TestCluster;
 beforeAll(async () => {

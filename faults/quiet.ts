@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { TestCluster } from "../e2e/test-cluster.ts";
+import type { TestCluster } from "../testbed/test-cluster.ts";
 import type { History } from "./history.ts";
 import type { RegistryWatch } from "./registry-watch.ts";
 import { TTL_MS } from "./target.ts";

@@ -1,4 +1,4 @@
-import type { TestCluster } from "../e2e/test-cluster.ts";
+import type { TestCluster } from "../testbed/test-cluster.ts";
 
 /** What a daemon uses. */
 export interface Use {

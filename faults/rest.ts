@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import type { TestCluster } from "../e2e/test-cluster.ts";
+import type { TestCluster } from "../testbed/test-cluster.ts";
 import type { RegistryWatch } from "./registry-watch.ts";
 import { kindOf, NAMES, type Traffic } from "./traffic.ts";
 

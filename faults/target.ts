@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { TestCluster } from "../e2e/test-cluster.ts";
-import type { Dice } from "../fuzz/random.ts";
 import type { Registry } from "../packages/registry/src/index.ts";
+import type { Dice } from "../testbed/dice.ts";
+import type { TestCluster } from "../testbed/test-cluster.ts";
 import type { History } from "./history.ts";
 import type { Traffic } from "./traffic.ts";
 

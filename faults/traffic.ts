@@ -1,6 +1,6 @@
-import type { Dice } from "../fuzz/random.ts";
 import { FleetApi, FleetApiError } from "../packages/client/src/index.ts";
 import { parseUnitFile, type UnitOption } from "../packages/registry/src/index.ts";
+import type { Dice } from "../testbed/dice.ts";
 import type { History } from "./history.ts";
 
 /** What the users of a run have asked for and been promised. */

@@ -2,10 +2,9 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { freePort } from "../bench/free-port.ts";
 import { BIN } from "../deploy/local-cluster/cluster.ts";
 import { until } from "../deploy/local-cluster/processes.ts";
-import { EtcdServer } from "../packages/registry/src/testing/etcd-server.ts";
+import { EtcdServer, freePort } from "../testbed/etcd-server.ts";
 import { fuzzRequests } from "./requests.ts";
 import { fuzzUnitFiles } from "./unit-files.ts";
 

@@ -1,5 +1,5 @@
 import { connect } from "node:net";
-import { Dice } from "./random.ts";
+import { Dice } from "../testbed/dice.ts";
 
 const MOST_MS = 100;
 const CONNECTIONS = 6;

@@ -10,8 +10,8 @@ import {
   serializeUnitFile,
   UnitFileError,
   unitNameProblem,
-} from "@fleet/registry";
-import { Dice } from "./random.ts";
+} from "@fleet/domain/unit";
+import { Dice } from "../testbed/dice.ts";
 
 const MOST_MS = 100;
 const SEEDS = [

@@ -237,7 +237,7 @@ function buildNpm(): void {
   const target = join(out, "npm");
   rmSync(target, { recursive: true, force: true });
   mkdirSync(target, { recursive: true });
-  for (const name of ["config", "client", "registry"]) {
+  for (const name of ["config", "client", "loop", "domain", "registry"]) {
     const folder = join(out, "work", "npm", name);
     stageNpm(join(root, "packages", name), folder);
     const printed = run("npm", "pack", folder, "--pack-destination", target, "--silent", "--ignore-scripts");

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { hashText, type SystemdStates } from "@fleet/registry";
+import { hashText, type SystemdStates } from "@fleet/domain/unit";
 import dbus, { type Message } from "dbus-next";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Fence } from "./fence.ts";
@@ -168,6 +168,7 @@ function runner(): {
     text: (hash) => (hash === HASH ? TEXT : undefined),
     onTouched: () => undefined,
     onProgress: () => undefined,
+    failpoint: () => undefined,
     isFenceArmed: () => fence.isArmed,
     isStillOurs: async () => fence.isOurs,
   });

@@ -2,17 +2,15 @@ import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Config, VERSION } from "@fleet/config";
 import {
-  backoff,
   type MachineRecord,
-  type Mirror,
-  ReconcileLoop,
-  type Registry,
   RegistryError,
-  type Requirements,
   type StateRecord,
   type UnitRecord,
   type Versioned,
-} from "@fleet/registry";
+} from "@fleet/domain/cluster";
+import type { Requirements } from "@fleet/domain/unit";
+import { backoff, ReconcileLoop } from "@fleet/loop";
+import type { Mirror, Registry } from "@fleet/registry";
 import type { BaseLogger } from "pino";
 import { Fence } from "./fence.ts";
 import { detectAddress } from "./machine/address.ts";
@@ -23,7 +21,7 @@ import { mayComeBack } from "./model/come-back.ts";
 import { neededHashes, type Wanted, wantedOn } from "./model/wanted.ts";
 import { StatePublisher } from "./state-publisher.ts";
 import { type Systemd, SystemdError } from "./systemd/systemd.ts";
-import { UnitRunner } from "./unit-runner.ts";
+import { type AgentFailpoint, UnitRunner } from "./unit-runner.ts";
 import { UnitTexts } from "./unit-texts.ts";
 
 /** What an agent is built from. */
@@ -33,6 +31,8 @@ export interface AgentOptions {
   readonly log: BaseLogger;
   /** Connects to systemd; asked again whenever the connection was lost. */
   readonly connectSystemd: () => Promise<Systemd>;
+  /** Called between two effects, for tests: it may not return. Absent: nothing happens there. */
+  readonly failpoint?: (point: AgentFailpoint) => void;
 }
 
 /** A running agent. */
@@ -105,7 +105,7 @@ class Agent implements RunningAgent {
   /** What a leaving agent does with its units. */
   #keepsUnits = false;
 
-  constructor({ config, registry, log, connectSystemd }: AgentOptions) {
+  constructor({ config, registry, log, connectSystemd, failpoint = () => undefined }: AgentOptions) {
     this.#config = config;
     this.#registry = registry;
     this.#texts = new UnitTexts(registry);
@@ -143,6 +143,7 @@ class Agent implements RunningAgent {
       log,
       text: (hash) => this.#texts.get(hash),
       onTouched: (name) => this.#touch(name),
+      failpoint,
       onProgress: () => this.#reconcile.trigger(),
     });
     this.#membership = new Membership({

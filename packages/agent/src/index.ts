@@ -3,3 +3,4 @@ export { type AgentOptions, type RunningAgent, startAgent } from "./agent.ts";
 export { IdentityError } from "./machine/identity.ts";
 export { DBusSystemd } from "./systemd/dbus-systemd.ts";
 export { type Systemd, SystemdError, type UnitToLoad } from "./systemd/systemd.ts";
+export type { AgentFailpoint } from "./unit-runner.ts";

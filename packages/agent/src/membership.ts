@@ -1,13 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  backoff,
-  type Etcd,
-  type Keys,
-  Lease,
-  type MachineRecord,
-  MachineRegistration,
-  RegistryError,
-} from "@fleet/registry";
+import { type Keys, type MachineRecord, RegistryError } from "@fleet/domain/cluster";
+import { backoff } from "@fleet/loop";
+import { type Etcd, Lease, MachineRegistration } from "@fleet/registry";
 import type { BaseLogger } from "pino";
 
 /** What a machine's membership of the cluster needs. */

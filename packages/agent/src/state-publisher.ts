@@ -1,4 +1,5 @@
-import type { MachineRegistration, StateRecord, StateUpdate } from "@fleet/registry";
+import type { StateRecord } from "@fleet/domain/cluster";
+import type { MachineRegistration, StateUpdate } from "@fleet/registry";
 
 /**
  * Publishes what changed, in the order in which it happened: one write is under way at a time, and what changes

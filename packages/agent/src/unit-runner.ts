@@ -1,4 +1,6 @@
-import { backoff, failpoint, parseUnitFile, type StateRecord, type SystemdStates } from "@fleet/registry";
+import type { StateRecord } from "@fleet/domain/cluster";
+import { parseUnitFile, type SystemdStates } from "@fleet/domain/unit";
+import { backoff } from "@fleet/loop";
 import type { BaseLogger } from "pino";
 import type { UnitDirectory } from "./machine/unit-directory.ts";
 import { nextTask, nextTasks, type PresentUnit, type Task, type WantedUnit } from "./model/next-task.ts";
@@ -17,6 +19,15 @@ interface Trouble {
 /** A unit that is missing in systemd is loaded anew no more often than this. */
 const MISSING_AGAIN_MS = 10_000;
 
+/** Points between two effects at which a test may end the agent as a crash would. */
+export type AgentFailpoint =
+  | "agent.after-write"
+  | "agent.after-load"
+  | "agent.before-start"
+  | "agent.after-start"
+  | "agent.after-stop"
+  | "agent.after-unload";
+
 /** What the runner needs. */
 export interface UnitRunnerOptions {
   readonly directory: UnitDirectory;
@@ -29,6 +40,8 @@ export interface UnitRunnerOptions {
   readonly isFenceArmed: () => boolean;
   /** Whether etcd itself, not a copy that may be behind, has the unit on this machine. */
   readonly isStillOurs: (name: string) => Promise<boolean>;
+  /** Called at each point: it may not return. */
+  readonly failpoint: (point: AgentFailpoint) => void;
   /** Called when a task that was not waited for is done, and the unit has a next step. */
   readonly onProgress: () => void;
 }
@@ -180,7 +193,7 @@ export class UnitRunner {
 
   async #stop(systemd: Systemd, name: string): Promise<void> {
     await systemd.stop(name);
-    failpoint("agent.after-stop");
+    this.#options.failpoint("agent.after-stop");
     this.#options.directory.markLaunched(name, false);
     this.#options.directory.markFenced(name, false);
     this.#update(name, { isLaunched: false, isStopped: true });
@@ -192,7 +205,7 @@ export class UnitRunner {
       if (!(await this.#options.isStillOurs(name)))
         throw new Error("is about to be taken off this machine: not started");
     }
-    failpoint("agent.before-start");
+    this.#options.failpoint("agent.before-start");
     try {
       await systemd.start(name);
     } catch (error) {
@@ -200,7 +213,7 @@ export class UnitRunner {
       if (state === undefined || !this.#noticeMissing(name, state)) throw error;
       return; // It is loaded anew, and then started.
     }
-    failpoint("agent.after-start");
+    this.#options.failpoint("agent.after-start");
     this.#update(name, { isLaunched: true, isStopped: false });
     // Marked last: after a crash in between the unit is told to start once more, which does nothing to one that runs;
     // a mark without a start would leave it down for good.
@@ -216,7 +229,7 @@ export class UnitRunner {
     } finally {
       for (const name of names) this.#busy.delete(name);
     }
-    failpoint("agent.after-unload");
+    this.#options.failpoint("agent.after-unload");
     await Promise.all(
       names.map((name) =>
         this.#attempt(name, async () => {
@@ -250,7 +263,7 @@ export class UnitRunner {
       }),
     );
     const written = tried.filter((unit) => unit !== null);
-    failpoint("agent.after-write");
+    this.#options.failpoint("agent.after-write");
     let failed: ReadonlyMap<string, Error>;
     try {
       failed = await systemd.load(written);
@@ -262,7 +275,7 @@ export class UnitRunner {
       }
       return;
     }
-    failpoint("agent.after-load");
+    this.#options.failpoint("agent.after-load");
     await Promise.all(
       written.map(({ name, hash }) =>
         this.#attempt(name, async () => {

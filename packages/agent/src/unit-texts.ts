@@ -1,4 +1,5 @@
-import { type Registry, type Requirements, RequirementsCache } from "@fleet/registry";
+import { type Requirements, RequirementsCache } from "@fleet/domain/unit";
+import type { Registry } from "@fleet/registry";
 
 /** Texts that nobody needs any more are kept up to this many: a unit often comes back. */
 const SPARE = 100;

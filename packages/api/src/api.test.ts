@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Config, loadConfig } from "@fleet/config";
 import { ObservedEtcd, Registry } from "@fleet/registry";
-import { EtcdServer } from "@fleet/registry/testing";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { EtcdServer } from "../../../testbed/etcd-server.ts";
 import { type RunningApi, startApi } from "./index.ts";
 import { decodePageToken, encodePageToken } from "./model/page-token.ts";
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Config, VERSION } from "@fleet/config";
-import type { ClusterState, KnownUnit, Registry } from "@fleet/registry";
+import type { ClusterState, KnownUnit } from "@fleet/domain/cluster";
+import type { Registry } from "@fleet/registry";
 import type { BaseLogger } from "pino";
 import { Access } from "./http/access.ts";
 import { buildApp } from "./http/app.ts";

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { FleetApi } from "@fleet/client";
 import { loadConfig } from "@fleet/config";
 import { Registry } from "@fleet/registry";
-import { EtcdServer, freePort, TestCA } from "@fleet/registry/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { TestCA } from "../../../testbed/certificates.ts";
+import { EtcdServer, freePort } from "../../../testbed/etcd-server.ts";
 import { type RunningApi, startApi } from "./index.ts";
 
 let server: EtcdServer;

@@ -1,5 +1,5 @@
-import type { GlobalFlags } from "./context.ts";
 import { CommandError } from "./errors.ts";
+import type { GlobalFlags } from "./flag-values.ts";
 
 /** A flag that every command takes; also environment FLEETCTL_<NAME>, which a flag on the line overrides. */
 export interface GlobalFlagSpec {

@@ -11,7 +11,7 @@ import {
   UnitFileError,
   type UnitOption,
   unitNameProblem,
-} from "@fleet/registry/model";
+} from "@fleet/domain/unit";
 import type { FleetClient, UnitInfo } from "./client/fleet-client.ts";
 import type { Context } from "./context.ts";
 import { CommandError } from "./errors.ts";

@@ -1,6 +1,6 @@
 import { realpathSync } from "node:fs";
 import { basename } from "node:path";
-import { type Finding, lintUnitFile } from "@fleet/registry/model";
+import { type Finding, lintUnitFile } from "@fleet/domain/unit";
 import type { Context } from "./context.ts";
 import { CommandError } from "./errors.ts";
 

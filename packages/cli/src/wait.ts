@@ -1,4 +1,4 @@
-import { type DesiredState, hashUnitFile } from "@fleet/registry/model";
+import { type DesiredState, hashUnitFile } from "@fleet/domain/unit";
 import type { FleetClient, MachineInfo, StateInfo, UnitInfo } from "./client/fleet-client.ts";
 import type { Context } from "./context.ts";
 import { CommandError } from "./errors.ts";

@@ -1,5 +1,6 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { endWithUs } from "./child-process.ts";
 import { CommandError } from "./errors.ts";
 import type { World } from "./program.ts";
 
@@ -47,13 +48,6 @@ function run([program = "", ...args]: readonly string[]): Promise<number> {
     child.once("error", (error) => reject(new CommandError(`${program} can't be run here: ${error.message}`)));
     child.once("exit", (code, signal) => resolve(code ?? (signal === null ? 1 : 128)));
   });
-}
-
-/** Has a child end when this process does, also where that is told to end. */
-export function endWithUs(child: ChildProcess): void {
-  const end = (): void => void child.kill("SIGTERM");
-  process.once("exit", end);
-  child.once("exit", () => process.removeListener("exit", end));
 }
 
 function output([program = "", ...args]: readonly string[], timeoutMs: number): Promise<string | null> {

@@ -1,8 +1,8 @@
-import { encodeMachine, encodeUnit, machineOf } from "@fleet/registry";
+import { encodeMachine, encodeUnit, machineOf } from "@fleet/domain/cluster";
+import { type Decision, plan } from "@fleet/domain/placement";
 import { describe, expect, it } from "vitest";
+import { ledRegistry } from "../../../testbed/led-registry.ts";
 import { Committer } from "./committer.ts";
-import { type Decision, plan } from "./model/plan.ts";
-import { ledRegistry } from "./testing/led-registry.ts";
 
 const { registry, lead } = ledRegistry("committer");
 

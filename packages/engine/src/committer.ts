@@ -3,13 +3,11 @@ import {
   type Compare,
   encodeSchedule,
   encodeUnit,
-  type Leadership,
   type Op,
-  type Registry,
   type UnitRecord,
-} from "@fleet/registry";
-import type { ClusterModel } from "@fleet/registry/placement";
-import type { Decision } from "./model/plan.ts";
+} from "@fleet/domain/cluster";
+import type { ClusterModel, Decision } from "@fleet/domain/placement";
+import type { Leadership, Registry } from "@fleet/registry";
 
 /** A decision as a part of a transaction. */
 interface Write {

@@ -1,11 +1,11 @@
 import type { Config } from "@fleet/config";
-import { type Leadership, type Mirror, ReconcileLoop, type Registry, RegistryError } from "@fleet/registry";
-import { ModelFeed } from "@fleet/registry/placement";
+import { RegistryError } from "@fleet/domain/cluster";
+import { type Decision, explain, explanation, ModelFeed } from "@fleet/domain/placement";
+import { ReconcileLoop } from "@fleet/loop";
+import type { Leadership, Mirror, Registry } from "@fleet/registry";
 import type { BaseLogger } from "pino";
 import { Committer } from "./committer.ts";
 import { LeaderSeat } from "./leader-seat.ts";
-import { explain, explanation } from "./model/explain.ts";
-import type { Decision } from "./model/plan.ts";
 import { Mover } from "./mover.ts";
 import { Pipeline } from "./pipeline.ts";
 import { Sweeper } from "./sweeper.ts";

@@ -1,12 +1,5 @@
-import {
-  type Compare,
-  type Etcd,
-  type Keys,
-  type LeaderRecord,
-  Leadership,
-  Lease,
-  type RegistryError,
-} from "@fleet/registry";
+import type { Compare, Keys, LeaderRecord, RegistryError } from "@fleet/domain/cluster";
+import { type Etcd, Leadership, Lease } from "@fleet/registry";
 
 /** What an engine's claim to lead needs. */
 export interface LeaderSeatOptions {

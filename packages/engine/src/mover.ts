@@ -4,16 +4,14 @@ import {
   type Compare,
   encodeSchedule,
   encodeUnit,
-  type Leadership,
   type Op,
-  type Registry,
   RegistryError,
   type StateRecord,
   type UnitRecord,
-} from "@fleet/registry";
-import { type ClusterModel, targetOf } from "@fleet/registry/placement";
+} from "@fleet/domain/cluster";
+import { type ClusterModel, type Relocation, relocationsOf, staleMoves, targetOf } from "@fleet/domain/placement";
+import type { Leadership, Registry } from "@fleet/registry";
 import type { BaseLogger } from "pino";
-import { type Relocation, relocationsOf, staleMoves } from "./model/relocations.ts";
 
 /** What a mover works with. */
 export interface MoverOptions {

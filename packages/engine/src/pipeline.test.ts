@@ -1,9 +1,10 @@
-import { encodeMachine, encodeUnit, hashText, type Op } from "@fleet/registry";
+import { encodeMachine, encodeUnit, type Op } from "@fleet/domain/cluster";
+import type { Decision } from "@fleet/domain/placement";
+import { hashText } from "@fleet/domain/unit";
 import { describe, expect, it } from "vitest";
+import { ledRegistry } from "../../../testbed/led-registry.ts";
 import { Committer } from "./committer.ts";
-import type { Decision } from "./model/plan.ts";
 import { Pipeline } from "./pipeline.ts";
-import { ledRegistry } from "./testing/led-registry.ts";
 
 const { server, registry, stopping, lead } = ledRegistry("pipeline");
 

@@ -1,8 +1,8 @@
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
-import type { ClusterState, Leadership } from "@fleet/registry";
-import type { ModelFeed } from "@fleet/registry/placement";
+import type { ClusterState } from "@fleet/domain/cluster";
+import { type Decision, type ModelFeed, plan } from "@fleet/domain/placement";
+import type { Leadership } from "@fleet/registry";
 import type { Committer } from "./committer.ts";
-import { type Decision, plan } from "./model/plan.ts";
 
 /** What a pipeline works with. */
 export interface PipelineOptions {

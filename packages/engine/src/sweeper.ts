@@ -1,4 +1,5 @@
-import type { ClusterState, Leadership, Registry } from "@fleet/registry";
+import type { ClusterState } from "@fleet/domain/cluster";
+import type { Leadership, Registry } from "@fleet/registry";
 
 const MOST_DELETES = 60;
 

@@ -5,14 +5,16 @@ import type { RunningAgent, Systemd } from "@fleet/agent";
 import type { RunningApi } from "@fleet/api";
 import { type Config, VERSION } from "@fleet/config";
 import type { EngineObserver, RunningEngine } from "@fleet/engine";
-import { Registry } from "@fleet/registry";
+import { Etcd3Client, Keys, ObservedEtcd, type OperationObserver, Registry } from "@fleet/registry";
 import type { Logger } from "pino";
 import type { RoleName } from "./arguments.ts";
 import { prepareForBursts } from "./compilers.ts";
+import { failpoint, HAS_FAILPOINTS, happens } from "./failpoints.ts";
 import { collectWhenIdle } from "./idle-collector.ts";
 import { levelOf } from "./log.ts";
 import { LoopDelay } from "./loop-delay.ts";
 import { Monitor } from "./monitor.ts";
+import { TroubledEtcd } from "./troubled-etcd.ts";
 
 /** A fleet daemon with its parts running. */
 export interface Daemon {
@@ -46,7 +48,7 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
   const isHealthy = (): boolean => monitor.isHealthy && (agent?.isAccepted() ?? true);
   // Only the API shows metrics: without it nobody would see them, and their library stays out of memory.
   const metrics = roles.includes("api") ? new (await import("./metrics.ts")).DaemonMetrics(isHealthy, loopDelay) : null;
-  const registry = Registry.open(config.etcd, metrics?.onOperation);
+  const registry = openRegistry(config, metrics?.onOperation);
   const monitor = new Monitor(registry.etcd, registry.keys, config.agentTtlMs, log);
   log.info({ version: VERSION, roles, etcd: config.etcd.servers, prefix: config.etcd.keyPrefix }, "fleetd is starting");
   const monitoring = monitor.run(stopping.signal);
@@ -56,7 +58,7 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
     const { DBusSystemd, startAgent } = await import("@fleet/agent");
     const { systemdUser, unitsDirectory } = config;
     const connectSystemd = (): Promise<Systemd> => DBusSystemd.connect(systemdUser, unitsDirectory);
-    agent = startAgent({ config, registry, log: logOf("agent"), connectSystemd });
+    agent = startAgent({ config, registry, log: logOf("agent"), connectSystemd, failpoint });
   }
   if (roles.includes("engine")) {
     const { startEngine } = await import("@fleet/engine");
@@ -104,6 +106,13 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
       registry.close();
     },
   };
+}
+
+/** The registry, with whatever stands between it and etcd in this process. */
+function openRegistry({ etcd: config }: Config, observe: OperationObserver | undefined): Registry {
+  const client = new Etcd3Client(config);
+  const etcd = HAS_FAILPOINTS ? new TroubledEtcd(client, { failpoint, happens }) : client;
+  return new Registry(observe === undefined ? etcd : new ObservedEtcd(etcd, observe), new Keys(config.keyPrefix));
 }
 
 /** How long a daemon that is started waits until its machine is in the registry. */

@@ -1,4 +1,6 @@
-import { type Etcd, type Keys, ReconcileLoop, SaidOnce } from "@fleet/registry";
+import type { Keys } from "@fleet/domain/cluster";
+import { ReconcileLoop, SaidOnce } from "@fleet/loop";
+import type { Etcd } from "@fleet/registry";
 import type { BaseLogger } from "pino";
 
 /** What operators of the old fleet search their logs for. */

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { hashText, unitNameProblem } from "@fleet/registry";
+import { hashText, unitNameProblem } from "@fleet/domain/unit";
 import type { PresentUnit } from "../model/next-task.ts";
 
 const LAUNCHED = ".launched";

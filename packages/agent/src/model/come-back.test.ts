@@ -1,4 +1,4 @@
-import type { UnitRecord, Versioned } from "@fleet/registry";
+import type { UnitRecord, Versioned } from "@fleet/domain/cluster";
 import { describe, expect, it } from "vitest";
 import { mayComeBack } from "./come-back.ts";
 

@@ -1,4 +1,4 @@
-import type { UnitRecord, Versioned } from "@fleet/registry";
+import type { UnitRecord, Versioned } from "@fleet/domain/cluster";
 
 /** A machine on its way back into the registry, or just back. */
 export interface ReturningMachine {

@@ -1,4 +1,6 @@
-import { type ClusterState, type GlobalUnit, globalsOn, mergeMetadata, type Requirements } from "@fleet/registry";
+import { type ClusterState, mergeMetadata } from "@fleet/domain/cluster";
+import { type GlobalUnit, globalsOn } from "@fleet/domain/placement";
+import type { Requirements } from "@fleet/domain/unit";
 import type { WantedUnit } from "./next-task.ts";
 
 /** What this machine is to run, and what can't be told. */

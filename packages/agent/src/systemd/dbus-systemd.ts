@@ -1,4 +1,4 @@
-import type { SystemdStates } from "@fleet/registry";
+import type { SystemdStates } from "@fleet/domain/unit";
 import dbus, { type Message } from "dbus-next";
 import { Bus } from "./bus.ts";
 import { linksFolder, removeLinks } from "./links.ts";

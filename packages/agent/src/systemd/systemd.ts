@@ -1,4 +1,4 @@
-import type { SystemdStates } from "@fleet/registry";
+import type { SystemdStates } from "@fleet/domain/unit";
 
 /** A unit to be made known to systemd. */
 export interface UnitToLoad {

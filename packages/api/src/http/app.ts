@@ -1,18 +1,17 @@
 import { setImmediate as turn } from "node:timers/promises";
 import type { RebalanceRequest } from "@fleet/client";
 import { SCHEMAS } from "@fleet/client/description";
+import { ModelFeed, planRebalance } from "@fleet/domain/placement";
+import { isDesiredState, type UnitOption } from "@fleet/domain/unit";
 import {
   changeMetadata,
   cordonMachine,
-  isDesiredState,
   type Mirror,
   type Registry,
   requestMoves,
-  type UnitOption,
   type UnitWriter,
   uncordonMachine,
 } from "@fleet/registry";
-import { ModelFeed, planRebalance } from "@fleet/registry/placement";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import { foldNames } from "../model/case-fold.ts";
 import type { ClusterView } from "../model/cluster-view.ts";

@@ -1,4 +1,5 @@
-import { InvalidUnitError, RegistryError, type RegistryErrorCode } from "@fleet/registry";
+import { RegistryError, type RegistryErrorCode } from "@fleet/domain/cluster";
+import { InvalidUnitError } from "@fleet/domain/unit";
 import { InvalidFilterError } from "../model/event-filter.ts";
 import { InvalidPatchError } from "../model/metadata-patch.ts";
 

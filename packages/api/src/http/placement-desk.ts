@@ -1,5 +1,5 @@
-import type { ClusterState } from "@fleet/registry";
-import { explainIn, type Look, lookAt, type Placement } from "@fleet/registry/placement";
+import type { ClusterState } from "@fleet/domain/cluster";
+import { explainIn, type Look, lookAt, type Placement } from "@fleet/domain/placement";
 
 /** How long a look at a large cluster serves further questions. */
 const FRESH_MS = 1_000;

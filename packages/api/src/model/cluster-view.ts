@@ -1,12 +1,5 @@
-import {
-  type Change,
-  type ClusterState,
-  machineOf,
-  parseUnitFile,
-  UnitFileError,
-  unitOf,
-  unitStatesOf,
-} from "@fleet/registry";
+import { type Change, type ClusterState, machineOf, unitOf, unitStatesOf } from "@fleet/domain/cluster";
+import { parseUnitFile, UnitFileError } from "@fleet/domain/unit";
 import { machineJson, optionsJson, stateJson, unitJson } from "./entities.ts";
 import { SortedNames } from "./sorted-names.ts";
 

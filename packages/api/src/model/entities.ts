@@ -1,4 +1,5 @@
-import type { Machine, Unit, UnitOption, UnitState } from "@fleet/registry";
+import type { Machine, Unit, UnitState } from "@fleet/domain/cluster";
+import type { UnitOption } from "@fleet/domain/unit";
 
 /** JSON of a Unit as API v1 shows it; empty members are left out. */
 export function unitJson(unit: Unit, optionsJson: string): string {

@@ -1,5 +1,6 @@
 import { EVENT_KINDS, type EventKind, type FleetEvent } from "@fleet/client/description";
-import { type ClusterEventFilter, isGlob, passesFilter } from "@fleet/registry";
+import { type ClusterEventFilter, passesFilter } from "@fleet/domain/cluster";
+import { isGlob } from "@fleet/domain/unit";
 
 /** Asks for events that are not there. The message is for the client. */
 export class InvalidFilterError extends Error {

@@ -1,5 +1,5 @@
 import type { FleetEvent } from "@fleet/client/description";
-import { type Change, eventsOf } from "@fleet/registry";
+import { type Change, eventsOf } from "@fleet/domain/cluster";
 import type { EventFilter } from "./event-filter.ts";
 
 /** Where a reader is to begin. */

@@ -1,5 +1,5 @@
 import { SCHEMAS } from "@fleet/client/description";
-import type { MetadataChange } from "@fleet/registry";
+import type { MetadataChange } from "@fleet/domain/cluster";
 
 /** A PATCH of /machines can't be carried out; the message is for the client. */
 export class InvalidPatchError extends Error {

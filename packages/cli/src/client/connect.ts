@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type Endpoint, FleetApiError, readEndpoint, type TlsFiles } from "@fleet/client";
-import type { GlobalFlags } from "../context.ts";
 import { CommandError } from "../errors.ts";
+import type { GlobalFlags } from "../flag-values.ts";
 import type { Ssh } from "../ssh/ssh.ts";
 import type { FleetClient } from "./fleet-client.ts";
 import { HttpClient } from "./http-client.ts";

@@ -2,26 +2,25 @@ import { readFileSync } from "node:fs";
 import { ConfigError, loadConfig } from "@fleet/config";
 import {
   type Change,
-  cordonMachine,
   eventsOf,
-  InvalidUnitError,
-  type Mirror,
   machineOf,
-  parseUnitFile,
   passesFilter,
-  type Registry,
   RegistryError,
-  Registry as RegistryOf,
-  requestMoves,
-  UnitFileError,
-  type UnitOption,
-  uncordonMachine,
   unitOf,
   unitStatesOf,
+} from "@fleet/domain/cluster";
+import { explainPlacement, ModelFeed, planRebalance } from "@fleet/domain/placement";
+import { InvalidUnitError, parseUnitFile, UnitFileError, type UnitOption } from "@fleet/domain/unit";
+import {
+  cordonMachine,
+  type Mirror,
+  type Registry,
+  Registry as RegistryOf,
+  requestMoves,
+  uncordonMachine,
 } from "@fleet/registry";
-import { explainPlacement, ModelFeed, planRebalance } from "@fleet/registry/placement";
-import type { GlobalFlags } from "../context.ts";
 import { CommandError } from "../errors.ts";
+import type { GlobalFlags } from "../flag-values.ts";
 import { newer } from "../version.ts";
 import type {
   EventFilter,

@@ -1,5 +1,5 @@
 import type { EventFilter, FleetEvent, Move, Placement, StreamItem } from "@fleet/client";
-import type { DesiredState, UnitOption } from "@fleet/registry/model";
+import type { DesiredState, UnitOption } from "@fleet/domain/unit";
 
 export type { EventFilter, FleetEvent, Move, Placement, StreamItem };
 

@@ -8,7 +8,7 @@ import {
   type Unit,
   type UnitState,
 } from "@fleet/client";
-import { isDesiredState, type UnitOption } from "@fleet/registry/model";
+import { isDesiredState, type UnitOption } from "@fleet/domain/unit";
 import { CommandError } from "../errors.ts";
 import type { EventRequest, FleetClient, MachineInfo, Move, Placement, StateInfo, UnitInfo } from "./fleet-client.ts";
 

@@ -1,4 +1,4 @@
-import { hashUnitFile, serializeUnitFile } from "@fleet/registry/model";
+import { hashUnitFile, serializeUnitFile } from "@fleet/domain/unit";
 import type { Command } from "../command.ts";
 import { CommandError } from "../errors.ts";
 import { unitName } from "../units.ts";

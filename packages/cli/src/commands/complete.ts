@@ -6,8 +6,12 @@ import type { Context } from "../context.ts";
 /** Somebody sits and waits for the next character. */
 const MOST_MS = 500;
 
-/** What the shells' completion scripts ask. It is not for people, and never fails: there is nobody to tell. */
-export const complete: Command = {
+/**
+ * What the shells' completion scripts ask. It is not for people, and never fails: there is nobody to tell.
+ *
+ * @param commands every command, this one too
+ */
+export const complete = (commands: () => readonly Command[]): Command => ({
   name: COMPLETE,
   args: "[words...]",
   summary: "Complete a line for a shell",
@@ -17,8 +21,7 @@ export const complete: Command = {
   isHidden: true,
   takesRest: () => 0,
   async run(context, words) {
-    const { COMMANDS } = await import("./index.ts");
-    const completion = completionOf(words, COMMANDS);
+    const completion = completionOf(words, commands());
     if (completion.kind === "files") context.out(":files");
     else if (completion.kind === "words") for (const word of completion.words) context.out(word);
     else {
@@ -33,7 +36,7 @@ export const complete: Command = {
     }
     return 0;
   },
-};
+});
 
 async function namesWithin(
   context: Context,

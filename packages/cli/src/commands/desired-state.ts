@@ -1,4 +1,4 @@
-import type { DesiredState } from "@fleet/registry/model";
+import type { DesiredState } from "@fleet/domain/unit";
 import type { FlagSpec } from "../command.ts";
 import type { Context } from "../context.ts";
 import { CommandError } from "../errors.ts";

@@ -26,7 +26,7 @@ import { verify } from "./verify.ts";
 /** Every command of fleetctl. */
 export const COMMANDS: readonly Command[] = [
   cat,
-  complete,
+  complete(() => COMMANDS),
   completion,
   cordon,
   destroy,

@@ -1,4 +1,4 @@
-import { hashUnitFile } from "@fleet/registry/model";
+import { hashUnitFile } from "@fleet/domain/unit";
 import type { MachineInfo, UnitInfo } from "../client/fleet-client.ts";
 import type { Command } from "../command.ts";
 import { machineLegend } from "../machine-text.ts";

@@ -1,4 +1,4 @@
-import { expandUnitName } from "@fleet/registry/model";
+import { expandUnitName } from "@fleet/domain/unit";
 import type { Command } from "../command.ts";
 import { CommandError } from "../errors.ts";
 import { findingsOf, findingText, type UnitFile } from "../verify.ts";

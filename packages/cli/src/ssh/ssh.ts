@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { SshFlags } from "../context.ts";
+import { endWithUs } from "../child-process.ts";
 import { CommandError } from "../errors.ts";
-import { endWithUs } from "../world.ts";
+import type { SshFlags } from "../flag-values.ts";
 import { askpassEnvironment } from "./askpass.ts";
 import { readSshHost, type SshHost, type SshOptions, type SshTask, sshCommand } from "./ssh-command.ts";
 

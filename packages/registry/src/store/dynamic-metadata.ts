@@ -1,12 +1,5 @@
-import type { Etcd, Op } from "./etcd.ts";
-import type { Keys } from "./keys.ts";
-
-/** Sets one key of a machine's dynamic metadata; an empty value removes the key, also a configured one. */
-export interface MetadataChange {
-  readonly machineID: string;
-  readonly key: string;
-  readonly value: string;
-}
+import type { Keys, MetadataChange, Op } from "@fleet/domain/cluster";
+import type { Etcd } from "./etcd.ts";
 
 const MOST_OPS = 100;
 

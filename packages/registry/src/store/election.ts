@@ -1,7 +1,6 @@
-import type { Compare, Etcd, Op } from "./etcd.ts";
-import type { Keys } from "./keys.ts";
+import { type Compare, encodeLeader, type Keys, type LeaderRecord, type Op } from "@fleet/domain/cluster";
+import type { Etcd } from "./etcd.ts";
 import type { Lease } from "./lease.ts";
-import { encodeLeader, type LeaderRecord } from "./records.ts";
 
 /**
  * Leadership over the cluster's schedule: a key that exists once, bound to a lease. Every write of a leader carries

@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { TestCA } from "../testing/certificates.ts";
-import { EtcdServer, freePort } from "../testing/etcd-server.ts";
+import { TestCA } from "../../../../testbed/certificates.ts";
+import { EtcdServer, freePort } from "../../../../testbed/etcd-server.ts";
 import { Registry } from "./registry.ts";
 
 let ca: TestCA;

@@ -1,15 +1,13 @@
 import type { EtcdConfig } from "@fleet/config";
+import { type Compare, type KeyRange, type KeyValue, type Op, RegistryError } from "@fleet/domain/cluster";
 import { type ChannelOptions, InterceptingCall, type Interceptor, ListenerBuilder, type Metadata } from "@grpc/grpc-js";
 import { noop } from "cockatiel";
 import { Etcd3, type ICompare, type IKeyValue, type IOptions, type IRequestOp } from "etcd3";
-import type { KeyValue } from "./cluster-state.ts";
-import { RegistryError } from "./errors.ts";
-import type { Compare, Etcd, Op, RangePage, TxnResult, WatchBatch, WatchEvent } from "./etcd.ts";
+import type { Etcd, RangePage, TxnResult, WatchBatch, WatchEvent } from "./etcd.ts";
 import { EtcdSession } from "./etcd-session.ts";
 import { isRefusedToken, registryError, STALE_LOGIN, wasNeverSent } from "./etcd3-errors.ts";
 import { LeaseStream } from "./etcd3-lease-stream.ts";
 import { SecureEtcd3, tlsFor } from "./etcd3-secure.ts";
-import type { KeyRange } from "./keys.ts";
 
 /** Tells etcd to refuse rather than hang when it has no leader: a watch or keep-alive would else be silent for ever. */
 const REQUIRE_LEADER: Interceptor = (options, nextCall) =>

@@ -1,3 +1,4 @@
+import { RegistryError } from "@fleet/domain/cluster";
 import {
   ClientClosedError,
   EtcdAuthenticationFailedError,
@@ -5,7 +6,6 @@ import {
   EtcdLeaseInvalidError,
   EtcdPermissionDeniedError,
 } from "etcd3";
-import { RegistryError } from "./errors.ts";
 
 /** gRPC status codes as fleet's; the number leads the message of every error that etcd3 throws. */
 const BY_STATUS: Readonly<Record<number, "unavailable" | "timeout" | "forbidden" | "unauthenticated">> = {

@@ -1,4 +1,4 @@
-import { RegistryError } from "./errors.ts";
+import { RegistryError } from "@fleet/domain/cluster";
 
 /** What is needed of a gRPC keep-alive stream. */
 interface KeepAliveCall {

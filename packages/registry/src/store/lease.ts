@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { SaidOnce } from "../loop/said-once.ts";
-import { RegistryError } from "./errors.ts";
+import { RegistryError } from "@fleet/domain/cluster";
+import { SaidOnce } from "@fleet/loop";
 import type { Etcd } from "./etcd.ts";
 
 /** What holds a lease. */

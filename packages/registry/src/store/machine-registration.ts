@@ -1,9 +1,16 @@
-import { ClusterState } from "./cluster-state.ts";
-import { RegistryError } from "./errors.ts";
-import type { Compare, Etcd, Op } from "./etcd.ts";
-import type { Keys } from "./keys.ts";
+import {
+  ClusterState,
+  type Compare,
+  encodeMachine,
+  encodeState,
+  type Keys,
+  type MachineRecord,
+  type Op,
+  RegistryError,
+  type StateRecord,
+} from "@fleet/domain/cluster";
+import type { Etcd } from "./etcd.ts";
 import type { Lease } from "./lease.ts";
-import { encodeMachine, encodeState, type MachineRecord, type StateRecord } from "./records.ts";
 
 /** What an agent says of a unit of its machine; null: it has no such unit any more. */
 export interface StateUpdate {

@@ -1,6 +1,5 @@
-import type { Etcd, Op } from "./etcd.ts";
-import type { Keys } from "./keys.ts";
-import { encodeCordon, encodeMove, type MoveRecord } from "./records.ts";
+import { encodeCordon, encodeMove, type Keys, type MoveRecord, type Op } from "@fleet/domain/cluster";
+import type { Etcd } from "./etcd.ts";
 
 const MOST_OPS = 100;
 

@@ -1,10 +1,14 @@
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
-import { backoff } from "../loop/backoff.ts";
-import { SaidOnce } from "../loop/said-once.ts";
-import { type Change, ClusterState, type KeyValue } from "./cluster-state.ts";
-import { RegistryError } from "./errors.ts";
+import {
+  type Change,
+  ClusterState,
+  type KeyRange,
+  type Keys,
+  type KeyValue,
+  RegistryError,
+} from "@fleet/domain/cluster";
+import { backoff, SaidOnce } from "@fleet/loop";
 import type { Etcd, RangePage, WatchBatch, WatchEvent } from "./etcd.ts";
-import type { KeyRange, Keys } from "./keys.ts";
 
 /**
  * Hears of changes once the mirror's state holds them. Changes of one etcd transaction come together. `isGap`: they

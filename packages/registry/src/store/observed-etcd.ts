@@ -1,5 +1,5 @@
-import type { Compare, Etcd, Op, RangePage, TxnResult, WatchBatch } from "./etcd.ts";
-import type { KeyRange } from "./keys.ts";
+import type { Compare, KeyRange, Op } from "@fleet/domain/cluster";
+import type { Etcd, RangePage, TxnResult, WatchBatch } from "./etcd.ts";
 
 /** Hears of every operation on etcd: its name, how many seconds it took and whether it worked. */
 export type OperationObserver = (operation: string, seconds: number, succeeded: boolean) => void;

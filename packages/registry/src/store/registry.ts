@@ -1,14 +1,18 @@
 import type { EtcdConfig } from "@fleet/config";
-import { HAS_FAILPOINTS } from "../loop/failpoint.ts";
-import type { Versioned } from "./cluster-state.ts";
-import type { RegistryError } from "./errors.ts";
+import {
+  decodeState,
+  decodeUnit,
+  type KeyRange,
+  Keys,
+  type RegistryError,
+  type StateRecord,
+  type UnitRecord,
+  type Versioned,
+} from "@fleet/domain/cluster";
 import type { Etcd } from "./etcd.ts";
 import { Etcd3Client } from "./etcd3-client.ts";
-import { type KeyRange, Keys } from "./keys.ts";
 import { Mirror } from "./mirror.ts";
 import { ObservedEtcd, type OperationObserver } from "./observed-etcd.ts";
-import { decodeState, decodeUnit, type StateRecord, type UnitRecord } from "./records.ts";
-import { TroubledEtcd } from "./troubled-etcd.ts";
 import { readUnitFiles } from "./unit-files.ts";
 import { type KnownUnits, UnitWriter } from "./unit-writer.ts";
 
@@ -33,8 +37,7 @@ export class Registry {
   static open(config: Partial<EtcdConfig> & Pick<EtcdConfig, "servers">, observe?: OperationObserver): Registry {
     const whole = { requestTimeoutMs: 1000, tls: null, auth: null, keyPrefix: "/_coreos.com/fleet/", ...config };
     const client = new Etcd3Client(whole);
-    const etcd = HAS_FAILPOINTS ? new TroubledEtcd(client) : client;
-    return new Registry(observe === undefined ? etcd : new ObservedEtcd(etcd, observe), new Keys(whole.keyPrefix));
+    return new Registry(observe === undefined ? client : new ObservedEtcd(client, observe), new Keys(whole.keyPrefix));
   }
 
   /** A copy of the whole registry but the schedule, kept up to date once `run` is called. */

@@ -1,6 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
+import { EtcdServer, freePort } from "../../../../testbed/etcd-server.ts";
+import { testRegistry } from "../../../../testbed/test-registry.ts";
 import {
   type Change,
   Etcd3Client,
@@ -14,11 +16,7 @@ import {
   RegistryError,
   type UnitOption,
   unitOf,
-  type WatchBatch,
 } from "../index.ts";
-import { EtcdServer, freePort } from "../testing/etcd-server.ts";
-import { testRegistry } from "../testing/test-registry.ts";
-import { TroubledEtcd } from "./troubled-etcd.ts";
 
 const { server, registry, stopping } = testRegistry("test");
 
@@ -144,53 +142,6 @@ describe("a mirror", () => {
     await until(() => followed.state.malformed.size === 2);
     expect(followed.state.units.get("a.service")?.desiredState).toBe("loaded");
     expect(followed.state.units.has("b.service")).toBe(false);
-  });
-  it("takes each event once, and never goes back, where events come late, twice and again at any time", async () => {
-    class Repeating extends TroubledEtcd {
-      override watch(...[ranges, signal, onBatch, onOpen]: Parameters<TroubledEtcd["watch"]>): Promise<void> {
-        const all: WatchBatch[] = [];
-        const again = (batch: WatchBatch): void => {
-          all.push(batch);
-          for (const one of [batch, ...all]) onBatch(one);
-        };
-        return super.watch(ranges, signal, again, onOpen);
-      }
-    }
-    const etcd = new Repeating(
-      registry().etcd,
-      (mishap) => mishap === "etcd.watch-twice" || (mishap === "etcd.watch-late" && Math.random() < 0.2),
-    );
-    const followed = new Registry(etcd, registry().keys).mirror({ ranges: [registry().keys.all()] });
-    void followed.run(stopping().signal);
-    await followed.ready;
-    const seen: string[] = [];
-    followed.onChanges((changes) => {
-      for (const change of changes)
-        if (change.kind === "unit") seen.push(`${change.name} ${change.after?.desiredState ?? "gone"}`);
-    });
-    const writer = registry().unitWriter();
-    const wanted: string[] = [];
-    for (const name of ["a.service", "b.service", "a.service"]) {
-      await writer.submit(set(name, "inactive", options("/bin/x")));
-      await writer.submit(set(name, "launched"));
-      await writer.submit({ kind: "destroy", name });
-      wanted.push(`${name} inactive`, `${name} launched`, `${name} gone`);
-    }
-    const { revision } = await writer.submit(set("c.service", "inactive", options("/bin/c")));
-    expect(await followed.waitFor(registry().keys.unit("c.service"), revision, 40_000)).toBe(true);
-    expect(seen).toEqual([...wanted, "c.service inactive"]);
-    expect([...followed.state.units.keys()]).toEqual(["c.service"]);
-  }, 60_000);
-  it("can do without watches", async () => {
-    const polled = registry().mirror({ ranges: [registry().keys.all()], pollMs: 20 });
-    void polled.run(stopping().signal);
-    await polled.ready;
-    await registry()
-      .unitWriter()
-      .submit(set("a.service", "inactive", options("/bin/a")));
-    await until(() => polled.state.units.has("a.service"));
-    await registry().unitWriter().submit({ kind: "destroy", name: "a.service" });
-    await until(() => !polled.state.units.has("a.service"));
   });
 });
 

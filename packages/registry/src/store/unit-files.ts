@@ -1,6 +1,5 @@
-import { ClusterState } from "./cluster-state.ts";
+import { ClusterState, type Keys } from "@fleet/domain/cluster";
 import type { Etcd } from "./etcd.ts";
-import type { Keys } from "./keys.ts";
 
 const MOST_GETS = 100;
 

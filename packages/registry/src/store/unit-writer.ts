@@ -1,16 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { backoff } from "../loop/backoff.ts";
-import { ClusterState } from "./cluster-state.ts";
-import { RegistryError } from "./errors.ts";
-import type { Compare, Etcd, Op } from "./etcd.ts";
-import type { Keys } from "./keys.ts";
 import {
+  ClusterState,
+  type Compare,
+  type Keys,
   type KnownUnit,
+  type Op,
   type PlannedChange,
   planUnitChange,
+  RegistryError,
   type UnitChange,
   type UnitOutcome,
-} from "./unit-change.ts";
+} from "@fleet/domain/cluster";
+import { backoff } from "@fleet/loop";
+import type { Etcd } from "./etcd.ts";
 
 /** A change that was carried out. */
 export interface UnitResult {

@@ -1,0 +1,177 @@
+import { globMatches } from "../unit/glob.ts";
+import { matchesMachineID } from "./machine.ts";
+import type { StateRecord } from "./records.ts";
+import type { Change } from "./state.ts";
+
+/** The kinds of events; docs/api.md says what each means. */
+export type ClusterEventKind =
+  | "submitted"
+  | "scheduled"
+  | "moved"
+  | "unscheduled"
+  | "loaded"
+  | "started"
+  | "active"
+  | "failed"
+  | "stopped"
+  | "unloaded"
+  | "destroyed"
+  | "machine-joined"
+  | "machine-left"
+  | "machine-metadata-changed"
+  | "leader-changed";
+
+/** Something that happened in the cluster. */
+export interface ClusterEvent {
+  readonly kind: ClusterEventKind;
+  /** The etcd revision of the change. */
+  readonly revision: number;
+  /** Why, in a few words. */
+  readonly cause: string;
+  readonly unit?: string;
+  readonly machineID?: string;
+  /** Where the unit was, or which engine led, before. */
+  readonly previousMachineID?: string;
+}
+
+/** Which events to hear of: of each list one entry must match; an empty list lets all through. */
+export interface ClusterEventFilter {
+  /** Globs over unit names. */
+  readonly units: readonly string[];
+  /** Machine IDs, full or short. */
+  readonly machines: readonly string[];
+  readonly kinds: readonly ClusterEventKind[];
+}
+
+/** Whether an event passes a filter. */
+export function passesFilter(
+  { units, machines, kinds }: ClusterEventFilter,
+  event: Omit<ClusterEvent, "revision" | "cause">,
+): boolean {
+  const { kind, unit, machineID, previousMachineID } = event;
+  if (kinds.length > 0 && !kinds.includes(kind)) return false;
+  if (units.length > 0 && (unit === undefined || !units.some((glob) => glob === unit || globMatches(glob, unit))))
+    return false;
+  const ids = [machineID, previousMachineID].filter((id) => id !== undefined);
+  return machines.length === 0 || ids.some((id) => machines.some((asked) => matchesMachineID(asked, id)));
+}
+
+type Of<K extends Change["kind"]> = Extract<Change, { kind: K }>;
+
+/** What a change of the registry means to those who follow events; the same change always means the same. */
+export function eventsOf(change: Change): readonly ClusterEvent[] {
+  switch (change.kind) {
+    case "unit":
+      return unitEvents(change);
+    case "state":
+      return stateEvents(change);
+    case "machine":
+      return machineEvents(change);
+    case "machine-metadata":
+      return metadataEvents(change);
+    case "leader":
+      return leaderEvents(change);
+    default:
+      return [];
+  }
+}
+
+function unitEvents({ name: unit, before, after, revision }: Of<"unit">): readonly ClusterEvent[] {
+  if (after === null) {
+    const from = before?.machineID ?? null;
+    return [{ kind: "destroyed", revision, cause: "a client removed it", unit, ...(from === null ? {} : was(from)) }];
+  }
+  const events: ClusterEvent[] = [];
+  if (before === null) events.push({ kind: "submitted", revision, cause: "a client created it", unit });
+  else if (before.hash !== after.hash)
+    events.push({ kind: "submitted", revision, cause: "a client put a new version in", unit });
+  const previous = before?.machineID ?? null;
+  const machineID = after.machineID;
+  if (previous === machineID) return events;
+  if (machineID === null) {
+    const cause =
+      after.cause ??
+      (after.desiredState === "inactive" ? "its desired state is inactive" : "its new version is placed anew");
+    events.push({ kind: "unscheduled", revision, cause, unit, ...(previous === null ? {} : was(previous)) });
+    return events;
+  }
+  const cause = after.cause ?? "the engine placed it";
+  // A new version is placed anew: the machine before it is noted meanwhile.
+  const from = previous ?? before?.lastMachineID ?? null;
+  if (from === null || from === machineID) events.push({ kind: "scheduled", revision, cause, unit, machineID });
+  else events.push({ kind: "moved", revision, cause, unit, machineID, ...was(from) });
+  return events;
+}
+
+function stateEvents({ name: unit, machineID, before, after, revision }: Of<"state">): readonly ClusterEvent[] {
+  const about = { revision, unit, machineID };
+  if (after === null) {
+    const gone: ClusterEvent = { kind: "unloaded", cause: "the machine does not report it any more", ...about };
+    return before !== null && isUp(before) ? [{ ...gone, kind: "stopped" }, gone] : [gone];
+  }
+  const events: ClusterEvent[] = [];
+  const said = `systemd says ${after.systemd.active} (${after.systemd.sub})`;
+  const isNewFile = before === null || before.hash !== after.hash || before.current === "inactive";
+  if (isNewFile && after.current !== "inactive") {
+    const cause = before === null ? "it is scheduled there" : "its file is new";
+    events.push({ kind: "loaded", cause, ...about });
+  }
+  if (after.current === "launched" && (isNewFile || before.current !== "launched")) {
+    events.push({ kind: "started", cause: "its desired state is launched", ...about });
+  }
+  if (isActive(after) && (before === null || !isActive(before))) events.push({ kind: "active", cause: said, ...about });
+  const isFailed = after.systemd.active === "failed";
+  if (after.error !== null && after.error !== before?.error)
+    events.push({ kind: "failed", cause: after.error, ...about });
+  else if (isFailed && (before?.systemd.active !== "failed" || events.length > 0))
+    events.push({ kind: "failed", cause: said, ...about });
+  else if (isRetrying(after) && (before === null || !isRetrying(before)))
+    events.push({ kind: "failed", cause: said, ...about });
+  const hasEnded = before !== null && isUp(before) && !isUp(after) && !isFailed;
+  // What had failed, or had run and ended, is stopped when fleet takes its orders to start back.
+  const isTakenBack = before?.current === "launched" && after.current === "loaded";
+  if (hasEnded || (isTakenBack && !isUp(after))) events.push({ kind: "stopped", cause: said, ...about });
+  return events;
+}
+
+function machineEvents({ id: machineID, before, after, revision }: Of<"machine">): readonly ClusterEvent[] {
+  if (after === null)
+    return [{ kind: "machine-left", revision, cause: "its agent ended, or was not heard of in time", machineID }];
+  if (before === null) return [{ kind: "machine-joined", revision, cause: "its agent started", machineID }];
+  if (JSON.stringify(before.metadata) === JSON.stringify(after.metadata)) return [];
+  return [{ kind: "machine-metadata-changed", revision, cause: "its configuration was read anew", machineID }];
+}
+
+function metadataEvents({ machineID, key, after, revision }: Of<"machine-metadata">): readonly ClusterEvent[] {
+  const cause = after === null || after.value === "" ? `a client removed ${key}` : `a client set ${key}=${after.value}`;
+  return [{ kind: "machine-metadata-changed", revision, cause, machineID }];
+}
+
+function leaderEvents({ before, after, revision }: Of<"leader">): readonly ClusterEvent[] {
+  if (before?.machineID === after?.machineID) return [];
+  const cause = after === null ? "the leader stepped down, or was not heard of in time" : "it was elected";
+  return [
+    {
+      kind: "leader-changed",
+      revision,
+      cause,
+      ...(after === null ? {} : { machineID: after.machineID }),
+      ...(before === null ? {} : was(before.machineID)),
+    },
+  ];
+}
+
+const was = (previousMachineID: string): { readonly previousMachineID: string } => ({ previousMachineID });
+
+function isActive({ systemd: { active } }: StateRecord): boolean {
+  return active === "active" || active === "reloading";
+}
+
+/** systemd waits to start a unit again that has failed. */
+function isRetrying({ systemd: { sub } }: StateRecord): boolean {
+  return sub.startsWith("auto-restart");
+}
+
+function isUp(state: StateRecord): boolean {
+  return isActive(state) || state.systemd.active === "activating" || state.systemd.active === "deactivating";
+}

@@ -1,0 +1,39 @@
+/** The registry's keys and records, the cluster as a copy of them, and what changes of it mean. Pure. */
+export { REGISTRY_ERRORS, RegistryError, type RegistryErrorCode } from "./errors.ts";
+export { type ClusterEvent, type ClusterEventFilter, type ClusterEventKind, eventsOf, passesFilter } from "./events.ts";
+export { type KeyRange, Keys, type ParsedKey } from "./keys.ts";
+export { type Machine, type MetadataChange, matchesMachineID, mergeMetadata, shortMachineID } from "./machine.ts";
+export type { Compare, KeyValue, Op } from "./op.ts";
+export { machineOf, type Unit, type UnitState, unitOf, unitStatesOf } from "./readers.ts";
+export {
+  type CordonRecord,
+  decodeCordon,
+  decodeLeader,
+  decodeMachine,
+  decodeMove,
+  decodeSchedule,
+  decodeState,
+  decodeUnit,
+  encodeCordon,
+  encodeLeader,
+  encodeMachine,
+  encodeMove,
+  encodeSchedule,
+  encodeState,
+  encodeUnit,
+  type LeaderRecord,
+  type MachineRecord,
+  type MoveRecord,
+  type ScheduleRecord,
+  type StateRecord,
+  type UnitRecord,
+} from "./records.ts";
+export { type Change, ClusterState, type Versioned } from "./state.ts";
+export {
+  checkUnit,
+  type KnownUnit,
+  type PlannedChange,
+  planUnitChange,
+  type UnitChange,
+  type UnitOutcome,
+} from "./unit-change.ts";

@@ -1,0 +1,54 @@
+import type { DesiredState, SystemdStates } from "../unit/states.ts";
+import { type Machine, mergeMetadata } from "./machine.ts";
+import type { ClusterState } from "./state.ts";
+
+/** A unit as the cluster sees it. */
+export interface Unit {
+  readonly name: string;
+  /** SHA-1 of its file, 40 hex digits. */
+  readonly hash: string;
+  readonly desiredState: DesiredState;
+  /** What its machine last reported; `inactive` until the machine that it is scheduled to reports this version of it. */
+  readonly currentState: DesiredState;
+  /** Where it is scheduled; null: nowhere, or a global unit. */
+  readonly machineID: string | null;
+  readonly global: boolean;
+}
+
+/** What one machine says of one unit. */
+export interface UnitState {
+  readonly name: string;
+  readonly machineID: string;
+  /** SHA-1 of the file that the machine has. */
+  readonly hash: string;
+  readonly systemd: SystemdStates;
+  /** Why fleet could not do there what was wanted; null where it could. */
+  readonly error: string | null;
+}
+
+/** One unit of a mirrored registry; null where there is none. */
+export function unitOf(state: ClusterState, name: string): Unit | null {
+  const record = state.units.get(name);
+  if (record === undefined) return null;
+  const { hash, desiredState, machineID, global } = record;
+  const reported = machineID === null ? undefined : state.states.get(name)?.get(machineID);
+  const currentState = reported?.hash === hash ? reported.current : "inactive";
+  return { name, hash, desiredState, currentState, machineID, global };
+}
+
+/** What every machine says of a unit, sorted by machine ID. */
+export function unitStatesOf(state: ClusterState, name: string): readonly UnitState[] {
+  const byMachine = state.states.get(name);
+  if (byMachine === undefined) return [];
+  return [...byMachine]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([machineID, { hash, systemd, error }]) => ({ name, machineID, hash, systemd, error }));
+}
+
+/** One machine of a mirrored registry with its dynamic metadata laid over; null where there is none. */
+export function machineOf(state: ClusterState, id: string): Machine | null {
+  const record = state.machines.get(id);
+  if (record === undefined) return null;
+  const { primaryIP, metadata, version } = record;
+  return { id, primaryIP, version, metadata: mergeMetadata(metadata, state.machineMetadata.get(id)) };
+}

@@ -1,0 +1,570 @@
+import type { Machine } from "../cluster/machine.ts";
+import type { UnitRecord } from "../cluster/records.ts";
+import type { Versioned } from "../cluster/state.ts";
+import { globMatches } from "../unit/glob.ts";
+import { isTemplateName, parseUnitName } from "../unit/name.ts";
+import type { Requirements } from "../unit/requirements.ts";
+import { placesOf } from "../whereabouts/places.ts";
+import { conflicts, type GlobalUnit, globalsOn, meets, type Neighbour } from "./fit.ts";
+import { GlobIndex } from "./glob-index.ts";
+import { MachineOrder } from "./machine-order.ts";
+import { type PlacedUnit, pushes, type Surroundings, type Unfit, unfitOn } from "./rules.ts";
+
+/** A unit as the engine decides on it. */
+export interface ModelUnit {
+  readonly name: string;
+  readonly record: Versioned<UnitRecord>;
+  readonly requirements: Requirements;
+  /** Whether it is to be on exactly one machine. */
+  readonly isWanted: boolean;
+}
+
+interface ModelMachine {
+  readonly machine: Machine;
+  readonly createRevision: number;
+  readonly units: Set<string>;
+  globals: readonly string[];
+}
+
+/** How a machine that fits compares with others, for a unit with preferences: the lower the better, the first first. */
+type Score = readonly [unmet: number, crowd: number, near: number, load: number];
+
+const NOBODY: readonly never[] = [];
+
+/**
+ * The cluster as the engine sees it, with the indexes that make one decision cost about the same in a large cluster as
+ * in a small one. It also knows which units may need a decision since the last time: those are `dirty`.
+ */
+export class ClusterModel {
+  readonly units = new Map<string, ModelUnit>();
+  readonly #machines = new Map<string, ModelMachine>();
+  readonly #byShortID = new Map<string, Set<string>>();
+  /** Machines by `key=value`, each in the order in which they are tried. */
+  readonly #byMetadata = new Map<string, MachineOrder>();
+  readonly #followers = new Map<string, Set<string>>();
+  readonly #pending = new Set<string>();
+  readonly #dirty = new Set<string>();
+  /** What was dirty when it was last asked for, sorted, taken up to `#queueAt`. */
+  #queue: string[] = [];
+  #queueAt = 0;
+  /** Where units are, also on machines that are gone. */
+  readonly #placements = new Map<string, Set<string>>();
+  /** The machine of each unit that is placed. */
+  readonly #placed = new Map<string, string>();
+  /** The machine on which a unit is being started before it leaves its own: it takes its place on both. */
+  readonly #movers = new Map<string, string>();
+  readonly #conflicts = new GlobIndex(this.#placed, this.#movers);
+  readonly #replaces = new GlobIndex(this.#placed, this.#movers);
+  readonly #apart = new GlobIndex(this.#placed, this.#movers);
+  /** Placed units that are to be spread, by what they are spread with, counted by machine. */
+  readonly #spread = new Map<string, Map<string, number>>();
+  /** The weight of the units that are placed, by machine, also on machines that are gone. */
+  readonly #weights = new Map<string, number>();
+  readonly #cordons = new Map<string, { readonly drain: boolean }>();
+  /** Units that have Replaces globs. */
+  readonly #replacers = new Set<string>();
+  readonly #globals = new Map<string, GlobalUnit>();
+  /** Rises whenever room may have come free: what fitted nowhere before may fit somewhere since. */
+  #roomVersion = 0;
+  /** Requirements that fitted nowhere, with the globs that matched, and the version of room that was true for. */
+  readonly #hopeless = new WeakMap<Requirements, { readonly globs: string; readonly room: number }>();
+  readonly order = new MachineOrder();
+  readonly #around: Surroundings = {
+    unit: (name) => this.units.get(name),
+    neighbours: (unit, id) => this.#neighbours(unit, id),
+    pushers: (unit, id) => this.#pushers(unit, id),
+    cordon: (id) => this.#cordons.get(id) ?? null,
+    replacers: () => this.#unitsOf(this.#replacers),
+  };
+
+  // ---- what comes in
+
+  /** A unit is new, or has changed. */
+  setUnit(name: string, record: Versioned<UnitRecord>, requirements: Requirements): void {
+    if (this.#replaceUnit(name, record, requirements)) this.#dirty.add(name);
+  }
+
+  /** A unit is as good as moved: the decision is on its way to etcd. */
+  assume(unit: ModelUnit, machineID: string | null): void {
+    const record = { ...unit.record, machineID, lastMachineID: null, leaving: null, wish: null, movingTo: null };
+    this.#replaceUnit(unit.name, record, unit.requirements);
+  }
+
+  /** A unit is as good as on its way to another machine: from now on it takes its place there too. */
+  reserve(unit: ModelUnit, machineID: string): void {
+    this.#replaceUnit(unit.name, { ...unit.record, movingTo: machineID }, unit.requirements);
+  }
+
+  /** @returns whether anything that decisions depend on has changed */
+  #replaceUnit(name: string, record: Versioned<UnitRecord>, requirements: Requirements): boolean {
+    const before = this.units.get(name);
+    const isSame = before !== undefined && before.requirements === requirements;
+    if (isSame && isOnlyNewer(before.record, record)) {
+      // What was decided here comes back from etcd: nothing is elsewhere than it was.
+      this.units.set(name, { ...before, record });
+      return false;
+    }
+    if (!isSame) this.#use(name, requirements);
+    if (before !== undefined) this.#take(before);
+    if (before !== undefined && !isSame) this.#drop(name, before.requirements, requirements);
+    const isWanted = record.desiredState !== "inactive" && !record.global && !isTemplateName(name);
+    const unit: ModelUnit = { name, record, requirements, isWanted };
+    this.units.set(name, unit);
+    this.#put(unit);
+    if (record.machineID === null && isWanted) this.#pending.add(name);
+    if (before?.record.machineID !== record.machineID) this.#placementChanged(unit, before?.record.machineID ?? null);
+    else if (before.record.movingTo !== null && before.record.movingTo !== record.movingTo) this.#retryPending();
+    const goesTo = before?.record.movingTo === record.movingTo ? null : record.movingTo;
+    if (goesTo !== null) for (const other of this.replacedBy(unit, goesTo)) this.#dirty.add(other);
+    const hadReplaces = (before?.requirements.replaces.length ?? 0) > 0;
+    if (!isSame && (hadReplaces || requirements.replaces.length > 0)) this.#ringsChanged();
+    return true;
+  }
+
+  /** A ring of units that replace each other may have opened: those in it push again. */
+  #ringsChanged(): void {
+    for (const name of this.#replacers) {
+      const unit = this.units.get(name);
+      const id = unit?.record.machineID ?? null;
+      if (unit !== undefined && id !== null) for (const other of this.replacedBy(unit, id)) this.#dirty.add(other);
+    }
+  }
+
+  deleteUnit(name: string): void {
+    const unit = this.units.get(name);
+    if (unit === undefined) return;
+    this.#take(unit);
+    this.#drop(name, unit.requirements, null);
+    this.units.delete(name);
+    this.#dirty.delete(name);
+    if (unit.record.machineID !== null) this.#placementChanged(unit, unit.record.machineID);
+    if (unit.requirements.replaces.length > 0) this.#ringsChanged();
+  }
+
+  /** A global unit is wanted, or changed. */
+  setGlobal(unit: GlobalUnit): void {
+    this.#globals.set(unit.name, unit);
+    this.#globalsChanged();
+  }
+
+  deleteGlobal(name: string): void {
+    if (this.#globals.delete(name)) this.#globalsChanged();
+  }
+
+  /** A machine came, or its metadata changed. */
+  setMachine(machine: Machine, createRevision: number): void {
+    const { id } = machine;
+    const before = this.#machines.get(id);
+    if (before !== undefined) this.#unindex(before.machine);
+    const entry: ModelMachine = { machine, createRevision, units: this.#placements.get(id) ?? new Set(), globals: [] };
+    this.#placements.set(id, entry.units);
+    this.#machines.set(id, entry);
+    add(this.#byShortID, id.slice(0, 8), id);
+    this.#recount(entry);
+    this.#roomVersion++;
+    for (const name of entry.units) this.#dirty.add(name);
+    this.#retryPending();
+  }
+
+  deleteMachine(id: string): void {
+    const entry = this.#machines.get(id);
+    if (entry === undefined) return;
+    this.#unindex(entry.machine);
+    this.#machines.delete(id);
+    this.order.delete(id);
+    this.#roomVersion++;
+    for (const name of entry.units) this.#dirty.add(name);
+  }
+
+  /** A machine is cordoned; null: it is not any more. */
+  setCordon(id: string, cordon: { readonly drain: boolean } | null): void {
+    if (cordon !== null) {
+      this.#cordons.set(id, cordon);
+      return;
+    }
+    if (!this.#cordons.delete(id)) return;
+    this.#roomVersion++;
+    this.#retryPending();
+  }
+
+  /** Everything is to be looked at again. */
+  markAllDirty(): void {
+    for (const [name, unit] of this.units) if (unit.isWanted || unit.record.machineID !== null) this.#dirty.add(name);
+  }
+
+  markDirty(name: string): void {
+    if (this.units.has(name)) this.#dirty.add(name);
+  }
+
+  // ---- what is asked
+
+  get dirtyCount(): number {
+    return this.#dirty.size + Math.max(0, this.#queue.length - this.#queueAt);
+  }
+  get machineCount(): number {
+    return this.#machines.size;
+  }
+  machine(id: string): Machine | null {
+    return this.#machines.get(id)?.machine ?? null;
+  }
+  machineRevision(id: string): number | null {
+    return this.#machines.get(id)?.createRevision ?? null;
+  }
+  /** Units that are wanted and on no machine. */
+  get waiting(): Iterable<string> {
+    return this.#pending;
+  }
+  /** Units that are being started on another machine before they leave theirs, by name. */
+  get moving(): readonly string[] {
+    return [...this.#movers.keys()].sort();
+  }
+  /** Units that may not be placed before they have left a machine, by name. */
+  get leaving(): readonly string[] {
+    return [...this.#pending].filter((name) => this.units.get(name)?.record.leaving != null).sort();
+  }
+  /** Machines that units are to be moved away from. */
+  get draining(): readonly string[] {
+    return [...this.#cordons]
+      .filter(([id, { drain }]) => drain && this.#machines.has(id))
+      .map(([id]) => id)
+      .sort();
+  }
+  isCordoned(id: string): boolean {
+    return this.#cordons.has(id);
+  }
+  /** Units on a machine, global ones aside, also those that are being moved to it, by name. */
+  unitsOn(id: string): readonly string[] {
+    return [...(this.#placements.get(id) ?? [])].sort();
+  }
+  /** What a machine carries. */
+  loadOf(id: string): number {
+    return this.order.load(id) ?? 0;
+  }
+  get machineIDs(): Iterable<string> {
+    return this.#machines.keys();
+  }
+
+  /** Takes the next unit that may need a decision, by name within what was dirty together; null: there is none. */
+  takeDirty(): string | null {
+    if (this.#queueAt >= this.#queue.length) {
+      this.#queue = [...this.#dirty].sort();
+      this.#queueAt = 0;
+      this.#dirty.clear();
+    }
+    return this.#queue[this.#queueAt++] ?? null;
+  }
+
+  /** Why a unit can't be on a machine; null where it can. Its being there already makes no difference. */
+  unfit(unit: ModelUnit, id: string): Unfit | null {
+    const entry = this.#machines.get(id);
+    return entry === undefined ? { kind: "machine-id", wanted: id } : unfitOn(unit, entry.machine, this.#around);
+  }
+
+  /**
+   * The machine for a unit: the one that it was freed for, or else ran on before, if it fits; else the least loaded that
+   * fits; null: none does.
+   */
+  choose(unit: ModelUnit): string | null {
+    const { machineID, machineOf, metadata } = unit.requirements;
+    const first = unit.record.wish ?? unit.record.lastMachineID;
+    const fits = (id: string): boolean => this.unfit(unit, id) === null;
+    if (machineID !== null) {
+      const ids = this.#machines.has(machineID) ? [machineID] : this.order.sorted(this.#byShortID.get(machineID) ?? []);
+      return ids.find(fits) ?? null;
+    }
+    const [peer] = machineOf;
+    if (peer !== undefined) {
+      const id = this.units.get(peer)?.record.machineID ?? null;
+      return id !== null && fits(id) ? id : null;
+    }
+    if (first !== null && this.#machines.has(first) && fits(first)) return first;
+    const globs =
+      this.#conflicts.isUnused && this.#replaces.isUnused
+        ? ""
+        : [...this.#conflicts.matching(unit.name), "", ...this.#replaces.matching(unit.name)].join(" ");
+    const known = this.#hopeless.get(unit.requirements);
+    if (known?.room === this.#roomVersion && known.globs === globs) return null;
+    const best = unit.requirements.preferences === null ? this.#candidates(metadata).find(fits) : this.#preferred(unit);
+    if (best != null) return best;
+    this.#hopeless.set(unit.requirements, { globs, room: this.#roomVersion });
+    return null;
+  }
+
+  /** Of the machines that fit, the one that a unit's preferences like best; null: none fits. All are looked at. */
+  #preferred(unit: ModelUnit): string | null {
+    let best: string | null = null;
+    let least: Score | null = null;
+    for (const id of this.#candidates(unit.requirements.metadata)) {
+      if (this.unfit(unit, id) !== null) continue;
+      const score = this.score(unit, id);
+      // Of equals the first stays: they come by load and ID.
+      if (least !== null && compareScores(score, least) >= 0) continue;
+      best = id;
+      least = score;
+    }
+    return best;
+  }
+
+  /** How a machine compares with others for a unit: preferences that are not met, crowding, unloved neighbours, load. */
+  score(unit: ModelUnit, id: string): Score {
+    const { preferences } = unit.requirements;
+    const load = this.loadOf(id);
+    const machine = this.#machines.get(id)?.machine;
+    if (preferences === null || machine === undefined) return [0, 0, 0, load];
+    const isHere = placesOf(unit.record).includes(id);
+    const unmet = preferences.metadata.filter((test) => !meets(test, machine.metadata)).length;
+    const near = preferences.apart.reduce((sum, glob) => {
+      const self = isHere && globMatches(glob, unit.name) ? 1 : 0;
+      return sum + (this.#apart.machinesMatched(glob).get(id) ?? 0) - self;
+    }, 0);
+    return [unmet, this.#crowd(unit, machine), near, load];
+  }
+
+  /** How many units of its kind share the machine's value of the key that a unit is spread over. */
+  #crowd(unit: ModelUnit, { metadata }: Machine): number {
+    const key = unit.requirements.preferences?.spread ?? null;
+    if (key === null) return 0;
+    const value = Object.hasOwn(metadata, key) ? metadata[key] : undefined;
+    if (value === undefined) return Number.MAX_SAFE_INTEGER;
+    let count = 0;
+    for (const [id, units] of this.#spread.get(spreadGroup(unit.name)) ?? []) {
+      const other = this.#machines.get(id)?.machine.metadata;
+      if (other !== undefined && Object.hasOwn(other, key) && other[key] === value) {
+        count += units - (placesOf(unit.record).includes(id) ? 1 : 0);
+      }
+    }
+    return count;
+  }
+
+  /** Units on a machine that a unit pushes away. */
+  replacedBy(unit: ModelUnit, id: string): readonly string[] {
+    if (unit.requirements.replaces.length === 0) return NOBODY;
+    return [...(this.#machines.get(id)?.units ?? [])].filter((name) => {
+      const other = this.units.get(name);
+      return other !== undefined && pushes(unit, other, this.#around);
+    });
+  }
+
+  // ---- inside
+
+  #take(unit: ModelUnit): void {
+    const { name, requirements } = unit;
+    this.#pending.delete(name);
+    this.#placed.delete(name);
+    this.#movers.delete(name);
+    for (const machineID of placesOf(unit.record)) {
+      remove(this.#placements, machineID, name, this.#machines.has(machineID));
+      this.#roomVersion++;
+      this.#conflicts.unplace(name, requirements.conflicts, machineID);
+      this.#replaces.unplace(name, requirements.replaces, machineID);
+      this.#apart.unplace(name, [], machineID);
+      this.#weigh(machineID, -requirements.weight);
+      this.#countSpread(unit, machineID, -1);
+      this.#neighbourhoodChanged(unit, machineID);
+    }
+  }
+
+  #weigh(machineID: string, by: number): void {
+    const weight = (this.#weights.get(machineID) ?? 0) + by;
+    if (weight === 0) this.#weights.delete(machineID);
+    else this.#weights.set(machineID, weight);
+  }
+
+  #countSpread({ name, requirements }: ModelUnit, machineID: string, by: 1 | -1): void {
+    if (requirements.preferences?.spread == null) return;
+    const group = spreadGroup(name);
+    const counts = this.#spread.get(group) ?? new Map<string, number>();
+    const count = (counts.get(machineID) ?? 0) + by;
+    if (count > 0) counts.set(machineID, count);
+    else counts.delete(machineID);
+    if (counts.size > 0) this.#spread.set(group, counts);
+    else this.#spread.delete(group);
+  }
+
+  #use(name: string, { conflicts: apart, replaces: pushed, machineOf, preferences }: Requirements): void {
+    this.#conflicts.use(apart);
+    this.#replaces.use(pushed);
+    this.#apart.use(preferences?.apart ?? []);
+    if (pushed.length > 0) {
+      this.#replacers.add(name);
+      this.#roomVersion++; // it may close a ring, in which none pushes another any more
+    }
+    for (const peer of machineOf) add(this.#followers, peer, name);
+  }
+
+  /** @param next what the unit asks for from now on, already in use; null: it is gone */
+  #drop(
+    name: string,
+    { conflicts: apart, replaces: pushed, machineOf, preferences }: Requirements,
+    next: Requirements | null,
+  ): void {
+    this.#conflicts.drop(apart);
+    this.#replaces.drop(pushed);
+    this.#apart.drop(preferences?.apart ?? []);
+    if (!next?.replaces.length) this.#replacers.delete(name);
+    for (const peer of machineOf) if (!next?.machineOf.includes(peer)) remove(this.#followers, peer, name, false);
+  }
+
+  #put(unit: ModelUnit): void {
+    const { name, requirements } = unit;
+    const [first, second] = placesOf(unit.record);
+    if (first !== undefined) this.#placed.set(name, first);
+    if (second !== undefined) this.#movers.set(name, second);
+    for (const machineID of placesOf(unit.record)) {
+      add(this.#placements, machineID, name);
+      this.#conflicts.place(name, requirements.conflicts, machineID);
+      this.#replaces.place(name, requirements.replaces, machineID);
+      this.#apart.place(name, [], machineID);
+      this.#weigh(machineID, requirements.weight);
+      this.#countSpread(unit, machineID, 1);
+      this.#neighbourhoodChanged(unit, machineID);
+    }
+  }
+
+  /** Who else must be looked at when a unit came to a machine or left one. */
+  #placementChanged(unit: ModelUnit, from: string | null): void {
+    const followers = this.#followers.get(unit.name);
+    if (followers !== undefined) for (const follower of followers) this.#dirty.add(follower);
+    const to = this.units.get(unit.name)?.record.machineID ?? null;
+    if (to !== null) for (const name of this.replacedBy(unit, to)) this.#dirty.add(name);
+    // A place that was taken has become free for those that conflicted with it.
+    if (from !== null && this.#pending.size > 0) this.#retryPending();
+  }
+
+  #retryPending(): void {
+    for (const name of this.#pending) this.#dirty.add(name);
+  }
+
+  #neighbourhoodChanged(unit: ModelUnit, machineID: string): void {
+    const entry = this.#machines.get(machineID);
+    if (entry === undefined) return;
+    for (const other of this.#globals.values()) {
+      if (conflicts(unit, other)) return this.#recount(entry);
+    }
+    this.#setLoad(entry);
+  }
+
+  /** Puts a machine where its load belongs in every order that it is in. */
+  #setLoad({ machine, globals }: ModelMachine): void {
+    const ofGlobals = globals.reduce((sum, name) => sum + (this.#globals.get(name)?.requirements.weight ?? 0), 0);
+    const load = (this.#weights.get(machine.id) ?? 0) + ofGlobals;
+    this.order.set(machine.id, load);
+    for (const pair of Object.entries(machine.metadata)) {
+      const name = pair.join("=");
+      let order = this.#byMetadata.get(name);
+      if (order === undefined) {
+        order = new MachineOrder();
+        this.#byMetadata.set(name, order);
+      }
+      order.set(machine.id, load);
+    }
+  }
+
+  #globalsChanged(): void {
+    for (const entry of this.#machines.values()) this.#recount(entry);
+    this.#retryPending();
+  }
+
+  /** Which global units run on a machine, and with them how much it carries. */
+  #recount(entry: ModelMachine): void {
+    if (this.#globals.size === 0) entry.globals = [];
+    else {
+      const scheduled = [...entry.units].flatMap((name) => this.units.get(name) ?? []);
+      entry.globals = globalsOn([...this.#globals.values()], entry.machine.metadata, scheduled).map(({ name }) => name);
+    }
+    this.#setLoad(entry);
+    this.#roomVersion++;
+  }
+
+  #unindex({ id, metadata }: Machine): void {
+    remove(this.#byShortID, id.slice(0, 8), id, false);
+    for (const pair of Object.entries(metadata)) {
+      const name = pair.join("=");
+      this.#byMetadata.get(name)?.delete(id);
+      if (this.#byMetadata.get(name)?.size === 0) this.#byMetadata.delete(name);
+    }
+  }
+
+  #neighbours(unit: PlacedUnit, id: string): readonly Neighbour[] {
+    const entry = this.#machines.get(id);
+    if (entry === undefined) return NOBODY;
+    if (!this.#mayConflict(unit, id)) return entry.globals.length === 0 ? NOBODY : this.#globalsOf(entry);
+    return [...this.#unitsOf(entry.units), ...this.#globalsOf(entry)];
+  }
+
+  #globalsOf({ globals }: ModelMachine): readonly GlobalUnit[] {
+    return globals.flatMap((name) => this.#globals.get(name) ?? []);
+  }
+
+  #pushers({ name }: PlacedUnit, id: string): readonly ModelUnit[] {
+    if (this.#replaces.isUnused) return NOBODY;
+    const globs = this.#replaces.matching(name);
+    if (!globs.some((glob) => this.#replaces.machinesOwning(glob).has(id))) return NOBODY;
+    return this.#unitsOf(this.#machines.get(id)?.units ?? []);
+  }
+
+  #unitsOf(names: Iterable<string>): readonly ModelUnit[] {
+    return Array.from(names).flatMap((name) => this.units.get(name) ?? []);
+  }
+
+  #mayConflict(unit: PlacedUnit, id: string): boolean {
+    if (this.#conflicts.isUnused) return false;
+    const { conflicts: own } = unit.requirements;
+    return (
+      own.some((glob) => this.#conflicts.machinesMatched(glob).has(id)) ||
+      this.#conflicts.matching(unit.name).some((glob) => this.#conflicts.machinesOwning(glob).has(id))
+    );
+  }
+
+  /** The machines to try, in order: those with the rarest metadata that is asked for, or all. */
+  #candidates(metadata: Requirements["metadata"]): MachineOrder | readonly string[] {
+    let rarest: { readonly orders: readonly MachineOrder[]; readonly size: number } | null = null;
+    for (const { key, values } of metadata) {
+      const orders = values.flatMap((value) => this.#byMetadata.get(`${key}=${value}`) ?? []);
+      const size = orders.reduce((sum, order) => sum + order.size, 0);
+      if (rarest === null || size < rarest.size) rarest = { orders, size };
+    }
+    if (rarest === null) return this.order;
+    const [only, ...others] = rarest.orders;
+    if (only === undefined) return [];
+    if (others.length === 0) return only;
+    return rarest.size * 4 < this.order.size
+      ? this.order.sorted(rarest.orders.flatMap((order) => [...order]))
+      : this.order;
+  }
+}
+
+/** Whether a record says the same as another for placement. */
+function isOnlyNewer(before: UnitRecord, after: UnitRecord): boolean {
+  return (
+    before.machineID === after.machineID &&
+    before.desiredState === after.desiredState &&
+    before.global === after.global &&
+    before.movingTo === after.movingTo &&
+    before.lastMachineID === after.lastMachineID &&
+    before.leaving === after.leaving &&
+    before.wish === after.wish
+  );
+}
+
+/** Instances of one template are spread together; any other unit by itself. */
+function spreadGroup(name: string): string {
+  return parseUnitName(name)?.template ?? name;
+}
+
+function compareScores(one: Score, other: Score): number {
+  const index = one.findIndex((value, place) => value !== other[place]);
+  return index < 0 ? 0 : (one[index] ?? 0) - (other[index] ?? 0);
+}
+
+function add(sets: Map<string, Set<string>>, key: string, value: string): void {
+  const set = sets.get(key);
+  if (set === undefined) sets.set(key, new Set([value]));
+  else set.add(value);
+}
+
+function remove(sets: Map<string, Set<string>>, key: string, value: string, keepEmpty: boolean): void {
+  const set = sets.get(key);
+  set?.delete(value);
+  if (set?.size === 0 && !keepEmpty) sets.delete(key);
+}

@@ -1,0 +1,243 @@
+import { InvalidUnitError } from "./errors.ts";
+import type { UnitOption } from "./file.ts";
+import { globMatches } from "./glob.ts";
+import { parseUnitName, type UnitName } from "./name.ts";
+
+/** A condition on a machine's metadata beyond a plain value. */
+export interface MetadataBound {
+  readonly key: string;
+  /** `>=` and `<=` compare numbers: a machine without the key, or with another value than a number, does not meet them. */
+  readonly operator: "!=" | ">=" | "<=";
+  readonly value: string;
+}
+
+/** The preferences of a unit: they decide among the machines that fit, and never keep it from running. */
+export interface Preferences {
+  /** `key=value` and bounds; each that a machine does not meet counts against it. */
+  readonly metadata: readonly (
+    | MetadataBound
+    | { readonly key: string; readonly operator: "="; readonly value: string }
+  )[];
+  /** Globs over names of units that are better on other machines. */
+  readonly apart: readonly string[];
+  /** A metadata key over whose values the units of one template are to be even; null: none. */
+  readonly spread: string | null;
+}
+
+/** What the `[X-Fleet]` section of a unit asks of the machine it runs on, specifiers replaced. */
+export interface Requirements {
+  /** A full machine ID or its short form; null: any machine. */
+  readonly machineID: string | null;
+  /** Names of units that must be scheduled to the same machine. */
+  readonly machineOf: readonly string[];
+  /** Every entry must hold; one of its values is enough. */
+  readonly metadata: readonly { readonly key: string; readonly values: readonly string[] }[];
+  /** Conditions on metadata, all of which must hold. */
+  readonly bounds: readonly MetadataBound[];
+  /** Globs over names of units that must not share the machine, in both directions. */
+  readonly conflicts: readonly string[];
+  /** Globs over names of units that this one pushes to another machine. */
+  readonly replaces: readonly string[];
+  /** Run on every machine that fits. */
+  readonly global: boolean;
+  /** Null: it has none. */
+  readonly preferences: Preferences | null;
+  /** How much of a machine it takes, at least 1; a machine's load is the sum. */
+  readonly weight: number;
+  /** Never moved while its machine fits, not even when a rebalance is asked for. */
+  readonly stay: boolean;
+  /** Two copies of it may run for a moment: when it is moved on request it is started anew before it is stopped. */
+  readonly overlap: boolean;
+  /** What becomes of it on a machine that can't renew its lease: `keep` or `stop`; anything else is refused. */
+  readonly onPartition: string;
+}
+
+/** The section of a unit file that fleet reads. */
+export const FLEET_SECTION = "X-Fleet";
+
+/** The heaviest that a unit may be. */
+export const MOST_WEIGHT = 10_000;
+
+const OPTIONS: ReadonlySet<string> = new Set([
+  "MachineID",
+  "X-ConditionMachineID",
+  "X-ConditionMachineBootID",
+  "MachineOf",
+  "X-ConditionMachineOf",
+  "MachineMetadata",
+  "X-ConditionMachineMetadata",
+  "Conflicts",
+  "X-Conflicts",
+  "Replaces",
+  "Global",
+  "PreferMetadata",
+  "PreferApart",
+  "Spread",
+  "Weight",
+  "Stay",
+  "Overlap",
+  "OnPartition",
+]);
+
+/** Whether fleet knows an option of the `[X-Fleet]` section. */
+export function isFleetOption(name: string): boolean {
+  return OPTIONS.has(name);
+}
+
+const TRUE = /^(true|yes|1|on|t)$/i;
+/** The old fleet took exactly one =, with something on both sides. */
+const METADATA_TEST = /^([^=!<>]+)(=|!=|>=|<=)([^=]+)$/;
+
+/** Names of `[X-Fleet]` options that fleet does not know; they have no effect and deserve a warning. */
+export function unknownFleetOptions(options: readonly UnitOption[]): readonly string[] {
+  const names = options.filter(({ section, name }) => section === FLEET_SECTION && !isFleetOption(name));
+  return [...new Set(names.map(({ name }) => name))];
+}
+
+/**
+ * Reads the requirements of a unit from its options.
+ *
+ * @param name the unit's name, for the specifiers %n, %N, %p and %i
+ */
+export function readRequirements(name: string, options: readonly UnitOption[]): Requirements {
+  const unitName = parseUnitName(name);
+  const values = (...spellings: readonly string[]): string[] =>
+    spellings.flatMap((spelling) =>
+      options
+        .filter((option) => option.section === FLEET_SECTION && option.name === spelling)
+        .flatMap(({ value }) => quotedWords(value))
+        .map((word) => (unitName === null ? word : replaceSpecifiers(word, unitName))),
+    );
+  const words = (...spellings: readonly string[]): string[] =>
+    values(...spellings).flatMap((value) => value.split(/\s+/).filter((word) => word !== ""));
+  const wanted = metadataTests(values("X-ConditionMachineMetadata", "MachineMetadata"));
+  const isTrue = (spelling: string): boolean => TRUE.test(values(spelling).at(-1) ?? "");
+  const preferences: Preferences = {
+    metadata: metadataTests(values("PreferMetadata")),
+    apart: unique(words("PreferApart")),
+    spread: words("Spread").at(-1) ?? null,
+  };
+  const hasPreferences = preferences.metadata.length > 0 || preferences.apart.length > 0 || preferences.spread !== null;
+  return {
+    machineID: values("MachineID", "X-ConditionMachineID", "X-ConditionMachineBootID").find((id) => id !== "") ?? null,
+    machineOf: unique(words("X-ConditionMachineOf", "MachineOf")),
+    metadata: alternatives(wanted),
+    bounds: wanted.filter((test): test is MetadataBound => test.operator !== "="),
+    conflicts: unique(words("X-Conflicts", "Conflicts")),
+    replaces: unique(words("Replaces")),
+    global: isTrue("Global"),
+    preferences: hasPreferences ? preferences : null,
+    weight: readWeight(words("Weight").at(-1)),
+    stay: isTrue("Stay"),
+    overlap: isTrue("Overlap"),
+    onPartition: (words("OnPartition").at(-1) ?? "keep").toLowerCase(),
+  };
+}
+
+/**
+ * Checks that the requirements can hold together.
+ *
+ * @throws InvalidUnitError naming both options
+ */
+export function checkRequirements(name: string, requirements: Requirements): void {
+  const { machineID, machineOf, conflicts, replaces, global, overlap, onPartition } = requirements;
+  if (onPartition !== "keep" && onPartition !== "stop") {
+    throw new InvalidUnitError(`unit ${name}: invalid OnPartition=${onPartition} in [X-Fleet]: expected keep or stop`);
+  }
+  if (overlap && onPartition === "stop") {
+    throw new InvalidUnitError(
+      `unit ${name}: Overlap=true and OnPartition=stop in [X-Fleet] contradict each other: two copies may run, or never`,
+    );
+  }
+  const given = {
+    MachineID: machineID !== null,
+    MachineOf: machineOf.length > 0,
+    Conflicts: conflicts.length > 0,
+    Replaces: replaces.length > 0,
+    Global: global,
+  };
+  const forbidden: readonly (readonly [keyof typeof given, keyof typeof given])[] = [
+    ["MachineID", "MachineOf"],
+    ["MachineID", "Conflicts"],
+    ["MachineID", "Global"],
+    ["MachineID", "Replaces"],
+    ["Global", "MachineOf"],
+    ["Global", "Replaces"],
+    ["Conflicts", "Replaces"],
+  ];
+  for (const [one, other] of forbidden) {
+    if (given[one] && given[other]) {
+      throw new InvalidUnitError(
+        `unit ${name}: options ${one} and ${other} in [X-Fleet] can't be used together; remove one`,
+      );
+    }
+  }
+  for (const [option, globs] of [
+    ["Conflicts", conflicts],
+    ["Replaces", replaces],
+  ] as const) {
+    for (const peer of machineOf) {
+      const glob = globs.find((candidate) => globMatches(candidate, peer));
+      if (glob !== undefined) {
+        throw new InvalidUnitError(
+          `unit ${name}: MachineOf=${peer} and ${option}=${glob} in [X-Fleet] contradict each other; remove one`,
+        );
+      }
+    }
+  }
+}
+
+/** Whether two sets of requirements let a unit be on the same machines; preferences move nothing. */
+export function sameRequirements(one: Requirements, other: Requirements): boolean {
+  const hard = ({ machineID, machineOf, metadata, bounds, conflicts, replaces, global }: Requirements): string =>
+    JSON.stringify([machineID, machineOf, metadata, bounds, conflicts, replaces, global]);
+  return hard(one) === hard(other);
+}
+
+/** A value that starts and ends with `"` is a list of quoted words; any other is itself. */
+function quotedWords(value: string): string[] {
+  if (value.length < 2 || !value.startsWith('"') || !value.endsWith('"')) return [value];
+  return [...value.matchAll(/"([^"]*)"/g)].map(([, word]) => word ?? "");
+}
+
+function replaceSpecifiers(text: string, { full, name, prefix, instance }: UnitName): string {
+  const values: Readonly<Record<string, string>> = { "%n": full, "%N": name, "%p": prefix, "%i": instance ?? "" };
+  return text.replace(/%[nNpi]/g, (specifier) => values[specifier] ?? specifier);
+}
+
+/** Reads `key=value`, `key!=value`, `key>=number` and `key<=number`; what is none of them is left out. */
+function metadataTests(pairs: readonly string[]): Preferences["metadata"][number][] {
+  return pairs.flatMap((pair) => {
+    const [, key = "", operator = "", value = ""] = METADATA_TEST.exec(pair) ?? [];
+    if (operator === "") return [];
+    if ((operator === ">=" || operator === "<=") && !isNumber(value)) return [];
+    return [{ key, operator: operator as "=" | MetadataBound["operator"], value }];
+  });
+}
+
+/** Whether a text is a condition that MachineMetadata and PreferMetadata take. */
+export function isMetadataTest(text: string): boolean {
+  return metadataTests([text]).length > 0;
+}
+
+/** Whether a text is a number, as bounds compare them. */
+export function isNumber(text: string): boolean {
+  return /^[-+]?(\d+\.?\d*|\.\d+)$/.test(text);
+}
+
+/** Several values for one key are alternatives. */
+function alternatives(tests: Preferences["metadata"]): { key: string; values: string[] }[] {
+  const byKey = new Map<string, string[]>();
+  for (const { key, operator, value } of tests) {
+    if (operator === "=") byKey.set(key, [...(byKey.get(key) ?? []), value]);
+  }
+  return [...byKey].map(([key, values]) => ({ key, values: unique(values) }));
+}
+
+function readWeight(text: string | undefined): number {
+  return text !== undefined && /^\d{1,5}$/.test(text) ? Math.min(MOST_WEIGHT, Math.max(1, Number(text))) : 1;
+}
+
+function unique(values: readonly string[]): string[] {
+  return [...new Set(values)];
+}

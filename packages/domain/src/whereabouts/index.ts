@@ -1,0 +1,2 @@
+/** Where units are. Pure. */
+export { placesOf } from "./places.ts";

@@ -1,0 +1,53 @@
+import { Registry, type UnitChange, type WatchBatch } from "@fleet/registry";
+import { expect, it } from "vitest";
+import { testRegistry } from "../../../testbed/test-registry.ts";
+import { TroubledEtcd } from "./troubled-etcd.ts";
+
+const { registry, stopping } = testRegistry("troubled");
+
+const options = (value: string) => [{ section: "Service", name: "ExecStart", value }];
+const set = (name: string, desiredState: "inactive" | "launched", value: string | null = null): UnitChange => ({
+  kind: "set",
+  name,
+  options: value === null ? null : options(value),
+  desiredState,
+});
+
+/** An etcd whose watches tell, with each batch, all those before it again. */
+class Repeating extends TroubledEtcd {
+  override watch(...[ranges, signal, onBatch, onOpen]: Parameters<TroubledEtcd["watch"]>): Promise<void> {
+    const all: WatchBatch[] = [];
+    const again = (batch: WatchBatch): void => {
+      all.push(batch);
+      for (const one of [batch, ...all]) onBatch(one);
+    };
+    return super.watch(ranges, signal, again, onOpen);
+  }
+}
+
+it("a mirror takes each event once and never goes back where events come late, twice and again", async () => {
+  const etcd = new Repeating(registry().etcd, {
+    failpoint: () => undefined,
+    happens: (mishap) => mishap === "etcd.watch-twice" || (mishap === "etcd.watch-late" && Math.random() < 0.2),
+  });
+  const followed = new Registry(etcd, registry().keys).mirror({ ranges: [registry().keys.all()] });
+  void followed.run(stopping().signal);
+  await followed.ready;
+  const seen: string[] = [];
+  followed.onChanges((changes) => {
+    for (const change of changes)
+      if (change.kind === "unit") seen.push(`${change.name} ${change.after?.desiredState ?? "gone"}`);
+  });
+  const writer = registry().unitWriter();
+  const wanted: string[] = [];
+  for (const name of ["a.service", "b.service", "a.service"]) {
+    await writer.submit(set(name, "inactive", "/bin/x"));
+    await writer.submit(set(name, "launched"));
+    await writer.submit({ kind: "destroy", name });
+    wanted.push(`${name} inactive`, `${name} launched`, `${name} gone`);
+  }
+  const { revision } = await writer.submit(set("c.service", "inactive", "/bin/c"));
+  expect(await followed.waitFor(registry().keys.unit("c.service"), revision, 40_000)).toBe(true);
+  expect(seen).toEqual([...wanted, "c.service inactive"]);
+  expect([...followed.state.units.keys()]).toEqual(["c.service"]);
+}, 60_000);

@@ -1,0 +1,78 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Compare, type KeyRange, type Op, RegistryError } from "@fleet/domain/cluster";
+import type { Etcd, RangePage, TxnResult, WatchBatch } from "@fleet/registry";
+import type { Failpoint, Mishap } from "./failpoints.ts";
+
+const LATE_MS = 2_000;
+
+/** What may go wrong, and when. */
+export interface Troubles {
+  /** Called at each point: it may not return. */
+  readonly failpoint: (point: Failpoint) => void;
+  /** Whether a mishap is to happen now. */
+  readonly happens: (mishap: Mishap) => boolean;
+}
+
+/** An etcd between which and its user things go wrong by chance, as a network and a crash have them: for tests. */
+export class TroubledEtcd implements Etcd {
+  readonly #etcd: Etcd;
+  readonly #troubles: Troubles;
+
+  constructor(etcd: Etcd, troubles: Troubles) {
+    this.#etcd = etcd;
+    this.#troubles = troubles;
+  }
+
+  range(range: KeyRange, options?: { after?: string; limit?: number; revision?: number }): Promise<RangePage> {
+    return this.#etcd.range(range, options);
+  }
+
+  async txn(compares: readonly Compare[], ops: readonly Op[], otherwise?: readonly Op[]): Promise<TxnResult> {
+    if (ops.length === 0) return this.#etcd.txn(compares, ops, otherwise);
+    this.#troubles.failpoint("etcd.before-txn");
+    const result = await this.#etcd.txn(compares, ops, otherwise);
+    this.#troubles.failpoint("etcd.after-txn");
+    if (this.#troubles.happens("etcd.answer-lost"))
+      throw new RegistryError("timeout", "etcd's answer was lost: a failpoint");
+    return result;
+  }
+
+  async watch(
+    ranges: readonly { readonly range: KeyRange; readonly from: number }[],
+    signal: AbortSignal,
+    onBatch: (batch: WatchBatch) => void,
+    onOpen: () => void,
+  ): Promise<void> {
+    const { promise: failed, reject } = Promise.withResolvers<never>();
+    let isOver = false;
+    let queue = Promise.resolve();
+    const take = async (batch: WatchBatch): Promise<void> => {
+      if (this.#troubles.happens("etcd.watch-late")) await sleep(Math.random() * LATE_MS);
+      // A watch that has ended tells nothing more: another one goes on where its user was.
+      for (let times = this.#troubles.happens("etcd.watch-twice") ? 2 : 1; times > 0 && !isOver; times--)
+        onBatch(batch);
+    };
+    const late = (batch: WatchBatch): void => {
+      queue = queue.then(() => take(batch));
+      queue.catch(reject);
+    };
+    try {
+      await Promise.race([this.#etcd.watch(ranges, signal, late, onOpen), failed]);
+    } finally {
+      isOver = true;
+    }
+  }
+
+  grantLease(ttlSeconds: number): Promise<string> {
+    return this.#etcd.grantLease(ttlSeconds);
+  }
+  keepLeaseAlive(id: string): Promise<number> {
+    return this.#etcd.keepLeaseAlive(id);
+  }
+  revokeLease(id: string): Promise<void> {
+    return this.#etcd.revokeLease(id);
+  }
+  close(): void {
+    this.#etcd.close();
+  }
+}

@@ -1,0 +1,76 @@
+import { overlaps, type Run, runsOf } from "./copies.ts";
+import type { TestCluster } from "./test-cluster.ts";
+
+/** How a machine is cut off: its agent lives on, is frozen, or is dead. */
+export const CUTS = ["agent alive", "agent frozen", "agent killed"] as const;
+export type Cut = (typeof CUTS)[number];
+
+/** A unit that says that it lives, ten times a second, and takes no notice of being asked to stop. */
+export const STUBBORN = `[Service]
+ExecStart=/bin/bash -c 'trap "" TERM; while :; do echo alive; sleep 0.1; done'
+KillMode=control-group
+TimeoutStopSec=600
+[X-Fleet]
+OnPartition=stop
+MachineMetadata=host!=h1
+`;
+
+/**
+ * Cuts the machine off on which a unit runs, waits until the unit runs on another one, and heals the cut.
+ *
+ * @returns the host that was cut off
+ */
+export async function cutOnce(cluster: TestCluster, unit: string, cut: Cut): Promise<number> {
+  const { network } = cluster.cluster;
+  const from = await cluster.hostOf(unit);
+  const signal = { "agent alive": null, "agent frozen": "STOP", "agent killed": "KILL" }[cut];
+  if (signal === "KILL") {
+    const dropIn = "/run/systemd/system/fleet-agent.service.d";
+    await network.must(
+      from,
+      "sh",
+      "-c",
+      `mkdir -p ${dropIn}; printf '[Service]\\nRestart=no\\n' >${dropIn}/dead.conf; systemctl daemon-reload`,
+    );
+  }
+  await network.cut(from);
+  if (signal !== null) await network.must(from, "systemctl", "kill", "-s", signal, "fleet-agent");
+  const others = [...network.hosts.keys()].filter((index) => index !== from);
+  const runsElsewhere = async (): Promise<boolean> => {
+    for (const index of others) {
+      const { stdout } = await network.exec(index, ["systemctl", "is-active", unit]);
+      if (stdout.trim() === "active") return true;
+    }
+    return false;
+  };
+  await cluster.until(`${unit} to run elsewhere`, runsElsewhere, 60_000);
+  await network.heal(from);
+  if (signal === "STOP") await network.must(from, "systemctl", "kill", "-s", "CONT", "fleet-agent");
+  if (signal === "KILL") {
+    const script =
+      "rm -r /run/systemd/system/fleet-agent.service.d/dead.conf; systemctl daemon-reload; systemctl reset-failed fleet-agent; systemctl start fleet-agent";
+    await network.must(from, "sh", "-c", script);
+  }
+  const machines = network.hosts.size - 1;
+  await cluster.until(
+    "all machines to be back",
+    async () => (await cluster.ok("list-machines", "--no-legend")).trim().split("\n").length === machines,
+    60_000,
+  );
+  await cluster.until(`one copy of ${unit}`, async () => (await cluster.activeOn(unit)).length === 1, 60_000);
+  return from;
+}
+
+/** Every run of a unit by the hosts' journals, and those that overlapped. */
+export async function copiesOf(
+  cluster: TestCluster,
+  unit: string,
+): Promise<{ readonly runs: readonly Run[]; readonly overlapping: readonly (readonly [Run, Run])[] }> {
+  const { network } = cluster.cluster;
+  const runs: Run[] = [];
+  for (const index of network.hosts.keys()) {
+    const journal = await network.must(index, "journalctl", "-u", unit, "-o", "json", "--no-pager");
+    runs.push(...runsOf(index, journal));
+  }
+  return { runs, overlapping: overlaps(runs) };
+}
