@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { encodeUnit } from "@fleet/domain/cluster";
 import { hashText } from "@fleet/domain/unit";
+import { NOWHERE } from "@fleet/domain/whereabouts";
 import { Registry } from "@fleet/registry";
 import { BIN } from "../deploy/local-cluster/cluster.ts";
 import { until } from "../deploy/local-cluster/processes.ts";
@@ -172,12 +173,8 @@ async function plainWrite({ etcd, keys }: Registry, round: number, index: number
   const record = {
     hash,
     desiredState: "inactive",
-    machineID: null,
     global: false,
-    lastMachineID: null,
-    leaving: null,
-    wish: null,
-    movingTo: null,
+    whereabouts: NOWHERE,
     cause: null,
   } as const;
   await etcd.txn(

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { encodeMachine, encodeUnit, type Op } from "@fleet/domain/cluster";
 import { hashText } from "@fleet/domain/unit";
+import { NOWHERE, scheduledTo } from "@fleet/domain/whereabouts";
 import { Registry } from "@fleet/registry";
 import { Etcd3 } from "etcd3";
 import { BIN } from "../deploy/local-cluster/cluster.ts";
@@ -77,15 +78,8 @@ export class FakeCluster {
   /** A unit that is wanted; its text must be written too. */
   unit(name: string, text: string, machineID: string | null = null): Op {
     const hash = hashText(text);
-    const record = { hash, desiredState: "launched", machineID, global: false } as const;
-    const value = encodeUnit({
-      ...record,
-      lastMachineID: null,
-      leaving: null,
-      wish: null,
-      movingTo: null,
-      cause: null,
-    });
+    const whereabouts = machineID === null ? NOWHERE : ({ kind: "placed", on: machineID } as const);
+    const value = encodeUnit({ hash, desiredState: "launched", global: false, whereabouts, cause: null });
     return { put: this.registry.keys.unit(name), value };
   }
 
@@ -181,8 +175,9 @@ export class FakeCluster {
     const last = Promise.withResolvers<number>();
     mirror.onChanges((changes) => {
       for (const change of changes) {
-        if (change.kind !== "unit" || change.after?.machineID == null) continue;
-        if (change.before?.machineID === change.after.machineID) continue;
+        if (change.kind !== "unit") continue;
+        const on = scheduledTo(change.after?.whereabouts ?? NOWHERE);
+        if (on === null || on === scheduledTo(change.before?.whereabouts ?? NOWHERE)) continue;
         if (++seen === 1) first.resolve(performance.now());
         if (seen === count) last.resolve(performance.now());
       }

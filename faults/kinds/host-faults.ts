@@ -1,3 +1,4 @@
+import { NOWHERE, scheduledTo } from "@fleet/domain/whereabouts";
 import { Crowd } from "../crowd.ts";
 import { type Fault, hostOf, lasting, on, withEnvironment } from "../target.ts";
 import { NAMES } from "../traffic.ts";
@@ -54,7 +55,8 @@ export const HOST_FAULTS: Readonly<Record<string, Fault>> = {
     await on(target, host, `systemctl stop ${unit}; sleep 1; systemctl start ${unit}`);
     // Where its user has taken it away in between, it is the same hand that has to stop what it has started.
     const wanted = (await target.registry.units([unit])).get(unit);
-    const isHere = wanted?.machineID === target.cluster.cluster.network.hosts.get(host)?.machineID;
+    const isHere =
+      scheduledTo(wanted?.whereabouts ?? NOWHERE) === target.cluster.cluster.network.hosts.get(host)?.machineID;
     if (wanted?.desiredState !== "launched" || !isHere) await on(target, host, `systemctl stop ${unit}`);
     return `${unit} stopped and started by hand on h${host}`;
   },

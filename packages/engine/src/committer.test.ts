@@ -1,5 +1,6 @@
 import { encodeMachine, encodeUnit, machineOf } from "@fleet/domain/cluster";
 import { type Decision, plan } from "@fleet/domain/placement";
+import { NOWHERE } from "@fleet/domain/whereabouts";
 import { describe, expect, it } from "vitest";
 import { ledRegistry } from "../../../testbed/led-registry.ts";
 import { Committer } from "./committer.ts";
@@ -11,12 +12,8 @@ const unit = (machineID: string | null) =>
   encodeUnit({
     hash: "h",
     desiredState: "launched",
-    machineID,
     global: false,
-    lastMachineID: null,
-    leaving: null,
-    wish: null,
-    movingTo: null,
+    whereabouts: machineID === null ? NOWHERE : { kind: "placed", on: machineID },
     cause: null,
   });
 const machine = (id: string) =>

@@ -1,12 +1,6 @@
-import {
-  type ClusterState,
-  type Compare,
-  encodeSchedule,
-  encodeUnit,
-  type Op,
-  type UnitRecord,
-} from "@fleet/domain/cluster";
-import type { ClusterModel, Decision } from "@fleet/domain/placement";
+import type { ClusterState, Compare, Op, UnitRecord } from "@fleet/domain/cluster";
+import { type ClusterModel, type Decision, eventOf } from "@fleet/domain/placement";
+import { canChange, change, recordOps, scheduledTo } from "@fleet/domain/whereabouts";
 import type { Leadership, Registry } from "@fleet/registry";
 
 /** A decision as a part of a transaction. */
@@ -122,21 +116,12 @@ export class Committer {
     const { name, from, to, reason } = decision;
     const { keys } = this.#registry;
     const known = state.units.get(name);
-    if (known === undefined || known.machineID !== from) return null;
-    const record: UnitRecord = {
-      ...known,
-      machineID: to,
-      lastMachineID: null,
-      leaving: null,
-      wish: null,
-      movingTo: null,
-      cause: reason,
-    };
-    const key = keys.unit(name);
+    const event = eventOf(decision);
+    // Somebody has changed it since: it is decided on anew.
+    if (known === undefined || scheduledTo(known.whereabouts) !== from || !canChange(known.whereabouts, event))
+      return null;
+    const record: UnitRecord = { ...known, whereabouts: change(known.whereabouts, event), cause: reason };
     const machines: [string, number][] = [];
-    const ops: Op[] = [{ put: key, value: encodeUnit(record) }];
-    if (from !== null && from !== to) ops.push({ delete: keys.schedule(from, name) });
-    if (known.movingTo !== null && known.movingTo !== to) ops.push({ delete: keys.schedule(known.movingTo, name) });
     // Machines and units come by different watches: a unit is taken off a machine that is not known only if etcd does
     // not know it either.
     if (from !== null && model.machine(from) === null) machines.push([from, 0]);
@@ -144,9 +129,9 @@ export class Committer {
       const machineRevision = model.machineRevision(to);
       if (machineRevision === null) return null;
       machines.push([to, machineRevision]);
-      ops.push({ put: keys.schedule(to, name), value: encodeSchedule(record) });
     }
-    return { decision, unit: { key, modRevision: known.modRevision }, machines, ops };
+    const unit: Compare = { key: keys.unit(name), modRevision: known.modRevision };
+    return { decision, unit, machines, ops: recordOps(keys, name, known, record) };
   }
 }
 

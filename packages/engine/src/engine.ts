@@ -1,12 +1,13 @@
 import type { Config } from "@fleet/config";
 import { RegistryError } from "@fleet/domain/cluster";
-import { type Decision, explain, explanation, ModelFeed } from "@fleet/domain/placement";
+import { type Decision, explainWaiting, ModelFeed, waitingText } from "@fleet/domain/placement";
 import { ReconcileLoop } from "@fleet/loop";
 import type { Leadership, Mirror, Registry } from "@fleet/registry";
 import type { BaseLogger } from "pino";
 import { Committer } from "./committer.ts";
 import { LeaderSeat } from "./leader-seat.ts";
 import { Mover } from "./mover.ts";
+import { MovingStates } from "./moving-states.ts";
 import { Pipeline } from "./pipeline.ts";
 import { Sweeper } from "./sweeper.ts";
 
@@ -63,6 +64,7 @@ class Engine implements RunningEngine {
   readonly #feed: ModelFeed;
   readonly #sweeper: Sweeper;
   readonly #mover: Mover;
+  readonly #movingStates: MovingStates;
   readonly #pipeline: Pipeline;
   readonly #loop: ReconcileLoop;
   readonly #stopping = new AbortController();
@@ -105,6 +107,7 @@ class Engine implements RunningEngine {
       }
       this.#feed.apply(changes);
       this.#loop.trigger();
+      this.#mover.trigger();
     });
     this.#pipeline = new Pipeline({
       feed: this.#feed,
@@ -115,11 +118,19 @@ class Engine implements RunningEngine {
       onDone: (decision, decidedAt, writtenAt) => this.#report(decision, decidedAt, writtenAt),
       onLost: (decision) => observer.onTask(kindOf(decision), false),
     });
+    this.#movingStates = new MovingStates({
+      registry,
+      pollMs: config.disableWatches ? config.engineReconcileIntervalMs : null,
+      onTrouble: (error) =>
+        log.warn({ code: error.code }, `the engine's view of a unit that moves is interrupted: ${error.message}`),
+      onChanged: () => this.#mover.trigger(),
+    });
     this.#mover = new Mover({
       registry,
       log,
       state: this.#mirror.state,
       model: this.#feed.model,
+      states: this.#movingStates,
       leadership: () => {
         const { leadership } = this.#seat;
         return leadership !== null && this.#mayAct(leadership) ? leadership : null;
@@ -150,13 +161,16 @@ class Engine implements RunningEngine {
       dirty: this.#feed.model.dirtyCount,
       inFlight: this.#pipeline.inFlight,
       moving: this.#mover.busy,
-      waiting: [...this.#feed.model.waiting].slice(0, MOST_EXPLAINED).map((name) => explain(this.#feed.model, name)),
+      waiting: [...this.#feed.model.waiting]
+        .slice(0, MOST_EXPLAINED)
+        .map((name) => explainWaiting(this.#feed.model, name)),
     };
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#done;
+    await this.#movingStates.close();
     await this.#stepDown().catch((error: unknown) => this.#failed(error));
   }
 
@@ -198,16 +212,16 @@ class Engine implements RunningEngine {
   /** Says of each unit that fits nowhere why, once while it waits. */
   #sayWhoWaits(): void {
     const { model } = this.#feed;
-    for (const name of this.#said.keys()) if (model.units.get(name)?.record.machineID !== null) this.#said.delete(name);
+    for (const name of this.#said.keys()) if (model.units.get(name)?.on !== null) this.#said.delete(name);
     let count = 0;
     for (const name of model.waiting) {
       // One that is being moved is only on its way.
-      const isOnItsWay = this.#pipeline.isMoving(name) || model.units.get(name)?.record.leaving !== null;
+      const isOnItsWay = this.#pipeline.isMoving(name) || model.units.get(name)?.record.whereabouts.kind === "leaving";
       if (this.#said.has(name) || isOnItsWay || count++ >= MOST_EXPLAINED) continue;
-      const waiting = explain(model, name);
+      const waiting = explainWaiting(model, name);
       if (waiting === null) continue;
       this.#said.set(name, true);
-      this.#log.warn({ unit: name, machines: waiting.machines, reasons: waiting.reasons }, explanation(waiting));
+      this.#log.warn({ unit: name, machines: waiting.machines, reasons: waiting.reasons }, waitingText(waiting));
     }
   }
 

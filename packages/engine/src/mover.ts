@@ -1,17 +1,20 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import {
-  type ClusterState,
-  type Compare,
-  encodeSchedule,
-  encodeUnit,
-  type Op,
-  RegistryError,
-  type StateRecord,
-  type UnitRecord,
-} from "@fleet/domain/cluster";
+import type { ClusterState, Compare, UnitRecord, Versioned } from "@fleet/domain/cluster";
 import { type ClusterModel, type Relocation, relocationsOf, staleMoves, targetOf } from "@fleet/domain/placement";
-import type { Leadership, Registry } from "@fleet/registry";
+import {
+  canChange,
+  change,
+  isHeld,
+  MOVE_LIMITS,
+  type Move,
+  type MoveStep,
+  type MoveView,
+  recordOps,
+  stepMove,
+} from "@fleet/domain/whereabouts";
+import { ReconcileLoop } from "@fleet/loop";
+import { type Leadership, type Registry, RegistryError } from "@fleet/registry";
 import type { BaseLogger } from "pino";
+import type { MovingStates } from "./moving-states.ts";
 
 /** What a mover works with. */
 export interface MoverOptions {
@@ -19,299 +22,270 @@ export interface MoverOptions {
   readonly log: BaseLogger;
   readonly state: ClusterState;
   readonly model: ClusterModel;
+  readonly states: Pick<MovingStates, "of" | "forget">;
   /** Null while this engine may not act. */
   readonly leadership: () => Leadership | null;
   /** Keeps the plan from deciding on a unit while it is being moved, and lets it again. */
   readonly hold: (unit: string, isHeld: boolean) => void;
 }
 
-const PAUSE_MS = 500;
-const LOOK_MS = 100;
-/** How long a unit may take to stop on its old machine, and to be active on its new one. */
-const STOP_MS = 300_000;
-const START_MS = 90_000;
-/** How long the plan may take to place a unit that has left its machine; a unit that fits nowhere waits longer. */
-const PLACE_MS = 3_000;
-/** How long this engine's own view of etcd may be behind. */
-const CATCH_UP_MS = 5_000;
-/** An engine that may not act for longer than this leaves its moves to the one that leads by then. */
-const DEPOSED_MS = 5_000;
-/** A unit that could not be moved is left alone for so long. */
-const AGAIN_MS = 60_000;
+/** A move that this engine has under way. */
+interface Underway extends Relocation {
+  readonly move: Move;
+  /** A write is on its way: the next step is decided on when it has come back. */
+  readonly isWriting: boolean;
+  /** How often in a row etcd did not take a write: somebody else had changed the unit, or the machine. */
+  readonly losses: number;
+}
+
+type Write = Extract<MoveStep, { kind: "write" }>;
+
+/** Between two looks while something is on its way, for what time alone changes. */
+const LOOK_MS = 500;
+const IDLE_MS = 30_000;
+/** For the watch to bring what a write was lost to. */
+const LOST_MS = 100;
+const MOST_LOSSES = 3;
 
 /**
  * Moves units on request: away from machines that are drained, and where a rebalance wants them. One after the other for
- * each machine that is drained, and within the limit of the rebalance. A unit that may overlap is active on its new
- * machine before it is stopped on the old; any other is stopped first. All of it is in etcd: another engine goes on.
+ * each machine that is drained, and within the limit of the rebalance. What is to be done next is decided by `stepMove`; all
+ * of it is in etcd, so that another engine goes on.
  */
 export class Mover {
   readonly #options: MoverOptions;
-  readonly #busy = new Map<string, Relocation>();
+  readonly #underway = new Map<string, Underway>();
+  /** Units that could not be moved, and when they may be tried again, by performance.now(). */
   readonly #notBefore = new Map<string, number>();
+  /** Requests that are done with, by unit: the revision that they were written at. Their removal may not have come here. */
+  readonly #done = new Map<string, number>();
+  readonly #writes = new Set<Promise<void>>();
+  readonly #loop: ReconcileLoop;
+  /** When this engine could last act, by performance.now(). */
+  #actedAt = 0;
 
   constructor(options: MoverOptions) {
     this.#options = options;
+    this.#loop = new ReconcileLoop({
+      round: () => this.#round(),
+      onError: (error) => {
+        if (!(error instanceof RegistryError)) throw error;
+        options.log.warn({ code: error.code }, `moves that are done could not be removed yet: ${error.message}`);
+      },
+    });
   }
 
   /** Units that are on their way. */
   get busy(): readonly string[] {
-    return [...this.#busy.keys()].sort();
+    return [...this.#underway.keys()].sort();
+  }
+
+  /** Something has changed that a move may wait for. */
+  trigger(): void {
+    this.#loop.trigger();
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const ended: Promise<void>[] = [];
-    while (!signal.aborted) {
-      if (this.#options.leadership() !== null) {
-        await this.#forgetStale();
-        for (const relocation of this.#due()) {
-          this.#busy.set(relocation.unit, relocation);
-          ended.push(this.#move(relocation, signal).finally(() => this.#busy.delete(relocation.unit)));
-        }
-      }
-      if (this.#busy.size === 0) ended.length = 0;
-      await sleep(PAUSE_MS, undefined, { signal }).catch(() => undefined);
+    await this.#loop.run(signal);
+    await Promise.all(this.#writes);
+  }
+
+  async #round(): Promise<number> {
+    const now = performance.now();
+    if (this.#options.leadership() === null) {
+      if (now - this.#actedAt > MOVE_LIMITS.deposed) for (const unit of this.busy) this.#drop(unit);
+      return this.#underway.size > 0 ? LOOK_MS : IDLE_MS;
     }
-    await Promise.all(ended);
+    this.#actedAt = now;
+    if (!this.#isIdle) {
+      await this.#forgetStale();
+      for (const relocation of this.#due(now)) this.#begin(relocation);
+      for (const unit of this.busy) this.#advance(unit, now);
+    }
+    if (this.#underway.size > 0) return LOOK_MS;
+    const nextAt = Math.min(...[...this.#notBefore.values()].filter((at) => at > now), now + IDLE_MS);
+    return nextAt - now;
+  }
+
+  get #isIdle(): boolean {
+    const { model, state } = this.#options;
+    const isAsked = state.cordons.size > 0 || state.moves.size > 0;
+    return !isAsked && this.#underway.size === 0 && !model.hasMoving && !model.hasLeaving;
   }
 
   async #forgetStale(): Promise<void> {
-    const { log, model, state } = this.#options;
-    if (state.moves.size === 0) return;
-    try {
-      for (const name of staleMoves(model, state, this.#busy)) await this.#forget(name);
-    } catch (error) {
-      if (!(error instanceof RegistryError)) throw error;
-      log.warn({ code: error.code }, `moves that are done could not be removed yet: ${error.message}`);
-    }
-  }
-
-  #due(): readonly Relocation[] {
-    const now = performance.now();
     const { model, state } = this.#options;
-    const isIdle = state.cordons.size === 0 && state.moves.size === 0;
-    if (isIdle && model.moving.length === 0 && model.leaving.length === 0) return [];
+    if (state.moves.size === 0) return;
+    for (const name of staleMoves(model, state, this.#underway)) await this.#forget(name);
+  }
+
+  #due(now: number): readonly Relocation[] {
+    const { model, state } = this.#options;
     for (const unit of this.#notBefore.keys()) if (!model.units.has(unit)) this.#notBefore.delete(unit);
+    for (const [unit, revision] of this.#done)
+      if (state.moves.get(unit)?.modRevision !== revision) this.#done.delete(unit);
     const triedAt = (unit: string): number => this.#notBefore.get(unit) ?? 0;
-    return relocationsOf(model, state, this.#busy, (unit) => triedAt(unit) > now, triedAt);
+    const isResting = (unit: string): boolean => triedAt(unit) > now || this.#done.has(unit);
+    return relocationsOf(model, state, { busy: this.#underway, isResting, triedAt });
   }
 
-  async #move(relocation: Relocation, signal: AbortSignal): Promise<void> {
-    const { unit: name, reason } = relocation;
-    const { log, hold, model } = this.#options;
-    hold(name, true);
-    try {
-      const unit = model.units.get(name);
-      if (unit === undefined) return;
-      if (unit.record.leaving !== null) {
-        return await this.#letGo(name, unit.record.leaving, unit.record.modRevision, signal);
+  #begin(relocation: Relocation): void {
+    const { unit, from, preferred, reason } = relocation;
+    const move: Move = { unit, from, preferred, reason, phase: { kind: "begin" } };
+    this.#underway.set(unit, { ...relocation, move, isWriting: false, losses: 0 });
+    this.#options.hold(unit, true);
+  }
+
+  /** Takes the next steps of a move, until it waits for something. */
+  #advance(unit: string, now: number): void {
+    for (;;) {
+      const underway = this.#underway.get(unit);
+      if (underway === undefined || underway.isWriting) return;
+      const { move } = underway;
+      const step = stepMove(move, this.#viewOf(unit), now);
+      switch (step.kind) {
+        case "wait": {
+          if (step.phase === move.phase) return;
+          this.#enter({ ...underway, move: { ...move, phase: step.phase } });
+          break;
+        }
+        case "write":
+          return this.#write(underway, step);
+        case "end":
+          this.#end(unit, null);
+          return;
+        case "give-up":
+          this.#end(unit, step.why);
+          return;
+        case "drop":
+          this.#drop(unit);
+          return;
       }
-      const to = targetOf(model, unit, relocation.wish);
-      if (to === null) return await this.#giveUp(name, "it fits on no other machine");
-      log.info({ unit: name, from: relocation.from, to, reason }, "moving");
-      const overlaps = unit.requirements.overlap && unit.record.desiredState === "launched";
-      if (overlaps) await this.#overlap(relocation, to, signal);
-      else await this.#stopFirst(relocation, to, signal);
-    } catch (error) {
-      if (!(error instanceof RegistryError)) throw error;
-      this.#notBefore.set(name, performance.now() + AGAIN_MS / 10);
-      log.warn({ unit: name, code: error.code }, `moving was interrupted and is tried again: ${error.message}`);
-    } finally {
-      hold(name, false);
     }
   }
 
-  /** Starts the unit on its new machine too, and takes it off the old one when it is active there. */
-  async #overlap({ unit: name, from, reason }: Relocation, to: string, signal: AbortSignal): Promise<void> {
-    const { model, registry, leadership } = this.#options;
-    const { keys } = registry;
-    let hash: string | null = null;
-    const begun = await this.#write(name, to, (record) => {
-      const unit = model.units.get(name);
-      if (record.machineID !== from || unit === undefined || targetOf(model, unit, to) !== to) return null;
-      // From this moment the plan counts with the unit there, before etcd has it.
-      model.reserve(unit, to);
-      hash = record.hash;
-      return {
-        record: { ...record, movingTo: to },
-        ops: [
-          { put: keys.schedule(to, name), value: encodeSchedule(record) },
-          ...(record.movingTo === null || record.movingTo === to
-            ? []
-            : [{ delete: keys.schedule(record.movingTo, name) }]),
-        ],
-      };
-    });
-    if (begun === null) return;
-    const isUp = await this.#settled(name, to, begun, signal);
-    await this.#caughtUp(name, begun, signal);
-    if (isUp) {
-      const moved = await this.#write(name, to, (record) => {
-        // A new version may ask for something else, and the machine may have become another: the move begins anew.
-        const unit = model.units.get(name);
-        const isAsBegun = record.machineID === from && record.movingTo === to && record.hash === hash;
-        if (!isAsBegun || unit === undefined || targetOf(model, unit, to) !== to) return null;
-        return {
-          record: { ...record, machineID: to, movingTo: null, lastMachineID: null, cause: reason },
-          ops: [{ delete: keys.schedule(from, name) }, { put: keys.schedule(to, name), value: encodeSchedule(record) }],
-        };
+  #viewOf(unit: string): MoveView {
+    const { state, states, model } = this.#options;
+    const record = state.units.get(unit) ?? null;
+    const modelled = model.units.get(unit);
+    return {
+      record: modelled === undefined ? null : record,
+      mayOverlap: modelled?.requirements.overlap === true && record?.desiredState === "launched",
+      stateOn: (machineID) => states.of(unit, machineID),
+      target: (preferred) => (modelled === undefined ? null : targetOf(model, modelled, preferred)),
+    };
+  }
+
+  /** A move has come further. */
+  #enter(underway: Underway): void {
+    const { unit, move } = underway;
+    this.#underway.set(unit, underway);
+    if (!isHeld(move)) this.#options.hold(unit, false);
+  }
+
+  #write(underway: Underway, step: Write): void {
+    const { unit } = underway;
+    this.#underway.set(unit, { ...underway, isWriting: true });
+    const writing = this.#commit(underway, step)
+      .catch((error: unknown) => this.#interrupted(unit, error))
+      .finally(() => {
+        this.#writes.delete(writing);
+        this.#loop.trigger();
       });
-      if (moved !== null) return await this.#forget(name);
-    }
-    if (leadership() === null) return;
-    await this.#write(name, null, (record) =>
-      record.movingTo === to && record.machineID !== null
-        ? { record: { ...record, movingTo: null }, ops: [{ delete: keys.schedule(to, name) }] }
-        : null,
-    );
-    const why = isUp ? `machine ${to} does not fit it any more` : `it did not become active on machine ${to}`;
-    await this.#giveUp(name, why);
+    this.#writes.add(writing);
   }
 
-  /**
-   * Takes the unit off its machine, and has it placed anew once that has let go of it, with the new machine as the first
-   * choice: by then that one may have been taken by another unit, or be gone. The record says so: whoever leads goes on.
-   */
-  async #stopFirst({ unit: name, from, reason }: Relocation, to: string, signal: AbortSignal): Promise<void> {
-    const { keys } = this.#options.registry;
-    const freed = await this.#write(name, null, (record) => {
-      if (record.machineID !== from || record.desiredState === "inactive") return null;
-      const ops = [from, record.movingTo].flatMap((id) => (id === null ? [] : [{ delete: keys.schedule(id, name) }]));
-      const leaving = { machineID: null, movingTo: null, lastMachineID: from, leaving: from, wish: to, cause: reason };
-      return { record: { ...record, ...leaving }, ops };
+  async #commit(underway: Underway, step: Write): Promise<void> {
+    const { unit, move } = underway;
+    const { log, model, state } = this.#options;
+    const record = state.units.get(unit);
+    const modelled = model.units.get(unit);
+    // From this moment the plan counts with the unit on its new machine too, before etcd has it.
+    if (
+      step.event.kind === "begin-move" &&
+      modelled !== undefined &&
+      canChange(modelled.record.whereabouts, step.event)
+    )
+      model.assume(modelled, step.event);
+    const revision = record === undefined ? null : await this.#transact(unit, record, step);
+    if (revision === null) {
+      await new Promise((resolve) => setTimeout(resolve, LOST_MS));
+      if (underway.losses >= MOST_LOSSES) this.#drop(unit);
+      else this.#underway.set(unit, { ...underway, losses: underway.losses + 1 });
+      return;
+    }
+    const to =
+      step.event.kind === "begin-move" ? step.event.to : step.event.kind === "leave" ? step.event.preferred : null;
+    if (to !== null) log.info({ unit, from: move.from, to, reason: move.reason }, "moving");
+    if (step.warning !== null) log.warn({ unit, machine: move.from }, `${unit}: ${step.warning}`);
+    if (step.next === null) return this.#end(unit, step.giveUp);
+    this.#enter({
+      ...underway,
+      losses: 0,
+      isWriting: false,
+      move: { ...move, phase: { ...step.next, revision } as Move["phase"] },
     });
-    if (freed !== null) await this.#letGo(name, from, freed, signal);
   }
 
-  /**
-   * Waits until a machine has let go of a unit that is leaving it, then leaves the unit to the plan.
-   *
-   * @param since the etcd revision of the record that says so
-   */
-  async #letGo(name: string, from: string, since: number, signal: AbortSignal): Promise<void> {
-    const { log, leadership, hold, state } = this.#options;
-    let hasLeft = false;
-    /** Whether its user has stopped or destroyed it since: nothing is left to wait for. A copy that is behind says nothing. */
-    const isOver = (): boolean => {
-      const record = state.units.get(name);
-      return record === undefined || (record.modRevision > since && record.leaving !== from);
-    };
-    const look = async (): Promise<boolean> => {
-      hasLeft = (await this.#stateOn(name, from)) === null;
-      return hasLeft || isOver();
-    };
-    await this.#until(look, STOP_MS, signal);
-    if (signal.aborted || leadership() === null) return;
-    if (!hasLeft && !isOver()) {
-      log.warn({ unit: name, machine: from }, `${name} has not stopped within ${STOP_MS / 1000} s: it is placed anew`);
-    }
-    await this.#caughtUp(name, since, signal);
-    const freed = await this.#write(name, null, (record) =>
-      record.leaving === from ? { record: { ...record, leaving: null }, ops: [] } : null,
-    );
-    hold(name, false);
-    if (freed !== null) {
-      await this.#until(async () => state.units.get(name)?.machineID != null, PLACE_MS, signal);
-      const now = state.units.get(name);
-      if (now?.desiredState === "launched" && now.machineID !== null) {
-        await this.#settled(name, now.machineID, freed, signal);
-      }
-    }
-    // Whoever waits for the move waits for a unit that is up.
-    await this.#forget(name);
-  }
-
-  /**
-   * Whether the unit is up on a machine, or has run and ended there; false where it fails, takes too long, or is wanted
-   * elsewhere or otherwise by then.
-   *
-   * @param since the etcd revision at which it was given to the machine
-   */
-  async #settled(name: string, machineID: string, since: number, signal: AbortSignal): Promise<boolean> {
-    let isUp = false;
-    const look = async (): Promise<boolean> => {
-      const record = this.#options.state.units.get(name);
-      const isHere = record?.machineID === machineID || record?.movingTo === machineID;
-      const isWanted = record?.desiredState === "launched" && isHere;
-      // Somebody has changed it since: it is the plan's again. A copy that is still behind says nothing.
-      if (!isWanted && (record === undefined || record.modRevision >= since)) return true;
-      const state = await this.#stateOn(name, machineID);
-      if (state === null || state.current !== "launched") return state?.error != null;
-      const { active, sub } = state.systemd;
-      isUp = active === "active" || active === "reloading" || (active === "inactive" && sub === "dead");
-      return isUp || active === "failed" || state.error !== null;
-    };
-    await this.#until(look, START_MS, signal);
-    return isUp;
-  }
-
-  /** Waits until this engine's copy of a unit is not behind what it has written itself. */
-  async #caughtUp(name: string, revision: number, signal: AbortSignal): Promise<void> {
-    const { state } = this.#options;
-    const isThere = (): boolean => (state.units.get(name)?.modRevision ?? revision) >= revision;
-    await this.#until(async () => isThere(), CATCH_UP_MS, signal);
-  }
-
-  /** Changes a unit's record in one fenced transaction, as it is now. Returns the etcd revision; null: it was not done. */
-  async #write(
-    name: string,
-    to: string | null,
-    change: (record: UnitRecord) => { readonly record: UnitRecord; readonly ops: readonly Op[] } | null,
+  /** Writes what happens to a unit in one fenced transaction. Returns the etcd revision; null: etcd did not take it. */
+  async #transact(
+    unit: string,
+    record: Versioned<UnitRecord>,
+    { event, cause, machine }: Write,
   ): Promise<number | null> {
     const { registry, leadership, state } = this.#options;
-    const { keys } = registry;
-    const key = keys.unit(name);
-    for (let tries = 0; tries < 3; tries++) {
-      const fence = leadership()?.fence;
-      const known = state.units.get(name);
-      if (fence === undefined || known === undefined) return null;
-      const changed = change(known);
-      if (changed === null) return null;
-      const compares: Compare[] = [fence, { key, modRevision: known.modRevision }];
-      const machine = to === null ? undefined : state.machines.get(to);
-      if (to !== null && machine === undefined) return null;
-      if (to !== null && machine !== undefined)
-        compares.push({ key: keys.machine(to), createRevision: machine.createRevision });
-      const ops: readonly Op[] = [{ put: key, value: encodeUnit(changed.record) }, ...changed.ops];
-      const { succeeded, revision } = await registry.etcd.txn(compares, ops);
-      if (succeeded) return revision;
-      await sleep(LOOK_MS); // for the mirror to bring what it was lost to
+    const { keys, etcd } = registry;
+    const fence = leadership()?.fence;
+    const target = machine === null ? null : state.machines.get(machine);
+    if (fence === undefined || target === undefined) return null;
+    const compares: Compare[] = [fence, { key: keys.unit(unit), modRevision: record.modRevision }];
+    if (machine !== null && target !== null)
+      compares.push({ key: keys.machine(machine), createRevision: target.createRevision });
+    const whereabouts = change(record.whereabouts, event);
+    const after: UnitRecord = { ...record, whereabouts, cause: cause ?? record.cause };
+    const { succeeded, revision } = await etcd.txn(compares, recordOps(keys, unit, record, after));
+    return succeeded ? revision : null;
+  }
+
+  #interrupted(unit: string, error: unknown): void {
+    if (!(error instanceof RegistryError)) throw error;
+    this.#notBefore.set(unit, performance.now() + MOVE_LIMITS.retry);
+    const { log } = this.#options;
+    log.warn({ unit, code: error.code }, `moving was interrupted and is tried again: ${error.message}`);
+    this.#drop(unit);
+  }
+
+  /** A move is over: its request, if there was one, is done with. */
+  #end(unit: string, why: string | null): void {
+    if (why !== null) {
+      this.#options.log.warn({ unit }, `not moved: ${why}`);
+      this.#notBefore.set(unit, performance.now() + MOVE_LIMITS.rest);
     }
-    return null;
-  }
-
-  async #stateOn(name: string, machineID: string): Promise<StateRecord | null> {
-    const { registry } = this.#options;
-    return registry.unitState(name, machineID);
-  }
-
-  async #until(condition: () => Promise<boolean>, timeoutMs: number, signal: AbortSignal): Promise<void> {
-    const endsAt = performance.now() + timeoutMs;
-    let actedAt = performance.now();
-    while (!signal.aborted) {
-      const now = performance.now();
-      if (this.#options.leadership() !== null) actedAt = now;
-      if (now > endsAt || now - actedAt > DEPOSED_MS) return;
-      try {
-        if (await condition()) return;
-      } catch (error) {
-        // What can't be asked now is not so yet.
+    this.#drop(unit);
+    const request = this.#options.state.moves.get(unit);
+    if (request === undefined) return;
+    this.#done.set(unit, request.modRevision);
+    // One that can't be removed now is found to be stale later, or asked for again.
+    const forgetting = this.#forget(unit)
+      .catch((error: unknown) => {
         if (!(error instanceof RegistryError)) throw error;
-      }
-      await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
-    }
+        this.#done.delete(unit);
+      })
+      .finally(() => this.#writes.delete(forgetting));
+    this.#writes.add(forgetting);
   }
 
-  async #giveUp(name: string, why: string): Promise<void> {
-    this.#options.log.warn({ unit: name }, `not moved: ${why}`);
-    this.#notBefore.set(name, performance.now() + AGAIN_MS);
-    await this.#forget(name);
+  /** Lets a unit go: it is the plan's again. */
+  #drop(unit: string): void {
+    this.#underway.delete(unit);
+    this.#options.states.forget(unit);
+    this.#options.hold(unit, false);
   }
 
-  /** A request for a move is done with, one way or the other. */
-  async #forget(name: string): Promise<void> {
+  async #forget(unit: string): Promise<void> {
     const { registry, leadership, state } = this.#options;
     const fence = leadership()?.fence;
-    if (fence === undefined || !state.moves.has(name)) return;
-    await registry.etcd.txn([fence], [{ delete: registry.keys.move(name) }]);
+    if (fence === undefined || !state.moves.has(unit)) return;
+    await registry.etcd.txn([fence], [{ delete: registry.keys.move(unit) }]);
   }
 }

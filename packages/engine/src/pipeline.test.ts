@@ -1,6 +1,7 @@
 import { encodeMachine, encodeUnit, type Op } from "@fleet/domain/cluster";
 import type { Decision } from "@fleet/domain/placement";
 import { hashText } from "@fleet/domain/unit";
+import { NOWHERE, scheduledTo } from "@fleet/domain/whereabouts";
 import { describe, expect, it } from "vitest";
 import { ledRegistry } from "../../../testbed/led-registry.ts";
 import { Committer } from "./committer.ts";
@@ -13,9 +14,9 @@ const id = (index: number): string => index.toString(16).padStart(32, "a");
 const names = (many: number): string[] => Array.from({ length: many }, (_, index) => `u${index}.service`);
 
 function unitOp(name: string, text = PLAIN, machineID: string | null = null): Op {
-  const record = { hash: hashText(text), desiredState: "launched", machineID, global: false } as const;
-  const rest = { lastMachineID: null, leaving: null, wish: null, movingTo: null, cause: null };
-  return { put: registry().keys.unit(name), value: encodeUnit({ ...record, ...rest }) };
+  const whereabouts = machineID === null ? NOWHERE : ({ kind: "placed", on: machineID } as const);
+  const record = { hash: hashText(text), desiredState: "launched", global: false, whereabouts, cause: null } as const;
+  return { put: registry().keys.unit(name), value: encodeUnit(record) };
 }
 
 async function write(ops: readonly Op[]): Promise<void> {
@@ -49,7 +50,7 @@ async function seeded(units: readonly Op[], texts: readonly string[] = [PLAIN]) 
   });
   const run = (): Promise<void> => pipeline.run(leadership, stopping().signal);
   const machineOf = async (name: string): Promise<string | null> =>
-    (await registry().units([name])).get(name)?.machineID ?? null;
+    scheduledTo((await registry().units([name])).get(name)?.whereabouts ?? NOWHERE);
   return { mirror, pipeline, done, lost, heard, run, machineOf };
 }
 

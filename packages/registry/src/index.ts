@@ -64,6 +64,7 @@ export {
   type UnitOption,
   unitNameProblem,
 } from "@fleet/domain/unit";
+export { scheduledTo, type Whereabouts } from "@fleet/domain/whereabouts";
 export { changeMetadata } from "./store/dynamic-metadata.ts";
 export { Leadership } from "./store/election.ts";
 export type { Etcd, RangePage, TxnResult, WatchBatch, WatchEvent } from "./store/etcd.ts";

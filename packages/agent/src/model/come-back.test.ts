@@ -6,8 +6,8 @@ const ID = "a".repeat(32);
 const OTHER = "b".repeat(32);
 const machine = { id: ID, isSure: true, enteredAt: 50 };
 const freed: Versioned<UnitRecord> = {
-  ...{ hash: "c".repeat(40), desiredState: "launched", machineID: null, global: false },
-  ...{ lastMachineID: ID, leaving: null, wish: null, movingTo: null, cause: null, createRevision: 1, modRevision: 40 },
+  ...{ hash: "c".repeat(40), desiredState: "launched", global: false, cause: null, createRevision: 1, modRevision: 40 },
+  whereabouts: { kind: "nowhere", last: ID, preferred: null },
 };
 
 describe("mayComeBack", () => {
@@ -21,10 +21,25 @@ describe("mayComeBack", () => {
       { ...machine, isSure: false },
       true,
     ],
-    ["was given to another machine", { ...freed, machineID: OTHER }, { ...machine, isSure: false }, false],
-    ["was given back to it", { ...freed, machineID: ID, modRevision: 60 }, machine, true],
-    ["is being moved to it", { ...freed, machineID: OTHER, movingTo: ID, modRevision: 60 }, machine, true],
-    ["is being moved away from it", { ...freed, leaving: ID }, { ...machine, isSure: false }, false],
+    [
+      "was given to another machine",
+      { ...freed, whereabouts: { kind: "placed", on: OTHER } },
+      { ...machine, isSure: false },
+      false,
+    ],
+    ["was given back to it", { ...freed, whereabouts: { kind: "placed", on: ID }, modRevision: 60 }, machine, true],
+    [
+      "is being moved to it",
+      { ...freed, whereabouts: { kind: "moving", on: OTHER, to: ID }, modRevision: 60 },
+      machine,
+      true,
+    ],
+    [
+      "is being moved away from it",
+      { ...freed, whereabouts: { kind: "leaving", from: ID, last: ID, preferred: null } },
+      { ...machine, isSure: false },
+      false,
+    ],
     ["is to run nowhere", { ...freed, desiredState: "inactive" }, { ...machine, isSure: false }, false],
     ["was destroyed", undefined, { ...machine, isSure: false }, false],
   ])("a unit that %s", (_, record, returning, expected) => {

@@ -1,4 +1,5 @@
 import type { UnitRecord, Versioned } from "@fleet/domain/cluster";
+import { placesOf, scheduledTo } from "@fleet/domain/whereabouts";
 
 /** A machine on its way back into the registry, or just back. */
 export interface ReturningMachine {
@@ -18,9 +19,10 @@ export interface ReturningMachine {
 export function mayComeBack(record: Versioned<UnitRecord> | undefined, machine: ReturningMachine): boolean {
   if (record === undefined || record.desiredState === "inactive") return false;
   // Taken off it on purpose: it is to go before it may be anywhere else.
-  if (record.leaving === machine.id) return false;
+  const { whereabouts } = record;
+  if (whereabouts.kind === "leaving" && whereabouts.from === machine.id) return false;
   // Given back to this machine: the schedule's copy here is only behind.
-  if (record.machineID !== null) return record.machineID === machine.id || record.movingTo === machine.id;
+  if (scheduledTo(whereabouts) !== null) return placesOf(whereabouts).includes(machine.id);
   // What was taken off it since it is back is meant so.
   return !machine.isSure || record.modRevision <= machine.enteredAt;
 }

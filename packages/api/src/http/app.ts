@@ -1,6 +1,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import type { RebalanceRequest } from "@fleet/client";
 import { SCHEMAS } from "@fleet/client/description";
+import { unitOf } from "@fleet/domain/cluster";
 import { ModelFeed, planRebalance } from "@fleet/domain/placement";
 import { isDesiredState, type UnitOption } from "@fleet/domain/unit";
 import {
@@ -297,7 +298,7 @@ function addRoutes(app: FastifyInstance, prefix: string, deps: AppDeps): void {
     const moves = [...mirror.state.moves].sort(([a], [b]) => (a < b ? -1 : 1));
     const list = moves.map(([unit, { to, reason }]) => ({
       unit,
-      from: mirror.state.units.get(unit)?.machineID ?? undefined,
+      from: unitOf(mirror.state, unit)?.machineID ?? undefined,
       to,
       reason,
     }));

@@ -119,7 +119,7 @@ export class ClusterView {
   /** The state of a unit on the machine that it is scheduled to, or else on the first that has it; null: none has. */
   state(name: string): string | null {
     const states = unitStatesOf(this.#state, name);
-    const machineID = this.#state.units.get(name)?.machineID;
+    const machineID = unitOf(this.#state, name)?.machineID;
     const state = states.find((entry) => entry.machineID === machineID) ?? states[0];
     return state === undefined ? null : stateJson(state);
   }

@@ -1,4 +1,6 @@
 import { globMatches } from "../unit/glob.ts";
+import { conditionOf } from "../unit/states.ts";
+import { lastOf, scheduledTo } from "../whereabouts/whereabouts.ts";
 import { matchesMachineID } from "./machine.ts";
 import type { StateRecord } from "./records.ts";
 import type { Change } from "./state.ts";
@@ -78,15 +80,15 @@ export function eventsOf(change: Change): readonly ClusterEvent[] {
 
 function unitEvents({ name: unit, before, after, revision }: Of<"unit">): readonly ClusterEvent[] {
   if (after === null) {
-    const from = before?.machineID ?? null;
+    const from = before === null ? null : scheduledTo(before.whereabouts);
     return [{ kind: "destroyed", revision, cause: "a client removed it", unit, ...(from === null ? {} : was(from)) }];
   }
   const events: ClusterEvent[] = [];
   if (before === null) events.push({ kind: "submitted", revision, cause: "a client created it", unit });
   else if (before.hash !== after.hash)
     events.push({ kind: "submitted", revision, cause: "a client put a new version in", unit });
-  const previous = before?.machineID ?? null;
-  const machineID = after.machineID;
+  const previous = before === null ? null : scheduledTo(before.whereabouts);
+  const machineID = scheduledTo(after.whereabouts);
   if (previous === machineID) return events;
   if (machineID === null) {
     const cause =
@@ -97,7 +99,7 @@ function unitEvents({ name: unit, before, after, revision }: Of<"unit">): readon
   }
   const cause = after.cause ?? "the engine placed it";
   // A new version is placed anew: the machine before it is noted meanwhile.
-  const from = previous ?? before?.lastMachineID ?? null;
+  const from = previous ?? (before === null ? null : lastOf(before.whereabouts));
   if (from === null || from === machineID) events.push({ kind: "scheduled", revision, cause, unit, machineID });
   else events.push({ kind: "moved", revision, cause, unit, machineID, ...was(from) });
   return events;
@@ -107,31 +109,49 @@ function stateEvents({ name: unit, machineID, before, after, revision }: Of<"sta
   const about = { revision, unit, machineID };
   if (after === null) {
     const gone: ClusterEvent = { kind: "unloaded", cause: "the machine does not report it any more", ...about };
-    return before !== null && isUp(before) ? [{ ...gone, kind: "stopped" }, gone] : [gone];
+    return before !== null && isRunning(before) ? [{ ...gone, kind: "stopped" }, gone] : [gone];
   }
-  const events: ClusterEvent[] = [];
-  const said = `systemd says ${after.systemd.active} (${after.systemd.sub})`;
+  const kinds = [...arrivals(before, after), ...activations(before, after)];
+  const failure = failureOf(before, after, kinds.length > 0);
+  const all = failure === null ? kinds : [...kinds, failure];
+  const stopped = hasStopped(before, after) ? [{ kind: "stopped" as const, cause: saidBy(after) }] : [];
+  return [...all, ...stopped].map(({ kind, cause }) => ({ kind, cause, ...about }));
+}
+
+type KindAndCause = Pick<ClusterEvent, "kind" | "cause">;
+
+const saidBy = ({ systemd: { active, sub } }: StateRecord): string => `systemd says ${active} (${sub})`;
+
+/** A machine has a version of the unit that it did not have, or was told to start it. */
+function arrivals(before: StateRecord | null, after: StateRecord): readonly KindAndCause[] {
   const isNewFile = before === null || before.hash !== after.hash || before.current === "inactive";
-  if (isNewFile && after.current !== "inactive") {
-    const cause = before === null ? "it is scheduled there" : "its file is new";
-    events.push({ kind: "loaded", cause, ...about });
-  }
-  if (after.current === "launched" && (isNewFile || before.current !== "launched")) {
-    events.push({ kind: "started", cause: "its desired state is launched", ...about });
-  }
-  if (isActive(after) && (before === null || !isActive(before))) events.push({ kind: "active", cause: said, ...about });
-  const isFailed = after.systemd.active === "failed";
-  if (after.error !== null && after.error !== before?.error)
-    events.push({ kind: "failed", cause: after.error, ...about });
-  else if (isFailed && (before?.systemd.active !== "failed" || events.length > 0))
-    events.push({ kind: "failed", cause: said, ...about });
-  else if (isRetrying(after) && (before === null || !isRetrying(before)))
-    events.push({ kind: "failed", cause: said, ...about });
-  const hasEnded = before !== null && isUp(before) && !isUp(after) && !isFailed;
-  // What had failed, or had run and ended, is stopped when fleet takes its orders to start back.
-  const isTakenBack = before?.current === "launched" && after.current === "loaded";
-  if (hasEnded || (isTakenBack && !isUp(after))) events.push({ kind: "stopped", cause: said, ...about });
+  const events: KindAndCause[] = [];
+  if (isNewFile && after.current !== "inactive")
+    events.push({ kind: "loaded", cause: before === null ? "it is scheduled there" : "its file is new" });
+  if (after.current === "launched" && (isNewFile || before.current !== "launched"))
+    events.push({ kind: "started", cause: "its desired state is launched" });
   return events;
+}
+
+function activations(before: StateRecord | null, after: StateRecord): readonly KindAndCause[] {
+  const isNew = isActive(after) && (before === null || !isActive(before));
+  return isNew ? [{ kind: "active", cause: saidBy(after) }] : [];
+}
+
+/** @param isNews whether the same change says anything else: a failure that stands is then told again */
+function failureOf(before: StateRecord | null, after: StateRecord, isNews: boolean): KindAndCause | null {
+  if (after.error !== null && after.error !== before?.error) return { kind: "failed", cause: after.error };
+  const isFailed = after.systemd.active === "failed";
+  if (isFailed && (before?.systemd.active !== "failed" || isNews)) return { kind: "failed", cause: saidBy(after) };
+  if (isRetrying(after) && (before === null || !isRetrying(before))) return { kind: "failed", cause: saidBy(after) };
+  return null;
+}
+
+function hasStopped(before: StateRecord | null, after: StateRecord): boolean {
+  if (before === null || isRunning(after)) return false;
+  // What had failed, or had run and ended, is stopped when fleet takes its orders to start back.
+  const isTakenBack = before.current === "launched" && after.current === "loaded";
+  return isTakenBack || (isRunning(before) && after.systemd.active !== "failed");
 }
 
 function machineEvents({ id: machineID, before, after, revision }: Of<"machine">): readonly ClusterEvent[] {
@@ -163,15 +183,16 @@ function leaderEvents({ before, after, revision }: Of<"leader">): readonly Clust
 
 const was = (previousMachineID: string): { readonly previousMachineID: string } => ({ previousMachineID });
 
-function isActive({ systemd: { active } }: StateRecord): boolean {
-  return active === "active" || active === "reloading";
+function isActive({ systemd }: StateRecord): boolean {
+  return conditionOf(systemd) === "up";
 }
 
-/** systemd waits to start a unit again that has failed. */
-function isRetrying({ systemd: { sub } }: StateRecord): boolean {
-  return sub.startsWith("auto-restart");
+function isRetrying({ systemd }: StateRecord): boolean {
+  return conditionOf(systemd) === "retrying";
 }
 
-function isUp(state: StateRecord): boolean {
-  return isActive(state) || state.systemd.active === "activating" || state.systemd.active === "deactivating";
+/** Whether anything of the unit may run. */
+function isRunning({ systemd }: StateRecord): boolean {
+  const condition = conditionOf(systemd);
+  return condition === "up" || condition === "changing" || condition === "retrying";
 }

@@ -1,4 +1,5 @@
 import type { DesiredState, SystemdStates } from "../unit/states.ts";
+import { scheduledTo } from "../whereabouts/whereabouts.ts";
 import { type Machine, mergeMetadata } from "./machine.ts";
 import type { ClusterState } from "./state.ts";
 
@@ -30,7 +31,8 @@ export interface UnitState {
 export function unitOf(state: ClusterState, name: string): Unit | null {
   const record = state.units.get(name);
   if (record === undefined) return null;
-  const { hash, desiredState, machineID, global } = record;
+  const { hash, desiredState, global } = record;
+  const machineID = scheduledTo(record.whereabouts);
   const reported = machineID === null ? undefined : state.states.get(name)?.get(machineID);
   const currentState = reported?.hash === hash ? reported.current : "inactive";
   return { name, hash, desiredState, currentState, machineID, global };

@@ -1,21 +1,13 @@
 import type { Metadata } from "@fleet/config";
 import { type DesiredState, isDesiredState, type SystemdStates } from "../unit/states.ts";
+import { NOWHERE, type Whereabouts } from "../whereabouts/whereabouts.ts";
 
 /** `units/<name>`: the one truth about a unit. */
 export interface UnitRecord {
   readonly hash: string;
   readonly desiredState: DesiredState;
-  /** Where it is scheduled; null: nowhere. */
-  readonly machineID: string | null;
   readonly global: boolean;
-  /** Where it ran before it was freed, by a new version or to be moved: the first choice unless there is a `wish`. */
-  readonly lastMachineID: string | null;
-  /** The machine that it is being taken off, and must have left before it is placed anew; null: it may be placed. */
-  readonly leaving: string | null;
-  /** The machine that it was freed for: the first choice; null: none. */
-  readonly wish: string | null;
-  /** Where it is being started before it leaves `machineID`; null: nowhere. Its schedule has an entry there too. */
-  readonly movingTo: string | null;
+  readonly whereabouts: Whereabouts;
   /** Why the engine last gave it a machine or took it off one; null: it has not, since a client last changed the unit. */
   readonly cause: string | null;
 }
@@ -103,27 +95,53 @@ function strings(value: unknown): Metadata {
   return Object.fromEntries(entries);
 }
 
+/** Where a unit is, as the members of its record in etcd: their names and order are those of every version. */
+interface WhereaboutsMembers {
+  readonly machineID?: string | undefined;
+  readonly lastMachineID?: string | undefined;
+  readonly leaving?: string | undefined;
+  readonly wish?: string | undefined;
+  readonly movingTo?: string | undefined;
+}
+
+function membersOf(whereabouts: Whereabouts): WhereaboutsMembers {
+  switch (whereabouts.kind) {
+    case "placed":
+      return { machineID: whereabouts.on };
+    case "moving":
+      return { machineID: whereabouts.on, movingTo: whereabouts.to };
+    case "nowhere":
+      return { lastMachineID: whereabouts.last ?? undefined, wish: whereabouts.preferred ?? undefined };
+    case "leaving":
+      return {
+        lastMachineID: whereabouts.last ?? undefined,
+        leaving: whereabouts.from,
+        wish: whereabouts.preferred ?? undefined,
+      };
+  }
+}
+
+function whereaboutsOf(value: Json): Whereabouts {
+  const on = string(value.machineID);
+  const to = string(value.movingTo);
+  if (on !== null) return to === null || to === on ? { kind: "placed", on } : { kind: "moving", on, to };
+  const [last, preferred, from] = [string(value.lastMachineID), string(value.wish), string(value.leaving)];
+  if (from !== null) return { kind: "leaving", from, last, preferred };
+  return last === null && preferred === null ? NOWHERE : { kind: "nowhere", last, preferred };
+}
+
 /** Members that are null, false or empty are left out, so that values stay short and old records read alike. */
-export function encodeUnit({
-  hash,
-  desiredState,
-  machineID,
-  global,
-  lastMachineID,
-  leaving,
-  wish,
-  movingTo,
-  cause,
-}: UnitRecord): string {
+export function encodeUnit({ hash, desiredState, global, whereabouts, cause }: UnitRecord): string {
+  const { machineID, lastMachineID, leaving, wish, movingTo } = membersOf(whereabouts);
   return JSON.stringify({
     hash,
     desiredState,
-    machineID: machineID ?? undefined,
+    machineID,
     global: global || undefined,
-    lastMachineID: lastMachineID ?? undefined,
-    leaving: leaving ?? undefined,
-    wish: wish ?? undefined,
-    movingTo: movingTo ?? undefined,
+    lastMachineID,
+    leaving,
+    wish,
+    movingTo,
     cause: cause ?? undefined,
   });
 }
@@ -136,12 +154,8 @@ export function decodeUnit(text: string): UnitRecord | null {
   return {
     hash,
     desiredState: value.desiredState,
-    machineID: string(value.machineID),
     global: value.global === true,
-    lastMachineID: string(value.lastMachineID),
-    leaving: string(value.leaving),
-    wish: string(value.wish),
-    movingTo: string(value.movingTo),
+    whereabouts: whereaboutsOf(value),
     cause: shared(string(value.cause)),
   };
 }

@@ -3,10 +3,13 @@ import { hashText, invalidOption, parseUnitFile, serializeUnitFile, type UnitOpt
 import { isTemplateName, unitNameProblem } from "../unit/name.ts";
 import { checkRequirements, readRequirements, sameRequirements } from "../unit/requirements.ts";
 import type { DesiredState } from "../unit/states.ts";
+import { change } from "../whereabouts/change.ts";
+import { recordOps, scheduleOps } from "../whereabouts/schedule-ops.ts";
+import { NOWHERE } from "../whereabouts/whereabouts.ts";
 import { RegistryError } from "./errors.ts";
 import type { Keys } from "./keys.ts";
 import type { Compare, Op } from "./op.ts";
-import { encodeSchedule, encodeUnit, type UnitRecord } from "./records.ts";
+import type { UnitRecord } from "./records.ts";
 import type { Versioned } from "./state.ts";
 
 /** What a user asks for: a unit to be there with these options and this desired state, or not to be there. */
@@ -66,7 +69,7 @@ export function planUnitChange(keys: Keys, change: UnitChange, known: KnownUnit 
     if (known === null) throw new RegistryError("not-found", `unit ${name} does not exist`);
     return {
       compare,
-      ops: [{ delete: keys.unit(name) }, ...unscheduleOps(keys, name, known.record)],
+      ops: [{ delete: keys.unit(name) }, ...scheduleOps(keys, name, known.record, null)],
       outcome: "destroyed",
     };
   }
@@ -91,27 +94,19 @@ export function planUnitChange(keys: Keys, change: UnitChange, known: KnownUnit 
     throw new RegistryError("refused", `unit ${name} exists: must provide desiredState to update existing unit`);
   }
   if (known.record.desiredState === desiredState) return { compare, ops: [], outcome: "unchanged" };
+  const isGone = desiredState === "inactive";
   const record: UnitRecord = {
     ...known.record,
     desiredState,
-    ...(desiredState === "inactive" ? NOWHERE : {}),
+    whereabouts: isGone ? NOWHERE : known.record.whereabouts,
+    cause: isGone ? null : known.record.cause,
   };
-  return { compare, ops: unitOps(keys, name, record, known.record), outcome: "changed" };
+  return { compare, ops: recordOps(keys, name, known.record, record), outcome: "changed" };
 }
 
-/** Of a unit that is to be on no machine. */
-const NOWHERE = {
-  machineID: null,
-  lastMachineID: null,
-  leaving: null,
-  wish: null,
-  movingTo: null,
-  cause: null,
-} as const;
-
 /**
- * A new version of a unit. Where it asks for the same machine as the old one it stays there; else it is freed, and the
- * engine places it anew, so that no machine ever holds a unit that does not fit it.
+ * A new version of a unit. Where it asks for the same machine as the old one it stays where it is; else it is placed anew
+ * by the engine, so that no machine ever holds a unit that does not fit it.
  */
 function newVersion(
   keys: Keys,
@@ -125,51 +120,21 @@ function newVersion(
   const requirements = readRequirements(name, options);
   const old = known?.record ?? null;
   const staysPut =
-    old !== null &&
     known?.text != null &&
     desiredState !== "inactive" &&
     sameRequirements(requirements, readRequirements(name, parseUnitFile(known.text)));
+  const isPlacedAnew = desiredState !== "inactive" && !requirements.global;
+  const before = old?.whereabouts ?? NOWHERE;
   const record: UnitRecord = {
     hash,
     desiredState,
     global: requirements.global,
-    machineID: staysPut ? old.machineID : null,
-    lastMachineID: staysPut || desiredState === "inactive" ? null : (old?.machineID ?? null),
-    // The old version has still to leave its machine before the new one may be anywhere.
-    leaving: desiredState === "inactive" || requirements.global ? null : (old?.leaving ?? null),
-    wish: staysPut ? old.wish : null,
-    movingTo: staysPut ? old.movingTo : null,
-    cause: staysPut ? old.cause : null,
+    whereabouts: staysPut ? before : change(before, { kind: isPlacedAnew ? "replace" : "unplace" }),
+    cause: staysPut ? (old?.cause ?? null) : null,
   };
   return {
     compare: { key: keys.unit(name), modRevision: old?.modRevision ?? 0 },
-    ops: [{ put: keys.unitFile(hash), value: text }, ...unitOps(keys, name, record, old)],
+    ops: [{ put: keys.unitFile(hash), value: text }, ...recordOps(keys, name, old, record)],
     outcome: old === null ? "created" : "replaced",
   };
-}
-
-/** Writes a unit's record, and what agents are to do about it. */
-function unitOps(keys: Keys, name: string, record: UnitRecord, old: UnitRecord | null): Op[] {
-  const ops: Op[] = [{ put: keys.unit(name), value: encodeUnit(record) }];
-  const wanted = record.desiredState !== "inactive";
-  const isGlobal = wanted && record.global;
-  const machineID = wanted && !record.global ? record.machineID : null;
-  if (isGlobal) ops.push({ put: keys.global(name), value: encodeSchedule(record) });
-  if (machineID !== null) ops.push({ put: keys.schedule(machineID, name), value: encodeSchedule(record) });
-  const movingTo = machineID === null ? null : record.movingTo;
-  if (movingTo !== null) ops.push({ put: keys.schedule(movingTo, name), value: encodeSchedule(record) });
-  if (old !== null) {
-    if (old.movingTo !== null && old.movingTo !== movingTo) ops.push({ delete: keys.schedule(old.movingTo, name) });
-    if (old.global && !isGlobal) ops.push({ delete: keys.global(name) });
-    if (old.machineID !== null && old.machineID !== machineID) ops.push({ delete: keys.schedule(old.machineID, name) });
-  }
-  return ops;
-}
-
-function unscheduleOps(keys: Keys, name: string, record: UnitRecord): Op[] {
-  const ops: Op[] = [];
-  if (record.global) ops.push({ delete: keys.global(name) });
-  if (record.machineID !== null) ops.push({ delete: keys.schedule(record.machineID, name) });
-  if (record.movingTo !== null) ops.push({ delete: keys.schedule(record.movingTo, name) });
-  return ops;
 }

@@ -2,21 +2,28 @@ import type { Machine } from "../cluster/machine.ts";
 import type { UnitRecord } from "../cluster/records.ts";
 import type { Versioned } from "../cluster/state.ts";
 import { globMatches } from "../unit/glob.ts";
-import { isTemplateName, parseUnitName } from "../unit/name.ts";
+import { isTemplateName } from "../unit/name.ts";
 import type { Requirements } from "../unit/requirements.ts";
-import { placesOf } from "../whereabouts/places.ts";
+import { change, type WhereaboutsEvent } from "../whereabouts/change.ts";
+import { firstChoice, placesOf, sameWhereabouts, scheduledTo } from "../whereabouts/whereabouts.ts";
 import { conflicts, type GlobalUnit, globalsOn, meets, type Neighbour } from "./fit.ts";
+import { FreeRoom } from "./free-room.ts";
 import { GlobIndex } from "./glob-index.ts";
-import { MachineOrder } from "./machine-order.ts";
+import { MachineIndex } from "./machine-index.ts";
+import type { MachineOrder } from "./machine-order.ts";
 import { type PlacedUnit, pushes, type Surroundings, type Unfit, unfitOn } from "./rules.ts";
+import { SpreadCounts } from "./spread-counts.ts";
+import { WorkQueue } from "./work-queue.ts";
 
 /** A unit as the engine decides on it. */
-export interface ModelUnit {
-  readonly name: string;
+export interface ModelUnit extends PlacedUnit {
   readonly record: Versioned<UnitRecord>;
-  readonly requirements: Requirements;
-  /** Whether it is to be on exactly one machine. */
-  readonly isWanted: boolean;
+}
+
+/** A unit as the rules see it. */
+export function modelUnit(name: string, record: Versioned<UnitRecord>, requirements: Requirements): ModelUnit {
+  const isWanted = record.desiredState !== "inactive" && !record.global && !isTemplateName(name);
+  return { name, record, requirements, isWanted, on: scheduledTo(record.whereabouts) };
 }
 
 interface ModelMachine {
@@ -27,7 +34,7 @@ interface ModelMachine {
 }
 
 /** How a machine that fits compares with others, for a unit with preferences: the lower the better, the first first. */
-type Score = readonly [unmet: number, crowd: number, near: number, load: number];
+type Score = readonly [unmet: number, spread: number, apart: number, load: number];
 
 const NOBODY: readonly never[] = [];
 
@@ -38,15 +45,14 @@ const NOBODY: readonly never[] = [];
 export class ClusterModel {
   readonly units = new Map<string, ModelUnit>();
   readonly #machines = new Map<string, ModelMachine>();
-  readonly #byShortID = new Map<string, Set<string>>();
-  /** Machines by `key=value`, each in the order in which they are tried. */
-  readonly #byMetadata = new Map<string, MachineOrder>();
   readonly #followers = new Map<string, Set<string>>();
   readonly #pending = new Set<string>();
-  readonly #dirty = new Set<string>();
-  /** What was dirty when it was last asked for, sorted, taken up to `#queueAt`. */
-  #queue: string[] = [];
-  #queueAt = 0;
+  /** Units that have been taken off a machine which has not let go of them yet. */
+  readonly #leaving = new Set<string>();
+  /** Units that may need a decision. */
+  readonly #dirty = new WorkQueue();
+  readonly #index = new MachineIndex();
+  readonly #room = new FreeRoom();
   /** Where units are, also on machines that are gone. */
   readonly #placements = new Map<string, Set<string>>();
   /** The machine of each unit that is placed. */
@@ -56,19 +62,13 @@ export class ClusterModel {
   readonly #conflicts = new GlobIndex(this.#placed, this.#movers);
   readonly #replaces = new GlobIndex(this.#placed, this.#movers);
   readonly #apart = new GlobIndex(this.#placed, this.#movers);
-  /** Placed units that are to be spread, by what they are spread with, counted by machine. */
-  readonly #spread = new Map<string, Map<string, number>>();
+  readonly #spread = new SpreadCounts();
   /** The weight of the units that are placed, by machine, also on machines that are gone. */
   readonly #weights = new Map<string, number>();
   readonly #cordons = new Map<string, { readonly drain: boolean }>();
   /** Units that have Replaces globs. */
   readonly #replacers = new Set<string>();
   readonly #globals = new Map<string, GlobalUnit>();
-  /** Rises whenever room may have come free: what fitted nowhere before may fit somewhere since. */
-  #roomVersion = 0;
-  /** Requirements that fitted nowhere, with the globs that matched, and the version of room that was true for. */
-  readonly #hopeless = new WeakMap<Requirements, { readonly globs: string; readonly room: number }>();
-  readonly order = new MachineOrder();
   readonly #around: Surroundings = {
     unit: (name) => this.units.get(name),
     neighbours: (unit, id) => this.#neighbours(unit, id),
@@ -84,15 +84,10 @@ export class ClusterModel {
     if (this.#replaceUnit(name, record, requirements)) this.#dirty.add(name);
   }
 
-  /** A unit is as good as moved: the decision is on its way to etcd. */
-  assume(unit: ModelUnit, machineID: string | null): void {
-    const record = { ...unit.record, machineID, lastMachineID: null, leaving: null, wish: null, movingTo: null };
+  /** Something is as good as done with a unit: the decision is on its way to etcd. */
+  assume(unit: ModelUnit, event: WhereaboutsEvent): void {
+    const record = { ...unit.record, whereabouts: change(unit.record.whereabouts, event) };
     this.#replaceUnit(unit.name, record, unit.requirements);
-  }
-
-  /** A unit is as good as on its way to another machine: from now on it takes its place there too. */
-  reserve(unit: ModelUnit, machineID: string): void {
-    this.#replaceUnit(unit.name, { ...unit.record, movingTo: machineID }, unit.requirements);
   }
 
   /** @returns whether anything that decisions depend on has changed */
@@ -107,25 +102,30 @@ export class ClusterModel {
     if (!isSame) this.#use(name, requirements);
     if (before !== undefined) this.#take(before);
     if (before !== undefined && !isSame) this.#drop(name, before.requirements, requirements);
-    const isWanted = record.desiredState !== "inactive" && !record.global && !isTemplateName(name);
-    const unit: ModelUnit = { name, record, requirements, isWanted };
+    const unit = modelUnit(name, record, requirements);
     this.units.set(name, unit);
     this.#put(unit);
-    if (record.machineID === null && isWanted) this.#pending.add(name);
-    if (before?.record.machineID !== record.machineID) this.#placementChanged(unit, before?.record.machineID ?? null);
-    else if (before.record.movingTo !== null && before.record.movingTo !== record.movingTo) this.#retryPending();
-    const goesTo = before?.record.movingTo === record.movingTo ? null : record.movingTo;
-    if (goesTo !== null) for (const other of this.replacedBy(unit, goesTo)) this.#dirty.add(other);
+    if (unit.on === null && unit.isWanted) this.#pending.add(name);
+    if (record.whereabouts.kind === "leaving") this.#leaving.add(name);
+    this.#noticeMove(before ?? null, unit);
     const hadReplaces = (before?.requirements.replaces.length ?? 0) > 0;
     if (!isSame && (hadReplaces || requirements.replaces.length > 0)) this.#ringsChanged();
     return true;
+  }
+
+  /** Who else must be looked at now that a unit is elsewhere, or on its way elsewhere. */
+  #noticeMove(before: ModelUnit | null, unit: ModelUnit): void {
+    const [wentTo, goesTo] = [before === null ? null : movesTo(before), movesTo(unit)];
+    if ((before?.on ?? null) !== unit.on || before === null) this.#placementChanged(unit, before?.on ?? null);
+    else if (wentTo !== null && wentTo !== goesTo) this.#retryPending();
+    if (goesTo !== null && goesTo !== wentTo) for (const other of this.replacedBy(unit, goesTo)) this.#dirty.add(other);
   }
 
   /** A ring of units that replace each other may have opened: those in it push again. */
   #ringsChanged(): void {
     for (const name of this.#replacers) {
       const unit = this.units.get(name);
-      const id = unit?.record.machineID ?? null;
+      const id = unit?.on ?? null;
       if (unit !== undefined && id !== null) for (const other of this.replacedBy(unit, id)) this.#dirty.add(other);
     }
   }
@@ -137,7 +137,7 @@ export class ClusterModel {
     this.#drop(name, unit.requirements, null);
     this.units.delete(name);
     this.#dirty.delete(name);
-    if (unit.record.machineID !== null) this.#placementChanged(unit, unit.record.machineID);
+    if (unit.on !== null) this.#placementChanged(unit, unit.on);
     if (unit.requirements.replaces.length > 0) this.#ringsChanged();
   }
 
@@ -155,13 +155,12 @@ export class ClusterModel {
   setMachine(machine: Machine, createRevision: number): void {
     const { id } = machine;
     const before = this.#machines.get(id);
-    if (before !== undefined) this.#unindex(before.machine);
+    if (before !== undefined) this.#index.delete(id, before.machine.metadata);
     const entry: ModelMachine = { machine, createRevision, units: this.#placements.get(id) ?? new Set(), globals: [] };
     this.#placements.set(id, entry.units);
     this.#machines.set(id, entry);
-    add(this.#byShortID, id.slice(0, 8), id);
     this.#recount(entry);
-    this.#roomVersion++;
+    this.#room.changed();
     for (const name of entry.units) this.#dirty.add(name);
     this.#retryPending();
   }
@@ -169,10 +168,9 @@ export class ClusterModel {
   deleteMachine(id: string): void {
     const entry = this.#machines.get(id);
     if (entry === undefined) return;
-    this.#unindex(entry.machine);
+    this.#index.delete(id, entry.machine.metadata);
     this.#machines.delete(id);
-    this.order.delete(id);
-    this.#roomVersion++;
+    this.#room.changed();
     for (const name of entry.units) this.#dirty.add(name);
   }
 
@@ -183,13 +181,13 @@ export class ClusterModel {
       return;
     }
     if (!this.#cordons.delete(id)) return;
-    this.#roomVersion++;
+    this.#room.changed();
     this.#retryPending();
   }
 
   /** Everything is to be looked at again. */
   markAllDirty(): void {
-    for (const [name, unit] of this.units) if (unit.isWanted || unit.record.machineID !== null) this.#dirty.add(name);
+    for (const [name, unit] of this.units) if (unit.isWanted || unit.on !== null) this.#dirty.add(name);
   }
 
   markDirty(name: string): void {
@@ -199,7 +197,11 @@ export class ClusterModel {
   // ---- what is asked
 
   get dirtyCount(): number {
-    return this.#dirty.size + Math.max(0, this.#queue.length - this.#queueAt);
+    return this.#dirty.size;
+  }
+  /** Machines by load, the least loaded first. */
+  get order(): MachineOrder {
+    return this.#index.order;
   }
   get machineCount(): number {
     return this.#machines.size;
@@ -220,7 +222,13 @@ export class ClusterModel {
   }
   /** Units that may not be placed before they have left a machine, by name. */
   get leaving(): readonly string[] {
-    return [...this.#pending].filter((name) => this.units.get(name)?.record.leaving != null).sort();
+    return [...this.#leaving].sort();
+  }
+  get hasMoving(): boolean {
+    return this.#movers.size > 0;
+  }
+  get hasLeaving(): boolean {
+    return this.#leaving.size > 0;
   }
   /** Machines that units are to be moved away from. */
   get draining(): readonly string[] {
@@ -246,12 +254,7 @@ export class ClusterModel {
 
   /** Takes the next unit that may need a decision, by name within what was dirty together; null: there is none. */
   takeDirty(): string | null {
-    if (this.#queueAt >= this.#queue.length) {
-      this.#queue = [...this.#dirty].sort();
-      this.#queueAt = 0;
-      this.#dirty.clear();
-    }
-    return this.#queue[this.#queueAt++] ?? null;
+    return this.#dirty.take();
   }
 
   /** Why a unit can't be on a machine; null where it can. Its being there already makes no difference. */
@@ -266,27 +269,24 @@ export class ClusterModel {
    */
   choose(unit: ModelUnit): string | null {
     const { machineID, machineOf, metadata } = unit.requirements;
-    const first = unit.record.wish ?? unit.record.lastMachineID;
     const fits = (id: string): boolean => this.unfit(unit, id) === null;
-    if (machineID !== null) {
-      const ids = this.#machines.has(machineID) ? [machineID] : this.order.sorted(this.#byShortID.get(machineID) ?? []);
-      return ids.find(fits) ?? null;
-    }
+    if (machineID !== null) return this.#index.named(machineID).find(fits) ?? null;
     const [peer] = machineOf;
     if (peer !== undefined) {
-      const id = this.units.get(peer)?.record.machineID ?? null;
+      const id = this.units.get(peer)?.on ?? null;
       return id !== null && fits(id) ? id : null;
     }
+    const first = firstChoice(unit.record.whereabouts);
     if (first !== null && this.#machines.has(first) && fits(first)) return first;
     const globs =
       this.#conflicts.isUnused && this.#replaces.isUnused
         ? ""
         : [...this.#conflicts.matching(unit.name), "", ...this.#replaces.matching(unit.name)].join(" ");
-    const known = this.#hopeless.get(unit.requirements);
-    if (known?.room === this.#roomVersion && known.globs === globs) return null;
-    const best = unit.requirements.preferences === null ? this.#candidates(metadata).find(fits) : this.#preferred(unit);
+    if (this.#room.isNone(unit.requirements, globs)) return null;
+    const best =
+      unit.requirements.preferences === null ? this.#index.candidates(metadata).find(fits) : this.#preferred(unit);
     if (best != null) return best;
-    this.#hopeless.set(unit.requirements, { globs, room: this.#roomVersion });
+    this.#room.noteNone(unit.requirements, globs);
     return null;
   }
 
@@ -294,7 +294,7 @@ export class ClusterModel {
   #preferred(unit: ModelUnit): string | null {
     let best: string | null = null;
     let least: Score | null = null;
-    for (const id of this.#candidates(unit.requirements.metadata)) {
+    for (const id of this.#index.candidates(unit.requirements.metadata)) {
       if (this.unfit(unit, id) !== null) continue;
       const score = this.score(unit, id);
       // Of equals the first stays: they come by load and ID.
@@ -305,32 +305,32 @@ export class ClusterModel {
     return best;
   }
 
-  /** How a machine compares with others for a unit: preferences that are not met, crowding, unloved neighbours, load. */
+  /** How a machine compares with others for a unit: preferences not met, units it is spread with, units it is to be apart from, load. */
   score(unit: ModelUnit, id: string): Score {
     const { preferences } = unit.requirements;
     const load = this.loadOf(id);
     const machine = this.#machines.get(id)?.machine;
     if (preferences === null || machine === undefined) return [0, 0, 0, load];
-    const isHere = placesOf(unit.record).includes(id);
+    const isHere = placesOf(unit.record.whereabouts).includes(id);
     const unmet = preferences.metadata.filter((test) => !meets(test, machine.metadata)).length;
-    const near = preferences.apart.reduce((sum, glob) => {
+    const apart = preferences.apart.reduce((sum, glob) => {
       const self = isHere && globMatches(glob, unit.name) ? 1 : 0;
       return sum + (this.#apart.machinesMatched(glob).get(id) ?? 0) - self;
     }, 0);
-    return [unmet, this.#crowd(unit, machine), near, load];
+    return [unmet, this.#spreadOn(unit, machine), apart, load];
   }
 
   /** How many units of its kind share the machine's value of the key that a unit is spread over. */
-  #crowd(unit: ModelUnit, { metadata }: Machine): number {
+  #spreadOn(unit: ModelUnit, { metadata }: Machine): number {
     const key = unit.requirements.preferences?.spread ?? null;
     if (key === null) return 0;
     const value = Object.hasOwn(metadata, key) ? metadata[key] : undefined;
     if (value === undefined) return Number.MAX_SAFE_INTEGER;
     let count = 0;
-    for (const [id, units] of this.#spread.get(spreadGroup(unit.name)) ?? []) {
+    for (const [id, units] of this.#spread.of(unit.name)) {
       const other = this.#machines.get(id)?.machine.metadata;
       if (other !== undefined && Object.hasOwn(other, key) && other[key] === value) {
-        count += units - (placesOf(unit.record).includes(id) ? 1 : 0);
+        count += units - (placesOf(unit.record.whereabouts).includes(id) ? 1 : 0);
       }
     }
     return count;
@@ -350,16 +350,17 @@ export class ClusterModel {
   #take(unit: ModelUnit): void {
     const { name, requirements } = unit;
     this.#pending.delete(name);
+    this.#leaving.delete(name);
     this.#placed.delete(name);
     this.#movers.delete(name);
-    for (const machineID of placesOf(unit.record)) {
+    for (const machineID of placesOf(unit.record.whereabouts)) {
       remove(this.#placements, machineID, name, this.#machines.has(machineID));
-      this.#roomVersion++;
+      this.#room.changed();
       this.#conflicts.unplace(name, requirements.conflicts, machineID);
       this.#replaces.unplace(name, requirements.replaces, machineID);
       this.#apart.unplace(name, [], machineID);
       this.#weigh(machineID, -requirements.weight);
-      this.#countSpread(unit, machineID, -1);
+      if (requirements.preferences?.spread != null) this.#spread.count(name, machineID, -1);
       this.#neighbourhoodChanged(unit, machineID);
     }
   }
@@ -370,24 +371,13 @@ export class ClusterModel {
     else this.#weights.set(machineID, weight);
   }
 
-  #countSpread({ name, requirements }: ModelUnit, machineID: string, by: 1 | -1): void {
-    if (requirements.preferences?.spread == null) return;
-    const group = spreadGroup(name);
-    const counts = this.#spread.get(group) ?? new Map<string, number>();
-    const count = (counts.get(machineID) ?? 0) + by;
-    if (count > 0) counts.set(machineID, count);
-    else counts.delete(machineID);
-    if (counts.size > 0) this.#spread.set(group, counts);
-    else this.#spread.delete(group);
-  }
-
   #use(name: string, { conflicts: apart, replaces: pushed, machineOf, preferences }: Requirements): void {
     this.#conflicts.use(apart);
     this.#replaces.use(pushed);
     this.#apart.use(preferences?.apart ?? []);
     if (pushed.length > 0) {
       this.#replacers.add(name);
-      this.#roomVersion++; // it may close a ring, in which none pushes another any more
+      this.#room.changed(); // it may close a ring, in which none pushes another any more
     }
     for (const peer of machineOf) add(this.#followers, peer, name);
   }
@@ -407,16 +397,16 @@ export class ClusterModel {
 
   #put(unit: ModelUnit): void {
     const { name, requirements } = unit;
-    const [first, second] = placesOf(unit.record);
+    const [first, second] = placesOf(unit.record.whereabouts);
     if (first !== undefined) this.#placed.set(name, first);
     if (second !== undefined) this.#movers.set(name, second);
-    for (const machineID of placesOf(unit.record)) {
+    for (const machineID of placesOf(unit.record.whereabouts)) {
       add(this.#placements, machineID, name);
       this.#conflicts.place(name, requirements.conflicts, machineID);
       this.#replaces.place(name, requirements.replaces, machineID);
       this.#apart.place(name, [], machineID);
       this.#weigh(machineID, requirements.weight);
-      this.#countSpread(unit, machineID, 1);
+      if (requirements.preferences?.spread != null) this.#spread.count(name, machineID, 1);
       this.#neighbourhoodChanged(unit, machineID);
     }
   }
@@ -425,7 +415,7 @@ export class ClusterModel {
   #placementChanged(unit: ModelUnit, from: string | null): void {
     const followers = this.#followers.get(unit.name);
     if (followers !== undefined) for (const follower of followers) this.#dirty.add(follower);
-    const to = this.units.get(unit.name)?.record.machineID ?? null;
+    const to = this.units.get(unit.name)?.on ?? null;
     if (to !== null) for (const name of this.replacedBy(unit, to)) this.#dirty.add(name);
     // A place that was taken has become free for those that conflicted with it.
     if (from !== null && this.#pending.size > 0) this.#retryPending();
@@ -448,16 +438,7 @@ export class ClusterModel {
   #setLoad({ machine, globals }: ModelMachine): void {
     const ofGlobals = globals.reduce((sum, name) => sum + (this.#globals.get(name)?.requirements.weight ?? 0), 0);
     const load = (this.#weights.get(machine.id) ?? 0) + ofGlobals;
-    this.order.set(machine.id, load);
-    for (const pair of Object.entries(machine.metadata)) {
-      const name = pair.join("=");
-      let order = this.#byMetadata.get(name);
-      if (order === undefined) {
-        order = new MachineOrder();
-        this.#byMetadata.set(name, order);
-      }
-      order.set(machine.id, load);
-    }
+    this.#index.set(machine.id, machine.metadata, load);
   }
 
   #globalsChanged(): void {
@@ -473,16 +454,7 @@ export class ClusterModel {
       entry.globals = globalsOn([...this.#globals.values()], entry.machine.metadata, scheduled).map(({ name }) => name);
     }
     this.#setLoad(entry);
-    this.#roomVersion++;
-  }
-
-  #unindex({ id, metadata }: Machine): void {
-    remove(this.#byShortID, id.slice(0, 8), id, false);
-    for (const pair of Object.entries(metadata)) {
-      const name = pair.join("=");
-      this.#byMetadata.get(name)?.delete(id);
-      if (this.#byMetadata.get(name)?.size === 0) this.#byMetadata.delete(name);
-    }
+    this.#room.changed();
   }
 
   #neighbours(unit: PlacedUnit, id: string): readonly Neighbour[] {
@@ -515,41 +487,20 @@ export class ClusterModel {
       this.#conflicts.matching(unit.name).some((glob) => this.#conflicts.machinesOwning(glob).has(id))
     );
   }
-
-  /** The machines to try, in order: those with the rarest metadata that is asked for, or all. */
-  #candidates(metadata: Requirements["metadata"]): MachineOrder | readonly string[] {
-    let rarest: { readonly orders: readonly MachineOrder[]; readonly size: number } | null = null;
-    for (const { key, values } of metadata) {
-      const orders = values.flatMap((value) => this.#byMetadata.get(`${key}=${value}`) ?? []);
-      const size = orders.reduce((sum, order) => sum + order.size, 0);
-      if (rarest === null || size < rarest.size) rarest = { orders, size };
-    }
-    if (rarest === null) return this.order;
-    const [only, ...others] = rarest.orders;
-    if (only === undefined) return [];
-    if (others.length === 0) return only;
-    return rarest.size * 4 < this.order.size
-      ? this.order.sorted(rarest.orders.flatMap((order) => [...order]))
-      : this.order;
-  }
 }
 
 /** Whether a record says the same as another for placement. */
 function isOnlyNewer(before: UnitRecord, after: UnitRecord): boolean {
   return (
-    before.machineID === after.machineID &&
     before.desiredState === after.desiredState &&
     before.global === after.global &&
-    before.movingTo === after.movingTo &&
-    before.lastMachineID === after.lastMachineID &&
-    before.leaving === after.leaving &&
-    before.wish === after.wish
+    sameWhereabouts(before.whereabouts, after.whereabouts)
   );
 }
 
-/** Instances of one template are spread together; any other unit by itself. */
-function spreadGroup(name: string): string {
-  return parseUnitName(name)?.template ?? name;
+/** The machine that a unit is being moved to; null: none. */
+function movesTo({ record: { whereabouts } }: ModelUnit): string | null {
+  return whereabouts.kind === "moving" ? whereabouts.to : null;
 }
 
 function compareScores(one: Score, other: Score): number {

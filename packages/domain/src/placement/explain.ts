@@ -4,7 +4,8 @@ import { isTemplateName } from "../unit/name.ts";
 import type { Requirements } from "../unit/requirements.ts";
 import { RequirementsCache } from "../unit/requirements-cache.ts";
 import type { DesiredState } from "../unit/states.ts";
-import { placesOf } from "../whereabouts/places.ts";
+import { placesOf, scheduledTo } from "../whereabouts/whereabouts.ts";
+import { type ModelUnit, modelUnit } from "./cluster-model.ts";
 import { type GlobalUnit, globalsOn, metadataFits } from "./fit.ts";
 import { type PlacedUnit, type Surroundings, unfitOn, unfitText } from "./rules.ts";
 
@@ -21,19 +22,45 @@ export interface Placement {
   readonly fitting: number;
   /** The answer in one sentence. */
   readonly summary: string;
-  /** Why not on the others: machines of which the same is true count together, most first. */
-  readonly reasons: readonly {
-    readonly reason: string;
-    readonly machines: number;
-    readonly examples: readonly string[];
-  }[];
+  /** Why not on the others. */
+  readonly reasons: readonly Reason[];
+}
+
+/** Why a unit can't be on some machines: those of which the same is true count together. */
+export interface Reason {
+  readonly reason: string;
+  readonly machines: number;
+  /** A few of them. */
+  readonly examples: readonly string[];
 }
 
 const MOST_EXAMPLES = 3;
 
+/**
+ * On how many machines a unit may be, and why not on the others, the reason that is true of most first.
+ *
+ * @param whyNot null: it may be there
+ */
+export function reasonsAgainst(
+  ids: readonly string[],
+  whyNot: (id: string) => string | null,
+): { readonly fitting: number; readonly reasons: readonly Reason[] } {
+  const found = new Map<string, string[]>();
+  let fitting = 0;
+  for (const id of ids) {
+    const reason = whyNot(id);
+    if (reason === null) fitting++;
+    else found.set(reason, [...(found.get(reason) ?? []), id]);
+  }
+  const reasons = [...found]
+    .map(([reason, those]) => ({ reason, machines: those.length, examples: those.slice(0, MOST_EXAMPLES) }))
+    .sort((a, b) => b.machines - a.machines || (a.reason < b.reason ? -1 : 1));
+  return { fitting, reasons };
+}
+
 /** The cluster as one look sees it: units by machine, and what each asks for. */
 export interface Look {
-  readonly units: ReadonlyMap<string, PlacedUnit>;
+  readonly units: ReadonlyMap<string, ModelUnit>;
   readonly byMachine: ReadonlyMap<string, readonly PlacedUnit[]>;
   readonly globals: readonly GlobalUnit[];
 }
@@ -52,35 +79,24 @@ export function* explainIn(state: ClusterState, look: Look, name: string): Gener
   const record = state.units.get(name);
   if (record === undefined) return null;
   const unit = look.units.get(name);
-  const counts = new Map<string, string[]>();
-  const note = (reason: string, id: string): void => {
-    const ids = counts.get(reason);
-    if (ids === undefined) counts.set(reason, [id]);
-    else ids.push(id);
-  };
-  let fitting = 0;
-  let ownReason: string | null = null;
   const around = surroundings(look, state);
-  let count = 0;
+  const whyNot = new Map<string, string | null>();
   for (const id of [...state.machines.keys()].sort()) {
-    if (++count % 50 === 0) yield;
+    if (whyNot.size % 50 === 49) yield;
     const machine = machineOf(state, id);
     if (machine === null || unit === undefined) continue;
-    const reason = record.global
-      ? whyNoGlobal(name, unit.requirements, id, look, state)
-      : ((unfit) => (unfit === null ? null : unfitText(unfit)))(unfitOn(unit, machine, around));
-    if (reason === null) fitting++;
-    else note(reason, id);
-    if (id === record.machineID) ownReason = reason;
+    const unfit = record.global ? null : unfitOn(unit, machine, around);
+    const reason = unfit === null ? null : unfitText(unfit);
+    whyNot.set(id, record.global ? whyNoGlobal(name, unit.requirements, id, look, state) : reason);
   }
-  const reasons = [...counts]
-    .map(([reason, ids]) => ({ reason, machines: ids.length, examples: ids.slice(0, MOST_EXAMPLES) }))
-    .sort((a, b) => b.machines - a.machines || (a.reason < b.reason ? -1 : 1));
+  const { fitting, reasons } = reasonsAgainst([...whyNot.keys()], (id) => whyNot.get(id) ?? null);
+  const on = scheduledTo(record.whereabouts);
+  const ownReason = on === null ? null : (whyNot.get(on) ?? null);
   const machines = state.machines.size;
   return {
     name,
     desiredState: record.desiredState,
-    ...(record.machineID === null ? {} : { machineID: record.machineID }),
+    ...(on === null ? {} : { machineID: on }),
     global: record.global,
     machines,
     fitting,
@@ -97,7 +113,8 @@ function summary(
 ): string {
   const record = state.units.get(name);
   if (record === undefined || unit === undefined) return "its file can't be read: destroy it and submit it anew";
-  const { machineID } = record;
+  const { whereabouts } = record;
+  const machineID = scheduledTo(whereabouts);
   if (isTemplateName(name)) return "it is a template: start an instance of it";
   if (record.desiredState === "inactive") {
     return "it is wanted on no machine: its desired state is inactive";
@@ -111,8 +128,8 @@ function summary(
     const why = record.cause === null ? "" : `: ${record.cause}`;
     return `it is on machine ${machineID}${why}${troubles(state, name, machineID)}`;
   }
-  if (record.leaving !== null)
-    return `it waits until machine ${record.leaving} has let go of it: ${record.cause ?? "it is moved"}`;
+  if (whereabouts.kind === "leaving")
+    return `it waits until machine ${whereabouts.from} has let go of it: ${record.cause ?? "it is moved"}`;
   if (machines === 0) return "it waits: there is no machine";
   if (fitting === 0) return `it waits: it fits none of ${machines} machines`;
   if (state.leader === null) return `it waits: it fits ${fitting} of ${machines} machines, but no engine leads`;
@@ -161,7 +178,7 @@ function surroundings({ units, byMachine, globals }: Look, state: ClusterState):
 
 /** Reads what every unit asks for. Yields now and then. */
 export function* lookAt(state: ClusterState): Generator<void, Look> {
-  const units = new Map<string, PlacedUnit>();
+  const units = new Map<string, ModelUnit>();
   const byMachine = new Map<string, PlacedUnit[]>();
   const globals: GlobalUnit[] = [];
   const requirementsOf = new RequirementsCache();
@@ -171,10 +188,9 @@ export function* lookAt(state: ClusterState): Generator<void, Look> {
     const text = state.unitFiles.get(record.hash)?.text;
     const requirements = text === undefined ? null : requirementsOf.of(name, record.hash, text);
     if (requirements === null) continue;
-    const isWanted = record.desiredState !== "inactive" && !record.global && !isTemplateName(name);
-    const unit: PlacedUnit = { name, requirements, isWanted, record };
+    const unit = modelUnit(name, record, requirements);
     units.set(name, unit);
-    for (const id of placesOf(record)) {
+    for (const id of placesOf(record.whereabouts)) {
       const there = byMachine.get(id);
       if (there === undefined) byMachine.set(id, [unit]);
       else there.push(unit);

@@ -1,6 +1,14 @@
 /** Where units may be and are to be: rules, the model of a cluster, plans and explanations. Pure. */
-export { ClusterModel, type ModelUnit } from "./cluster-model.ts";
-export { explainIn, explainPlacement, type Look, lookAt, type Placement } from "./explain.ts";
+export { ClusterModel, type ModelUnit, modelUnit } from "./cluster-model.ts";
+export {
+  explainIn,
+  explainPlacement,
+  type Look,
+  lookAt,
+  type Placement,
+  type Reason,
+  reasonsAgainst,
+} from "./explain.ts";
 export {
   conflicts,
   type GlobalUnit,
@@ -13,8 +21,8 @@ export {
 } from "./fit.ts";
 export { MachineOrder } from "./machine-order.ts";
 export { ModelFeed } from "./model-feed.ts";
-export { type Decision, decide, plan, REASONS } from "./plan.ts";
+export { type Decision, decide, eventOf, plan, REASONS } from "./plan.ts";
 export { type Move, planRebalance, targetOf } from "./rebalance.ts";
-export { type Relocation, relocationsOf, staleMoves } from "./relocations.ts";
+export { type Relocation, relocationsOf, staleMoves, type Underway } from "./relocations.ts";
 export { type PlacedUnit, pushes, type Surroundings, type Unfit, unfitOn, unfitText } from "./rules.ts";
-export { explain, explanation, type Waiting } from "./waiting.ts";
+export { explainWaiting, type Waiting, waitingText } from "./waiting.ts";

@@ -6,13 +6,15 @@ import { parseUnitFile } from "../unit/file.ts";
 import { globMatches } from "../unit/glob.ts";
 import { isTemplateName, parseUnitName } from "../unit/name.ts";
 import { type Requirements, readRequirements } from "../unit/requirements.ts";
+import { change, type WhereaboutsEvent } from "../whereabouts/change.ts";
+import { placesOf, type Whereabouts } from "../whereabouts/whereabouts.ts";
 import { ClusterModel } from "./cluster-model.ts";
 import { conflicts, globalsOn, meets, metadataFits } from "./fit.ts";
 import { MachineOrder } from "./machine-order.ts";
 import { plan, REASONS } from "./plan.ts";
 import { planRebalance, targetOf } from "./rebalance.ts";
-import { relocationsOf, staleMoves } from "./relocations.ts";
-import { explain, explanation } from "./waiting.ts";
+import { relocationsOf, staleMoves, type Underway } from "./relocations.ts";
+import { explainWaiting, waitingText } from "./waiting.ts";
 
 interface TestUnit {
   readonly name: string;
@@ -32,19 +34,31 @@ const id = (index: number): string => index.toString(16).padStart(8, "0").padEnd
 const requirementsOf = ({ name, lines = "" }: TestUnit): Requirements =>
   readRequirements(name, parseUnitFile(`[X-Fleet]\n${lines}`));
 
+function whereaboutsOf({ machineID = null, last = null, leaving = null }: TestUnit): Whereabouts {
+  if (machineID !== null) return { kind: "placed", on: machineID };
+  return leaving === null
+    ? { kind: "nowhere", last, preferred: null }
+    : { kind: "leaving", from: leaving, last, preferred: null };
+}
+
+/** Something happened to a unit that the registry tells of. */
+function happen(model: ClusterModel, name: string, ...events: readonly WhereaboutsEvent[]): void {
+  for (const event of events) {
+    const unit = model.units.get(name);
+    if (unit === undefined) throw new Error(`there is no ${name}`);
+    const whereabouts = change(unit.record.whereabouts, event);
+    model.setUnit(name, { ...unit.record, whereabouts }, unit.requirements);
+  }
+}
+
 function put(model: ClusterModel, unit: TestUnit, revision = 1): void {
   const requirements = requirementsOf(unit);
   const desiredState = unit.desiredState ?? "launched";
-  const { machineID = null, last = null, leaving = null } = unit;
   const record = {
     hash: "h",
     desiredState,
-    machineID,
     global: requirements.global,
-    lastMachineID: last,
-    leaving,
-    wish: null,
-    movingTo: null,
+    whereabouts: whereaboutsOf(unit),
     cause: null,
   };
   model.setUnit(unit.name, { ...record, createRevision: revision, modRevision: revision }, requirements);
@@ -68,9 +82,7 @@ function settle(model: ClusterModel): Map<string, string | null> {
     plan(model, 1000);
     if (round > 50) throw new Error("the plan never comes to rest");
   }
-  return new Map(
-    [...model.units].map(([name, { record }]) => [name, record.machineID]).sort() as [string, string | null][],
-  );
+  return new Map([...model.units].map(([name, { on }]) => [name, on]).sort() as [string, string | null][]);
 }
 
 const three = [{ id: id(1) }, { id: id(2) }, { id: id(3) }];
@@ -190,7 +202,10 @@ describe("placing", () => {
       ],
     );
     expect([...settle(model).values()]).toEqual([id(1), id(2), null]);
-    expect(explain(model, "c.service")?.reasons).toContainEqual({ machines: 1, reason: "it is cordoned" });
+    expect(explainWaiting(model, "c.service")?.reasons).toContainEqual({
+      ...{ machines: 1, reason: "it is cordoned" },
+      examples: [id(1)],
+    });
     model.setCordon(id(1), null);
     expect(settle(model).get("c.service")).toBe(id(1));
   });
@@ -229,7 +244,7 @@ describe("moving", () => {
       [{ name: "b.service", lines: "MachineOf=c.service" }, { name: "c.service" }],
     );
     settle(model);
-    const placed = model.units.get("b.service")?.record.machineID ?? null;
+    const placed = model.units.get("b.service")?.on ?? null;
     put(model, { name: "b.service", lines: "MachineOf=c.service", machineID: placed }, 2);
     settle(model);
     put(model, { name: "c.service", lines: "MachineMetadata=a=1", machineID: id(1) }, 3);
@@ -301,7 +316,12 @@ describe("moving on request", () => {
     ({
       moves: new Map(Object.entries(moves).map(([name, move]) => [name, { ...move, reason: "even" }])),
     }) as unknown as ClusterState;
-  const never = (): boolean => false;
+  const underway = (more: Partial<Underway> = {}): Underway => ({
+    busy: new Map(),
+    isResting: () => false,
+    triedAt: () => 0,
+    ...more,
+  });
   it("drains a machine one unit after the other, followers with what they follow", () => {
     const model = cluster(three, [
       { name: "a.service", machineID: id(1), lines: "MachineOf=b.service" },
@@ -310,13 +330,13 @@ describe("moving on request", () => {
       { name: "d.service", machineID: id(2) },
     ]);
     model.setCordon(id(1), { drain: true });
-    const [first, ...others] = relocationsOf(model, state({}), new Map(), never);
+    const [first, ...others] = relocationsOf(model, state({}), underway());
     expect([first?.unit, others]).toEqual(["b.service", []]);
     if (first === undefined) throw new Error("nothing to move");
-    expect(relocationsOf(model, state({}), new Map([["b.service", first]]), never)).toEqual([]);
-    expect(relocationsOf(model, state({}), new Map(), (unit) => unit === "b.service").map(({ unit }) => unit)).toEqual([
-      "c.service",
-    ]);
+    expect(relocationsOf(model, state({}), underway({ busy: new Map([["b.service", first]]) }))).toEqual([]);
+    expect(
+      relocationsOf(model, state({}), underway({ isResting: (unit) => unit === "b.service" })).map(({ unit }) => unit),
+    ).toEqual(["c.service"]);
     const unit = model.units.get("b.service");
     expect(unit && targetOf(model, unit)).toBe(id(3));
     expect(unit && targetOf(model, unit, id(2))).toBe(id(2));
@@ -328,7 +348,7 @@ describe("moving on request", () => {
       [1, 2, 3, 4].map((n) => ({ name: `u${n}.service`, machineID: id(1) })),
     );
     const moves = Object.fromEntries([1, 2, 3].map((n) => [`u${n}.service`, { to: id(2), limit: 2 }]));
-    expect(relocationsOf(model, state(moves), new Map(), never).map(({ unit, wish }) => [unit, wish])).toEqual([
+    expect(relocationsOf(model, state(moves), underway()).map(({ unit, preferred }) => [unit, preferred])).toEqual([
       ["u1.service", id(2)],
       ["u2.service", id(2)],
     ]);
@@ -344,7 +364,7 @@ describe("moving on request", () => {
     const names = ["there", "stopped", "destroyed", "due", "busy", "leaving"].map((name) => `${name}.service`);
     const moves = state(Object.fromEntries(names.map((name) => [name, { to: id(2), limit: 1 }])));
     const busy = new Map([
-      ["busy.service", { unit: "busy.service", from: id(1), wish: id(2), group: "rebalance", reason: "" }],
+      ["busy.service", { unit: "busy.service", from: id(1), preferred: id(2), group: "rebalance", reason: "" }],
     ]);
     expect(staleMoves(model, moves, busy)).toEqual(["destroyed.service", "stopped.service", "there.service"]);
   });
@@ -356,11 +376,11 @@ describe("moving on request", () => {
     settle(model);
     const unit = model.units.get("a@1.service");
     if (unit === undefined) throw new Error("no unit");
-    model.reserve(unit, id(2));
+    model.assume(unit, { kind: "begin-move", to: id(2) });
     expect([model.loadOf(id(1)), model.loadOf(id(2))]).toEqual([1, 2]);
     put(model, { name: "a@2.service" });
     expect(settle(model).get("a@2.service")).toBeNull();
-    model.setUnit("a@1.service", { ...unit.record, machineID: id(2), movingTo: null }, unit.requirements);
+    happen(model, "a@1.service", { kind: "finish-move" });
     expect(settle(model).get("a@2.service")).toBe(id(1));
     expect([model.loadOf(id(1)), model.loadOf(id(2))]).toEqual([1, 2]);
   });
@@ -369,7 +389,7 @@ describe("moving on request", () => {
     settle(model);
     const unit = model.units.get("a@1.service");
     if (unit === undefined) throw new Error("no unit");
-    model.reserve(unit, id(2));
+    model.assume(unit, { kind: "begin-move", to: id(2) });
     put(model, { name: "a@2.service" });
     expect(settle(model).get("a@2.service")).toBeNull();
     model.setUnit("a@1.service", unit.record, unit.requirements);
@@ -378,10 +398,11 @@ describe("moving on request", () => {
   it("gives a unit that was freed for it the machine it was freed for, and says why; another one where that is taken", () => {
     const model = cluster(three, [{ name: "taken.service", machineID: id(3) }]);
     const freed = (name: string, lines = ""): void => {
-      put(model, { name, lines, last: id(2) });
+      put(model, { name, lines, machineID: id(2) });
+      happen(model, name, { kind: "leave", preferred: id(3) }, { kind: "left" });
       const unit = model.units.get(name);
-      if (unit !== undefined)
-        model.setUnit(name, { ...unit.record, wish: id(3), cause: "its machine is being drained" }, unit.requirements);
+      if (unit === undefined) return;
+      model.setUnit(name, { ...unit.record, cause: "its machine is being drained" }, unit.requirements);
     };
     freed("a.service");
     freed("b.service", "Conflicts=taken.service");
@@ -392,15 +413,13 @@ describe("moving on request", () => {
   });
   it("places a unit that is leaving a machine only when it has left it", () => {
     const model = cluster(three, []);
-    put(model, { name: "a.service", last: id(1) });
-    const unit = model.units.get("a.service");
-    if (unit === undefined) throw new Error("no unit");
-    model.setUnit("a.service", { ...unit.record, leaving: id(1), wish: id(2) }, unit.requirements);
+    put(model, { name: "a.service", machineID: id(1) });
+    happen(model, "a.service", { kind: "leave", preferred: id(2) });
     expect(settle(model).get("a.service")).toBeNull();
-    expect(relocationsOf(model, state({}), new Map(), never)).toMatchObject([
-      { unit: "a.service", from: id(1), wish: id(2) },
+    expect(relocationsOf(model, state({}), underway())).toMatchObject([
+      { unit: "a.service", from: id(1), preferred: id(2) },
     ]);
-    model.setUnit("a.service", { ...unit.record, leaving: null, wish: id(2) }, unit.requirements);
+    happen(model, "a.service", { kind: "left" });
     expect(settle(model).get("a.service")).toBe(id(2));
   });
   it("drains in turn: what could not be moved lately does not hold up the rest", () => {
@@ -411,18 +430,16 @@ describe("moving on request", () => {
     model.setCordon(id(1), { drain: true });
     const tried: Record<string, number> = { "a.service": 20, "b.service": 10 };
     const next = (): string | undefined =>
-      relocationsOf(model, state({}), new Map(), never, (unit) => tried[unit] ?? 0)[0]?.unit;
+      relocationsOf(model, state({}), underway({ triedAt: (unit) => tried[unit] ?? 0 }))[0]?.unit;
     expect(next()).toBe("c.service");
     tried["c.service"] = 30;
     expect(next()).toBe("b.service");
   });
   it("finishes what another engine began", () => {
     const model = cluster(three, [{ name: "a.service", machineID: id(1) }]);
-    const unit = model.units.get("a.service");
-    if (unit === undefined) throw new Error("no unit");
-    model.setUnit("a.service", { ...unit.record, movingTo: id(3) }, unit.requirements);
-    expect(relocationsOf(model, state({}), new Map(), never)).toMatchObject([
-      { unit: "a.service", from: id(1), wish: id(3) },
+    happen(model, "a.service", { kind: "begin-move", to: id(3) });
+    expect(relocationsOf(model, state({}), underway())).toMatchObject([
+      { unit: "a.service", from: id(1), preferred: id(3) },
     ]);
   });
   const all = <T>(work: Generator<void, T>): T => {
@@ -450,7 +467,7 @@ describe("moving on request", () => {
         const moves = all(planRebalance(model, 1000));
         for (const { unit, from, to } of moves) expect([unit, from]).not.toEqual([unit, to]);
         for (const unit of model.units.values()) {
-          const { machineID } = unit.record;
+          const { on: machineID } = unit;
           // Followers and replaced units are the engine's to move along; every other rule holds at once.
           if (machineID === null || unit.requirements.machineOf.length > 0) continue;
           expect(model.unfit(unit, machineID)).toBeNull();
@@ -471,11 +488,11 @@ describe("explaining", () => {
       ],
     );
     settle(model);
-    const waiting = explain(model, "x@2.service");
-    expect(waiting && explanation(waiting)).toBe(
+    const waiting = explainWaiting(model, "x@2.service");
+    expect(waiting && waitingText(waiting)).toBe(
       "unit x@2.service fits none of 3 machines: 2: its metadata lacks a=1; 1: it conflicts with x@1.service there",
     );
-    expect(explain(model, "x@1.service")).toBeNull();
+    expect(explainWaiting(model, "x@1.service")).toBeNull();
   });
   it("says of units that follow each other that they do", () => {
     const model = cluster(three, [
@@ -483,8 +500,11 @@ describe("explaining", () => {
       { name: "b.service", lines: "MachineOf=a.service" },
     ]);
     settle(model);
-    expect(explain(model, "a.service")?.reasons).toEqual([
-      { machines: 3, reason: "it and b.service follow each other by MachineOf: remove one of the two" },
+    expect(explainWaiting(model, "a.service")?.reasons).toEqual([
+      {
+        ...{ machines: 3, reason: "it and b.service follow each other by MachineOf: remove one of the two" },
+        examples: [id(1), id(2), id(3)],
+      },
     ]);
   });
 });
@@ -670,13 +690,11 @@ describe("on random clusters", () => {
               model.setMachine({ id, metadata, primaryIP: "", version: "" }, 1);
           else if (action.kind === "set out") {
             const unit = model.units.get(action.name);
-            const to = unit === undefined || unit.record.machineID === null ? null : targetOf(model, unit);
-            if (unit !== undefined && to !== null) model.reserve(unit, to);
+            const to = unit === undefined || unit.on === null ? null : targetOf(model, unit);
+            if (unit !== undefined && to !== null) model.assume(unit, { kind: "begin-move", to });
           } else if (action.kind === "arrive") {
-            const unit = model.units.get(action.name);
-            const to = unit?.record.movingTo ?? null;
-            if (unit !== undefined && to !== null)
-              model.setUnit(action.name, { ...unit.record, machineID: to, movingTo: null }, unit.requirements);
+            if (model.units.get(action.name)?.record.whereabouts.kind === "moving")
+              happen(model, action.name, { kind: "finish-move" });
           } else {
             const name = action.kind === "unit" ? action.unit.name : action.name;
             model.deleteGlobal(name);
@@ -686,7 +704,7 @@ describe("on random clusters", () => {
           settle(model);
         }
         for (const unit of model.units.values()) {
-          const { machineID } = unit.record;
+          const { on: machineID } = unit;
           if (!unit.isWanted) expect(machineID).toBeNull();
           else if (machineID !== null) expect(model.unfit(unit, machineID)).toBeNull();
           else expect([...model.machineIDs].filter((machine) => model.unfit(unit, machine) === null)).toEqual([]);
@@ -694,9 +712,7 @@ describe("on random clusters", () => {
         // What is on its way takes its place on both machines.
         for (const id of model.machineIDs) {
           const there = model.unitsOn(id).flatMap((name) => model.units.get(name) ?? []);
-          const places = [...model.units.values()].filter(
-            ({ record }) => record.machineID !== null && [record.machineID, record.movingTo].includes(id),
-          );
+          const places = [...model.units.values()].filter(({ record }) => placesOf(record.whereabouts).includes(id));
           expect(there.map(({ name }) => name)).toEqual(places.map(({ name }) => name).sort());
           for (const one of there) expect(there.filter((other) => other !== one && conflicts(one, other))).toEqual([]);
         }

@@ -1,3 +1,4 @@
+import type { WhereaboutsEvent } from "../whereabouts/change.ts";
 import type { ClusterModel, ModelUnit } from "./cluster-model.ts";
 import { type Unfit, unfitText } from "./rules.ts";
 
@@ -7,6 +8,11 @@ export interface Decision {
   readonly from: string | null;
   readonly to: string | null;
   readonly reason: string;
+}
+
+/** What a decision does to where the unit is. */
+export function eventOf({ to }: Decision): WhereaboutsEvent {
+  return to === null ? { kind: "unplace" } : { kind: "place", on: to };
 }
 
 /** Why units are placed. */
@@ -24,19 +30,20 @@ export const REASONS = {
  * @returns null where it is as it should be, or where nothing can be done for it
  */
 export function decide(model: ClusterModel, unit: ModelUnit): Decision | null {
-  const { name, record, isWanted } = unit;
-  const { machineID } = record;
+  const { name, record, isWanted, on: machineID } = unit;
+  const { whereabouts } = record;
   if (!isWanted) {
     if (machineID === null) return null;
     return { name, from: machineID, to: null, reason: record.global ? REASONS.global : REASONS.notWanted };
   }
   if (machineID === null) {
     // Its last machine has not let go of it yet: two copies would run at once.
-    if (record.leaving !== null) return null;
+    if (whereabouts.kind === "leaving") return null;
     const to = model.choose(unit);
     if (to === null) return null;
     // Freed to be moved here, and for what: that is what its users want to know.
-    const reason = to === record.wish ? record.cause : null;
+    const isPreferred = whereabouts.kind === "nowhere" && to === whereabouts.preferred;
+    const reason = isPreferred ? record.cause : null;
     return { name, from: null, to, reason: reason ?? REASONS.leastLoaded };
   }
   const isGone = model.machine(machineID) === null;
@@ -73,7 +80,7 @@ export function plan(
     if (unit === undefined || decision === null) continue;
     decided.add(name);
     decisions.push(decision);
-    model.assume(unit, decision.to);
+    model.assume(unit, eventOf(decision));
   }
   for (const name of again) model.markDirty(name);
   return decisions;

@@ -1,3 +1,4 @@
+import { NOWHERE } from "../whereabouts/whereabouts.ts";
 import type { ClusterModel, ModelUnit } from "./cluster-model.ts";
 
 /** A unit that is to go from one machine to another. */
@@ -8,19 +9,16 @@ export interface Move {
   readonly reason: string;
 }
 
-const HOMELESS = { machineID: null, lastMachineID: null, leaving: null, wish: null } as const;
-
 /**
  * Where a unit would go if it had to leave its machine; null: nowhere.
  *
- * @param wish taken where the unit fits it
+ * @param preferred taken where the unit fits it
  */
-export function targetOf(model: ClusterModel, unit: ModelUnit, wish: string | null = null): string | null {
-  const { machineID } = unit.record;
-  const homeless: ModelUnit = { ...unit, record: { ...unit.record, ...HOMELESS } };
-  if (wish !== null && wish !== machineID && model.unfit(homeless, wish) === null) return wish;
-  const to = model.choose(homeless);
-  return to === machineID ? null : to;
+export function targetOf(model: ClusterModel, unit: ModelUnit, preferred: string | null = null): string | null {
+  const unplaced: ModelUnit = { ...unit, on: null, record: { ...unit.record, whereabouts: NOWHERE } };
+  if (preferred !== null && preferred !== unit.on && model.unfit(unplaced, preferred) === null) return preferred;
+  const to = model.choose(unplaced);
+  return to === unit.on ? null : to;
 }
 
 /**
@@ -43,7 +41,7 @@ export function* planRebalance(model: ClusterModel, most: number): Generator<voi
         yield;
         const move = improvement(model, unit, id);
         if (move === null) continue;
-        model.assume(unit, move.to);
+        model.assume(unit, { kind: "place", on: move.to });
         moved.add(name);
         moves.push(move);
         isChanged = true;
@@ -55,7 +53,7 @@ export function* planRebalance(model: ClusterModel, most: number): Generator<voi
 }
 
 function mayMove({ isWanted, requirements, record }: ModelUnit): boolean {
-  if (record.movingTo !== null) return false;
+  if (record.whereabouts.kind === "moving") return false;
   const { stay, machineID, machineOf, replaces } = requirements;
   return isWanted && !stay && machineID === null && machineOf.length === 0 && replaces.length === 0;
 }

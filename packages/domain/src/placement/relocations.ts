@@ -6,10 +6,20 @@ export interface Relocation {
   readonly unit: string;
   readonly from: string;
   /** Where it is best to go; null: wherever it fits. */
-  readonly wish: string | null;
+  readonly preferred: string | null;
   /** What it belongs to: of each so many may be on their way at a time. */
   readonly group: string;
   readonly reason: string;
+}
+
+/** What is known of moves beside the cluster's state. */
+export interface Underway {
+  /** Units that are on their way. */
+  readonly busy: ReadonlyMap<string, Pick<Relocation, "group">>;
+  /** Whether a unit could not be moved lately, and is left alone for a while. */
+  readonly isResting: (unit: string) => boolean;
+  /** When a unit could last not be moved: those that were not tried yet come first. */
+  readonly triedAt: (unit: string) => number;
 }
 
 /**
@@ -19,11 +29,12 @@ export interface Relocation {
 export function staleMoves(
   model: ClusterModel,
   state: ClusterState,
-  busy: ReadonlyMap<string, Relocation>,
+  busy: ReadonlyMap<string, unknown>,
 ): readonly string[] {
   const stale = [...state.moves].filter(([name, { to }]) => {
-    const { machineID, leaving } = model.units.get(name)?.record ?? { machineID: null, leaving: null };
-    return !busy.has(name) && leaving === null && (machineID === null || machineID === to);
+    const unit = model.units.get(name);
+    if (busy.has(name) || unit?.record.whereabouts.kind === "leaving") return false;
+    return unit === undefined || unit.on === null || unit.on === to;
   });
   return stale.map(([name]) => name).sort();
 }
@@ -31,52 +42,62 @@ export function staleMoves(
 /**
  * Which units are to be set in motion now: of each machine that is drained one after the other, of those that a rebalance
  * moves as many as its limit allows; by name. The same state always gives the same answer.
- *
- * @param busy units that are on their way
- * @param isResting units that could not be moved lately
- * @param triedAt when a unit could last not be moved; those that were not tried yet come first
  */
-export function relocationsOf(
-  model: ClusterModel,
-  state: ClusterState,
-  busy: ReadonlyMap<string, Relocation>,
-  isResting: (unit: string) => boolean,
-  triedAt: (unit: string) => number = () => 0,
-): readonly Relocation[] {
+export function relocationsOf(model: ClusterModel, state: ClusterState, underway: Underway): readonly Relocation[] {
   const due: Relocation[] = [];
-  const underway = new Map<string, number>();
-  for (const { group } of busy.values()) underway.set(group, (underway.get(group) ?? 0) + 1);
-  const add = (relocation: Relocation, limit: number): void => {
+  const counts = new Map<string, number>();
+  for (const { group } of underway.busy.values()) counts.set(group, (counts.get(group) ?? 0) + 1);
+  const taken = new Set(underway.busy.keys());
+  const wanted = [
+    ...unfinished(model).map((relocation) => ({ relocation, limit: 1 })),
+    ...drained(model, underway).map((relocation) => ({ relocation, limit: 1 })),
+    ...requested(model, state),
+  ];
+  for (const { relocation, limit } of wanted) {
     const { unit, group } = relocation;
-    const count = underway.get(group) ?? 0;
-    if (count >= limit || busy.has(unit) || due.some((other) => other.unit === unit) || isResting(unit)) return;
-    underway.set(group, count + 1);
+    const count = counts.get(group) ?? 0;
+    if (count >= limit || taken.has(unit) || underway.isResting(unit)) continue;
+    counts.set(group, count + 1);
+    taken.add(unit);
     due.push(relocation);
-  };
-  for (const unit of model.moving) {
-    const { machineID, movingTo } = model.units.get(unit)?.record ?? { machineID: null, movingTo: null };
-    if (machineID === null || busy.has(unit)) continue;
-    add({ unit, from: machineID, wish: movingTo, group: `unfinished ${unit}`, reason: "its move is finished" }, 1);
-  }
-  for (const unit of model.leaving) {
-    const { leaving, wish } = model.units.get(unit)?.record ?? { leaving: null, wish: null };
-    if (leaving === null) continue;
-    add({ unit, from: leaving, wish, group: `unfinished ${unit}`, reason: "its move is finished" }, 1);
-  }
-  for (const id of model.draining) {
-    const inTurn = [...model.unitsOn(id)].sort((a, b) => triedAt(a) - triedAt(b));
-    for (const unit of inTurn) {
-      // One that is still on its way here turns back, or goes on, once it has arrived.
-      if (model.units.get(unit)?.record.machineID !== id) continue;
-      // A follower goes when what it follows goes.
-      if ((model.units.get(unit)?.requirements.machineOf.length ?? 0) > 0) continue;
-      add({ unit, from: id, wish: null, group: `drain ${id}`, reason: `its machine ${id} is being drained` }, 1);
-    }
-  }
-  for (const [unit, { to, limit, reason }] of [...state.moves].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const from = model.units.get(unit)?.record.machineID ?? null;
-    if (from === null || from === to) continue;
-    add({ unit, from, wish: to, group: "rebalance", reason: `rebalanced: ${reason}` }, limit);
   }
   return due;
+}
+
+/** Units that an earlier engine, or an earlier look, has set in motion: their records say how far they are. */
+function unfinished(model: ClusterModel): readonly Relocation[] {
+  return [...model.moving, ...model.leaving].flatMap((unit) => {
+    const whereabouts = model.units.get(unit)?.record.whereabouts;
+    const about = { unit, group: `unfinished ${unit}`, reason: "its move is finished" };
+    if (whereabouts?.kind === "moving") return [{ ...about, from: whereabouts.on, preferred: whereabouts.to }];
+    if (whereabouts?.kind === "leaving")
+      return [{ ...about, from: whereabouts.from, preferred: whereabouts.preferred }];
+    return [];
+  });
+}
+
+function drained(model: ClusterModel, { triedAt }: Underway): readonly Relocation[] {
+  return model.draining.flatMap((id) => {
+    const inTurn = [...model.unitsOn(id)].sort((a, b) => triedAt(a) - triedAt(b));
+    return inTurn.flatMap((name) => {
+      const unit = model.units.get(name);
+      // One that is still on its way here turns back, or goes on, once it has arrived; a follower goes when what it follows
+      // goes.
+      if (unit === undefined || unit.on !== id || unit.requirements.machineOf.length > 0) return [];
+      const reason = `its machine ${id} is being drained`;
+      return [{ unit: name, from: id, preferred: null, group: `drain ${id}`, reason }];
+    });
+  });
+}
+
+function requested(
+  model: ClusterModel,
+  state: ClusterState,
+): readonly { readonly relocation: Relocation; readonly limit: number }[] {
+  const moves = [...state.moves].sort(([a], [b]) => (a < b ? -1 : 1));
+  return moves.flatMap(([unit, { to, limit, reason }]) => {
+    const from = model.units.get(unit)?.on ?? null;
+    if (from === null || from === to) return [];
+    return [{ relocation: { unit, from, preferred: to, group: "rebalance", reason: `rebalanced: ${reason}` }, limit }];
+  });
 }

@@ -20,8 +20,8 @@ export interface PlacedUnit {
   readonly requirements: Requirements;
   /** Whether it is to be on exactly one machine. */
   readonly isWanted: boolean;
-  /** Where it is scheduled; null: nowhere. */
-  readonly record: { readonly machineID: string | null };
+  /** The machine that it is scheduled to; null: none. */
+  readonly on: string | null;
 }
 
 /** What the rules ask of the cluster around a unit. An answer may leave out units that can't matter. */
@@ -51,12 +51,12 @@ export function unfitOn(unit: PlacedUnit, machine: Machine, around: Surroundings
   if (unmet !== null) return { kind: "metadata", ...unmet };
   const bound = requirements.bounds.length === 0 ? null : unmetBound(requirements, machine.metadata);
   if (bound !== null) return { kind: "bound", bound, own: machine.metadata[bound.key] ?? null };
-  const cordon = unit.record.machineID === id ? null : around.cordon(id);
+  const cordon = unit.on === id ? null : around.cordon(id);
   if (cordon !== null) return { kind: "cordoned", isDraining: cordon.drain };
   for (const peer of requirements.machineOf) {
     const other = around.unit(peer);
     if (other !== undefined && followEachOther(unit, other)) return { kind: "mutual", peer };
-    if (other === undefined || !other.isWanted || other.record.machineID !== id) return { kind: "machine-of", peer };
+    if (other === undefined || !other.isWanted || other.on !== id) return { kind: "machine-of", peer };
   }
   for (const neighbour of around.neighbours(unit, id)) {
     if (conflicts(unit, neighbour)) return { kind: "conflict", with: neighbour.name };

@@ -29,5 +29,12 @@ export {
   unknownFleetOptions,
 } from "./requirements.ts";
 export { RequirementsCache } from "./requirements-cache.ts";
-export { type CurrentState, type DesiredState, isDesiredState, type SystemdStates } from "./states.ts";
+export {
+  type Condition,
+  type CurrentState,
+  conditionOf,
+  type DesiredState,
+  isDesiredState,
+  type SystemdStates,
+} from "./states.ts";
 export { isSpaceAt, trimSpace } from "./white-space.ts";

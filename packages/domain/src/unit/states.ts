@@ -20,3 +20,32 @@ export interface SystemdStates {
   /** Depends on the unit's type: `running`, `exited`, `dead`, `listening`, … */
   readonly sub: string;
 }
+
+/** How a unit does on its machine, by systemd's word. */
+export type Condition =
+  /** It does what it is there for. */
+  | "up"
+  /** It starts or stops. */
+  | "changing"
+  /** It has failed, and systemd is about to start it again. */
+  | "retrying"
+  | "failed"
+  /** It was not started, was stopped, or has ended well. */
+  | "at-rest";
+
+/** The one judgement of what systemd says of a unit. A word that this version does not know counts as changing. */
+export function conditionOf({ active, sub }: Pick<SystemdStates, "active" | "sub">): Condition {
+  if (sub.startsWith("auto-restart")) return "retrying";
+  switch (active) {
+    case "active":
+    case "reloading":
+    case "refreshing":
+      return "up";
+    case "failed":
+      return "failed";
+    case "inactive":
+      return "at-rest";
+    default:
+      return "changing";
+  }
+}
