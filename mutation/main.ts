@@ -1,0 +1,48 @@
+// npm run mutate -- PACKAGE[/PATH]... [--tests GLOB]... [--concurrency N]: breaks the sources one place at a time, and
+// counts how often a test notices. PATH is a file or a folder below the package's src. Fails below 85 %.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { Stryker } from "@stryker-mutator/core";
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    tests: { type: "string", multiple: true, default: [] },
+    concurrency: { type: "string", default: "1" },
+  },
+});
+process.chdir(join(import.meta.dirname, ".."));
+
+/** Where a target is: `engine/model` is the folder packages/engine/src/model. */
+function pathOf(target: string): string {
+  const [name = "", ...path] = target.split("/");
+  return ["packages", name, "src", ...path].join("/");
+}
+
+/** Globs of a target's sources. Tests, and what is for tests alone, are no sources. */
+function sourcesOf(target: string): string[] {
+  const path = pathOf(target);
+  return path.endsWith(".ts") ? [path] : [`${path}/**/*.ts`, `!${path}/**/*.test.ts`, `!${path}/**/testing/**`];
+}
+
+/** The tests of a target's whole package: what notices a mutant may be a test of another file. */
+function testsOf(target: string): string {
+  return `packages/${target.split("/")[0]}/src/**/*.test.ts`;
+}
+
+// Stryker takes it for success when there is nothing to mutate.
+const missing = positionals.filter((target) => !existsSync(pathOf(target)));
+if (positionals.length === 0 || missing.length > 0) {
+  for (const target of missing) console.error(`Error: ${target}: there is no ${pathOf(target)}`);
+  console.error(
+    "Error: name packages, folders or files, for example: npm run mutate -- registry/model engine/model/plan.ts",
+  );
+  process.exit(2);
+}
+await new Stryker({
+  configFile: "mutation/stryker.config.json",
+  mutate: positionals.flatMap(sourcesOf),
+  testFiles: values.tests.length > 0 ? values.tests : [...new Set(positionals.map(testsOf))],
+  concurrency: Number(values.concurrency),
+}).runMutationTest();
