@@ -32,7 +32,7 @@ export default mergeConfig(
     root: ROOT,
     resolve: { alias: sources() },
     test: {
-      include: ["packages/*/src/**/*.test.ts"],
+      include: (process.env.FLEET_MUTATION_TESTS ?? "packages/*/src/**/*.test.ts").split(" "),
       setupFiles: [join(import.meta.dirname, "fixed-seed.ts")],
       sequence: { shuffle: false },
     },
