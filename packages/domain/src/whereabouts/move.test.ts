@@ -1,0 +1,356 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { StateRecord, UnitRecord } from "../cluster/records.ts";
+import { change } from "./change.ts";
+import { isHeld, MOVE_LIMITS, type Move, type MovePhase, type MoveStep, type MoveView, stepMove } from "./move.ts";
+import { NOWHERE, placesOf, scheduledTo, type Whereabouts } from "./whereabouts.ts";
+
+const NOW = 1_000_000;
+const move = (phase: MovePhase, preferred: string | null = null): Move => ({
+  ...{ unit: "a.service", from: "m1", preferred, reason: "its machine m1 is being drained" },
+  phase,
+});
+type Seen = UnitRecord & { readonly modRevision: number };
+const record = (whereabouts: Whereabouts, more: Partial<Seen> = {}): Seen => ({
+  ...{ hash: "h", desiredState: "launched", global: false, whereabouts, cause: null, modRevision: 10 },
+  ...more,
+});
+const state = (active: string, sub: string, more: Partial<StateRecord> = {}): StateRecord => ({
+  ...{ hash: "h", current: "launched", systemd: { load: "loaded", active, sub }, error: null },
+  ...more,
+});
+const view = (seen: Seen | null, more: Partial<MoveView> = {}): MoveView => ({
+  ...{ record: seen, mayOverlap: false, stateOn: () => undefined, target: () => "m2" },
+  ...more,
+});
+const UP = state("active", "running");
+const placed: Whereabouts = { kind: "placed", on: "m1" };
+const moving: Whereabouts = { kind: "moving", on: "m1", to: "m2" };
+const leaving: Whereabouts = { kind: "leaving", from: "m1", last: "m1", preferred: "m2" };
+const at = { since: NOW - 1_000, revision: 10 };
+const starting: MovePhase = { kind: "starting", to: "m2", ...at };
+const stopping: MovePhase = { kind: "stopping", ...at };
+const placing: MovePhase = { kind: "placing", ...at };
+const settling: MovePhase = { kind: "settling", on: "m2", ...at };
+const begun: MovePhase = { kind: "begin" };
+const late = (phase: Exclude<MovePhase, { kind: "begin" }>, limit: number): MovePhase => ({
+  ...phase,
+  since: NOW - limit - 1,
+});
+
+type Row = readonly [string, MovePhase, MoveView, object];
+const rows = (name: string, all: readonly Row[]): void => {
+  describe(name, () => {
+    it.each(all.map((row) => [...row] as const))("%s", (_what, phase, seen, expected) => {
+      expect(stepMove(move(phase), seen, NOW)).toMatchObject(expected);
+    });
+  });
+};
+
+rows("a move begins", [
+  [
+    "by taking the unit off its machine",
+    begun,
+    view(record(placed)),
+    {
+      ...{ kind: "write", event: { kind: "leave", preferred: "m2" }, cause: "its machine m1 is being drained" },
+      ...{ machine: null, next: { kind: "stopping" } },
+    },
+  ],
+  [
+    "by starting a unit that may overlap on its new machine too",
+    begun,
+    view(record(placed), { mayOverlap: true }),
+    {
+      ...{ kind: "write", event: { kind: "begin-move", to: "m2" }, cause: null, machine: "m2" },
+      next: { kind: "starting", to: "m2" },
+    },
+  ],
+  [
+    "where another engine left it: on its way",
+    begun,
+    view(record(moving), { mayOverlap: true }),
+    {
+      ...{ kind: "wait", phase: { kind: "starting", to: "m2", since: NOW, revision: 10 } },
+    },
+  ],
+  [
+    "where another engine left it: leaving",
+    begun,
+    view(record(leaving)),
+    {
+      ...{ kind: "wait", phase: { kind: "stopping", since: NOW, revision: 10 } },
+    },
+  ],
+  [
+    "by stopping first where a unit on its way is only to be loaded by now",
+    begun,
+    view(record(moving)),
+    {
+      ...{ kind: "write", event: { kind: "leave" } },
+    },
+  ],
+  [
+    "not at all where the unit fits nowhere else",
+    begun,
+    view(record(placed), { target: () => null }),
+    {
+      ...{ kind: "give-up", why: "it fits on no other machine" },
+    },
+  ],
+  [
+    "by turning back where a unit on its way fits nowhere else any more",
+    begun,
+    view(record(moving), { target: () => null }),
+    {
+      ...{ kind: "write", event: { kind: "cancel-move" }, next: null, giveUp: "it fits on no other machine" },
+    },
+  ],
+  ["not where the unit is elsewhere by now", begun, view(record({ kind: "placed", on: "m3" })), { kind: "drop" }],
+  ["not where its user has stopped it", begun, view(record(NOWHERE, { desiredState: "inactive" })), { kind: "drop" }],
+  ["not where it was destroyed", begun, view(null), { kind: "drop" }],
+]);
+
+rows("a unit that is started on its new machine too", [
+  [
+    "leaves the old one when it is up",
+    starting,
+    view(record(moving), { stateOn: () => UP }),
+    {
+      ...{ kind: "write", event: { kind: "finish-move" }, machine: "m2", next: null, giveUp: null },
+      cause: "its machine m1 is being drained",
+    },
+  ],
+  [
+    "leaves the old one when it has run and ended well",
+    starting,
+    view(record(moving), { stateOn: () => state("inactive", "dead") }),
+    { event: { kind: "finish-move" } },
+  ],
+  [
+    "is waited for while it starts",
+    starting,
+    view(record(moving), { stateOn: () => state("activating", "start") }),
+    {
+      ...{ kind: "wait", phase: starting },
+    },
+  ],
+  [
+    "is waited for while systemd starts it again",
+    starting,
+    view(record(moving), { stateOn: () => state("activating", "auto-restart") }),
+    { kind: "wait" },
+  ],
+  [
+    "is waited for until its machine reports the version that it was given",
+    starting,
+    view(record(moving), { stateOn: () => state("active", "running", { hash: "old" }) }),
+    { kind: "wait" },
+  ],
+  ["is waited for while nothing is known of it", starting, view(record(moving)), { kind: "wait" }],
+  [
+    "stays where it was when it fails",
+    starting,
+    view(record(moving), { stateOn: () => state("failed", "failed") }),
+    {
+      ...{ kind: "write", event: { kind: "cancel-move" }, giveUp: "it did not become active on machine m2" },
+    },
+  ],
+  [
+    "stays where it was when its machine can't load it",
+    starting,
+    view(record(moving), { stateOn: () => state("inactive", "dead", { current: "inactive", error: "no" }) }),
+    { event: { kind: "cancel-move" } },
+  ],
+  [
+    "stays where it was when it takes too long",
+    late({ ...starting }, MOVE_LIMITS.start),
+    view(record(moving)),
+    {
+      ...{ event: { kind: "cancel-move" } },
+    },
+  ],
+  [
+    "stays where it was when the new machine does not fit any more",
+    starting,
+    view(record(moving), { stateOn: () => UP, target: () => "m3" }),
+    { event: { kind: "cancel-move" }, giveUp: "machine m2 does not fit it any more" },
+  ],
+  [
+    "is looked at anew when it is only to be loaded by now",
+    starting,
+    view(record(moving, { desiredState: "loaded" }), { stateOn: () => UP }),
+    { kind: "wait", phase: begun },
+  ],
+  ["is left to who has changed it", starting, view(record(placed)), { kind: "drop" }],
+  ["is over when it was destroyed", starting, view(null), { kind: "end" }],
+]);
+
+rows("a unit that is taken off its machine", [
+  [
+    "is placed once that says nothing of it any more",
+    stopping,
+    view(record(leaving), { stateOn: () => null }),
+    {
+      ...{ kind: "write", event: { kind: "left" }, next: { kind: "placing" }, warning: null },
+    },
+  ],
+  [
+    "is waited for while it stops",
+    stopping,
+    view(record(leaving), { stateOn: () => state("deactivating", "stop") }),
+    {
+      ...{ kind: "wait", phase: stopping },
+    },
+  ],
+  ["is waited for while nothing is known of it", stopping, view(record(leaving)), { kind: "wait" }],
+  [
+    "is placed when it has not stopped in time, which is said",
+    late({ ...stopping }, MOVE_LIMITS.stop),
+    view(record(leaving), { stateOn: () => UP }),
+    { event: { kind: "left" }, warning: "it has not stopped within 300 s: it is placed anew" },
+  ],
+  ["is over when its user has stopped it", stopping, view(record(NOWHERE)), { kind: "end" }],
+  ["is over when it was destroyed", stopping, view(null), { kind: "end" }],
+]);
+
+rows("a unit that has left its machine", [
+  ["is waited for until it is placed", placing, view(record(NOWHERE)), { kind: "wait", phase: placing }],
+  [
+    "is not waited for where it fits nowhere",
+    late({ ...placing }, MOVE_LIMITS.place),
+    view(record(NOWHERE)),
+    {
+      ...{ kind: "end" },
+    },
+  ],
+  [
+    "is waited for once more when it is placed",
+    placing,
+    view(record({ kind: "placed", on: "m2" })),
+    {
+      ...{ kind: "wait", phase: { kind: "settling", on: "m2", since: NOW } },
+    },
+  ],
+  [
+    "is done with when it is placed and not to be started",
+    placing,
+    view(record({ kind: "placed", on: "m2" }, { desiredState: "loaded" })),
+    { kind: "end" },
+  ],
+  ["is waited for until it is up", settling, view(record({ kind: "placed", on: "m2" })), { kind: "wait" }],
+  [
+    "is done with when it is up",
+    settling,
+    view(record({ kind: "placed", on: "m2" }), { stateOn: () => UP }),
+    {
+      ...{ kind: "end" },
+    },
+  ],
+  [
+    "is done with when it has failed",
+    settling,
+    view(record({ kind: "placed", on: "m2" }), { stateOn: () => state("failed", "failed") }),
+    { kind: "end" },
+  ],
+  [
+    "is done with when it takes too long",
+    late({ ...settling }, MOVE_LIMITS.start),
+    view(record({ kind: "placed", on: "m2" })),
+    { kind: "end" },
+  ],
+  ["is done with when it is elsewhere by now", settling, view(record({ kind: "placed", on: "m3" })), { kind: "end" }],
+]);
+
+describe("what the engine has written itself", () => {
+  it.each([starting, stopping, placing, settling])("is waited for in its own view, not for ever: $kind", (phase) => {
+    const behind = view(record(leaving, { modRevision: 9 }), { stateOn: () => null });
+    expect(stepMove(move(phase), behind, NOW)).toEqual({ kind: "wait", phase });
+    expect(stepMove(move(late({ ...phase } as never, MOVE_LIMITS.behind)), behind, NOW)).toEqual({ kind: "drop" });
+  });
+});
+
+it("the plan leaves a unit alone until it has left its machine", () => {
+  expect([begun, starting, stopping, placing, settling].map((phase) => isHeld(move(phase)))).toEqual([
+    ...[true, true, true, false, false],
+  ]);
+});
+
+describe("whatever happens meanwhile", () => {
+  const happening = fc.oneof(
+    fc.constantFrom<Whereabouts>(placed, moving, leaving, NOWHERE, { kind: "placed", on: "m2" }).map((whereabouts) => ({
+      ...{ kind: "changed" as const, whereabouts },
+    })),
+    fc.constant({ kind: "destroyed" as const }),
+    fc
+      .constantFrom(
+        UP,
+        null,
+        state("failed", "failed"),
+        state("inactive", "dead"),
+        state("activating", "start"),
+        undefined,
+      )
+      .map((said) => ({ kind: "said" as const, said })),
+    fc.constantFrom("m2", "m3", null).map((target) => ({ kind: "target" as const, target })),
+    fc.constantFrom("launched" as const, "loaded" as const).map((desired) => ({ kind: "wanted" as const, desired })),
+  );
+  it("a move ends within its limits, and a unit that must not overlap is never on two machines", () => {
+    fc.assert(
+      fc.property(
+        fc.boolean(),
+        fc.array(fc.option(happening, { nil: null }), { maxLength: 12 }),
+        (overlaps, events) => {
+          let current = move(begun);
+          let seen: Seen | null = record(placed);
+          let said: StateRecord | null | undefined = UP;
+          let target: string | null = "m2";
+          let now = NOW;
+          const mayOverlap = (): boolean => overlaps && seen?.desiredState === "launched";
+          const apply = (step: Extract<MoveStep, { kind: "write" }>): boolean => {
+            if (seen === null) return false;
+            const whereabouts = change(seen.whereabouts, step.event);
+            seen = { ...seen, whereabouts, modRevision: seen.modRevision + 1 };
+            if (!overlaps) expect(whereabouts.kind).not.toBe("moving");
+            if (step.next === null) return false;
+            current = { ...current, phase: { ...step.next, revision: seen.modRevision } as MovePhase };
+            return true;
+          };
+          // Each limit is waited out at most once in each phase, and a phase is entered anew only when something happened.
+          for (let steps = 0; ; steps++) {
+            expect(steps).toBeLessThan(200);
+            const step = stepMove(
+              current,
+              view(seen, { mayOverlap: mayOverlap(), stateOn: () => said, target: () => target }),
+              now,
+            );
+            if (step.kind === "end" || step.kind === "drop" || step.kind === "give-up") break;
+            if (step.kind === "write") {
+              if (!apply(step)) break;
+              continue;
+            }
+            if (step.phase !== current.phase) {
+              current = { ...current, phase: step.phase };
+              continue;
+            }
+            const event = events.pop() ?? null;
+            now += 60_000;
+            if (event?.kind === "destroyed") seen = null;
+            else if (event?.kind === "said") said = event.said;
+            else if (event?.kind === "target") target = event.target;
+            else if (seen !== null && event !== null) {
+              const change =
+                event.kind === "wanted" ? { desiredState: event.desired } : { whereabouts: event.whereabouts };
+              if (overlaps || event.kind !== "changed" || event.whereabouts.kind !== "moving")
+                seen = { ...seen, ...change, modRevision: seen.modRevision + 1 };
+            }
+          }
+          const places = seen === null ? [] : placesOf((seen as Seen).whereabouts);
+          expect(places.length).toBeLessThanOrEqual(overlaps ? 2 : 1);
+          expect(seen === null || scheduledTo((seen as Seen).whereabouts) === null || places.length > 0).toBe(true);
+        },
+      ),
+      { numRuns: 3_000 },
+    );
+  });
+});
