@@ -1,0 +1,145 @@
+import { encodeMachine, type MachineRecord, type StateRecord } from "@fleet/domain/cluster";
+import { describe, expect, it } from "vitest";
+import { fakeClock } from "../../../../testbed/fake-clock.ts";
+import { fakeRegistry } from "../../../../testbed/fake-registry.ts";
+import type { Etcd } from "./etcd.ts";
+import { Lease } from "./lease.ts";
+import { MachineRegistration } from "./machine-registration.ts";
+
+fakeClock();
+const { etcd, registry } = fakeRegistry();
+
+const machine = (instanceID: string, id = "m1"): MachineRecord => ({
+  id,
+  primaryIP: "192.0.2.1",
+  metadata: {},
+  version: "2.0.0",
+  capabilities: [],
+  instanceID,
+});
+const STATE: StateRecord = {
+  hash: "h",
+  current: "loaded",
+  systemd: { load: "loaded", active: "inactive", sub: "dead" },
+  error: null,
+};
+const grant = (client: Etcd = etcd()): Promise<Lease> =>
+  Lease.grant({ etcd: client, ttlMs: 5_000, onTrouble: () => undefined });
+const enter = async (record: MachineRecord, client: Etcd = etcd(), lease?: Lease): Promise<MachineRegistration> =>
+  MachineRegistration.enter(client, registry().keys, lease ?? (await grant(client)), record);
+const published = (name: string): string | null => etcd().store.value(registry().keys.state("m1", name));
+const entry = (): unknown => JSON.parse(etcd().store.value(registry().keys.machine("m1")) ?? "null");
+
+describe("a machine", () => {
+  it("enters under its lease, and is told at which revision", async () => {
+    const lease = await grant();
+    const registration = await enter(machine("one"), etcd(), lease);
+    expect(entry()).toMatchObject({ instanceID: "one" });
+    expect(registration.revision).toBe(etcd().store.revision);
+    etcd().expireLease(lease.id);
+    expect(entry()).toBeNull();
+  });
+  it("takes its place over from an earlier run, whose lease then no longer holds it", async () => {
+    const before = await grant();
+    const earlier = await enter(machine("one"), etcd(), before);
+    await enter({ ...machine("one"), primaryIP: "192.0.2.9" });
+    await before.revoke();
+    expect(entry()).toMatchObject({ primaryIP: "192.0.2.9" });
+    expect(earlier.revision).toBeLessThan(etcd().store.revision);
+  });
+  it("is refused the ID that another instance holds, and leaves that one's entry as it is", async () => {
+    await enter(machine("one"));
+    const before = etcd().store.revision;
+    await expect(enter(machine("two"))).rejects.toMatchObject({
+      code: "refused",
+      message: expect.stringMatching(/machine ID m1 is held by another agent \(at 192\.0\.2\.1\).*agent_ttl/),
+    });
+    expect(etcd().store.revision).toBe(before);
+  });
+  it("says that it does not know the other's address where that has told none", async () => {
+    await enter({ ...machine("one"), primaryIP: "" });
+    await expect(enter(machine("two"))).rejects.toThrow("at an unknown address");
+  });
+  it("takes the place of an entry that nobody understands", async () => {
+    await etcd().txn([], [{ put: registry().keys.machine("m1"), value: "{broken" }]);
+    await enter(machine("one"));
+    expect(entry()).toMatchObject({ instanceID: "one" });
+  });
+  it("does not take over an entry that changes while it looks", async () => {
+    await enter(machine("one"));
+    const slow = etcd().connect();
+    const lease = await grant(slow);
+    slow.hold("txn");
+    const second = enter(machine("one"), slow, lease);
+    await etcd().txn([], [{ put: registry().keys.machine("m1"), value: encodeMachine(machine("two")) }]);
+    slow.release();
+    await expect(second).rejects.toMatchObject({ code: "conflict" });
+    expect(entry()).toMatchObject({ instanceID: "two" });
+  });
+  it("takes all that it has published with it when it leaves", async () => {
+    const registration = await enter(machine("one"));
+    await registration.publish([{ name: "a.service", state: STATE }]);
+    await registration.leave();
+    expect([entry(), published("a.service")]).toEqual([null, null]);
+  });
+});
+
+describe("what a machine publishes", () => {
+  it("are states under its lease; null takes one away", async () => {
+    const lease = await grant();
+    const registration = await enter(machine("one"), etcd(), lease);
+    await registration.publish([
+      { name: "a.service", state: STATE },
+      { name: "b.service", state: STATE },
+    ]);
+    await registration.publish([{ name: "a.service", state: null }]);
+    expect([published("a.service"), published("b.service")]).toEqual([null, expect.stringContaining('"loaded"')]);
+    etcd().expireLease(lease.id);
+    expect(published("b.service")).toBeNull();
+  });
+  it("travels a hundred states at a time, and not at all where there are none", async () => {
+    const registration = await enter(machine("one"));
+    const before = etcd().txns.length;
+    await registration.publish([]);
+    await registration.publish(
+      Array.from({ length: 250 }, (_, index) => ({ name: `u${index}.service`, state: STATE })),
+    );
+    expect(
+      etcd()
+        .txns.slice(before)
+        .map(({ ops }) => ops.length),
+    ).toEqual([100, 100, 50]);
+    expect(await registration.publishedNames()).toHaveLength(250);
+  });
+  it("is its record anew where that changes", async () => {
+    const lease = await grant();
+    const registration = await enter(machine("one"), etcd(), lease);
+    await registration.update({ ...machine("one"), metadata: { zone: "b" } });
+    expect(entry()).toMatchObject({ metadata: { zone: "b" } });
+    await registration.publish([{ name: "a.service", state: STATE }]);
+    etcd().expireLease(lease.id);
+    expect(entry()).toBeNull();
+  });
+  it("is refused once another agent has its place, however late it arrives", async () => {
+    const paused = etcd().connect();
+    const lease = await grant(paused);
+    const registration = await enter(machine("one"), paused, lease);
+    paused.hold("txn", "request");
+    const late = registration.publish([{ name: "a.service", state: STATE }]);
+    const renewed = registration.update(machine("one"));
+    etcd().expireLease(lease.id);
+    await enter(machine("two"));
+    paused.release();
+    await expect(late).rejects.toMatchObject({ code: "lease-lost" });
+    await expect(renewed).rejects.toMatchObject({ code: "lease-lost" });
+    expect([entry(), published("a.service")]).toEqual([expect.objectContaining({ instanceID: "two" }), null]);
+  });
+  it("can be named, over pages, without the states of machines with longer IDs", async () => {
+    const registration = await enter(machine("one"));
+    const other = await enter(machine("one", "m10"));
+    await other.publish([{ name: "theirs.service", state: STATE }]);
+    const names = Array.from({ length: 2_050 }, (_, index) => `u${index}.service`);
+    await registration.publish(names.map((name) => ({ name, state: STATE })));
+    expect(await registration.publishedNames()).toEqual(names.toSorted());
+  });
+});
