@@ -1,0 +1,209 @@
+import { InvalidUnitError, type UnitOption } from "@fleet/domain/unit";
+import { describe, expect, it, vi } from "vitest";
+import { fakeClock } from "../../../../testbed/fake-clock.ts";
+import { fakeRegistry } from "../../../../testbed/fake-registry.ts";
+import { type KnownUnits, readUnit, type UnitResult, UnitWriter } from "./unit-writer.ts";
+
+const clock = fakeClock();
+const { etcd, registry } = fakeRegistry();
+
+type DesiredState = "inactive" | "loaded" | "launched";
+
+const file = (value: string): UnitOption[] => [{ section: "Service", name: "ExecStart", value }];
+const set = (name: string, desiredState: DesiredState | null, options: UnitOption[] | null = null) =>
+  ({ kind: "set", name, options, desiredState }) as const;
+/** A writer whose memory says that there are no units. */
+const remembersNone = (): UnitWriter => registry().unitWriter(() => null);
+/** Waits for what is under way, with all its pauses. */
+const finished = async <T>(work: Promise<T>): Promise<T> => {
+  work.catch(() => undefined);
+  await clock.pass(20_000);
+  return work;
+};
+/** What became of each change: its outcome, or its error's code. */
+const outcomes = async (work: readonly Promise<UnitResult>[]): Promise<readonly unknown[]> =>
+  (await finished(Promise.allSettled(work))).map((result) =>
+    result.status === "fulfilled" ? result.value.outcome : (result.reason.code ?? result.reason.name),
+  );
+const units = (count: number): readonly string[] => Array.from({ length: count }, (_, index) => `u${index}.service`);
+const inEtcd = async (name: string) => (await readUnit(etcd().connect(), registry().keys, name))?.record;
+/** Writes as somebody else does. */
+const elsewhere = (change: Parameters<UnitWriter["submit"]>[0]): Promise<UnitResult> =>
+  new UnitWriter(etcd().connect(), registry().keys).submit(change);
+/** The sizes of the transactions that wrote, in operations. */
+const written = (): readonly number[] =>
+  etcd().txns.flatMap(({ ops, succeeded }) => (succeeded && ops.some((op) => !("get" in op)) ? [ops.length] : []));
+/** What etcd held when it was asked, as a mirror that is never told of changes. */
+const remembers = async (...names: readonly string[]): Promise<KnownUnits> => {
+  const known = new Map(
+    await Promise.all(
+      names.map(async (name) => [name, await readUnit(etcd().connect(), registry().keys, name)] as const),
+    ),
+  );
+  return (name) => known.get(name) ?? null;
+};
+
+describe("a writer without a memory", () => {
+  it("reads a unit, and writes on the condition that it is still as read", async () => {
+    const writer = registry().unitWriter();
+    expect(await writer.submit(set("a.service", "inactive", file("/bin/a")))).toEqual({
+      outcome: "created",
+      revision: etcd().store.revision,
+    });
+    const { modRevision } = (await inEtcd("a.service")) ?? expect.unreachable();
+    await writer.submit(set("a.service", "launched"));
+    expect(etcd().txns.at(-1)?.compares).toEqual([{ key: registry().keys.unit("a.service"), modRevision }]);
+    expect(await writer.submit({ kind: "destroy", name: "a.service" })).toMatchObject({ outcome: "destroyed" });
+    expect(await inEtcd("a.service")).toBeUndefined();
+  });
+  it("says of a change that changes nothing which revision holds it", async () => {
+    const writer = registry().unitWriter();
+    const { revision } = await writer.submit(set("a.service", "loaded", file("/bin/a")));
+    await writer.submit(set("b.service", "loaded", file("/bin/b")));
+    expect(await writer.submit(set("a.service", "loaded"))).toEqual({ outcome: "unchanged", revision });
+  });
+  it("refuses what can't be", async () => {
+    const writer = registry().unitWriter();
+    const refused = [
+      writer.submit(set("a.service", "loaded")),
+      writer.submit({ kind: "destroy", name: "a.service" }),
+      writer.submit(set("a@.service", "launched", file("/bin/a"))),
+    ];
+    expect(await outcomes(refused)).toEqual(["refused", "not-found", "InvalidUnitError"]);
+    expect(written()).toEqual([]);
+  });
+  it("will not touch a unit whose record nobody understands", async () => {
+    await etcd().txn([], [{ put: registry().keys.unit("a.service"), value: "{broken" }]);
+    const error = await registry()
+      .unitWriter()
+      .submit(set("a.service", "loaded", file("/bin/a")))
+      .catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: "unexpected", message: expect.stringContaining("/test/units/a.service") });
+    expect(etcd().store.value(registry().keys.unit("a.service"))).toBe("{broken");
+  });
+  it("tries again on a fresh read when others were faster", async () => {
+    const slow = etcd().connect();
+    const writer = new UnitWriter(slow, registry().keys);
+    await elsewhere(set("a.service", "inactive", file("/bin/a")));
+    slow.hold("txn");
+    const change = writer.submit(set("a.service", "launched"));
+    await clock.pass(0); // it has read, and does not know it yet
+    await elsewhere(set("a.service", "loaded"));
+    slow.release();
+    expect((await finished(change)).outcome).toBe("changed");
+    expect(await inEtcd("a.service")).toMatchObject({ desiredState: "launched" });
+  });
+  it("gives up when others were faster each of eight times, and has then written nothing", async () => {
+    await elsewhere(set("a.service", "inactive", file("/bin/a")));
+    let isLoaded = false;
+    let tries = 0;
+    const { txn } = etcd();
+    vi.spyOn(etcd(), "txn").mockImplementation(async (compares, ops, otherwise) => {
+      if (compares.length > 0) {
+        tries++;
+        isLoaded = !isLoaded;
+        await elsewhere(set("a.service", isLoaded ? "loaded" : "inactive"));
+      }
+      return txn.call(etcd(), compares, ops, otherwise);
+    });
+    const change = registry().unitWriter().submit(set("a.service", "launched"));
+    await expect(finished(change)).rejects.toMatchObject({ code: "conflict", retryable: true });
+    expect([tries, (await inEtcd("a.service"))?.desiredState]).toEqual([8, "inactive"]);
+  });
+});
+
+describe("a writer that remembers units", () => {
+  it("has changes that arrive together travel together, with a file that they share once", async () => {
+    const writer = remembersNone();
+    const changes = units(20).map((name) => writer.submit(set(name, "launched", file("/bin/same"))));
+    const results = await finished(Promise.all(changes));
+    expect(new Set(results.map(({ revision }) => revision)).size).toBe(1);
+    expect(written()).toEqual([21]);
+    expect(etcd().txns[0]?.compares).toHaveLength(20);
+  });
+  it("fills transactions with as much as etcd takes, in operations and in bytes", async () => {
+    const writer = remembersNone();
+    const many = units(300).map((name) => writer.submit(set(name, "inactive", file(`/bin/${name}`))));
+    expect(new Set(await outcomes(many))).toEqual(new Set(["created"]));
+    expect(Math.max(...written())).toBeLessThanOrEqual(128);
+    expect(written().length).toBeLessThanOrEqual(6);
+    const large = (name: string): UnitOption[] =>
+      Array.from({ length: 200 }, (_, index) => file(`/bin/${name} ${index} `.padEnd(1_999, "x"))).flat();
+    const heavy = units(9).map((name) => writer.submit(set(`heavy-${name}`, "inactive", large(name))));
+    expect(new Set(await outcomes(heavy))).toEqual(new Set(["created"]));
+  });
+  it("has three transactions on their way at most; more wait and then go together", async () => {
+    const writer = remembersNone();
+    etcd().hold("txn");
+    const changes: Promise<UnitResult>[] = [];
+    for (const name of units(10)) {
+      changes.push(writer.submit(set(name, "inactive", file("/bin/a"))));
+      await clock.pass(0);
+    }
+    expect(written()).toHaveLength(3);
+    etcd().release();
+    await finished(Promise.all(changes));
+    expect(written()).toEqual([2, 2, 2, 8]);
+  });
+  it("never has two changes of one unit on their way at once", async () => {
+    const known = new Map<string, Awaited<ReturnType<typeof readUnit>>>();
+    const writer = registry().unitWriter((name) => known.get(name) ?? null);
+    etcd().hold("txn");
+    const first = writer.submit(set("a.service", "inactive", file("/bin/a")));
+    const second = writer.submit(set("a.service", "launched", file("/bin/a")));
+    const other = writer.submit(set("b.service", "inactive", file("/bin/a")));
+    await clock.pass(0);
+    expect(etcd().txns.map(({ compares }) => compares.map(({ key }) => key))).toEqual([
+      [registry().keys.unit("a.service"), registry().keys.unit("b.service")],
+    ]);
+    known.set("a.service", await readUnit(etcd().connect(), registry().keys, "a.service"));
+    etcd().release();
+    expect(await outcomes([first, second, other])).toEqual(["created", "changed", "created"]);
+  });
+  it("tries each by itself where the memory of one was old: that one on a fresh read, the others as they are", async () => {
+    await elsewhere(set("old.service", "inactive", file("/bin/a")));
+    const writer = registry().unitWriter(await remembers("old.service"));
+    await elsewhere(set("old.service", "loaded"));
+    const changes = ["old.service", "x.service", "y.service"].map((name) =>
+      writer.submit(set(name, "launched", file("/bin/a"))),
+    );
+    expect(await outcomes(changes)).toEqual(["changed", "created", "created"]);
+    expect(written()).toHaveLength(3);
+    for (const name of ["old.service", "x.service", "y.service"])
+      expect(await inEtcd(name)).toMatchObject({ desiredState: "launched" });
+  });
+  it("asks etcd before it refuses what its memory would have it refuse", async () => {
+    const writer = remembersNone();
+    await elsewhere(set("a.service", "inactive", file("/bin/a")));
+    const changes = [writer.submit(set("a.service", "loaded")), writer.submit(set("none.service", "loaded"))];
+    expect(await outcomes(changes)).toEqual(["changed", "refused"]);
+  });
+  it("lets an invalid change fail alone", async () => {
+    const writer = remembersNone();
+    const bad = writer.submit(set("a b.service", "inactive", file("/bin/a")));
+    const good = writer.submit(set("a.service", "inactive", file("/bin/a")));
+    await expect(finished(bad)).rejects.toThrow(InvalidUnitError);
+    expect((await good).outcome).toBe("created");
+  });
+  it("does not send again what etcd may have carried out, says so to all, and goes on", async () => {
+    const writer = remembersNone();
+    etcd().dropAnswers("txn");
+    const changes = units(3).map((name) => writer.submit(set(name, "loaded", file("/bin/a"))));
+    expect(await outcomes(changes)).toEqual(["timeout", "timeout", "timeout"]);
+    expect(etcd().asked.get("txn")).toBe(1);
+    const again = units(3).map((name) => writer.submit(set(name, "loaded", file("/bin/a"))));
+    expect(await outcomes(again)).toEqual(["unchanged", "unchanged", "unchanged"]);
+  });
+  it("fails what is under way while etcd is away, and works again when it is back", async () => {
+    const writer = remembersNone();
+    etcd().fail("all", "unavailable");
+    const failing = units(3).map((name) => writer.submit(set(name, "inactive", file("/bin/a"))));
+    expect(await outcomes(failing)).toEqual(["unavailable", "unavailable", "unavailable"]);
+    etcd().fail("all", null);
+    expect(await outcomes(units(3).map((name) => writer.submit(set(name, "inactive", file("/bin/a")))))).toEqual([
+      "created",
+      "created",
+      "created",
+    ]);
+  });
+});
