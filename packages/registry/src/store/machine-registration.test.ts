@@ -42,9 +42,11 @@ describe("a machine", () => {
   it("takes its place over from an earlier run, whose lease then no longer holds it", async () => {
     const before = await grant();
     const earlier = await enter(machine("one"), etcd(), before);
-    await enter({ ...machine("one"), primaryIP: "192.0.2.9" });
+    const later = await enter({ ...machine("one"), primaryIP: "192.0.2.9" });
     await before.revoke();
     expect(entry()).toMatchObject({ primaryIP: "192.0.2.9" });
+    await later.publish([{ name: "a.service", state: STATE }]);
+    expect(published("a.service")).not.toBeNull();
     expect(earlier.revision).toBeLessThan(etcd().store.revision);
   });
   it("is refused the ID that another instance holds, and leaves that one's entry as it is", async () => {
@@ -125,14 +127,18 @@ describe("what a machine publishes", () => {
     const lease = await grant(paused);
     const registration = await enter(machine("one"), paused, lease);
     paused.hold("txn", "request");
-    const late = registration.publish([{ name: "a.service", state: STATE }]);
-    const renewed = registration.update(machine("one"));
+    const late = [
+      registration.publish([{ name: "a.service", state: STATE }]),
+      registration.publish([{ name: "b.service", state: null }]),
+      registration.update(machine("one")),
+    ];
     etcd().expireLease(lease.id);
-    await enter(machine("two"));
+    const other = await enter(machine("two"));
+    await other.publish([{ name: "b.service", state: STATE }]);
     paused.release();
-    await expect(late).rejects.toMatchObject({ code: "lease-lost" });
-    await expect(renewed).rejects.toMatchObject({ code: "lease-lost" });
-    expect([entry(), published("a.service")]).toEqual([expect.objectContaining({ instanceID: "two" }), null]);
+    for (const write of late) await expect(write).rejects.toMatchObject({ code: "lease-lost" });
+    expect(entry()).toMatchObject({ instanceID: "two" });
+    expect([published("a.service"), published("b.service")]).toEqual([null, expect.any(String)]);
   });
   it("can be named, over pages, without the states of machines with longer IDs", async () => {
     const registration = await enter(machine("one"));

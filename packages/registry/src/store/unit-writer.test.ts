@@ -127,9 +127,11 @@ describe("a writer that remembers units", () => {
     expect(new Set(await outcomes(many))).toEqual(new Set(["created"]));
     expect(Math.max(...written())).toBeLessThanOrEqual(128);
     expect(written().length).toBeLessThanOrEqual(6);
-    const large = (name: string): UnitOption[] =>
-      Array.from({ length: 200 }, (_, index) => file(`/bin/${name} ${index} `.padEnd(1_999, "x"))).flat();
-    const heavy = units(9).map((name) => writer.submit(set(`heavy-${name}`, "inactive", large(name))));
+    const large = (name: string, kB: number): UnitOption[] =>
+      Array.from({ length: kB }, (_, index) => file(`/bin/${name} ${index} `.padEnd(980, "x"))).flat();
+    const heavy = units(6).map((name, index) =>
+      writer.submit(set(`heavy-${name}`, "inactive", large(name, index % 2 === 0 ? 450 : 1_300))),
+    );
     expect(new Set(await outcomes(heavy))).toEqual(new Set(["created"]));
   });
   it("has three transactions on their way at most; more wait and then go together", async () => {
