@@ -1,7 +1,8 @@
 /** The registry's keys and records, the cluster as a copy of them, and what changes of it mean. Pure. */
 export { REGISTRY_ERRORS, RegistryError, type RegistryErrorCode } from "./errors.ts";
 export { type ClusterEvent, type ClusterEventFilter, type ClusterEventKind, eventsOf, passesFilter } from "./events.ts";
-export { type KeyRange, Keys, type ParsedKey } from "./keys.ts";
+export { type KeyRange, Keys } from "./keys.ts";
+export type { Kind, ParsedKey, RecordOf } from "./kinds.ts";
 export { type Machine, type MetadataChange, matchesMachineID, mergeMetadata, shortMachineID } from "./machine.ts";
 export type { Compare, KeyValue, Op } from "./op.ts";
 export { machineOf, type Unit, type UnitState, unitOf, unitStatesOf } from "./readers.ts";

@@ -1,16 +1,4 @@
-/** Which of fleet's keys a key is, taken apart. */
-export type ParsedKey =
-  | { readonly kind: "unit"; readonly name: string }
-  | { readonly kind: "unit-file"; readonly hash: string }
-  | { readonly kind: "schedule"; readonly machineID: string; readonly name: string }
-  | { readonly kind: "global"; readonly name: string }
-  | { readonly kind: "state"; readonly machineID: string; readonly name: string }
-  | { readonly kind: "machine"; readonly id: string }
-  | { readonly kind: "machine-metadata"; readonly machineID: string; readonly key: string }
-  | { readonly kind: "cordon"; readonly machineID: string }
-  | { readonly kind: "move"; readonly name: string }
-  | { readonly kind: "leader" }
-  | { readonly kind: "engine-version" };
+import { type KeyParts, KINDS, type Kind, type ParsedKey, parsedKey, partsOf } from "./kinds.ts";
 
 /** A range of keys, `start` included and `end` not, as etcd takes it. */
 export interface KeyRange {
@@ -18,7 +6,9 @@ export interface KeyRange {
   readonly end: string;
 }
 
-/** The layout of fleet's keys in etcd: nothing else in the code spells one. */
+type PartsOf<K extends Kind> = Parameters<(typeof KINDS)[K]["key"]>;
+
+/** The layout of fleet's keys in etcd: with kinds.ts the only place that spells one. */
 export class Keys {
   readonly prefix: string;
 
@@ -27,38 +17,43 @@ export class Keys {
     this.prefix = prefix;
   }
 
+  /** The key of a kind. */
+  of<K extends Kind>(kind: K, ...parts: PartsOf<K>): string {
+    return [this.prefix + KINDS[kind].path, ...parts].join("/");
+  }
+
   unit(name: string): string {
-    return `${this.prefix}units/${name}`;
+    return this.of("unit", name);
   }
   unitFile(hash: string): string {
-    return `${this.prefix}unit-files/${hash}`;
+    return this.of("unit-file", hash);
   }
   schedule(machineID: string, name: string): string {
-    return `${this.prefix}schedule/${machineID}/${name}`;
+    return this.of("schedule", machineID, name);
   }
   global(name: string): string {
-    return `${this.prefix}global/${name}`;
+    return this.of("global", name);
   }
   state(machineID: string, name: string): string {
-    return `${this.prefix}states/${machineID}/${name}`;
+    return this.of("state", machineID, name);
   }
   machine(id: string): string {
-    return `${this.prefix}machines/${id}`;
+    return this.of("machine", id);
   }
   machineMetadata(machineID: string, key: string): string {
-    return `${this.prefix}machine-metadata/${machineID}/${key}`;
+    return this.of("machine-metadata", machineID, key);
   }
   cordon(machineID: string): string {
-    return `${this.prefix}cordons/${machineID}`;
+    return this.of("cordon", machineID);
   }
   move(name: string): string {
-    return `${this.prefix}moves/${name}`;
+    return this.of("move", name);
   }
   leader(): string {
-    return `${this.prefix}engine/leader`;
+    return this.of("leader");
   }
   engineVersion(): string {
-    return `${this.prefix}engine/version`;
+    return this.of("engine-version");
   }
 
   /** All of fleet's keys. */
@@ -68,67 +63,46 @@ export class Keys {
   /** What one agent acts on: its schedule, the global units and its dynamic metadata. */
   agentRanges(machineID: string): readonly KeyRange[] {
     return [
-      this.#under(`schedule/${machineID}/`),
-      this.#under("global/"),
-      this.#under(`machine-metadata/${machineID}/`),
+      this.#under(`${KINDS.schedule.path}/${machineID}/`),
+      this.#folder("global"),
+      this.#under(`${KINDS["machine-metadata"].path}/${machineID}/`),
     ];
   }
   /** What the engine decides on: all but the schedule, which follows the units, and the states. */
   engineRanges(): readonly KeyRange[] {
-    return [this.#between("cordons/", "moves/"), this.#between("unit-files/", "units/")];
+    return [this.#folders("cordon", "move"), this.#folders("unit-file", "unit")];
   }
   /** What the API shows: all but the schedule. */
   apiRanges(): readonly KeyRange[] {
-    return [this.#between("cordons/", "moves/"), this.#between("states/", "units/")];
+    return [this.#folders("cordon", "move"), this.#folders("state", "unit")];
   }
 
   /** Takes a key apart; null where it is not one of fleet's. */
   parse(key: string): ParsedKey | null {
-    if (!key.startsWith(this.prefix)) return null;
-    const rest = key.slice(this.prefix.length);
-    const slash = rest.indexOf("/");
-    const tail = rest.slice(slash + 1);
-    switch (rest.slice(0, slash)) {
-      case "units":
-        return { kind: "unit", name: tail };
-      case "unit-files":
-        return { kind: "unit-file", hash: tail };
-      case "schedule":
-        return split(tail, (machineID, name) => ({ kind: "schedule", machineID, name }));
-      case "global":
-        return { kind: "global", name: tail };
-      case "states":
-        return split(tail, (machineID, name) => ({ kind: "state", machineID, name }));
-      case "machines":
-        return { kind: "machine", id: tail };
-      case "machine-metadata":
-        return split(tail, (machineID, name) => ({ kind: "machine-metadata", machineID, key: name }));
-      case "cordons":
-        return { kind: "cordon", machineID: tail };
-      case "moves":
-        return { kind: "move", name: tail };
-      case "engine":
-        if (tail === "leader") return { kind: "leader" };
-        return tail === "version" ? { kind: "engine-version" } : null;
-      default:
-        return null;
-    }
+    const parts = this.parts(key);
+    return parts === null ? null : parsedKey(parts);
   }
 
-  #under(folder: string): KeyRange {
-    return this.#between(folder, folder);
+  /** The same without the names of its parts, for those who take in many. */
+  parts(key: string): KeyParts | null {
+    return key.startsWith(this.prefix) ? partsOf(key.slice(this.prefix.length)) : null;
   }
 
+  #under(path: string): KeyRange {
+    return this.#between(path, path);
+  }
+  #folder(kind: Kind): KeyRange {
+    return this.#folders(kind, kind);
+  }
   /** Every key in the first folder, the last one, and those between them in key order. */
+  #folders(first: Kind, last: Kind): KeyRange {
+    return this.#between(`${KINDS[first].path}/`, `${KINDS[last].path}/`);
+  }
+
   #between(first: string, last: string): KeyRange {
     const start = this.prefix + first;
     const final = this.prefix + last;
     const end = final.slice(0, -1) + String.fromCharCode(final.charCodeAt(final.length - 1) + 1);
     return { start, end };
   }
-}
-
-function split(tail: string, make: (first: string, second: string) => ParsedKey): ParsedKey | null {
-  const slash = tail.indexOf("/");
-  return slash > 0 && slash < tail.length - 1 ? make(tail.slice(0, slash), tail.slice(slash + 1)) : null;
 }

@@ -27,10 +27,13 @@ export function matchesMachineID(wanted: string, id: string): boolean {
  *
  * @param dynamic an empty value removes the key
  */
-export function mergeMetadata(configured: Metadata, dynamic: ReadonlyMap<string, string> | undefined): Metadata {
+export function mergeMetadata(
+  configured: Metadata,
+  dynamic: ReadonlyMap<string, { readonly value: string }> | undefined,
+): Metadata {
   if (dynamic === undefined || dynamic.size === 0) return configured;
   const merged: Record<string, string> = { ...configured };
-  for (const [key, value] of dynamic) {
+  for (const [key, { value }] of dynamic) {
     if (value === "") delete merged[key];
     else merged[key] = value;
   }

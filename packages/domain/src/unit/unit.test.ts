@@ -200,8 +200,8 @@ describe("fitting a machine", () => {
       mergeMetadata(
         { a: "1", b: "2" },
         new Map([
-          ["a", ""],
-          ["c", "3"],
+          ["a", { value: "" }],
+          ["c", { value: "3" }],
         ]),
       ),
     ).toEqual({ b: "2", c: "3" });

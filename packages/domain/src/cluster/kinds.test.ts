@@ -1,0 +1,76 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { Keys } from "./keys.ts";
+import { KINDS, type Kind } from "./kinds.ts";
+import { ClusterState } from "./state.ts";
+
+const keys = new Keys("/f/");
+
+describe("keys", () => {
+  it.each([
+    ["/f/units/a.service", { kind: "unit", name: "a.service" }],
+    ["/f/unit-files/0a", { kind: "unit-file", hash: "0a" }],
+    ["/f/schedule/m1/a.service", { kind: "schedule", machineID: "m1", name: "a.service" }],
+    ["/f/global/a.service", { kind: "global", name: "a.service" }],
+    ["/f/states/m1/a.service", { kind: "state", machineID: "m1", name: "a.service" }],
+    ["/f/machines/m1", { kind: "machine", id: "m1" }],
+    ["/f/machine-metadata/m1/disk", { kind: "machine-metadata", machineID: "m1", key: "disk" }],
+    ["/f/cordons/m1", { kind: "cordon", machineID: "m1" }],
+    ["/f/moves/a.service", { kind: "move", name: "a.service" }],
+    ["/f/engine/leader", { kind: "leader" }],
+    ["/f/engine/version", { kind: "engine-version" }],
+  ])("%s is taken apart", (key, parsed) => expect(keys.parse(key)).toEqual(parsed));
+  it.each([
+    "/g/units/a",
+    "/f/unknown/a",
+    "/f/units",
+    "/f/schedule/m1",
+    "/f/schedule//a",
+    "/f/schedule/m1/",
+    "/f/engine/x",
+  ])("%s is none of fleet's", (key) => expect(keys.parse(key)).toBeNull());
+  it("of every kind are read as they were written", () => {
+    const part = fc.stringMatching(/^[A-Za-z0-9@._-]{1,12}$/);
+    fc.assert(
+      fc.property(fc.constantFrom(...(Object.keys(KINDS) as Kind[])), part, part, (kind, first, second) => {
+        const parts = [first, second].slice(0, KINDS[kind].parts);
+        const key = (keys.of as (kind: Kind, ...parts: string[]) => string).call(keys, kind, ...parts);
+        expect(keys.parts(key)).toEqual({ kind, first: parts[0] ?? "", second: parts[1] ?? "" });
+      }),
+    );
+  });
+});
+
+describe("the copy in memory", () => {
+  const put = (state: ClusterState, key: string, value: string, revision = 1) =>
+    state.put({ key, value, createRevision: revision, modRevision: revision });
+  it("has states by unit, then by machine, and forgets what is empty", () => {
+    const state = new ClusterState(keys);
+    const value = '{"hash":"h","current":"loaded","load":"loaded","active":"active","sub":"running"}';
+    put(state, keys.state("m1", "a.service"), value);
+    put(state, keys.state("m2", "a.service"), value);
+    expect([...(state.states.get("a.service")?.keys() ?? [])]).toEqual(["m1", "m2"]);
+    state.delete(keys.state("m1", "a.service"), 2);
+    state.delete(keys.state("m2", "a.service"), 3);
+    expect(state.states.size).toBe(0);
+  });
+  it("tells what a change was before and after", () => {
+    const state = new ClusterState(keys);
+    expect(put(state, keys.machineMetadata("m1", "disk"), "ssd", 3)).toEqual({
+      ...{ kind: "machine-metadata", machineID: "m1", key: "disk", before: null, revision: 3 },
+      after: { value: "ssd", createRevision: 3, modRevision: 3 },
+    });
+    expect(state.delete(keys.machineMetadata("m1", "disk"), 4)).toMatchObject({
+      ...{ before: { value: "ssd" }, after: null, revision: 4 },
+    });
+    expect(state.delete(keys.machineMetadata("m1", "disk"), 5)).toBeNull();
+  });
+  it("keeps what was understood last where a value can't be read, and says which key", () => {
+    const state = new ClusterState(keys);
+    put(state, keys.leader(), '{"machineID":"m1","version":2,"startedAt":""}');
+    expect(put(state, keys.leader(), "{broken", 2)).toBeNull();
+    expect([state.leader?.machineID, [...state.malformed]]).toEqual(["m1", [keys.leader()]]);
+    state.delete(keys.leader(), 3);
+    expect([state.leader, state.malformed.size]).toEqual([null, 0]);
+  });
+});

@@ -1,0 +1,98 @@
+import {
+  decodeCordon,
+  decodeLeader,
+  decodeMachine,
+  decodeMove,
+  decodeSchedule,
+  decodeState,
+  decodeUnit,
+} from "./records.ts";
+
+/**
+ * Every kind of key in etcd: where it lies, what its parts are called, and what its value is. A new kind is one entry here;
+ * the types of keys, records and changes, and the copy in memory follow.
+ *
+ * `path`: a folder of keys, or with no `parts` one key. `parts`: how many parts a key has behind its folder. `key`: the key
+ * taken apart. `byLast`: in memory keys of two parts are found by the second, then by the first. `decode`: null for a value
+ * that nobody here understands.
+ */
+export const KINDS = {
+  unit: { path: "units", parts: 1, decode: decodeUnit, key: (name: string) => ({ kind: "unit" as const, name }) },
+  "unit-file": {
+    ...{ path: "unit-files", parts: 1, decode: (text: string) => ({ text }) },
+    key: (hash: string) => ({ kind: "unit-file" as const, hash }),
+  },
+  schedule: {
+    ...{ path: "schedule", parts: 2, decode: decodeSchedule },
+    key: (machineID: string, name: string) => ({ kind: "schedule" as const, machineID, name }),
+  },
+  global: {
+    ...{ path: "global", parts: 1, decode: decodeSchedule },
+    key: (name: string) => ({ kind: "global" as const, name }),
+  },
+  state: {
+    ...{ path: "states", parts: 2, byLast: true, decode: decodeState },
+    key: (machineID: string, name: string) => ({ kind: "state" as const, machineID, name }),
+  },
+  machine: {
+    ...{ path: "machines", parts: 1, decode: decodeMachine },
+    key: (id: string) => ({ kind: "machine" as const, id }),
+  },
+  "machine-metadata": {
+    ...{ path: "machine-metadata", parts: 2, decode: (value: string) => ({ value }) },
+    key: (machineID: string, key: string) => ({ kind: "machine-metadata" as const, machineID, key }),
+  },
+  cordon: {
+    ...{ path: "cordons", parts: 1, decode: decodeCordon },
+    key: (machineID: string) => ({ kind: "cordon" as const, machineID }),
+  },
+  move: { path: "moves", parts: 1, decode: decodeMove, key: (name: string) => ({ kind: "move" as const, name }) },
+  leader: { path: "engine/leader", parts: 0, decode: decodeLeader, key: () => ({ kind: "leader" as const }) },
+  "engine-version": {
+    ...{ path: "engine/version", parts: 0 },
+    decode: (text: string) => (/^\d{1,9}$/.test(text) ? { version: Number(text) } : null),
+    key: () => ({ kind: "engine-version" as const }),
+  },
+} as const;
+
+/** The name of a kind of key. */
+export type Kind = keyof typeof KINDS;
+
+/** What the value of a kind of key is. */
+export type RecordOf<K extends Kind> = NonNullable<ReturnType<(typeof KINDS)[K]["decode"]>>;
+
+/** A key of a kind, taken apart. */
+export type KeyOf<K extends Kind> = Readonly<ReturnType<(typeof KINDS)[K]["key"]>>;
+
+/** Which of fleet's keys a key is, taken apart. */
+export type ParsedKey = { [K in Kind]: KeyOf<K> }[Kind];
+
+/** The parts of a key behind its folder; empty where it has fewer. */
+export interface KeyParts {
+  readonly kind: Kind;
+  readonly first: string;
+  readonly second: string;
+}
+
+const BY_PATH: ReadonlyMap<string, Kind> = new Map(
+  (Object.keys(KINDS) as Kind[]).map((kind) => [KINDS[kind].path, kind]),
+);
+
+/** Takes a key apart that has lost the cluster's prefix; null where it is of no kind. */
+export function partsOf(rest: string): KeyParts | null {
+  const slash = rest.indexOf("/");
+  const kind = BY_PATH.get(rest.slice(0, slash));
+  if (kind === undefined) {
+    const single = BY_PATH.get(rest);
+    return single === undefined || KINDS[single].parts !== 0 ? null : { kind: single, first: "", second: "" };
+  }
+  const tail = rest.slice(slash + 1);
+  if (KINDS[kind].parts === 1) return { kind, first: tail, second: "" };
+  const next = tail.indexOf("/");
+  return next > 0 && next < tail.length - 1 ? { kind, first: tail.slice(0, next), second: tail.slice(next + 1) } : null;
+}
+
+/** The same with the names that the parts of its kind have. */
+export function parsedKey({ kind, first, second }: KeyParts): ParsedKey {
+  return (KINDS[kind].key as (first: string, second: string) => ParsedKey)(first, second);
+}
