@@ -1,18 +1,17 @@
 import type { Machine } from "../cluster/machine.ts";
 import type { UnitRecord } from "../cluster/records.ts";
 import type { Versioned } from "../cluster/state.ts";
-import { globMatches } from "../unit/glob.ts";
 import { isTemplateName } from "../unit/name.ts";
 import type { Requirements } from "../unit/requirements.ts";
 import { change, type WhereaboutsEvent } from "../whereabouts/change.ts";
 import { firstChoice, placesOf, sameWhereabouts, scheduledTo } from "../whereabouts/whereabouts.ts";
-import { conflicts, type GlobalUnit, globalsOn, meets, type Neighbour } from "./fit.ts";
+import { conflicts, type GlobalUnit, globalsOn, type Neighbour } from "./fit.ts";
 import { FreeRoom } from "./free-room.ts";
-import { GlobIndex } from "./glob-index.ts";
 import { MachineIndex } from "./machine-index.ts";
 import type { MachineOrder } from "./machine-order.ts";
+import { Occupancy } from "./occupancy.ts";
 import { type PlacedUnit, pushes, type Surroundings, type Unfit, unfitOn } from "./rules.ts";
-import { SpreadCounts } from "./spread-counts.ts";
+import { compareScores, type Score, type ScoreView, scoreOf } from "./score.ts";
 import { WorkQueue } from "./work-queue.ts";
 
 /** A unit as the engine decides on it. */
@@ -29,12 +28,8 @@ export function modelUnit(name: string, record: Versioned<UnitRecord>, requireme
 interface ModelMachine {
   readonly machine: Machine;
   readonly createRevision: number;
-  readonly units: Set<string>;
   globals: readonly string[];
 }
-
-/** How a machine that fits compares with others, for a unit with preferences: the lower the better, the first first. */
-type Score = readonly [unmet: number, spread: number, apart: number, load: number];
 
 const NOBODY: readonly never[] = [];
 
@@ -53,18 +48,7 @@ export class ClusterModel {
   readonly #dirty = new WorkQueue();
   readonly #index = new MachineIndex();
   readonly #room = new FreeRoom();
-  /** Where units are, also on machines that are gone. */
-  readonly #placements = new Map<string, Set<string>>();
-  /** The machine of each unit that is placed. */
-  readonly #placed = new Map<string, string>();
-  /** The machine on which a unit is being started before it leaves its own: it takes its place on both. */
-  readonly #movers = new Map<string, string>();
-  readonly #conflicts = new GlobIndex(this.#placed, this.#movers);
-  readonly #replaces = new GlobIndex(this.#placed, this.#movers);
-  readonly #apart = new GlobIndex(this.#placed, this.#movers);
-  readonly #spread = new SpreadCounts();
-  /** The weight of the units that are placed, by machine, also on machines that are gone. */
-  readonly #weights = new Map<string, number>();
+  readonly #occupancy = new Occupancy();
   readonly #cordons = new Map<string, { readonly drain: boolean }>();
   /** Units that have Replaces globs. */
   readonly #replacers = new Set<string>();
@@ -75,6 +59,11 @@ export class ClusterModel {
     pushers: (unit, id) => this.#pushers(unit, id),
     cordon: (id) => this.#cordons.get(id) ?? null,
     replacers: () => this.#unitsOf(this.#replacers),
+  };
+
+  readonly #scoreView: ScoreView = {
+    occupancy: this.#occupancy,
+    metadataOf: (id) => this.#machines.get(id)?.machine.metadata,
   };
 
   // ---- what comes in
@@ -156,12 +145,11 @@ export class ClusterModel {
     const { id } = machine;
     const before = this.#machines.get(id);
     if (before !== undefined) this.#index.delete(id, before.machine.metadata);
-    const entry: ModelMachine = { machine, createRevision, units: this.#placements.get(id) ?? new Set(), globals: [] };
-    this.#placements.set(id, entry.units);
+    const entry: ModelMachine = { machine, createRevision, globals: [] };
     this.#machines.set(id, entry);
     this.#recount(entry);
     this.#room.changed();
-    for (const name of entry.units) this.#dirty.add(name);
+    for (const name of this.#occupancy.unitsOn(id)) this.#dirty.add(name);
     this.#retryPending();
   }
 
@@ -171,7 +159,7 @@ export class ClusterModel {
     this.#index.delete(id, entry.machine.metadata);
     this.#machines.delete(id);
     this.#room.changed();
-    for (const name of entry.units) this.#dirty.add(name);
+    for (const name of this.#occupancy.unitsOn(id)) this.#dirty.add(name);
   }
 
   /** A machine is cordoned; null: it is not any more. */
@@ -218,14 +206,14 @@ export class ClusterModel {
   }
   /** Units that are being started on another machine before they leave theirs, by name. */
   get moving(): readonly string[] {
-    return [...this.#movers.keys()].sort();
+    return [...this.#occupancy.movers.keys()].sort();
   }
   /** Units that may not be placed before they have left a machine, by name. */
   get leaving(): readonly string[] {
     return [...this.#leaving].sort();
   }
   get hasMoving(): boolean {
-    return this.#movers.size > 0;
+    return this.#occupancy.movers.size > 0;
   }
   get hasLeaving(): boolean {
     return this.#leaving.size > 0;
@@ -242,7 +230,7 @@ export class ClusterModel {
   }
   /** Units on a machine, global ones aside, also those that are being moved to it, by name. */
   unitsOn(id: string): readonly string[] {
-    return [...(this.#placements.get(id) ?? [])].sort();
+    return [...this.#occupancy.unitsOn(id)].sort();
   }
   /** What a machine carries. */
   loadOf(id: string): number {
@@ -278,10 +266,7 @@ export class ClusterModel {
     }
     const first = firstChoice(unit.record.whereabouts);
     if (first !== null && this.#machines.has(first) && fits(first)) return first;
-    const globs =
-      this.#conflicts.isUnused && this.#replaces.isUnused
-        ? ""
-        : [...this.#conflicts.matching(unit.name), "", ...this.#replaces.matching(unit.name)].join(" ");
+    const globs = this.#occupancy.globsMatching(unit.name);
     if (this.#room.isNone(unit.requirements, globs)) return null;
     const best =
       unit.requirements.preferences === null ? this.#index.candidates(metadata).find(fits) : this.#preferred(unit);
@@ -305,41 +290,15 @@ export class ClusterModel {
     return best;
   }
 
-  /** How a machine compares with others for a unit: preferences not met, units it is spread with, units it is to be apart from, load. */
+  /** How a machine compares with others for a unit. */
   score(unit: ModelUnit, id: string): Score {
-    const { preferences } = unit.requirements;
-    const load = this.loadOf(id);
-    const machine = this.#machines.get(id)?.machine;
-    if (preferences === null || machine === undefined) return [0, 0, 0, load];
-    const isHere = placesOf(unit.record.whereabouts).includes(id);
-    const unmet = preferences.metadata.filter((test) => !meets(test, machine.metadata)).length;
-    const apart = preferences.apart.reduce((sum, glob) => {
-      const self = isHere && globMatches(glob, unit.name) ? 1 : 0;
-      return sum + (this.#apart.machinesMatched(glob).get(id) ?? 0) - self;
-    }, 0);
-    return [unmet, this.#spreadOn(unit, machine), apart, load];
-  }
-
-  /** How many units of its kind share the machine's value of the key that a unit is spread over. */
-  #spreadOn(unit: ModelUnit, { metadata }: Machine): number {
-    const key = unit.requirements.preferences?.spread ?? null;
-    if (key === null) return 0;
-    const value = Object.hasOwn(metadata, key) ? metadata[key] : undefined;
-    if (value === undefined) return Number.MAX_SAFE_INTEGER;
-    let count = 0;
-    for (const [id, units] of this.#spread.of(unit.name)) {
-      const other = this.#machines.get(id)?.machine.metadata;
-      if (other !== undefined && Object.hasOwn(other, key) && other[key] === value) {
-        count += units - (placesOf(unit.record.whereabouts).includes(id) ? 1 : 0);
-      }
-    }
-    return count;
+    return scoreOf(unit, id, this.loadOf(id), this.#scoreView);
   }
 
   /** Units on a machine that a unit pushes away. */
   replacedBy(unit: ModelUnit, id: string): readonly string[] {
     if (unit.requirements.replaces.length === 0) return NOBODY;
-    return [...(this.#machines.get(id)?.units ?? [])].filter((name) => {
+    return [...this.#occupancy.unitsOn(id)].filter((name) => {
       const other = this.units.get(name);
       return other !== undefined && pushes(unit, other, this.#around);
     });
@@ -348,67 +307,33 @@ export class ClusterModel {
   // ---- inside
 
   #take(unit: ModelUnit): void {
-    const { name, requirements } = unit;
-    this.#pending.delete(name);
-    this.#leaving.delete(name);
-    this.#placed.delete(name);
-    this.#movers.delete(name);
-    for (const machineID of placesOf(unit.record.whereabouts)) {
-      remove(this.#placements, machineID, name, this.#machines.has(machineID));
-      this.#room.changed();
-      this.#conflicts.unplace(name, requirements.conflicts, machineID);
-      this.#replaces.unplace(name, requirements.replaces, machineID);
-      this.#apart.unplace(name, [], machineID);
-      this.#weigh(machineID, -requirements.weight);
-      if (requirements.preferences?.spread != null) this.#spread.count(name, machineID, -1);
-      this.#neighbourhoodChanged(unit, machineID);
-    }
-  }
-
-  #weigh(machineID: string, by: number): void {
-    const weight = (this.#weights.get(machineID) ?? 0) + by;
-    if (weight === 0) this.#weights.delete(machineID);
-    else this.#weights.set(machineID, weight);
-  }
-
-  #use(name: string, { conflicts: apart, replaces: pushed, machineOf, preferences }: Requirements): void {
-    this.#conflicts.use(apart);
-    this.#replaces.use(pushed);
-    this.#apart.use(preferences?.apart ?? []);
-    if (pushed.length > 0) {
-      this.#replacers.add(name);
-      this.#room.changed(); // it may close a ring, in which none pushes another any more
-    }
-    for (const peer of machineOf) add(this.#followers, peer, name);
-  }
-
-  /** @param next what the unit asks for from now on, already in use; null: it is gone */
-  #drop(
-    name: string,
-    { conflicts: apart, replaces: pushed, machineOf, preferences }: Requirements,
-    next: Requirements | null,
-  ): void {
-    this.#conflicts.drop(apart);
-    this.#replaces.drop(pushed);
-    this.#apart.drop(preferences?.apart ?? []);
-    if (!next?.replaces.length) this.#replacers.delete(name);
-    for (const peer of machineOf) if (!next?.machineOf.includes(peer)) remove(this.#followers, peer, name, false);
+    this.#pending.delete(unit.name);
+    this.#leaving.delete(unit.name);
+    this.#occupancy.remove(unit);
+    const places = placesOf(unit.record.whereabouts);
+    if (places.length > 0) this.#room.changed();
+    for (const machineID of places) this.#neighbourhoodChanged(unit, machineID);
   }
 
   #put(unit: ModelUnit): void {
-    const { name, requirements } = unit;
-    const [first, second] = placesOf(unit.record.whereabouts);
-    if (first !== undefined) this.#placed.set(name, first);
-    if (second !== undefined) this.#movers.set(name, second);
-    for (const machineID of placesOf(unit.record.whereabouts)) {
-      add(this.#placements, machineID, name);
-      this.#conflicts.place(name, requirements.conflicts, machineID);
-      this.#replaces.place(name, requirements.replaces, machineID);
-      this.#apart.place(name, [], machineID);
-      this.#weigh(machineID, requirements.weight);
-      if (requirements.preferences?.spread != null) this.#spread.count(name, machineID, 1);
-      this.#neighbourhoodChanged(unit, machineID);
+    this.#occupancy.add(unit);
+    for (const machineID of placesOf(unit.record.whereabouts)) this.#neighbourhoodChanged(unit, machineID);
+  }
+
+  #use(name: string, requirements: Requirements): void {
+    this.#occupancy.use(requirements);
+    if (requirements.replaces.length > 0) {
+      this.#replacers.add(name);
+      this.#room.changed(); // it may close a ring, in which none pushes another any more
     }
+    for (const peer of requirements.machineOf) add(this.#followers, peer, name);
+  }
+
+  /** @param next what the unit asks for from now on, already in use; null: it is gone */
+  #drop(name: string, requirements: Requirements, next: Requirements | null): void {
+    this.#occupancy.drop(requirements);
+    if (!next?.replaces.length) this.#replacers.delete(name);
+    for (const peer of requirements.machineOf) if (!next?.machineOf.includes(peer)) remove(this.#followers, peer, name);
   }
 
   /** Who else must be looked at when a unit came to a machine or left one. */
@@ -437,7 +362,7 @@ export class ClusterModel {
   /** Puts a machine where its load belongs in every order that it is in. */
   #setLoad({ machine, globals }: ModelMachine): void {
     const ofGlobals = globals.reduce((sum, name) => sum + (this.#globals.get(name)?.requirements.weight ?? 0), 0);
-    const load = (this.#weights.get(machine.id) ?? 0) + ofGlobals;
+    const load = this.#occupancy.weightOn(machine.id) + ofGlobals;
     this.#index.set(machine.id, machine.metadata, load);
   }
 
@@ -450,7 +375,7 @@ export class ClusterModel {
   #recount(entry: ModelMachine): void {
     if (this.#globals.size === 0) entry.globals = [];
     else {
-      const scheduled = [...entry.units].flatMap((name) => this.units.get(name) ?? []);
+      const scheduled = this.#unitsOf(this.#occupancy.unitsOn(entry.machine.id));
       entry.globals = globalsOn([...this.#globals.values()], entry.machine.metadata, scheduled).map(({ name }) => name);
     }
     this.#setLoad(entry);
@@ -460,8 +385,8 @@ export class ClusterModel {
   #neighbours(unit: PlacedUnit, id: string): readonly Neighbour[] {
     const entry = this.#machines.get(id);
     if (entry === undefined) return NOBODY;
-    if (!this.#mayConflict(unit, id)) return entry.globals.length === 0 ? NOBODY : this.#globalsOf(entry);
-    return [...this.#unitsOf(entry.units), ...this.#globalsOf(entry)];
+    if (!this.#occupancy.mayConflict(unit, id)) return entry.globals.length === 0 ? NOBODY : this.#globalsOf(entry);
+    return [...this.#unitsOf(this.#occupancy.unitsOn(id)), ...this.#globalsOf(entry)];
   }
 
   #globalsOf({ globals }: ModelMachine): readonly GlobalUnit[] {
@@ -469,23 +394,11 @@ export class ClusterModel {
   }
 
   #pushers({ name }: PlacedUnit, id: string): readonly ModelUnit[] {
-    if (this.#replaces.isUnused) return NOBODY;
-    const globs = this.#replaces.matching(name);
-    if (!globs.some((glob) => this.#replaces.machinesOwning(glob).has(id))) return NOBODY;
-    return this.#unitsOf(this.#machines.get(id)?.units ?? []);
+    return this.#occupancy.mayBeReplaced(name, id) ? this.#unitsOf(this.#occupancy.unitsOn(id)) : NOBODY;
   }
 
   #unitsOf(names: Iterable<string>): readonly ModelUnit[] {
     return Array.from(names).flatMap((name) => this.units.get(name) ?? []);
-  }
-
-  #mayConflict(unit: PlacedUnit, id: string): boolean {
-    if (this.#conflicts.isUnused) return false;
-    const { conflicts: own } = unit.requirements;
-    return (
-      own.some((glob) => this.#conflicts.machinesMatched(glob).has(id)) ||
-      this.#conflicts.matching(unit.name).some((glob) => this.#conflicts.machinesOwning(glob).has(id))
-    );
   }
 }
 
@@ -503,19 +416,14 @@ function movesTo({ record: { whereabouts } }: ModelUnit): string | null {
   return whereabouts.kind === "moving" ? whereabouts.to : null;
 }
 
-function compareScores(one: Score, other: Score): number {
-  const index = one.findIndex((value, place) => value !== other[place]);
-  return index < 0 ? 0 : (one[index] ?? 0) - (other[index] ?? 0);
-}
-
 function add(sets: Map<string, Set<string>>, key: string, value: string): void {
   const set = sets.get(key);
   if (set === undefined) sets.set(key, new Set([value]));
   else set.add(value);
 }
 
-function remove(sets: Map<string, Set<string>>, key: string, value: string, keepEmpty: boolean): void {
+function remove(sets: Map<string, Set<string>>, key: string, value: string): void {
   const set = sets.get(key);
   set?.delete(value);
-  if (set?.size === 0 && !keepEmpty) sets.delete(key);
+  if (set?.size === 0) sets.delete(key);
 }

@@ -18,7 +18,7 @@ export class GlobIndex {
   readonly #placed: readonly ReadonlyMap<string, string>[];
   readonly #matchCache = new Map<string, readonly string[]>();
 
-  /** @param placed machines of units that are placed, kept by the owner: set before place(), deleted before unplace() */
+  /** @param placed machines of units that are placed, kept by the owner, who changes them before count() */
   constructor(...placed: readonly ReadonlyMap<string, string>[]) {
     this.#placed = placed;
   }
@@ -50,12 +50,15 @@ export class GlobIndex {
     }
   }
 
-  place(name: string, globs: readonly string[], machineID: string): void {
-    this.#count(name, globs, machineID, 1);
-  }
-
-  unplace(name: string, globs: readonly string[], machineID: string): void {
-    this.#count(name, globs, machineID, -1);
+  /**
+   * A unit takes its place on a machine, or gives it up.
+   *
+   * @param globs its own
+   */
+  count(name: string, globs: readonly string[], machineID: string, by: 1 | -1): void {
+    if (this.isUnused) return;
+    for (const glob of this.matching(name)) count(this.#globs.get(glob)?.matched, machineID, by);
+    for (const glob of globs) count(this.#globs.get(glob)?.owned, machineID, by);
   }
 
   /** Globs in use that match a name. */
@@ -83,12 +86,6 @@ export class GlobIndex {
   /** Whether no unit has any glob. */
   get isUnused(): boolean {
     return this.#globs.size === 0;
-  }
-
-  #count(name: string, globs: readonly string[], machineID: string, by: 1 | -1): void {
-    if (this.isUnused) return;
-    for (const glob of this.matching(name)) count(this.#globs.get(glob)?.matched, machineID, by);
-    for (const glob of globs) count(this.#globs.get(glob)?.owned, machineID, by);
   }
 }
 
