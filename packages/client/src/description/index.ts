@@ -1,3 +1,3 @@
 /** API v1 as data: the one source for what the server checks and for the documents that describe it. */
-export { type Answer, OPERATIONS, type Operation, type Parameter } from "./operations.ts";
+export { type Answer, OPERATIONS, type Operation, type OperationId, type Parameter } from "./operations.ts";
 export { EVENT_KINDS, type EventKind, type FleetEvent, type Placement, SCHEMAS, type SchemaName } from "./schemas.ts";

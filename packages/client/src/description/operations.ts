@@ -45,7 +45,7 @@ const refused = (status: number, description: string): Answer => ({ status, desc
 const badToken = refused(400, "The page token, or a parameter, is not valid.");
 
 /** Every request under /fleet/v1, but for those that describe the API itself. */
-export const OPERATIONS: readonly Operation[] = [
+export const OPERATIONS = [
   {
     id: "Machines.List",
     method: "GET",
@@ -231,4 +231,7 @@ export const OPERATIONS: readonly Operation[] = [
     ],
     isClassic: false,
   },
-];
+] as const satisfies readonly Operation[];
+
+/** The ID of an operation that there is. */
+export type OperationId = (typeof OPERATIONS)[number]["id"];
