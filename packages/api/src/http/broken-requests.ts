@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { errorJson } from "./errors.ts";
+import { JSON_TYPE } from "./media-type.ts";
 
 /** What the HTTP parser's complaints mean to a client. */
 const ANSWERS: Readonly<Record<string, readonly [status: number, phrase: string, message: string]>> = {
@@ -19,14 +20,14 @@ export function answerBroken(server: Server, version: string): void {
     const lines = [
       `HTTP/1.1 ${status} ${phrase}`,
       `Server: fleetd/${version}`,
-      "Content-Type: application/json",
+      `Content-Type: ${JSON_TYPE}`,
       `Content-Length: ${Buffer.byteLength(body)}`,
       "Connection: close",
     ];
     socket.end(`${lines.join("\r\n")}\r\n\r\n${body}`);
   });
   server.on("checkExpectation", (_request: IncomingMessage, response: ServerResponse) => {
-    response.writeHead(417, { server: `fleetd/${version}`, "content-type": "application/json", connection: "close" });
+    response.writeHead(417, { server: `fleetd/${version}`, "content-type": JSON_TYPE, connection: "close" });
     response.end(errorJson(417, "this expectation can't be met: only 100-continue is known"));
   });
 }

@@ -1,5 +1,6 @@
 import type { ClusterState } from "@fleet/domain/cluster";
 import { explainIn, type Look, lookAt, type Placement } from "@fleet/domain/placement";
+import { inTimeSlices } from "./time-slices.ts";
 
 /** How long a look at a large cluster serves further questions. */
 const FRESH_MS = 1_000;
@@ -8,16 +9,13 @@ const FRESH_MS = 1_000;
  * Answers questions about placement one after the other, over one look at the cluster for all that are asked within a
  * second: a look costs time and memory by the size of the cluster.
  */
-export class PlacementDesk {
+export class PlacementExplainer {
   readonly #state: ClusterState;
-  readonly #inSlices: <T>(work: Generator<void, T>) => Promise<T>;
   #look: { readonly look: Look; readonly takenAt: number } | null = null;
   #last: Promise<unknown> = Promise.resolve();
 
-  /** @param inSlices runs work that yields without keeping others waiting for long */
-  constructor(state: ClusterState, inSlices: <T>(work: Generator<void, T>) => Promise<T>) {
+  constructor(state: ClusterState) {
     this.#state = state;
-    this.#inSlices = inSlices;
   }
 
   /** Null where there is no such unit. */
@@ -34,9 +32,9 @@ export class PlacementDesk {
     // Whoever has just changed a unit must see it as it is now.
     const isFresh =
       known !== null && performance.now() - known.takenAt < FRESH_MS && known.look.units.get(name)?.record === record;
-    const look = isFresh ? known.look : await this.#inSlices(lookAt(this.#state));
+    const look = isFresh ? known.look : await inTimeSlices(lookAt(this.#state));
     if (!isFresh) this.#keep(look);
-    return this.#inSlices(explainIn(this.#state, look, name));
+    return inTimeSlices(explainIn(this.#state, look, name));
   }
 
   /** A look may be as large as the cluster: it is let go of as soon as it serves no more. */

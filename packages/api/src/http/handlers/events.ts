@@ -1,0 +1,52 @@
+import type { Mirror, Registry } from "@fleet/registry";
+import type { FastifyRequest } from "fastify";
+import { EventFilter, readFollow } from "../../model/event-filter.ts";
+import { HttpError } from "../errors.ts";
+import { type EventReaders, MOST_READERS } from "../event-readers.ts";
+import { queryOf } from "../request-parts.ts";
+import type { Handlers } from "../routes.ts";
+
+/** What requests for events need of the rest. */
+export interface EventDeps {
+  readonly registry: Registry;
+  readonly mirror: Pick<Mirror, "revision">;
+  readonly readers: EventReaders;
+  readonly version: string;
+}
+
+/** Answers requests for events. */
+export function eventHandlers({ registry, mirror, readers, version }: EventDeps): Pick<Handlers, "Events.Follow"> {
+  return {
+    "Events.Follow": async (request, reply) => {
+      const query = queryOf(request);
+      const filter = EventFilter.read(query);
+      const stays = readFollow(query);
+      const after = lastEventID(request);
+      if (readers.count >= MOST_READERS)
+        throw new HttpError(429, "too many clients follow events here: try another server");
+      if (after !== null && after > mirror.revision) await checkReached(registry, after);
+      reply.hijack();
+      readers.add(reply.raw, { server: `fleetd/${version}` }, filter, after, stays);
+    },
+  };
+}
+
+/** The revision that a reader has come to; null: it begins now. */
+function lastEventID({ headers }: FastifyRequest): number | null {
+  const text = headers["last-event-id"];
+  if (text === undefined || text === "") return null;
+  if (typeof text !== "string" || !/^\d{1,15}$/.test(text))
+    throw new HttpError(400, `invalid Last-Event-ID ${JSON.stringify(text)}: expected an etcd revision`);
+  return Number(text);
+}
+
+/** A revision that this server has not seen yet may be known to another one; one that etcd does not have can't be. */
+async function checkReached({ etcd, keys }: Registry, revision: number): Promise<void> {
+  const key = keys.leader();
+  const { revision: reached } = await etcd.range({ start: key, end: `${key}\0` }, { limit: 1 });
+  if (revision <= reached) return;
+  throw new HttpError(
+    400,
+    `invalid Last-Event-ID ${revision}: etcd is at revision ${reached}; it may have been restored`,
+  );
+}

@@ -1,0 +1,59 @@
+import { changeMetadata, cordonMachine, type Registry, uncordonMachine } from "@fleet/registry";
+import type { FastifyRequest } from "fastify";
+import type { ClusterView } from "../../model/cluster-view.ts";
+import { readMetadataPatch } from "../../model/metadata-patch.ts";
+import { HttpError } from "../errors.ts";
+import { pageJson } from "../paging.ts";
+import type { UntilVisible } from "../read-your-writes.ts";
+import { pathParameter, queryOf } from "../request-parts.ts";
+import type { Handlers } from "../routes.ts";
+
+/** What requests about machines need of the rest. */
+export interface MachineDeps {
+  readonly view: ClusterView;
+  readonly registry: Registry;
+  readonly untilVisible: UntilVisible;
+  /** Entries of a page. */
+  readonly tokenLimit: () => number;
+}
+
+type MachineHandlers = Pick<Handlers, "Machines.List" | "Machines.Patch" | "Machines.Cordon" | "Machines.Uncordon">;
+
+/** Answers requests about machines. */
+export function machineHandlers({ view, registry, untilVisible, tokenLimit }: MachineDeps): MachineHandlers {
+  const { etcd, keys } = registry;
+  return {
+    "Machines.List": async (request, reply) => {
+      const take = (start: number, count: number) => view.machines(start, count);
+      return reply.send(pageJson("machines", queryOf(request), tokenLimit(), take));
+    },
+    "Machines.Patch": async (request, reply) => {
+      // The schema decides; reading names the operation that is wrong in plainer words than the schema can.
+      const changes = readMetadataPatch(request.body);
+      if (request.validationError !== undefined) throw new HttpError(400, request.validationError.message);
+      const revision = await changeMetadata(etcd, keys, changes);
+      const [first] = changes;
+      if (first !== undefined) await untilVisible(keys.machineMetadata(first.machineID, first.key), revision);
+      return reply.code(204).send();
+    },
+    "Machines.Cordon": async (request, reply) => {
+      const id = machineIDOf(request);
+      const { drain = false } = request.body as { readonly drain?: boolean };
+      const revision = await cordonMachine(etcd, keys, id, { drain, since: new Date() });
+      await untilVisible(keys.cordon(id), revision);
+      return reply.code(204).send();
+    },
+    "Machines.Uncordon": async (request, reply) => {
+      const id = machineIDOf(request);
+      await untilVisible(keys.cordon(id), await uncordonMachine(etcd, keys, id));
+      return reply.code(204).send();
+    },
+  };
+}
+
+/** Also of a machine that is not there: what is asked for a machine holds when it comes back. */
+function machineIDOf(request: FastifyRequest): string {
+  const text = pathParameter(request, "machineID");
+  if (/^[A-Za-z0-9_.-]{1,128}$/.test(text)) return text;
+  throw new HttpError(400, `invalid machine ID ${JSON.stringify(text)}: expected letters, digits and _ . -`);
+}

@@ -1,0 +1,91 @@
+import { type DesiredState, isDesiredState, type UnitOption } from "@fleet/domain/unit";
+import type { Registry, UnitWriter } from "@fleet/registry";
+import type { ClusterView } from "../../model/cluster-view.ts";
+import { HttpError } from "../errors.ts";
+import { pageJson } from "../paging.ts";
+import type { PlacementExplainer } from "../placement-explainer.ts";
+import type { UntilVisible } from "../read-your-writes.ts";
+import { pathParameter, queryOf } from "../request-parts.ts";
+import type { Handlers } from "../routes.ts";
+
+/** What requests about units need of the rest. */
+export interface UnitDeps {
+  readonly view: ClusterView;
+  readonly writer: UnitWriter;
+  readonly keys: Registry["keys"];
+  readonly explainer: PlacementExplainer;
+  readonly untilVisible: UntilVisible;
+  /** Entries of a page. */
+  readonly tokenLimit: () => number;
+}
+
+/** A UnitChange that fits its schema. */
+interface UnitChangeBody {
+  readonly name?: string;
+  readonly options?: readonly { readonly section: string; readonly name: string; readonly value?: string }[];
+  readonly desiredState?: string;
+}
+
+type UnitHandlers = Pick<Handlers, "Units.List" | "Units.Get" | "Units.Set" | "Units.Delete" | "Units.Placement">;
+
+/** Answers requests about units. */
+export function unitHandlers({ view, writer, keys, explainer, untilVisible, tokenLimit }: UnitDeps): UnitHandlers {
+  return {
+    "Units.List": async (request, reply) => {
+      const query = queryOf(request);
+      const { nextPageToken } = query;
+      const size = tokenLimit();
+      const make = (): string => pageJson("units", query, size, (start, count) => view.units(start, count));
+      // A token given twice is an error, and no key for anything.
+      const isPlain = nextPageToken === undefined || typeof nextPageToken === "string";
+      return reply.send(isPlain ? view.page(`units ${size} ${nextPageToken ?? ""}`, make) : make());
+    },
+    "Units.Get": async (request, reply) => {
+      const unit = view.unit(pathParameter(request, "unitName"));
+      if (unit === null) throw new HttpError(404, "unit does not exist");
+      return reply.send(unit);
+    },
+    "Units.Set": async (request, reply) => {
+      const body = request.body as UnitChangeBody;
+      const name = pathParameter(request, "unitName");
+      checkName(name, body.name);
+      const change = { kind: "set", name, options: optionsOf(body), desiredState: desiredStateOf(body) } as const;
+      const { outcome, revision } = await writer.submit(change);
+      await untilVisible(keys.unit(name), revision);
+      return reply.code(outcome === "created" || outcome === "replaced" ? 201 : 204).send();
+    },
+    "Units.Delete": async (request, reply) => {
+      const name = pathParameter(request, "unitName");
+      const { revision } = await writer.submit({ kind: "destroy", name });
+      await untilVisible(keys.unit(name), revision);
+      return reply.code(204).send();
+    },
+    "Units.Placement": async (request, reply) => {
+      const placement = await explainer.explain(pathParameter(request, "unitName"));
+      if (placement === null) throw new HttpError(404, "unit does not exist");
+      return reply.send(JSON.stringify(placement));
+    },
+  };
+}
+
+/** A body may name its unit: as the URL does. */
+function checkName(inUrl: string, inBody: string | undefined): void {
+  if (inBody === undefined || inBody === "" || inBody === inUrl) return;
+  throw new HttpError(
+    400,
+    `name in URL ${JSON.stringify(inUrl)} differs from unit name in request body ${JSON.stringify(inBody)}`,
+  );
+}
+
+/** Null: the unit keeps the options that it has. */
+function optionsOf({ options }: UnitChangeBody): readonly UnitOption[] | null {
+  if (options === undefined || options.length === 0) return null;
+  return options.map(({ section, name, value }) => ({ section, name, value: value ?? "" }));
+}
+
+/** Null: the unit keeps the desired state that it has. */
+function desiredStateOf({ desiredState: state }: UnitChangeBody): DesiredState | null {
+  if (state === undefined || state === "") return null;
+  if (isDesiredState(state)) return state;
+  throw new HttpError(400, `invalid desiredState ${JSON.stringify(state)}: expected inactive, loaded or launched`);
+}

@@ -1,0 +1,102 @@
+import { setImmediate as turn } from "node:timers/promises";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Access } from "./access.ts";
+import { errorJson, HttpError, httpError, UNAVAILABLE } from "./errors.ts";
+import { JSON_TYPE } from "./media-type.ts";
+import { dropBody } from "./request-bodies.ts";
+import { pathOf } from "./request-parts.ts";
+import { isKnown, type RouteTable } from "./routes.ts";
+
+/** What holds for every request, whatever it asks for. */
+export interface HookDeps {
+  readonly version: string;
+  /** Null: whoever can open a socket may do everything. */
+  readonly access: () => Access | null;
+  /** False: every request but /metrics is answered with 503. */
+  readonly isHealthy: () => boolean;
+  readonly onUnexpected: (error: unknown, request: { readonly method: string; readonly url: string }) => void;
+  /** Hears of each request once its answer is sent. */
+  readonly onAnswered: (request: AnsweredRequest) => void;
+}
+
+/** A request as the log has it. */
+export interface AnsweredRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly status: number;
+  /** Time it took, in milliseconds. */
+  readonly ms: number;
+}
+
+const READS: readonly string[] = ["GET", "HEAD"];
+const WITH_BODY: readonly string[] = ["PUT", "PATCH", "POST"];
+/** As other servers call it in their logs; the client does not see it. */
+const CLIENT_GONE = 499;
+
+/** Has every request checked before its handler runs, and every answer carry the headers that clients expect. */
+export function addHooks(app: FastifyInstance, { version, access, isHealthy, onAnswered }: HookDeps): void {
+  app.addHook("onRequest", async (request, reply) => {
+    reply.header("server", serverHeader(version)).header("content-type", JSON_TYPE);
+    // A body that no route reads must not decide about the answer.
+    if (!WITH_BODY.includes(request.method)) dropBody(request);
+    access()?.check(request.method, request.headers.authorization);
+    if (!isHealthy() && pathOf(request) !== "/metrics") throw new HttpError(503, UNAVAILABLE);
+  });
+  app.addHook("preHandler", async (request) => {
+    if (!READS.includes(request.method) && (await isGivenUp(request)))
+      throw new HttpError(CLIENT_GONE, "the client went away before its request was carried out");
+  });
+  app.addHook("onSend", async (request, reply) => {
+    // fastify adds a charset to the type of texts; old clients compare the type as a whole.
+    if (pathOf(request) !== "/metrics" || reply.statusCode !== 200) reply.header("content-type", JSON_TYPE);
+  });
+  app.addHook("onResponse", async (request, reply) => {
+    const { method, url } = request;
+    onAnswered({ method, url, status: reply.statusCode, ms: Math.round(reply.elapsedTime * 10) / 10 });
+  });
+}
+
+/** Has every failure answered as an error of the API, and every request that has no route: 405 on a known path, else 404. */
+export function answerFailures(app: FastifyInstance, table: RouteTable, { version, onUnexpected }: HookDeps): void {
+  app.setErrorHandler((error, request, reply) => {
+    const { status } = sendError(reply, error);
+    if (status >= 500 && status !== 503) onUnexpected(error, { method: request.method, url: request.url });
+  });
+  app.setNotFoundHandler((request, reply) => {
+    reply.header("server", serverHeader(version));
+    const path = pathOf(request);
+    if (isKnown(table, path)) sendError(reply, new HttpError(405, `method ${request.method} is not supported here`));
+    else sendError(reply, new HttpError(404, `${path} is not a path of this API`));
+  });
+}
+
+/** Answers what fastify refuses before any hook runs. */
+export function answerUnrouted(error: unknown, reply: FastifyReply, version: string): void {
+  const { status, message } = httpError(error);
+  // fastify would add a charset to the type.
+  reply.hijack();
+  reply.raw.writeHead(status, { server: serverHeader(version), "content-type": JSON_TYPE });
+  reply.raw.end(errorJson(status, message));
+}
+
+/**
+ * Whether a request's client has closed its connection: it can't hear of the outcome, and may have asked another server,
+ * or for something else, since. A daemon that was frozen for a while finds such requests in its sockets; that the
+ * connection is closed it reads one turn of the event loop after the request.
+ */
+async function isGivenUp({ raw: { socket } }: FastifyRequest): Promise<boolean> {
+  await turn();
+  await turn();
+  return socket.destroyed || socket.readableEnded;
+}
+
+function sendError(reply: FastifyReply, error: unknown): { readonly status: number } {
+  const { status, message } = httpError(error);
+  if (status === 401) reply.header("www-authenticate", 'Bearer realm="fleet"');
+  reply.code(status).header("content-type", JSON_TYPE).send(errorJson(status, message));
+  return { status };
+}
+
+function serverHeader(version: string): string {
+  return `fleetd/${version}`;
+}
