@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Config, VERSION } from "@fleet/config";
 import type { ClusterState, KnownUnit } from "@fleet/domain/cluster";
-import type { Registry } from "@fleet/registry";
+import type { Mirror, Registry } from "@fleet/registry";
+import type { FastifyInstance } from "fastify";
 import type { BaseLogger } from "pino";
 import { Access } from "./http/access.ts";
 import { buildApp } from "./http/app.ts";
@@ -38,16 +39,125 @@ export interface RunningApi {
 const MOST_BEHIND_MS = 5_000;
 /** How long requests may wait at a start for the registry to be read; after that they are answered with 503. */
 const FIRST_LIST_MS = 5_000;
+/** Where watches are disabled: how often the registry is read instead. */
+const POLL_MS = 500;
 
 /** Starts serving API v1 on the sockets that systemd passed, and on those that are configured. */
 export function startApi(options: ApiOptions): RunningApi {
-  const { config, registry, log, isHealthy, metrics, onListening = () => undefined } = options;
-  let current = config;
-  let access = config.apiTokens === null ? null : new Access(config.apiTokens);
-  const stopping = new AbortController();
+  return new Api(options);
+}
+
+class Api implements RunningApi {
+  readonly ready: Promise<void>;
+  readonly #log: BaseLogger;
+  readonly #config: Config;
+  readonly #stopping = new AbortController();
+  readonly #following: FollowedCluster;
+  readonly #app: FastifyInstance;
+  readonly #mirrored: Promise<unknown>;
+  #tokenLimit: number;
+  #access: Access | null;
+  #listeners: readonly Listener[] = [];
+
+  constructor(options: ApiOptions) {
+    const { config, registry, log, isHealthy, metrics, onListening = () => undefined } = options;
+    this.#log = log;
+    this.#config = config;
+    this.#tokenLimit = config.tokenLimit;
+    this.#access = accessOf(config);
+    this.#following = followCluster(registry, config, log);
+    const { mirror, view, readers } = this.#following;
+    this.#app = buildApp({
+      registry,
+      mirror,
+      view,
+      readers,
+      writer: registry.unitWriter((name) => knownUnit(mirror.state, registry.keys.unit(name), name)),
+      version: VERSION,
+      tokenLimit: () => this.#tokenLimit,
+      access: () => this.#access,
+      writeTimeoutMs: Math.max(MOST_BEHIND_MS, config.etcd.requestTimeoutMs),
+      isHealthy: () => mirror.isReady && isHealthy(),
+      metrics,
+      onUnexpected: (error, request) => log.error({ err: error, ...request }, "a request failed unexpectedly"),
+      onAnswered: (request) => log.debug(request, "request"),
+    });
+    this.#mirrored = mirror.run(this.#stopping.signal);
+    this.ready = this.#listen(onListening);
+  }
+
+  reload(config: Config): void {
+    this.#tokenLimit = config.tokenLimit;
+    this.#access = accessOf(config);
+  }
+
+  snapshot(): unknown {
+    const { mirror, readers } = this.#following;
+    return {
+      revision: mirror.revision,
+      isConnected: mirror.isConnected,
+      units: mirror.state.units.size,
+      machines: mirror.state.machines.size,
+      eventReaders: readers.count,
+      addresses: this.#listeners.map(({ address }) => address),
+    };
+  }
+
+  async stop(): Promise<void> {
+    this.#following.readers.close();
+    await Promise.all(this.#listeners.map((listener) => listener.close()));
+    this.#stopping.abort();
+    await this.ready.catch(() => undefined);
+    await this.#mirrored;
+    await this.#app.close();
+  }
+
+  async #listen(onListening: (exposed: number) => void): Promise<void> {
+    const { signal } = this.#stopping;
+    await this.#app.ready();
+    // systemd's sockets hold connections meanwhile; a server that listened at once would turn them away.
+    const pause = sleep(FIRST_LIST_MS, undefined, { signal }).catch(() => undefined);
+    await Promise.race([this.#following.mirror.ready, pause]);
+    if (signal.aborted) return;
+    this.#listeners = await openSockets({
+      handler: (request, response) => this.#app.routing(request, response),
+      version: VERSION,
+      passed: passedSockets(process.env, process.pid),
+      addresses: this.#config.apiListen,
+      tls: this.#config.apiTls,
+    });
+    this.#reportListeners();
+    onListening(this.#listeners.filter(({ isExposed }) => isExposed).length);
+  }
+
+  #reportListeners(): void {
+    if (this.#listeners.length === 0) {
+      this.#log.warn("the API listens nowhere: no socket was passed by systemd, and option api_listen names none");
+    }
+    for (const { address, isSecure, isExposed } of this.#listeners) {
+      this.#log.info({ address, tls: isSecure }, "the API is listening");
+      if (isExposed) {
+        this.#log.warn(
+          { address },
+          `the API listens on ${address} without TLS: whoever reaches it can read along, and without api_tokens_file run anything on every machine`,
+        );
+      }
+    }
+  }
+}
+
+/** The cluster as this server shows it, kept up to date by a mirror of the registry. */
+interface FollowedCluster {
+  readonly mirror: Mirror;
+  readonly view: ClusterView;
+  readonly readers: EventReaders;
+}
+
+/** Prepares what follows the cluster: it begins once the mirror runs. */
+function followCluster(registry: Registry, { disableWatches }: Config, log: BaseLogger): FollowedCluster {
   const mirror = registry.mirror({
     ranges: registry.keys.apiRanges(),
-    pollMs: config.disableWatches ? 500 : null,
+    pollMs: disableWatches ? POLL_MS : null,
     inOrder: true,
     onTrouble: (error) =>
       log.warn({ code: error.code }, `the API's view of the registry is interrupted: ${error.message}`),
@@ -61,75 +171,11 @@ export function startApi(options: ApiOptions): RunningApi {
     readers.wake();
   });
   void mirror.ready.then(() => events.start(mirror.revision));
-  const app = buildApp({
-    registry,
-    mirror,
-    view,
-    readers,
-    writer: registry.unitWriter((name) => knownUnit(mirror.state, registry.keys.unit(name), name)),
-    version: VERSION,
-    tokenLimit: () => current.tokenLimit,
-    access: () => access,
-    writeTimeoutMs: Math.max(MOST_BEHIND_MS, config.etcd.requestTimeoutMs),
-    isHealthy: () => mirror.isReady && isHealthy(),
-    metrics,
-    onUnexpected: (error, request) => log.error({ err: error, ...request }, "a request failed unexpectedly"),
-    onAnswered: (request) => log.debug(request, "request"),
-  });
-  const done = mirror.run(stopping.signal);
-  let listeners: readonly Listener[] = [];
-  const listen = async (): Promise<void> => {
-    await app.ready();
-    // systemd's sockets hold connections meanwhile; a server that listened at once would turn them away.
-    const pause = sleep(FIRST_LIST_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
-    await Promise.race([mirror.ready, pause]);
-    if (stopping.signal.aborted) return;
-    const passed = passedSockets(process.env, process.pid);
-    listeners = await openSockets({
-      handler: (request, response) => app.routing(request, response),
-      version: VERSION,
-      passed,
-      addresses: config.apiListen,
-      tls: config.apiTls,
-    });
-    if (listeners.length === 0) {
-      log.warn("the API listens nowhere: no socket was passed by systemd, and option api_listen names none");
-    }
-    for (const { address, isSecure, isExposed } of listeners) {
-      log.info({ address, tls: isSecure }, "the API is listening");
-      if (isExposed) {
-        log.warn(
-          { address },
-          `the API listens on ${address} without TLS: whoever reaches it can read along, and without api_tokens_file run anything on every machine`,
-        );
-      }
-    }
-    onListening(listeners.filter(({ isExposed }) => isExposed).length);
-  };
-  const ready = listen();
-  return {
-    ready,
-    reload: (next) => {
-      current = next;
-      access = next.apiTokens === null ? null : new Access(next.apiTokens);
-    },
-    snapshot: () => ({
-      revision: mirror.revision,
-      isConnected: mirror.isConnected,
-      units: mirror.state.units.size,
-      machines: mirror.state.machines.size,
-      eventReaders: readers.count,
-      addresses: listeners.map(({ address }) => address),
-    }),
-    stop: async () => {
-      readers.close();
-      await Promise.all(listeners.map((listener) => listener.close()));
-      stopping.abort();
-      await ready.catch(() => undefined);
-      await done;
-      await app.close();
-    },
-  };
+  return { mirror, view, readers };
+}
+
+function accessOf({ apiTokens }: Config): Access | null {
+  return apiTokens === null ? null : new Access(apiTokens);
 }
 
 /** Undefined where memory can't tell: not listed yet, or a record nobody understands. */
