@@ -1,7 +1,8 @@
 import { type Change, type ClusterState, machineOf, unitOf, unitStatesOf } from "@fleet/domain/cluster";
 import { parseUnitFile, UnitFileError } from "@fleet/domain/unit";
+import { BoundedCache } from "./bounded-cache.ts";
 import { machineJson, optionsJson, stateJson, unitJson } from "./entities.ts";
-import { SortedNames } from "./sorted-names.ts";
+import { NameDelta, SortedNames } from "./sorted-names.ts";
 
 /** A page of a list as JSON texts, and whether more follow. */
 export interface JsonPage {
@@ -9,6 +10,7 @@ export interface JsonPage {
   readonly more: boolean;
 }
 
+/** Units, and unit files, that are kept written out. */
 const MOST_CACHED = 20_000;
 const MOST_PAGES = 32;
 
@@ -21,13 +23,14 @@ export class ClusterView {
   readonly #unitNames = new SortedNames();
   readonly #stateNames = new SortedNames();
   readonly #machineIDs = new SortedNames();
-  readonly #unitCache = new Map<string, string>();
-  readonly #optionsCache = new Map<string, string>();
+  /** Units as JSON, by name. */
+  readonly #unitCache = new BoundedCache<string, string>(MOST_CACHED);
+  /** Options as JSON, by the hash of their unit file. */
+  readonly #optionsCache = new BoundedCache<string, string>(MOST_CACHED);
   /** Where pages of states begin: at which name, and how many states come before it. Forgotten when states come or go. */
   readonly #stateMarks = new Map<number, { readonly index: number; readonly before: number }>();
-
   /** Lists as they were last asked for, until anything changes. */
-  readonly #pages = new Map<string, string>();
+  readonly #pages = new BoundedCache<string, string>(MOST_PAGES);
 
   constructor(state: ClusterState) {
     this.#state = state;
@@ -40,38 +43,33 @@ export class ClusterView {
   /** Takes in what changed in the state. */
   apply(changes: readonly Change[]): void {
     this.#pages.clear();
-    const units = new Coming();
-    const states = new Coming();
-    const machines = new Coming();
+    const units = new NameDelta();
+    const states = new NameDelta();
+    const machines = new NameDelta();
     for (const change of changes) {
       if (change.kind === "unit") {
         this.#unitCache.delete(change.name);
-        if (change.before === null || change.after === null) units.note(change.name, change.after !== null);
+        if (change.before === null || change.after === null) units.record(change.name, change.after !== null);
       } else if (change.kind === "state") {
         this.#unitCache.delete(change.name);
         if (change.before === null || change.after === null) {
           this.#stateMarks.clear();
-          states.note(change.name, this.#state.states.has(change.name));
+          states.record(change.name, this.#state.states.has(change.name));
         }
       } else if (change.kind === "machine") {
-        if (change.before === null || change.after === null) machines.note(change.id, change.after !== null);
+        if (change.before === null || change.after === null) machines.record(change.id, change.after !== null);
       } else if (change.kind === "unit-file" && change.after === null) {
         this.#optionsCache.delete(change.hash);
       }
     }
-    units.bring(this.#unitNames);
-    states.bring(this.#stateNames);
-    machines.bring(this.#machineIDs);
+    units.applyTo(this.#unitNames);
+    states.applyTo(this.#stateNames);
+    machines.applyTo(this.#machineIDs);
   }
 
   /** A list as it is written out, made once for as long as nothing changes. */
   page(key: string, make: () => string): string {
-    const known = this.#pages.get(key);
-    if (known !== undefined) return known;
-    const text = make();
-    if (this.#pages.size >= MOST_PAGES) this.#pages.clear();
-    this.#pages.set(key, text);
-    return text;
+    return this.#pages.getOrMake(key, make);
   }
 
   /** One unit as JSON; null where there is none. */
@@ -81,7 +79,6 @@ export class ClusterView {
     const unit = unitOf(this.#state, name);
     if (unit === null) return null;
     const json = unitJson(unit, this.#options(unit.hash));
-    if (this.#unitCache.size >= MOST_CACHED) this.#unitCache.clear();
     this.#unitCache.set(name, json);
     return json;
   }
@@ -133,38 +130,18 @@ export class ClusterView {
   }
 
   #options(hash: string): string {
-    const cached = this.#optionsCache.get(hash);
-    if (cached !== undefined) return cached;
     const text = this.#state.unitFiles.get(hash)?.text;
-    if (text === undefined) return "[]";
-    let json: string;
-    try {
-      json = optionsJson(parseUnitFile(text));
-    } catch (error) {
-      if (!(error instanceof UnitFileError)) throw error;
-      json = "[]";
-    }
-    if (this.#optionsCache.size >= MOST_CACHED) this.#optionsCache.clear();
-    this.#optionsCache.set(hash, json);
-    return json;
+    // A unit file that has not come yet is looked for again.
+    return text === undefined ? "[]" : this.#optionsCache.getOrMake(hash, () => optionsOf(text));
   }
 }
 
-const MANY = 64;
-
-/** Names that come and go, gathered so that many are taken in at once. */
-class Coming {
-  readonly #added = new Set<string>();
-  readonly #deleted = new Set<string>();
-
-  note(name: string, isThere: boolean): void {
-    (isThere ? this.#added : this.#deleted).add(name);
-    (isThere ? this.#deleted : this.#added).delete(name);
-  }
-
-  bring(names: SortedNames): void {
-    if (this.#added.size + this.#deleted.size > MANY) return names.change(this.#added, this.#deleted);
-    for (const name of this.#added) names.add(name);
-    for (const name of this.#deleted) names.delete(name);
+/** Options of a unit file as JSON; none where nobody understands it. */
+function optionsOf(text: string): string {
+  try {
+    return optionsJson(parseUnitFile(text));
+  } catch (error) {
+    if (!(error instanceof UnitFileError)) throw error;
+    return "[]";
   }
 }

@@ -1,5 +1,6 @@
 import type { FleetEvent } from "@fleet/client/description";
 import { type Change, eventsOf } from "@fleet/domain/cluster";
+import { BoundedCache } from "./bounded-cache.ts";
 import type { EventFilter } from "./event-filter.ts";
 
 /** Where a reader is to begin. */
@@ -19,7 +20,7 @@ export class EventLog {
   readonly #capacity: number;
   #events: FleetEvent[] = [];
   /** The latest events as JSON: written once, for as many readers as there are. */
-  readonly #texts = new Map<number, string>();
+  readonly #texts = new BoundedCache<number, string>(MOST_TEXTS);
   /** The running number of the first event that is kept. */
   #first = 0;
   /** Every event after this revision, up to `revision`, is kept; null: nothing is followed yet. */
@@ -96,12 +97,7 @@ export class EventLog {
 
   /** An event as JSON. */
   text(number: number): string {
-    const known = this.#texts.get(number);
-    if (known !== undefined) return known;
-    const text = JSON.stringify(this.event(number));
-    if (this.#texts.size >= MOST_TEXTS) this.#texts.clear();
-    this.#texts.set(number, text);
-    return text;
+    return this.#texts.getOrMake(number, () => JSON.stringify(this.event(number)));
   }
 
   /** Whether a later event of the same revision passes the filter too: a reader is not through with it then. */

@@ -51,6 +51,29 @@ export class SortedNames {
   }
 }
 
+/** From so many changes on, going through all names once is cheaper than finding the place of each. */
+const MANY = 64;
+
+/** Names that come and go, gathered so that many are taken in at once; the last word about a name holds. */
+export class NameDelta {
+  readonly #added = new Set<string>();
+  readonly #deleted = new Set<string>();
+
+  record(name: string, isPresent: boolean): void {
+    (isPresent ? this.#added : this.#deleted).add(name);
+    (isPresent ? this.#deleted : this.#added).delete(name);
+  }
+
+  applyTo(names: SortedNames): void {
+    if (this.#added.size + this.#deleted.size > MANY) {
+      names.change(this.#added, this.#deleted);
+      return;
+    }
+    for (const name of this.#added) names.add(name);
+    for (const name of this.#deleted) names.delete(name);
+  }
+}
+
 function compare(a: string, b: string): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;
