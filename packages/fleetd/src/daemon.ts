@@ -8,13 +8,13 @@ import type { EngineObserver, RunningEngine } from "@fleet/engine";
 import { Etcd3Client, Keys, ObservedEtcd, type OperationObserver, Registry } from "@fleet/registry";
 import type { Logger } from "pino";
 import type { RoleName } from "./arguments.ts";
-import { prepareForBursts } from "./compilers.ts";
 import { failpoint, HAS_FAILPOINTS, happens } from "./failpoints.ts";
 import { collectWhenIdle } from "./idle-collector.ts";
 import { levelOf } from "./log.ts";
 import { LoopDelay } from "./loop-delay.ts";
 import { Monitor } from "./monitor.ts";
 import { TroubledEtcd } from "./troubled-etcd.ts";
+import { LARGE_CLUSTER_FLAGS, setFlags } from "./v8-flags.ts";
 
 /** A fleet daemon with its parts running. */
 export interface Daemon {
@@ -69,7 +69,7 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
       log: logOf("engine"),
       id,
       observer: metrics?.engine ?? UNOBSERVED,
-      onLarge: prepareForBursts,
+      onLarge: () => setFlags(LARGE_CLUSTER_FLAGS),
     });
   }
   if (metrics !== null) {

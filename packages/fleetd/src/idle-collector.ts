@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { COLLECTOR_FLAGS, setFlags } from "./v8-flags.ts";
 
 const PAUSE_MS = 10_000;
 /** What counts as at rest: less CPU than this in a pause. */
@@ -43,8 +43,8 @@ export async function collectWhenIdle(signal: AbortSignal): Promise<void> {
   }
 }
 
-/** What --expose-gc would put in the global object; that flag at the start would make Node compile its own modules anew. */
+/** V8's own collector, which a context has only under a flag. */
 function exposeCollector(): NodeJS.GCFunction {
-  setFlagsFromString("--expose-gc");
+  setFlags(COLLECTOR_FLAGS);
   return runInNewContext("gc") as NodeJS.GCFunction;
 }

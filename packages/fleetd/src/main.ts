@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import "./compilers.ts";
+import "./runtime-setup.ts";
 import { ConfigError, type LoadedConfig, readConfig, VERSION } from "@fleet/config";
 import type { Logger } from "pino";
 import { HELP, readArguments } from "./arguments.ts";
