@@ -7,38 +7,54 @@ const PAUSE_MS = 10_000;
 const REST_CPU_MS = 100;
 /** Heaps beyond this are left to V8: collecting one whole could block the process too long. */
 const MOST_HEAP_BYTES = 128e6;
-/** A collection that took longer than this is the last one: what is in the heap is not garbage. */
+/** A collection that took longer than this is the last one: the heap holds much that is in use. */
 const MOST_COLLECT_MS = 60;
-/** Growth that a burst of work leaves: it is collected at once. */
+/** Growth of the heap after a burst of work: it is collected at once. */
 const BURST_BYTES = 5e6;
-/** Growth that rest itself brings about, with the young generation: it is collected now and then. */
+/** Growth of the heap at rest, which fills the young generation slowly: it is collected once in DRIFT_MS. */
 const DRIFT_BYTES = 1e6;
 const DRIFT_MS = 60_000;
 
+/** What the process did in a pause, and what its heap is. */
+export interface IdleSample {
+  /** CPU time used in the pause, in milliseconds. */
+  readonly cpuMs: number;
+  readonly heapBytes: number;
+  /** Size of the heap after the last collection; 0: there was none. */
+  readonly heapAfterBytes: number;
+  /** Milliseconds since the last collection, or since the start. */
+  readonly sinceCollectionMs: number;
+}
+
+/** Whether to collect now: the process is at rest, the heap is not large, and collecting promises to free something. */
+export function isWorthCollecting({ cpuMs, heapBytes, heapAfterBytes, sinceCollectionMs }: IdleSample): boolean {
+  if (cpuMs >= REST_CPU_MS || heapBytes > MOST_HEAP_BYTES) return false;
+  const growth = heapBytes - heapAfterBytes;
+  return growth >= BURST_BYTES || (growth >= DRIFT_BYTES && sinceCollectionMs >= DRIFT_MS);
+}
+
 /**
- * Gives memory back once the process is at rest: V8 collects by how much is allocated, so that after a burst of work
- * what it left would stay resident for as long as nothing happens.
+ * Gives memory back once the process is at rest. V8 collects by how much is allocated: what a burst of work has left would
+ * stay resident for as long as nothing happens. Ends when the signal aborts, and after a collection that took too long.
  */
 export async function collectWhenIdle(signal: AbortSignal): Promise<void> {
   let collect: NodeJS.GCFunction | null = null;
-  let heapAfter = 0;
+  let heapAfterBytes = 0;
   let collectedAt = performance.now();
   while (!signal.aborted) {
     const before = process.cpuUsage();
     await sleep(PAUSE_MS, undefined, { signal, ref: false }).catch(() => undefined);
     if (signal.aborted) return;
     const { user, system } = process.cpuUsage(before);
-    const { heapTotal } = process.memoryUsage();
-    const isAtRest = (user + system) / 1000 < REST_CPU_MS;
+    const { heapTotal: heapBytes } = process.memoryUsage();
     const now = performance.now();
-    const growth = heapTotal - heapAfter;
-    const isWorthIt = growth >= BURST_BYTES || (growth >= DRIFT_BYTES && now - collectedAt >= DRIFT_MS);
-    if (!isAtRest || !isWorthIt || heapTotal > MOST_HEAP_BYTES) continue;
-    // Of the last resort: it compacts, and what it frees goes back at once. A plain collection keeps half-empty pages.
+    const sinceCollectionMs = now - collectedAt;
+    if (!isWorthCollecting({ cpuMs: (user + system) / 1000, heapBytes, heapAfterBytes, sinceCollectionMs })) continue;
+    // The last resort compacts, and what it frees goes back at once. A plain collection keeps half-empty pages.
     collect ??= exposeCollector();
     collect({ type: "major", execution: "sync", flavor: "last-resort" });
     collectedAt = performance.now();
-    heapAfter = process.memoryUsage().heapTotal;
+    heapAfterBytes = process.memoryUsage().heapTotal;
     if (collectedAt - now > MOST_COLLECT_MS) return;
   }
 }
