@@ -1,19 +1,20 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { RunningAgent, Systemd } from "@fleet/agent";
+import type { AgentFailpoint, RunningAgent, Systemd } from "@fleet/agent";
 import type { RunningApi } from "@fleet/api";
 import { type Config, VERSION } from "@fleet/config";
 import type { EngineObserver, RunningEngine } from "@fleet/engine";
 import { Etcd3Client, Keys, ObservedEtcd, type OperationObserver, Registry } from "@fleet/registry";
 import type { Logger } from "pino";
 import type { RoleName } from "./arguments.ts";
-import { failpoint, HAS_FAILPOINTS, happens } from "./failpoints.ts";
+import { Failpoints } from "./failpoints.ts";
+import { FaultyEtcd } from "./faulty-etcd.ts";
 import { collectWhenIdle } from "./idle-collector.ts";
 import { levelOf } from "./log.ts";
 import { LoopDelay } from "./loop-delay.ts";
+import type { DaemonMetrics } from "./metrics.ts";
 import { Monitor } from "./monitor.ts";
-import { TroubledEtcd } from "./troubled-etcd.ts";
 import { LARGE_CLUSTER_FLAGS, setFlags } from "./v8-flags.ts";
 
 /** A fleet daemon with its parts running. */
@@ -31,57 +32,45 @@ export interface Daemon {
   stop(isRestart?: boolean): Promise<void>;
 }
 
+/** The parts of a daemon; null: not asked for, or not started yet. */
+interface Parts {
+  agent: RunningAgent | null;
+  engine: RunningEngine | null;
+  api: RunningApi | null;
+}
+
+/** What all parts of a daemon are built from. */
+interface Shared {
+  readonly config: Config;
+  readonly registry: Registry;
+  readonly logs: PartLogs;
+  readonly failpoints: Failpoints;
+  readonly isHealthy: () => boolean;
+  /** Null: nobody would see them. */
+  readonly metrics: DaemonMetrics | null;
+}
+
 /** Builds the parts that are asked for and starts them: the one place where they are put together. */
 export async function startDaemon(roles: readonly RoleName[], config: Config, log: Logger): Promise<Daemon> {
   const stopping = new AbortController();
-  let agent: RunningAgent | null = null;
-  let engine: RunningEngine | null = null;
-  let api: RunningApi | null = null;
+  const parts: Parts = { agent: null, engine: null, api: null };
   const loopDelay = new LoopDelay();
-  // A child of a log keeps the level that it was made with.
-  const logs = [log];
-  const logOf = (part: RoleName): Logger => {
-    const child = log.child({ part });
-    logs.push(child);
-    return child;
-  };
-  const isHealthy = (): boolean => monitor.isHealthy && (agent?.isAccepted() ?? true);
-  // Only the API shows metrics: without it nobody would see them, and their library stays out of memory.
+  const failpoints = new Failpoints(process.env.FLEET_FAILPOINTS);
+  const logs = new PartLogs(log);
+  const isHealthy = (): boolean => monitor.isHealthy && (parts.agent?.isAccepted() ?? true);
+  // Only the API shows metrics: in a daemon without it their library stays out of memory.
   const metrics = roles.includes("api") ? new (await import("./metrics.ts")).DaemonMetrics(isHealthy, loopDelay) : null;
-  const registry = openRegistry(config, metrics?.onOperation);
+  const registry = openRegistry(config, failpoints, metrics?.onOperation);
   const monitor = new Monitor(registry.etcd, registry.keys, config.agentTtlMs, log);
   log.info({ version: VERSION, roles, etcd: config.etcd.servers, prefix: config.etcd.keyPrefix }, "fleetd is starting");
   const monitoring = monitor.run(stopping.signal);
   void collectWhenIdle(stopping.signal);
-
-  if (roles.includes("agent")) {
-    const { DBusSystemd, startAgent } = await import("@fleet/agent");
-    const { systemdUser, unitsDirectory } = config;
-    const connectSystemd = (): Promise<Systemd> => DBusSystemd.connect(systemdUser, unitsDirectory);
-    agent = startAgent({ config, registry, log: logOf("agent"), connectSystemd, failpoint });
-  }
-  if (roles.includes("engine")) {
-    const { startEngine } = await import("@fleet/engine");
-    const id = agent?.machineID ?? ownID();
-    engine = startEngine({
-      config,
-      registry,
-      log: logOf("engine"),
-      id,
-      observer: metrics?.engine ?? UNOBSERVED,
-      onLarge: () => setFlags(LARGE_CLUSTER_FLAGS),
-    });
-  }
-  if (metrics !== null) {
-    const { startApi } = await import("@fleet/api");
-    const options = { config, registry, isHealthy, metrics: () => metrics.text(), onListening: metrics.onListening };
-    api = startApi({ ...options, log: logOf("api") });
-  }
-
+  await startParts(parts, roles, { config, registry, logs, failpoints, isHealthy, metrics });
+  const { agent, engine, api } = parts;
   return {
     ready: Promise.all([api?.ready, agent === null ? null : enteredSoon(agent)]).then(() => undefined),
     reload: async (next) => {
-      for (const each of logs) each.level = levelOf(next.verbosity);
+      logs.setLevel(levelOf(next.verbosity));
       engine?.reload(next);
       api?.reload(next);
       await agent?.reload(next);
@@ -108,10 +97,70 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
   };
 }
 
+/** Loads only what the roles need, and starts it. */
+async function startParts(parts: Parts, roles: readonly RoleName[], shared: Shared): Promise<void> {
+  const { config, registry, logs, failpoints, isHealthy, metrics } = shared;
+  if (roles.includes("agent")) {
+    const { DBusSystemd, startAgent } = await import("@fleet/agent");
+    const { systemdUser, unitsDirectory } = config;
+    const connectSystemd = (): Promise<Systemd> => DBusSystemd.connect(systemdUser, unitsDirectory);
+    const failpoint = (point: AgentFailpoint): void => failpoints.reach(point);
+    parts.agent = startAgent({ config, registry, log: logs.of("agent"), connectSystemd, failpoint });
+  }
+  if (roles.includes("engine")) {
+    const { startEngine } = await import("@fleet/engine");
+    parts.engine = startEngine({
+      config,
+      registry,
+      log: logs.of("engine"),
+      id: parts.agent?.machineID ?? ownID(),
+      observer: metrics?.engine ?? UNOBSERVED,
+      onLarge: () => setFlags(LARGE_CLUSTER_FLAGS),
+    });
+  }
+  if (metrics !== null) {
+    const { startApi } = await import("@fleet/api");
+    const { onListening } = metrics;
+    parts.api = startApi({
+      config,
+      registry,
+      log: logs.of("api"),
+      isHealthy,
+      metrics: () => metrics.text(),
+      onListening,
+    });
+  }
+}
+
+/** The daemon's log and those of its parts. A child of a log keeps the level that it was made with, so each is told. */
+class PartLogs {
+  readonly #log: Logger;
+  readonly #all: Logger[];
+
+  constructor(log: Logger) {
+    this.#log = log;
+    this.#all = [log];
+  }
+
+  of(part: RoleName): Logger {
+    const child = this.#log.child({ part });
+    this.#all.push(child);
+    return child;
+  }
+
+  setLevel(level: ReturnType<typeof levelOf>): void {
+    for (const log of this.#all) log.level = level;
+  }
+}
+
 /** The registry, with whatever stands between it and etcd in this process. */
-function openRegistry({ etcd: config }: Config, observe: OperationObserver | undefined): Registry {
+function openRegistry(
+  { etcd: config }: Config,
+  failpoints: Failpoints,
+  observe: OperationObserver | undefined,
+): Registry {
   const client = new Etcd3Client(config);
-  const etcd = HAS_FAILPOINTS ? new TroubledEtcd(client, { failpoint, happens }) : client;
+  const etcd = failpoints.isAny ? new FaultyEtcd(client, failpoints) : client;
   return new Registry(observe === undefined ? etcd : new ObservedEtcd(etcd, observe), new Keys(config.keyPrefix));
 }
 

@@ -1,21 +1,10 @@
 import type { AgentFailpoint } from "@fleet/agent";
 
-/**
- * Points at which something may be made to go wrong, for tests: `FLEET_FAILPOINTS=name=chance[,name=chance…]`, where a
- * chance is between 0 and 1. Without the variable nothing does. Only this program reads it: no library does.
- */
-const CHANCES: ReadonlyMap<string, number> = new Map(
-  (process.env.FLEET_FAILPOINTS ?? "")
-    .split(",")
-    .filter((point) => point.includes("="))
-    .map((point) => [point.slice(0, point.indexOf("=")), Number(point.slice(point.indexOf("=") + 1))]),
-);
-
-/** Names of all points at which a daemon may die. */
+/** Points at which a daemon may be made to die. */
 export type Failpoint = "etcd.before-txn" | "etcd.after-txn" | AgentFailpoint;
 
-/** Names of all mishaps that leave the daemon alive. */
-export type Mishap =
+/** Faults that a daemon may be given and survives. */
+export type Fault =
   /** A batch of watch events comes late, by up to two seconds; those behind it wait. */
   | "etcd.watch-late"
   /** A batch of watch events comes twice. */
@@ -23,16 +12,40 @@ export type Mishap =
   /** A transaction was carried out, and the answer is lost. */
   | "etcd.answer-lost";
 
-/** Whether this process was told to let anything go wrong. */
-export const HAS_FAILPOINTS = CHANCES.size > 0;
+/** Injects faults by chance, for tests. Only fleetd has them: no library reads the variable, and none can end its process. */
+export class Failpoints {
+  readonly #chances: ReadonlyMap<string, number>;
 
-/** Whether a mishap is to happen now, by its chance. */
-export function happens(name: Mishap): boolean {
-  return Math.random() < (CHANCES.get(name) ?? 0);
-}
+  /**
+   * @param setting as in environment variable FLEET_FAILPOINTS: `name=chance[,name=chance…]`, where a chance is between 0 and
+   * 1; undefined or empty: nothing goes wrong
+   */
+  constructor(setting: string | undefined) {
+    const entries = (setting ?? "").split(",").filter((entry) => entry.includes("="));
+    this.#chances = new Map(
+      entries.map((entry) => {
+        const at = entry.indexOf("=");
+        return [entry.slice(0, at), Number(entry.slice(at + 1))];
+      }),
+    );
+  }
 
-/** Ends this process as a crash would, by the chance that this point was given. */
-export function failpoint(name: Failpoint): void {
-  const chance = CHANCES.get(name);
-  if (chance !== undefined && Math.random() < chance) process.kill(process.pid, "SIGKILL");
+  /** Whether anything may go wrong. */
+  get isAny(): boolean {
+    return this.#chances.size > 0;
+  }
+
+  /** Whether a fault is to happen now, by its chance. */
+  happens(fault: Fault): boolean {
+    return this.#drawn(fault);
+  }
+
+  /** Ends this process as a crash would, by the chance that the point has. */
+  reach(point: Failpoint): void {
+    if (this.#drawn(point)) process.kill(process.pid, "SIGKILL");
+  }
+
+  #drawn(name: string): boolean {
+    return Math.random() < (this.#chances.get(name) ?? 0);
+  }
 }

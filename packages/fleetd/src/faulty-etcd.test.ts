@@ -1,9 +1,9 @@
 import { Registry, type UnitChange, type WatchBatch } from "@fleet/registry";
 import { expect, it } from "vitest";
 import { testRegistry } from "../../../testbed/test-registry.ts";
-import { TroubledEtcd } from "./troubled-etcd.ts";
+import { FaultyEtcd } from "./faulty-etcd.ts";
 
-const { registry, stopping } = testRegistry("troubled");
+const { registry, stopping } = testRegistry("faulty");
 
 const options = (value: string) => [{ section: "Service", name: "ExecStart", value }];
 const set = (name: string, desiredState: "inactive" | "launched", value: string | null = null): UnitChange => ({
@@ -14,8 +14,8 @@ const set = (name: string, desiredState: "inactive" | "launched", value: string 
 });
 
 /** An etcd whose watches tell, with each batch, all those before it again. */
-class Repeating extends TroubledEtcd {
-  override watch(...[ranges, signal, onBatch, onOpen]: Parameters<TroubledEtcd["watch"]>): Promise<void> {
+class Repeating extends FaultyEtcd {
+  override watch(...[ranges, signal, onBatch, onOpen]: Parameters<FaultyEtcd["watch"]>): Promise<void> {
     const all: WatchBatch[] = [];
     const again = (batch: WatchBatch): void => {
       all.push(batch);
@@ -27,8 +27,8 @@ class Repeating extends TroubledEtcd {
 
 it("a mirror takes each event once and never goes back where events come late, twice and again", async () => {
   const etcd = new Repeating(registry().etcd, {
-    failpoint: () => undefined,
-    happens: (mishap) => mishap === "etcd.watch-twice" || (mishap === "etcd.watch-late" && Math.random() < 0.2),
+    reach: () => undefined,
+    happens: (fault) => fault === "etcd.watch-twice" || (fault === "etcd.watch-late" && Math.random() < 0.2),
   });
   const followed = new Registry(etcd, registry().keys).mirror({ ranges: [registry().keys.all()] });
   void followed.run(stopping().signal);

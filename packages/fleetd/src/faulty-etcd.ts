@@ -1,26 +1,19 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Compare, type KeyRange, type Op, RegistryError } from "@fleet/domain/cluster";
 import type { Etcd, RangePage, TxnResult, WatchBatch } from "@fleet/registry";
-import type { Failpoint, Mishap } from "./failpoints.ts";
+import type { Failpoints } from "./failpoints.ts";
 
+/** How late a batch of events may come. */
 const LATE_MS = 2_000;
 
-/** What may go wrong, and when. */
-export interface Troubles {
-  /** Called at each point: it may not return. */
-  readonly failpoint: (point: Failpoint) => void;
-  /** Whether a mishap is to happen now. */
-  readonly happens: (mishap: Mishap) => boolean;
-}
-
-/** An etcd between which and its user things go wrong by chance, as a network and a crash have them: for tests. */
-export class TroubledEtcd implements Etcd {
+/** An etcd with faults between it and its user, by chance, as a network and a crash bring them about: for tests. */
+export class FaultyEtcd implements Etcd {
   readonly #etcd: Etcd;
-  readonly #troubles: Troubles;
+  readonly #failpoints: Pick<Failpoints, "reach" | "happens">;
 
-  constructor(etcd: Etcd, troubles: Troubles) {
+  constructor(etcd: Etcd, failpoints: Pick<Failpoints, "reach" | "happens">) {
     this.#etcd = etcd;
-    this.#troubles = troubles;
+    this.#failpoints = failpoints;
   }
 
   range(range: KeyRange, options?: { after?: string; limit?: number; revision?: number }): Promise<RangePage> {
@@ -29,10 +22,10 @@ export class TroubledEtcd implements Etcd {
 
   async txn(compares: readonly Compare[], ops: readonly Op[], otherwise?: readonly Op[]): Promise<TxnResult> {
     if (ops.length === 0) return this.#etcd.txn(compares, ops, otherwise);
-    this.#troubles.failpoint("etcd.before-txn");
+    this.#failpoints.reach("etcd.before-txn");
     const result = await this.#etcd.txn(compares, ops, otherwise);
-    this.#troubles.failpoint("etcd.after-txn");
-    if (this.#troubles.happens("etcd.answer-lost"))
+    this.#failpoints.reach("etcd.after-txn");
+    if (this.#failpoints.happens("etcd.answer-lost"))
       throw new RegistryError("timeout", "etcd's answer was lost: a failpoint");
     return result;
   }
@@ -47,9 +40,9 @@ export class TroubledEtcd implements Etcd {
     let isOver = false;
     let queue = Promise.resolve();
     const take = async (batch: WatchBatch): Promise<void> => {
-      if (this.#troubles.happens("etcd.watch-late")) await sleep(Math.random() * LATE_MS);
+      if (this.#failpoints.happens("etcd.watch-late")) await sleep(Math.random() * LATE_MS);
       // A watch that has ended tells nothing more: another one goes on where its user was.
-      for (let times = this.#troubles.happens("etcd.watch-twice") ? 2 : 1; times > 0 && !isOver; times--)
+      for (let times = this.#failpoints.happens("etcd.watch-twice") ? 2 : 1; times > 0 && !isOver; times--)
         onBatch(batch);
     };
     const late = (batch: WatchBatch): void => {
