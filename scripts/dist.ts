@@ -1,5 +1,5 @@
-// Builds dist/bin/fleetd and dist/bin/fleetctl: each one executable file with the runtime inside.
-//   node scripts/dist.ts [--version X.Y.Z] [--out FOLDER]     another version, for tests of upgrades, into another folder
+// Builds dist/bin/fleetd and dist/bin/fleetctl: each one executable file with the runtime inside.   node
+// scripts/dist.ts [--version X.Y.Z] [--out FOLDER]     another version, for tests of upgrades, into another folder
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -16,8 +16,8 @@ const bin = join(out, "bin");
 const require = createRequire(join(root, "packages", "registry", "package.json"));
 
 /**
- * A young generation of at most 2 MB, and no flag that changes compiled code: Node's own modules come compiled, and would
- * be compiled anew at each start.
+ * A young generation of at most 2 MB, and no flag that changes compiled code: Node's own modules come compiled, and
+ * would be compiled anew at each start.
  */
 const FLEETCTL_FLAGS = ["--max-semi-space-size=2"];
 
@@ -27,9 +27,9 @@ const PROGRAMS = [
 ];
 
 /**
- * What libraries read from disk or need only for what fleet never does. etcd3 reads rpc.proto beside its own file, which
- * a single executable does not have: its parsed form is embedded. dbus-next needs xml2js for introspection only and
- * usocket for passing descriptors only.
+ * What libraries read from disk or need only for what fleet never does. etcd3 reads rpc.proto beside its own file,
+ * which a single executable does not have: its parsed form is embedded. dbus-next needs xml2js for introspection only
+ * and usocket for passing descriptors only.
  */
 const embed: Plugin = {
   name: "embed",
@@ -129,7 +129,8 @@ for (const { name, entry, flags } of PROGRAMS) {
   writeFileSync(config, JSON.stringify(sea));
   // The code cache is only good under the flags it was made with.
   execFileSync(process.execPath, [...flags, "--build-sea", config], { stdio: ["ignore", "ignore", "inherit"] });
-  // Copied, not moved: as node writes it, each process that runs it has 25 MB more resident until the pages are dropped.
+  // Copied, not moved: as node writes it, each process that runs it has 25 MB more resident until the pages are
+  // dropped.
   const target = join(bin, name);
   rmSync(target, { force: true });
   copyFileSync(output, target);

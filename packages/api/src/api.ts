@@ -19,7 +19,7 @@ export interface ApiOptions {
   /** False while the registry can't be used; requests are then answered with 503. */
   readonly isHealthy: () => boolean;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
-  /** Hears of how many of its sockets others can reach without TLS. */
+  /** Called once the API listens, with the number of its sockets that other machines can reach without TLS. */
   readonly onListening?: (exposed: number) => void;
 }
 
@@ -27,19 +27,21 @@ export interface ApiOptions {
 export interface RunningApi {
   /** Fulfilled once its sockets are open; rejected where one can't be opened. */
   readonly ready: Promise<void>;
-  /** Takes over what can change without a restart. */
+  /** Applies the options that can change without a restart. */
   reload(config: Config): void;
-  /** Its state, for a dump. */
+  /** The API's state, for a dump. */
   snapshot(): unknown;
-  /** Stops answering: open requests are finished, within limits. */
+  /** Stops the API. Open requests have up to two seconds to finish. */
   stop(): Promise<void>;
 }
 
-/** How long an answer to a write may wait for this API's own view; where that is further behind the answer is an error. */
+/** How long the answer to a write waits until the mirror shows the write. After that the answer is an error. */
 const MOST_BEHIND_MS = 5_000;
-/** How long requests may wait at a start for the registry to be read; after that they are answered with 503. */
+/**
+ * How long sockets stay unopened at the start until the registry is read. After that, requests are answered with 503.
+ */
 const FIRST_LIST_MS = 5_000;
-/** Where watches are disabled: how often the registry is read instead. */
+/** How often the registry is read where watches are disabled. */
 const POLL_MS = 500;
 
 /** Starts serving API v1 on the sockets that systemd passed, and on those that are configured. */
@@ -115,7 +117,7 @@ class Api implements RunningApi {
   async #listen(onListening: (exposed: number) => void): Promise<void> {
     const { signal } = this.#stopping;
     await this.#app.ready();
-    // systemd's sockets hold connections meanwhile; a server that listened at once would turn them away.
+    // Sockets of systemd hold connections meanwhile. A server that listened at once would answer them with 503.
     const pause = sleep(FIRST_LIST_MS, undefined, { signal }).catch(() => undefined);
     await Promise.race([this.#following.mirror.ready, pause]);
     if (signal.aborted) return;
@@ -153,7 +155,7 @@ interface FollowedCluster {
   readonly readers: EventReaders;
 }
 
-/** Prepares what follows the cluster: it begins once the mirror runs. */
+/** Builds the mirror and what it feeds. Nothing is read until the mirror runs. */
 function followCluster(registry: Registry, { disableWatches }: Config, log: BaseLogger): FollowedCluster {
   const mirror = registry.mirror({
     ranges: registry.keys.apiRanges(),
@@ -178,7 +180,9 @@ function accessOf({ apiTokens }: Config): Access | null {
   return apiTokens === null ? null : new Access(apiTokens);
 }
 
-/** Undefined where memory can't tell: not listed yet, or a record nobody understands. */
+/**
+ * A unit as the mirror has it; null: there is none; undefined: its record can't be read, so the writer has to ask etcd.
+ */
 function knownUnit(state: ClusterState, key: string, name: string): KnownUnit | null | undefined {
   const record = state.units.get(name);
   if (record === undefined) return state.malformed.has(key) ? undefined : null;

@@ -6,7 +6,8 @@ export type Endpoint =
   | { readonly kind: "tcp"; readonly host: string; readonly port: number; readonly isSecure: boolean };
 
 /**
- * Reads `unix:///path`, `http://host:port` or `https://host:port`; a path behind the port is ignored, as by the old fleetctl.
+ * Reads `unix:///path`, `http://host:port` or `https://host:port`. A path after the port is ignored, as the old
+ * fleetctl did.
  *
  * @throws FleetApiError
  */

@@ -27,13 +27,13 @@ export interface FleetApiOptions {
   /** Milliseconds that one request may take; 3000 by default. */
   readonly timeoutMs?: number;
   readonly tls?: TlsFiles;
-  /** A bearer token, where the API wants one. */
+  /** A bearer token, where the API requires one. */
   readonly token?: string;
-  /** Opens a connection by other means, as through a tunnel. */
+  /** Opens a connection by other means, for example through a tunnel. */
   readonly connect?: () => Duplex;
 }
 
-/** Which events to hear of: of each list one entry must match; an absent or empty list lets all through. */
+/** Which events to get. One entry of each list must match; an absent or empty list matches all. */
 export interface EventFilter {
   /** Globs over unit names. */
   readonly units?: readonly string[];
@@ -44,17 +44,17 @@ export interface EventFilter {
 
 /** What a stream of events yields. */
 export type StreamItem =
-  /** The stream is open: what happens from now on will be heard. Again after each reconnect. */
+  /** The stream is open, and nothing that happens from now on is missed. It comes again after each reconnect. */
   | { readonly kind: "open" }
   | { readonly kind: "event"; readonly event: FleetEvent }
-  /** Events were missed: read what matters anew. The message says why. */
+  /** Events were missed, so what was read before may be out of date. The message says why. */
   | { readonly kind: "gap"; readonly message: string };
 
-/** A stream without a sign of life for so long is broken: the server sends one every 15 s. */
+/** A stream without any data for so long is broken: the server sends something every 15 s. */
 const SILENCE_MS = 45_000;
 const MOST_FAILURES = 8;
 
-/** The cluster over HTTP API v1, as any server since the old fleet's serves it. Failures are FleetApiErrors. */
+/** A client of HTTP API v1, of this fleet's servers and the old one's. Failures are FleetApiErrors. */
 export class FleetApi {
   readonly #transport: Transport;
 
@@ -68,7 +68,7 @@ export class FleetApi {
     return this.#transport.where;
   }
 
-  /** The version of the server, as its last answer told it; null: not told yet, or not fleet's. */
+  /** The version of the server, from its last answer; null: there was no answer yet, or the server is not fleet's. */
   get serverVersion(): string | null {
     return /^fleetd\/(\S+)$/.exec(this.#transport.server)?.[1] ?? null;
   }
@@ -94,13 +94,13 @@ export class FleetApi {
   /** Removes a unit; false where there was none. */
   async deleteUnit(name: string): Promise<boolean> {
     const response = await this.#transport.send("DELETE", unitPath(name));
-    // An attempt that broke off may have removed it.
+    // An earlier attempt that got no answer may have removed it.
     if (response.status === 404) return response.isRepeated;
     if (response.status !== 204) throw refusal(response);
     return true;
   }
 
-  /** What machines say of units, by unit and machine, over all pages. */
+  /** States of units as machines report them, by unit and machine, over all pages. */
   listStates(filter: { readonly unitName?: string; readonly machineID?: string } = {}): Promise<readonly UnitState[]> {
     const query = new URLSearchParams(Object.entries(filter).filter(([, value]) => value !== undefined));
     return this.#list<UnitState>(query.size === 0 ? "/state" : `/state?${query}`, "states");
@@ -117,24 +117,24 @@ export class FleetApi {
     if (response.status !== 204) throw refusal(response);
   }
 
-  /** Has a machine get nothing new; with `drain` has its units moved away too. */
+  /** Cordons a machine: it gets no new units. With `drain` the engine moves its units away too. */
   async cordonMachine(machineID: string, drain: boolean): Promise<void> {
     const response = await this.#transport.send("PUT", `${machinePath(machineID)}/cordon`, { drain });
     if (response.status !== 204) throw refusal(response);
   }
 
-  /** Has a machine take units again. */
+  /** Takes a cordon away: the machine gets units again. */
   async uncordonMachine(machineID: string): Promise<void> {
     const response = await this.#transport.send("DELETE", `${machinePath(machineID)}/cordon`);
     if (response.status !== 204) throw refusal(response);
   }
 
-  /** Has the engine even the cluster out, or, with `dryRun`, only says how. */
+  /** Has the engine move units until the cluster is more even. With `dryRun` it only returns the moves. */
   async rebalance(request: RebalanceRequest): Promise<readonly Move[]> {
     return this.#expect(await this.#transport.send("POST", "/rebalance", request), 200).moves as readonly Move[];
   }
 
-  /** Moves that were asked for and are not done. */
+  /** Moves that were requested and are not done. */
   async listMoves(): Promise<readonly Move[]> {
     return this.#expect(await this.#transport.send("GET", "/moves"), 200).moves as readonly Move[];
   }
@@ -146,8 +146,8 @@ export class FleetApi {
   }
 
   /**
-   * Follows events until the signal aborts. A stream that breaks is taken up again where it was; after eight failures in a
-   * row the last one is thrown. A server that knows no events refuses with status 404.
+   * Follows events until the signal aborts. A stream that breaks is resumed where it was; after eight failures in a row
+   * the last one is thrown. A server that has no events refuses with status 404.
    *
    * @param after the etcd revision after which to begin; absent: now
    */
@@ -173,7 +173,7 @@ export class FleetApi {
     }
   }
 
-  /** The events that the server still keeps, oldest first, then the end. */
+  /** The events that the server still keeps, oldest first. */
   async *pastEvents(filter: EventFilter, signal: AbortSignal, after?: number): AsyncGenerator<StreamItem> {
     const last = after === undefined ? null : String(after);
     for await (const { item } of this.#stream(filter, signal, last, false)) if (item !== null) yield item;
@@ -238,13 +238,13 @@ export class FleetApi {
   }
 }
 
-/** Something off the stream; `item` null: only the place to go on from. */
+/** One event of a stream; `item` null: it only gives the position from which to resume. */
 interface Received {
   readonly item: StreamItem | null;
   readonly id: string | null;
 }
 
-/** Reads server-sent events off a body. Ends with it, or throws where nothing comes for too long. */
+/** Reads server-sent events from a body, until it ends. Throws where no data comes for too long. */
 async function* readStream(stream: IncomingMessage): AsyncGenerator<Received> {
   const ready: Received[] = [];
   const parser = createParser({

@@ -13,32 +13,34 @@ export interface TlsFiles {
   readonly key: string | null;
 }
 
-/** An answer, its body parsed where it is JSON. */
+/** An answer. Its body is parsed where it is JSON, and a string where it is not. */
 export interface Response {
   readonly status: number;
   readonly body: unknown;
-  /** True: an earlier attempt broke off without an answer, and may have been carried out. */
+  /** True: an earlier attempt got no answer, and may have been carried out. */
   readonly isRepeated: boolean;
 }
 
 const BASE = "/fleet/v1";
-/** Requests on their way at a time; more wait. Well below what servers of any age take. */
+/** Most requests at a time; more wait. Servers of all versions accept many more. */
 const MOST_SOCKETS = 64;
-/** What a server that is just being restarted does to a request. */
+/** Errors of a request whose server is being restarted. */
 const BROKEN: readonly unknown[] = ["ECONNRESET", "EPIPE"];
-/** What it does in the moment in which its socket is not open; also where there is no server at all. */
+/** Errors of a request while the server's socket is not open, and where there is no server at all. */
 const REFUSED: readonly unknown[] = ["ECONNREFUSED"];
-/** Asking for these twice leads to the same state as asking once. */
+/** Idempotent methods of the API: carried out twice, they lead to the same state as once. */
 const REPEATABLE: readonly string[] = ["GET", "PUT", "DELETE"];
-/** Where nobody listens the user is to hear of it soon. */
+/** Most attempts where the connection is refused: there may be no server, and users should know soon. */
 const MOST_WHERE_REFUSED = 3;
-/** Each restart of the socket breaks those that wait in it: several may come one after the other. */
+/**
+ * Most attempts where the connection broke: each restart of a socket breaks waiting requests, and several may follow.
+ */
 const MOST_WHERE_BROKEN = 6;
 const PAUSE_MS = 60;
 
 type Connect = () => Duplex;
 
-/** How requests are sent; null for what is not needed. */
+/** How requests are sent; null: not used. */
 export interface TransportOptions {
   readonly timeoutMs: number;
   readonly tls: TlsFiles | null;
@@ -74,9 +76,10 @@ export class Transport {
   }
 
   /**
-   * Sends a request, again where the connection broke off before an answer came: a server that is restarted loses none.
+   * Sends a request. An idempotent one is sent again where the connection broke before an answer came, so that none is
+   * lost when a server is restarted.
    *
-   * @throws FleetApiError where there is no answer; a refusal is an answer
+   * @throws FleetApiError where there is no answer; an error of the server is an answer
    */
   async send(method: string, path: string, body?: unknown): Promise<Response> {
     const payload = body === undefined ? undefined : JSON.stringify(body);
@@ -97,7 +100,7 @@ export class Transport {
     }
   }
 
-  /** Opens a stream: the answer's body is handed over as soon as its head is there. */
+  /** Opens a stream. The answer is returned as soon as its head has come, without a time-out for its body. */
   async open(
     path: string,
     headers: Readonly<Record<string, string>>,
@@ -142,7 +145,7 @@ export class Transport {
       ? (await import("node:https")).request(options, onAnswer)
       : httpRequest(options, onAnswer);
     let timer: NodeJS.Timeout | undefined;
-    // The time that a request waits for its turn is not the server's.
+    // The time-out begins with the connection: the time that a request waits for one is not the server's.
     sent.once("socket", () => {
       timer = setTimeout(() => {
         fail("timeout", `did not answer within ${this.#timeoutMs / 1000} s`);
@@ -188,23 +191,23 @@ export class Transport {
   }
 }
 
-/** The TCP connections under secure ones. */
+/** The TCP connection under each TLS connection. */
 const CARRIERS = new WeakMap<Socket, Socket>();
 
 /**
- * Ends a request that nobody waits for any more. Where the network is cut the kernel would go on trying to deliver what
- * was sent, long after the connection was closed here, and the request would be carried out after others that came later:
- * a reset makes it forget.
+ * Ends a request whose time is up. With the network cut, the kernel keeps trying to deliver what was sent, even after
+ * the connection is closed here. The request would then be carried out after later ones. A reset makes the kernel drop
+ * it.
  */
 function giveUp(sent: ClientRequest): void {
   const { socket } = sent;
   const carrier = socket === null ? undefined : (CARRIERS.get(socket) ?? socket);
-  // Neither what is not connected yet nor a Unix socket has anything on its way.
+  // Unix sockets, and connections that are not open yet, have sent nothing that could still be delivered.
   if (carrier?.remotePort !== undefined && !carrier.connecting && !carrier.destroyed) carrier.resetAndDestroy();
   sent.destroy();
 }
 
-/** How many attempts a failure is worth. */
+/** Most attempts at a request that failed in this way. */
 function mostAttempts(error: unknown): number {
   const code = error instanceof FleetApiError ? (error.cause as NodeJS.ErrnoException | undefined)?.code : undefined;
   if (BROKEN.includes(code)) return MOST_WHERE_BROKEN;

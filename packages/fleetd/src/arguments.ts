@@ -10,7 +10,7 @@ export type Invocation =
 
 const ROLES: readonly RoleName[] = ["agent", "engine", "api"];
 
-/** The help of fleetd. */
+/** The text of `fleetd --help`. */
 export const HELP = `Usage: fleetd [agent|engine|api] [--config PATH]
 
 Runs fleet on this machine: all of it, or the one part that is named.

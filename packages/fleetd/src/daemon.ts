@@ -19,15 +19,19 @@ import { LARGE_CLUSTER_FLAGS, setFlags } from "./v8-flags.ts";
 
 /** A fleet daemon with its parts running. */
 export interface Daemon {
-  /** Fulfilled once it serves; rejected where it can't. */
+  /**
+   * Fulfilled once the API's sockets are open and the machine is in the registry; rejected where a socket can't be
+   * opened.
+   */
   readonly ready: Promise<void>;
   reload(config: Config): Promise<void>;
-  /** The whole internal state. */
+  /** The internal state of all parts, for a dump. */
   snapshot(): unknown;
   /**
-   * Ends all parts.
+   * Stops all parts.
    *
-   * @param isRestart true: the next daemon is about to start, and the units go on running whatever units_on_shutdown says
+   * @param isRestart true: the next daemon is about to start, and the units go on running whatever units_on_shutdown
+   * says
    */
   stop(isRestart?: boolean): Promise<void>;
 }
@@ -46,7 +50,7 @@ interface Shared {
   readonly logs: PartLogs;
   readonly failpoints: Failpoints;
   readonly isHealthy: () => boolean;
-  /** Null: nobody would see them. */
+  /** Null: there is no API that would show them. */
   readonly metrics: DaemonMetrics | null;
 }
 
@@ -132,7 +136,9 @@ async function startParts(parts: Parts, roles: readonly RoleName[], shared: Shar
   }
 }
 
-/** The daemon's log and those of its parts. A child of a log keeps the level that it was made with, so each is told. */
+/**
+ * The daemon's log and those of its parts. A child logger of pino keeps the level it was created with, so all are set.
+ */
 class PartLogs {
   readonly #log: Logger;
   readonly #all: Logger[];
@@ -153,7 +159,7 @@ class PartLogs {
   }
 }
 
-/** The registry, with whatever stands between it and etcd in this process. */
+/** Opens the registry. Faults and metrics of its operations are layers between it and etcd. */
 function openRegistry(
   { etcd: config }: Config,
   failpoints: Failpoints,
@@ -164,10 +170,13 @@ function openRegistry(
   return new Registry(observe === undefined ? etcd : new ObservedEtcd(etcd, observe), new Keys(config.keyPrefix));
 }
 
-/** How long a daemon that is started waits until its machine is in the registry. */
+/** How long a start waits until the machine is in the registry. */
 const ENTER_MS = 5_000;
 
-/** Whoever starts an agent finds its machine in the cluster; one without etcd is started too, and waits for it. */
+/**
+ * Waits until the machine is in the registry, so that whoever has started the agent finds it there. Without etcd, it
+ * gives up.
+ */
 async function enteredSoon(agent: RunningAgent): Promise<void> {
   const given = new AbortController();
   const late = sleep(ENTER_MS, undefined, { signal: given.signal, ref: false }).catch(() => undefined);
@@ -177,7 +186,7 @@ async function enteredSoon(agent: RunningAgent): Promise<void> {
 
 const UNOBSERVED: EngineObserver = { onLeading() {}, onReconciled() {}, onTask() {} };
 
-/** A name for an engine on a machine without an agent: the machine's ID where it can be read, else its host name. */
+/** The name of an engine in a process without an agent: the machine's ID where it can be read, else the host name. */
 function ownID(): string {
   try {
     return readFileSync("/etc/machine-id", "utf8").trim();

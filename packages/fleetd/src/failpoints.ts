@@ -1,9 +1,9 @@
 import type { AgentFailpoint } from "@fleet/agent";
 
-/** Points at which a daemon may be made to die. */
+/** Points at which a daemon can be made to crash. */
 export type Failpoint = "etcd.before-txn" | "etcd.after-txn" | AgentFailpoint;
 
-/** Faults that a daemon may be given and survives. */
+/** Faults that a daemon must survive. */
 export type Fault =
   /** A batch of watch events comes late, by up to two seconds; those behind it wait. */
   | "etcd.watch-late"
@@ -12,13 +12,15 @@ export type Fault =
   /** A transaction was carried out, and the answer is lost. */
   | "etcd.answer-lost";
 
-/** Injects faults by chance, for tests. Only fleetd has them: no library reads the variable, and none can end its process. */
+/**
+ * Injects crashes and faults at random, for tests. Only fleetd does: no library reads the variable or ends its process.
+ */
 export class Failpoints {
   readonly #chances: ReadonlyMap<string, number>;
 
   /**
-   * @param setting as in environment variable FLEET_FAILPOINTS: `name=chance[,name=chance…]`, where a chance is between 0 and
-   * 1; undefined or empty: nothing goes wrong
+   * @param setting as in environment variable FLEET_FAILPOINTS: `name=chance[,name=chance…]`, where a chance is between
+   * 0 and 1; undefined or empty: nothing goes wrong
    */
   constructor(setting: string | undefined) {
     const entries = (setting ?? "").split(",").filter((entry) => entry.includes("="));
@@ -40,7 +42,7 @@ export class Failpoints {
     return this.#drawn(fault);
   }
 
-  /** Ends this process as a crash would, by the chance that the point has. */
+  /** Kills this process, by the chance of the point. */
   reach(point: Failpoint): void {
     if (this.#drawn(point)) process.kill(process.pid, "SIGKILL");
   }

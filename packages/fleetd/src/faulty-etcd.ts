@@ -3,10 +3,10 @@ import { type Compare, type KeyRange, type Op, RegistryError } from "@fleet/doma
 import type { Etcd, RangePage, TxnResult, WatchBatch } from "@fleet/registry";
 import type { Failpoints } from "./failpoints.ts";
 
-/** How late a batch of events may come. */
+/** Most milliseconds that a batch of events comes late. */
 const LATE_MS = 2_000;
 
-/** An etcd with faults between it and its user, by chance, as a network and a crash bring them about: for tests. */
+/** An etcd with random faults, such as a network or a crash causes, for tests. */
 export class FaultyEtcd implements Etcd {
   readonly #etcd: Etcd;
   readonly #failpoints: Pick<Failpoints, "reach" | "happens">;
@@ -41,7 +41,7 @@ export class FaultyEtcd implements Etcd {
     let queue = Promise.resolve();
     const take = async (batch: WatchBatch): Promise<void> => {
       if (this.#failpoints.happens("etcd.watch-late")) await sleep(Math.random() * LATE_MS);
-      // A watch that has ended tells nothing more: another one goes on where its user was.
+      // A watch that has ended passes nothing on: its user has opened another one from where it was.
       for (let times = this.#failpoints.happens("etcd.watch-twice") ? 2 : 1; times > 0 && !isOver; times--)
         onBatch(batch);
     };

@@ -3,9 +3,9 @@ import { runInNewContext } from "node:vm";
 import { COLLECTOR_FLAGS, setFlags } from "./v8-flags.ts";
 
 const PAUSE_MS = 10_000;
-/** What counts as at rest: less CPU than this in a pause. */
+/** A process that uses less CPU time than this in a pause is at rest. */
 const REST_CPU_MS = 100;
-/** Heaps beyond this are left to V8: collecting one whole could block the process too long. */
+/** Larger heaps are left to V8: a whole collection could block the process for too long. */
 const MOST_HEAP_BYTES = 128e6;
 /** A collection that took longer than this is the last one: the heap holds much that is in use. */
 const MOST_COLLECT_MS = 60;
@@ -34,8 +34,9 @@ export function isWorthCollecting({ cpuMs, heapBytes, heapAfterBytes, sinceColle
 }
 
 /**
- * Gives memory back once the process is at rest. V8 collects by how much is allocated: what a burst of work has left would
- * stay resident for as long as nothing happens. Ends when the signal aborts, and after a collection that took too long.
+ * Gives memory back once the process is at rest. V8 collects by how much is allocated: what a burst of work has left
+ * would stay resident for as long as nothing happens. Ends when the signal aborts, and after a collection that took too
+ * long.
  */
 export async function collectWhenIdle(signal: AbortSignal): Promise<void> {
   let collect: NodeJS.GCFunction | null = null;
@@ -50,7 +51,7 @@ export async function collectWhenIdle(signal: AbortSignal): Promise<void> {
     const now = performance.now();
     const sinceCollectionMs = now - collectedAt;
     if (!isWorthCollecting({ cpuMs: (user + system) / 1000, heapBytes, heapAfterBytes, sinceCollectionMs })) continue;
-    // The last resort compacts, and what it frees goes back at once. A plain collection keeps half-empty pages.
+    // This flavor compacts the heap and gives memory back at once. A plain collection keeps half-empty pages.
     collect ??= exposeCollector();
     collect({ type: "major", execution: "sync", flavor: "last-resort" });
     collectedAt = performance.now();
@@ -59,7 +60,7 @@ export async function collectWhenIdle(signal: AbortSignal): Promise<void> {
   }
 }
 
-/** V8's own collector, which a context has only under a flag. */
+/** V8's function `gc`, which contexts have only under a flag. */
 function exposeCollector(): NodeJS.GCFunction {
   setFlags(COLLECTOR_FLAGS);
   return runInNewContext("gc") as NodeJS.GCFunction;

@@ -1,15 +1,15 @@
 import { writeSync } from "node:fs";
 import { type Logger, pino } from "pino";
 
-/** syslog priorities of pino's levels, for the journal. */
+/** syslog priorities, by pino's level. */
 const PRIORITY: Readonly<Record<number, number>> = { 10: 7, 20: 7, 30: 6, 40: 4, 50: 3, 60: 2 };
 
 const WARN = 40;
 const MOST_CHARACTERS = 16_384;
 
 /**
- * Lines on their way to standard output. Those of one turn of the event loop go together: an engine that places
- * thousands of units a second has a line for each. Warnings and worse go at once.
+ * A buffer before standard output. Lines of one turn of the event loop are written together: an engine that places
+ * thousands of units a second logs a line for each. Warnings and errors are written at once.
  */
 class Lines {
   #waiting = "";
@@ -46,7 +46,7 @@ export function createLog(verbosity: number, env: NodeJS.ProcessEnv): Logger {
   const isJournal = env.JOURNAL_STREAM !== undefined;
   const lines = new Lines();
   const stream = {
-    // pino sets lastLevel on a stream that asks for it by this member.
+    // This member has pino set lastLevel before each write.
     [Symbol.for("pino.metadata")]: true,
     lastLevel: 30,
     write(line: string): void {
@@ -64,7 +64,10 @@ export function createLog(verbosity: number, env: NodeJS.ProcessEnv): Logger {
   );
 }
 
-/** pino's isoTime, made once a millisecond: an engine says ten things in one, which would be a fortieth of its work. */
+/**
+ * pino's isoTime, made once for each millisecond. An engine logs ten lines in one; a time for each would be a fortieth
+ * of its work.
+ */
 function isoTime(): () => string {
   let at = 0;
   let text = "";

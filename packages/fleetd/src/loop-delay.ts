@@ -1,15 +1,15 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 
-/** The timer that measures waits for this long itself, which is no delay. */
+/** The period of the timer that measures. It is part of what the histogram holds, and not a delay. */
 const RESOLUTION_MS = 20;
-/** How often it is looked whether there is anything to measure. */
+/** How often the CPU time is looked at. */
 const LOOK_MS = 1_000;
-/** What counts as at work: more CPU than this in a look. */
+/** A process that has used more CPU time than this since the last look is at work. */
 const WORK_CPU_MS = 30;
-/** Looks at rest before measuring pauses. */
+/** So many looks at rest, one after the other, pause the measuring. */
 const MOST_RESTING = 5;
 
-/** What a LoopDelay looks at. */
+/** What a LoopDelay reads. */
 export interface LoopDelaySources {
   /** Measures delays of the event loop, in nanoseconds. */
   readonly histogram: {
@@ -23,8 +23,8 @@ export interface LoopDelaySources {
 }
 
 /**
- * How long the process has not been able to do anything else, since its start. Measuring wakes the process fifty times a
- * second: it is done while there is work, and pauses at rest, when nothing is there to be held up.
+ * How long work has blocked the event loop, since the start. Measuring wakes the process fifty times a second, so it
+ * pauses while the process is at rest and nothing can be blocked.
  */
 export class LoopDelay {
   readonly #sources: LoopDelaySources;
@@ -38,7 +38,11 @@ export class LoopDelay {
     setInterval(() => this.#look(), LOOK_MS).unref();
   }
 
-  /** @param quantile from 0 to 1; 1 is the longest. In seconds. */
+  /**
+   * A quantile of all delays, in seconds.
+   *
+   * @param quantile from 0 to 1; 1: the longest delay
+   */
   seconds(quantile: number): number {
     const { histogram } = this.#sources;
     const nanoseconds = quantile >= 1 ? histogram.max : histogram.percentile(quantile * 100);

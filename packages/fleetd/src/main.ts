@@ -67,7 +67,7 @@ function listenToSignals(daemon: Daemon, log: Logger, configPath: string | null)
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
-  // What `systemctl restart` sends (RestartKillSignal= of the units in deploy/): an upgrade restarts no unit.
+  // `systemctl restart` sends this (RestartKillSignal= of the units in deploy/), and then units go on running.
   process.on("SIGUSR2", stop);
   process.on("SIGHUP", () => {
     log.info("Reloading configuration");
@@ -76,9 +76,9 @@ function listenToSignals(daemon: Daemon, log: Logger, configPath: string | null)
       say(log, loaded);
       daemon
         .reload(loaded.config)
-        .catch((error: unknown) => log.error({ err: error }, "the new configuration could not be taken over whole"));
+        .catch((error: unknown) => log.error({ err: error }, "the new configuration was applied only in part"));
     } catch (error) {
-      log.error(`the configuration stays as it is: ${error instanceof Error ? error.message : String(error)}`);
+      log.error(`the configuration was not reloaded: ${error instanceof Error ? error.message : String(error)}`);
     }
   });
   process.on("SIGUSR1", () => process.stdout.write(`${JSON.stringify(daemon.snapshot())}\n`));
@@ -95,6 +95,6 @@ function fail(message: string): void {
 }
 
 function die(log: Logger, error: unknown): void {
-  log.fatal({ err: error }, "an error that nobody expected; ending, the units go on running");
+  log.fatal({ err: error }, "fleetd ends after an unexpected error; units go on running");
   process.exit(1);
 }

@@ -11,7 +11,7 @@ export class DaemonMetrics {
   readonly #operationSeconds: Histogram<"Operation">;
   readonly engine: EngineObserver;
   readonly onOperation: OperationObserver;
-  /** How many of the API's sockets others can reach without TLS. */
+  /** Called with the number of the API's sockets that other machines can reach without TLS. */
   readonly onListening: (exposed: number) => void;
 
   constructor(isHealthy: () => boolean, loopDelay: LoopDelay) {

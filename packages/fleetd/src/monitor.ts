@@ -3,12 +3,12 @@ import { ReconcileLoop, SaidOnce } from "@fleet/loop";
 import type { Etcd } from "@fleet/registry";
 import type { BaseLogger } from "pino";
 
-/** What operators of the old fleet search their logs for. */
+/** The message of the old fleet, for which operators search their logs. */
 const TRIGGERED = "Server monitor triggered: Monitor timed out before successful heartbeat";
 
 /**
- * Knows whether the registry can be used: asks etcd for something small, and gives it up after a third of agent_ttl
- * without an answer. Units are not touched for it; requests are answered with 503 until it is back.
+ * Knows whether the registry can be used. It reads one key of etcd again and again, and is unhealthy after a third of
+ * agent_ttl without an answer. Until etcd answers again, the API answers with 503. Units go on running.
  */
 export class Monitor {
   readonly #limitMs: number;

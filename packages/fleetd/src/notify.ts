@@ -2,10 +2,10 @@ import { execFile } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
- * Tells systemd that the daemon is ready, where systemd asked to be told. Node can't send datagrams to UNIX sockets, so
- * the program systemd-notify does; the unit needs NotifyAccess=all for it.
+ * Tells systemd that the daemon is ready, where NOTIFY_SOCKET asks for it. Node can't send datagrams to UNIX sockets,
+ * so the program systemd-notify does, for which the unit needs NotifyAccess=all.
  *
- * @param onFailed hears why it could not be told
+ * @param onFailed called with the reason where systemd could not be told
  */
 export function notifyReady(env: NodeJS.ProcessEnv, onFailed: (message: string) => void): void {
   if (env.NOTIFY_SOCKET === undefined) return;
@@ -14,12 +14,12 @@ export function notifyReady(env: NodeJS.ProcessEnv, onFailed: (message: string) 
   });
 }
 
-/** systemd is told so often within the time that it allows. */
+/** Messages to the watchdog within WatchdogSec=. */
 const BEATS = 2;
 
 /**
- * Tells systemd's watchdog that the daemon lives, where its unit has WatchdogSec=. A daemon whose event loop hangs tells
- * nothing, and is restarted. Ends when the signal aborts.
+ * Tells systemd's watchdog that the daemon lives, where its unit has WatchdogSec=. systemd restarts a daemon whose
+ * event loop hangs. Ends when the signal aborts.
  */
 export async function feedWatchdog(env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<void> {
   const allowedMs = Number(env.WATCHDOG_USEC) / 1000;

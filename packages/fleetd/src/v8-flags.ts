@@ -17,8 +17,8 @@ export function setFlags(flags: readonly string[]): void {
 }
 
 /**
- * A young generation between 2 MB and 8 MB. V8's own default leaves some 50 MB more resident after a burst of work. V8 reads
- * the sizes only while it sets up its heap, so they are given at the start.
+ * A young generation between 2 MB and 8 MB. V8's own default leaves some 50 MB more resident after a burst of work. V8
+ * reads the sizes only while it sets up its heap, so they are given at the start.
  */
 export const START_FLAGS: readonly string[] = ["--min-semi-space-size=2", "--max-semi-space-size=8"];
 
@@ -27,8 +27,8 @@ export const START_FLAGS: readonly string[] = ["--min-semi-space-size=2", "--max
  * compilers: the memory that a compiler has used once stays resident.
  *
  * - Maglev is off for all.
- * - TurboFan is off too in a process that has no API. The work of an agent or an engine comes in short pieces, spread over
- *   time, and runs well enough without.
+ * - TurboFan is off too in a process that has no API. The work of an agent or an engine comes in short pieces, spread
+ *   over time, and runs well enough without.
  */
 export function smallClusterFlags(roles: readonly RoleName[]): readonly string[] {
   const flags = ["--semi-space-growth-factor=1", "--no-maglev"];
@@ -39,8 +39,8 @@ export function smallClusterFlags(roles: readonly RoleName[]): readonly string[]
  * Flags for the engine of a large cluster, which makes thousands of decisions in one burst.
  *
  * - The young generation may grow to its full size.
- * - Sparkplug, the baseline compiler, compiles each function at its first call. V8 would first count calls, and a burst is
- *   over before it has counted enough.
+ * - Sparkplug, the baseline compiler, compiles each function at its first call. V8 would first count calls, and a burst
+ *   is over before it has counted enough.
  * - Maglev is on. TurboFan is off: its code would run somewhat faster, but takes longer to compile than a burst lasts.
  */
 export const LARGE_CLUSTER_FLAGS: readonly string[] = [

@@ -5,7 +5,7 @@ import { HttpError } from "./errors.ts";
 /** Requests that change nothing. */
 const LOOKING: readonly string[] = ["GET", "HEAD", "OPTIONS", "TRACE"];
 
-/** Who may do what, by bearer tokens of which only the hashes are known. */
+/** Decides who may do what, by bearer tokens. Only the hashes of the tokens are known. */
 export class Access {
   readonly #roles: ReadonlyMap<string, ApiToken["role"]>;
 
@@ -14,16 +14,16 @@ export class Access {
   }
 
   /**
-   * Lets a request pass, or not.
+   * Checks that a request may be carried out.
    *
-   * @param authorization the request's header
+   * @param authorization the request's Authorization header
    * @throws HttpError 401 without a known token, 403 where a viewer wants to change something
    */
   check(method: string, authorization: string | undefined): void {
     const [, token] = /^Bearer +(\S+)$/i.exec(authorization ?? "") ?? [];
     if (token === undefined)
       throw new HttpError(401, "this API wants a bearer token: give one, as with fleetctl's --token-file");
-    // Looking up a hash tells nothing of how near a guess was.
+    // The time that a look-up of a hash takes does not depend on how much of a guessed token is right.
     const role = this.#roles.get(createHash("sha256").update(token).digest("hex"));
     if (role === undefined) throw new HttpError(401, "the bearer token is not known here");
     if (role === "viewer" && !LOOKING.includes(method))

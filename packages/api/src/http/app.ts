@@ -14,22 +14,22 @@ import { parseBodies } from "./request-bodies.ts";
 import { addRoutes, apiResources, type Handler, type Handlers, type RouteTable, readOnly } from "./routes.ts";
 import { addHooks, answerFailures, answerUnrouted, type HookDeps } from "./server-hooks.ts";
 
-/** What the HTTP side needs of the rest. */
+/** What the HTTP application is built from. */
 export interface AppDeps extends HookDeps {
   readonly registry: Registry;
   readonly mirror: Mirror;
   readonly writer: UnitWriter;
   readonly view: ClusterView;
   readonly readers: EventReaders;
-  /** Entries of a page. */
+  /** Most entries of a page. */
   readonly tokenLimit: () => number;
-  /** How long an answer to a write may wait for the mirror to hold it, in milliseconds. */
+  /** How long the answer to a write waits until the mirror shows the write, in milliseconds. */
   readonly writeTimeoutMs: number;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
 }
 
 const MOST_BODY_BYTES = 2 * 1024 * 1024;
-/** Longer ones can't be names of units. */
+/** Names of units are shorter: systemd allows 255 characters. */
 const MOST_PARAMETER_CHARACTERS = 1024;
 
 /** Builds the HTTP application of API v1. It listens nowhere yet. */

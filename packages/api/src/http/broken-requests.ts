@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import { errorJson } from "./errors.ts";
 import { JSON_TYPE } from "./media-type.ts";
 
-/** What the HTTP parser's complaints mean to a client. */
+/** The answers to errors of the HTTP parser, by its code. */
 const ANSWERS: Readonly<Record<string, readonly [status: number, phrase: string, message: string]>> = {
   HPE_INVALID_METHOD: [405, "Method Not Allowed", "this method is not supported here"],
   HPE_HEADER_OVERFLOW: [431, "Request Header Fields Too Large", "the request's headers are too large"],
@@ -11,7 +11,7 @@ const ANSWERS: Readonly<Record<string, readonly [status: number, phrase: string,
 };
 const BROKEN = [400, "Bad Request", "the request is not valid HTTP"] as const;
 
-/** Answers what never becomes a request as every other error is answered. */
+/** Has input that is not a valid request answered as every other error is. */
 export function answerBroken(server: Server, version: string): void {
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
     if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy();

@@ -14,14 +14,14 @@ export class HttpError extends Error {
   }
 }
 
-/** What a client hears of a write that this server's own view has not caught up with. */
+/** The answer to a write that etcd holds and that the mirror of this server does not show yet. */
 export const UNSEEN = "the change was made, and this server does not see it yet: ask again, or ask another one";
-/** What a client hears while the registry can't be used. Old clients look for these words. */
+/** The answer while the registry can't be used. Old clients look for these words. */
 export const UNAVAILABLE = "fleet server unable to communicate with etcd";
 
 const STATUS: Readonly<Partial<Record<RegistryErrorCode, number>>> = { "not-found": 404, refused: 409, conflict: 409 };
 
-/** The status and sentence that a failure answers with; 500 for what nobody foresaw. */
+/** The status and the sentence of the answer to a failure; 500 for an unexpected one. */
 export function httpError(error: unknown): { readonly status: number; readonly message: string } {
   if (error instanceof HttpError) return { status: error.status, message: error.message };
   const isInvalid =

@@ -2,28 +2,31 @@ import type { ServerResponse } from "node:http";
 import type { EventFilter } from "../model/event-filter.ts";
 import type { EventLog } from "../model/event-log.ts";
 
-/** One client that follows events. It has a place in the log and no queue of its own. */
+/** One client that follows events. It has a position in the log and no queue of its own. */
 interface Reader {
   readonly response: ServerResponse;
   readonly filter: EventFilter;
-  /** False: it is through when it has read what there is. */
+  /** False: its stream ends when it has read all events that are kept. */
   readonly stays: boolean;
   next: number;
-  /** Since when its connection takes nothing more, by performance.now(); null: it takes. */
+  /** Since when its connection accepts no more data, by performance.now(); null: it accepts data. */
   blockedSince: number | null;
 }
 
-/** How long a sign of life may be away; and how long a reader may take nothing. */
+/** A quiet stream gets an event this often, so that both sides notice a dead connection. */
 const BEAT_MS = 15_000;
+/** A connection that accepts no data for so long is closed. */
 const BLOCKED_MS = 60_000;
+/** How long the last event of a stream may take to be sent. */
 const LAST_WORDS_MS = 30_000;
 
-/** What a server must not be asked for more of at a time, whoever asks. */
+/** Most readers at a time, of all clients together. */
 export const MOST_READERS = 4_000;
 
 /**
- * Serves the log of events to readers as server-sent events. A reader that does not keep up is not buffered for: it
- * falls behind in the log, and is cut off with a last event once the log has dropped what it has not read.
+ * Serves the log of events to readers as server-sent events. Nothing is buffered for a reader that does not keep up. It
+ * falls behind in the log, and once the log has dropped events that it has not read, it gets a last event and is
+ * closed.
  */
 export class EventReaders {
   readonly #log: EventLog;
@@ -43,10 +46,11 @@ export class EventReaders {
   }
 
   /**
-   * Takes on a reader; its answer's head is sent at once.
+   * Adds a reader. The head of its answer is sent at once.
    *
-   * @param after the revision after which it goes on; null: from now, or, for one that does not stay, from the oldest kept
-   * @param stays false: the answer ends with what there is
+   * @param after the revision after which it continues; null: a reader that stays begins now, another one with the
+   * oldest event that is kept
+   * @param stays false: the stream ends after the latest event
    */
   add(
     response: ServerResponse,
@@ -87,7 +91,7 @@ export class EventReaders {
     this.#pump(reader);
   }
 
-  /** Tells readers that the log has grown: soon, and once for many calls. */
+  /** Has readers sent what is new in the log. Many calls within one turn of the event loop count as one. */
   wake(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
@@ -98,14 +102,14 @@ export class EventReaders {
     });
   }
 
-  /** Ends every stream; readers come back, to this server or another one. */
+  /** Ends every stream. Clients reconnect, to this server or another one. */
   close(): void {
     clearInterval(this.#beat);
     for (const { response } of this.#readers) response.end();
     this.#readers.clear();
   }
 
-  /** Sends a reader what it has not read, as long as its connection takes it. */
+  /** Sends a reader what it has not read, as long as its connection accepts data. */
   #pump(reader: Reader): void {
     const { response, filter } = reader;
     if (response.writableEnded || reader.blockedSince !== null) {
@@ -118,7 +122,8 @@ export class EventReaders {
       const number = reader.next++;
       const event = this.#log.event(number);
       if (event === null || !filter.passes(event)) continue;
-      // A revision is through only with its last event: a reader that comes back asks for all of it again till then.
+      // Only the last event of a revision has an id. A client that reconnects before that gets the whole revision
+      // again.
       const id = this.#log.hasMoreOfRevision(number, filter) ? "" : `id: ${event.revision}\n`;
       if (!response.write(`${id}data: ${this.#log.text(number)}\n\n`)) {
         reader.blockedSince = performance.now();
@@ -157,7 +162,7 @@ export class EventReaders {
     }
   }
 
-  /** A sign of life, and the revision from which a quiet reader can go on. */
+  /** Shows that the stream is alive, and gives the revision from which a client can continue. */
   #revisionBlock(): string {
     return block("revision", this.#log.revision, { revision: this.#log.revision });
   }

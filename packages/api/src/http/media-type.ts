@@ -1,2 +1,2 @@
-/** The type of every body of the API, in requests and in answers, but for event streams and the metrics. */
+/** The media type of all bodies, in requests and in answers, except event streams and metrics. */
 export const JSON_TYPE = "application/json";

@@ -3,10 +3,13 @@ import { decodePageToken, encodePageToken } from "../model/page-token.ts";
 import { HttpError } from "./errors.ts";
 
 /**
- * Answers a list: reads the token, takes the page and writes it out.
+ * One page of a list as JSON, with the token of the next page.
  *
  * @param member the list's name in the answer
- * @param query the request's query, in which `nextPageToken` may stand once
+ * @param query the request's query, with `nextPageToken` at most once
+ * @param size most entries of a page
+ * @param take gives the entries from a place on
+ * @throws HttpError 400 where the token is not valid
  */
 export function pageJson(
   member: string,

@@ -2,12 +2,12 @@ import type { ClusterState } from "@fleet/domain/cluster";
 import { explainIn, type Look, lookAt, type Placement } from "@fleet/domain/placement";
 import { inTimeSlices } from "./time-slices.ts";
 
-/** How long a look at a large cluster serves further questions. */
+/** How long one snapshot of the cluster serves further requests. */
 const FRESH_MS = 1_000;
 
 /**
- * Answers questions about placement one after the other, over one look at the cluster for all that are asked within a
- * second: a look costs time and memory by the size of the cluster.
+ * Explains the placement of units. Requests are answered one after the other, and those within a second share one
+ * snapshot of the cluster: a snapshot costs time and memory in proportion to the cluster's size.
  */
 export class PlacementExplainer {
   readonly #state: ClusterState;
@@ -29,7 +29,7 @@ export class PlacementExplainer {
     const record = this.#state.units.get(name);
     if (record === undefined) return null;
     const known = this.#look;
-    // Whoever has just changed a unit must see it as it is now.
+    // A client that has just changed a unit must see the change.
     const isFresh =
       known !== null && performance.now() - known.takenAt < FRESH_MS && known.look.units.get(name)?.record === record;
     const look = isFresh ? known.look : await inTimeSlices(lookAt(this.#state));
@@ -37,7 +37,7 @@ export class PlacementExplainer {
     return inTimeSlices(explainIn(this.#state, look, name));
   }
 
-  /** A look may be as large as the cluster: it is let go of as soon as it serves no more. */
+  /** Keeps a snapshot for as long as it is fresh, and no longer: it may be as large as the cluster. */
   #keep(look: Look): void {
     const kept = { look, takenAt: performance.now() };
     this.#look = kept;

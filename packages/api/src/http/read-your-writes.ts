@@ -2,17 +2,18 @@ import type { Mirror } from "@fleet/registry";
 import { HttpError, UNSEEN } from "./errors.ts";
 
 /**
- * Waits until this server would show a key as it was written, or later.
+ * Waits until this server shows a key as of a revision, or a later one.
  *
- * @param revision the etcd revision that the write came to
- * @throws HttpError 503 where the server's view does not come so far in time
+ * @param revision the etcd revision of the write
+ * @throws HttpError 503 where that takes too long
  */
 export type UntilVisible = (key: string, revision: number) => Promise<void>;
 
 /**
- * Makes what holds the answer to a write back: no server acknowledges what it would deny a moment later.
+ * Makes the function that handlers call before they answer a write. A client that then asks the same server reads its
+ * own write.
  *
- * @param timeoutMs how long an answer may wait for the mirror
+ * @param timeoutMs most milliseconds that it waits
  */
 export function readYourWrites(mirror: Pick<Mirror, "waitFor">, timeoutMs: number): UntilVisible {
   return async (key, revision) => {

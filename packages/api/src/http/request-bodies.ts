@@ -4,7 +4,7 @@ import { HttpError } from "./errors.ts";
 import { JSON_TYPE } from "./media-type.ts";
 import { MEMBER_NAMES } from "./member-names.ts";
 
-/** Bodies are read as JSON whatever their content type says; where it matters the route asks for the right one. */
+/** Has fastify read every body as JSON, whatever its content type. Routes that read one use `requireJson` too. */
 export function parseBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => {
@@ -31,7 +31,7 @@ export async function requireJson({ raw: { rawHeaders } }: FastifyRequest): Prom
     throw new HttpError(415, `only one Content-Type, ${JSON_TYPE}, is accepted`);
 }
 
-/** Has fastify take a request as one without a body. */
+/** Has fastify ignore the body of a request. */
 export function dropBody({ raw }: FastifyRequest): void {
   for (const header of ["content-type", "content-length", "transfer-encoding"]) delete raw.headers[header];
 }

@@ -3,19 +3,19 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { HttpError } from "./errors.ts";
 import { requireJson } from "./request-bodies.ts";
 
-/** Answers a request, or throws what errors.ts makes an answer of. */
+/** Answers a request. What it throws is answered as errors.ts says. */
 export type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
 
-/** What answers each operation of the API. */
+/** The handler of each operation. */
 export type Handlers = Readonly<Record<OperationId, Handler>>;
 
-/** What one method of a path does. */
+/** One method of a path. */
 export interface Endpoint {
   readonly handler: Handler;
-  /** The schema that a body must fit; null: a body is not read. */
+  /** The schema that the body must match; null: no body is read. */
   readonly body: SchemaName | null;
-  /** True: the handler judges the body itself, and finds what the schema says in `request.validationError`. */
-  readonly judgesBody: boolean;
+  /** True: a body that does not match reaches the handler, with the mismatch in `request.validationError`. */
+  readonly checksBody: boolean;
 }
 
 /** A path that the server knows. */
@@ -26,25 +26,28 @@ export interface Resource {
   readonly methods: ReadonlyMap<Operation["method"], Endpoint>;
 }
 
-/** All that one server answers, by path. */
+/** All paths that the server knows. */
 export type RouteTable = readonly Resource[];
 
 const PREFIXES = ["/fleet/v1", "/v1-alpha"];
-/** Methods that are refused, where a path does not have them, before the body is read; errors list them in this order. */
+/**
+ * Known methods, in the order in which errors list them. On a path without one of them it is refused before a body is
+ * read.
+ */
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"] as const;
-/** Operations that say in plainer words than a schema can what is wrong with a body. */
-const JUDGING: readonly OperationId[] = ["Machines.Patch"];
+/** Operations whose handlers check the body themselves, for errors in plainer words than a schema's. */
+const OWN_BODY_CHECKS: readonly OperationId[] = ["Machines.Patch"];
 
 /**
  * The resources of API v1, under both of its prefixes.
  *
- * @param documents what describes the API itself, by path under the prefix
+ * @param documents handlers of the documents that describe the API, by path under the prefix
  */
 export function apiResources(handlers: Handlers, documents: Readonly<Record<string, Handler>>): RouteTable {
   const byPath = new Map<string, Map<Operation["method"], Endpoint>>();
   for (const { id, method, path, body } of OPERATIONS) {
     const methods = byPath.get(path) ?? new Map<Operation["method"], Endpoint>();
-    methods.set(method, { handler: handlers[id], body, judgesBody: JUDGING.includes(id) });
+    methods.set(method, { handler: handlers[id], body, checksBody: OWN_BODY_CHECKS.includes(id) });
     byPath.set(path, methods);
   }
   const resources = [
@@ -54,12 +57,12 @@ export function apiResources(handlers: Handlers, documents: Readonly<Record<stri
   return PREFIXES.flatMap((prefix) => resources.map(({ path, methods }) => ({ path: `${prefix}/${path}`, methods })));
 }
 
-/** A resource that can be read and nothing else. */
+/** A resource with GET as its only method. */
 export function readOnly(path: string, handler: Handler): Resource {
-  return { path, methods: new Map([["GET", { handler, body: null, judgesBody: false }]]) };
+  return { path, methods: new Map([["GET", { handler, body: null, checksBody: false }]]) };
 }
 
-/** Whether a path, as a request spells it, is one of the table's. */
+/** Whether the table has a path, given as a request spells it. */
 export function isKnown(table: RouteTable, path: string): boolean {
   const segments = path.split("/");
   return table.some((resource) => {
@@ -70,22 +73,23 @@ export function isKnown(table: RouteTable, path: string): boolean {
   });
 }
 
-/** Registers all that a table has, and for each of its paths the refusal of every other method. */
+/** Registers each method of each path, and refusals of the others. */
 export function addRoutes(app: FastifyInstance, table: RouteTable): void {
   for (const { path, methods } of table) {
-    const url = path
-      .split("/")
-      .map((segment) => (isParameter(segment) ? `:${segment.slice(1, -1)}` : segment))
-      .join("/");
-    for (const [method, { handler, body, judgesBody }] of methods) {
-      const reading = { schema: { body: body === null ? undefined : SCHEMAS[body] }, attachValidation: judgesBody };
-      app.route({ method, url, handler, ...(body === null ? {} : { ...reading, preParsing: requireJson }) });
-    }
+    const segments = path.split("/").map((segment) => (isParameter(segment) ? `:${segment.slice(1, -1)}` : segment));
+    const url = segments.join("/");
+    for (const [method, endpoint] of methods)
+      app.route({ method, url, handler: endpoint.handler, ...bodyOptions(endpoint) });
     if (methods.size > 0) refuseOthers(app, url, methods);
   }
 }
 
-/** Answers every other method of a path with 405, whatever its body is. */
+function bodyOptions({ body, checksBody }: Endpoint): object {
+  if (body === null) return {};
+  return { schema: { body: SCHEMAS[body] }, attachValidation: checksBody, preParsing: requireJson };
+}
+
+/** Has every other method of a path answered with 405, whatever the body is. */
 function refuseOthers(app: FastifyInstance, url: string, methods: Resource["methods"]): void {
   const has = (method: string): boolean => [...methods.keys()].some((known) => known === method);
   const allowed = METHODS.filter(has).join(", ");

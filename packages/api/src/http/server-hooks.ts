@@ -7,7 +7,7 @@ import { dropBody } from "./request-bodies.ts";
 import { pathOf } from "./request-parts.ts";
 import { isKnown, type RouteTable } from "./routes.ts";
 
-/** What holds for every request, whatever it asks for. */
+/** What the handling of every request is built from. */
 export interface HookDeps {
   readonly version: string;
   /** Null: whoever can open a socket may do everything. */
@@ -15,11 +15,11 @@ export interface HookDeps {
   /** False: every request but /metrics is answered with 503. */
   readonly isHealthy: () => boolean;
   readonly onUnexpected: (error: unknown, request: { readonly method: string; readonly url: string }) => void;
-  /** Hears of each request once its answer is sent. */
+  /** Called for each request once its answer is sent. */
   readonly onAnswered: (request: AnsweredRequest) => void;
 }
 
-/** A request as the log has it. */
+/** A request as it is logged. */
 export interface AnsweredRequest {
   readonly method: string;
   readonly url: string;
@@ -30,14 +30,14 @@ export interface AnsweredRequest {
 
 const READS: readonly string[] = ["GET", "HEAD"];
 const WITH_BODY: readonly string[] = ["PUT", "PATCH", "POST"];
-/** As other servers call it in their logs; the client does not see it. */
+/** The status that nginx too logs for this. The client does not see it. */
 const CLIENT_GONE = 499;
 
-/** Has every request checked before its handler runs, and every answer carry the headers that clients expect. */
+/** Adds the checks before each handler and the headers of each answer. */
 export function addHooks(app: FastifyInstance, { version, access, isHealthy, onAnswered }: HookDeps): void {
   app.addHook("onRequest", async (request, reply) => {
     reply.header("server", serverHeader(version)).header("content-type", JSON_TYPE);
-    // A body that no route reads must not decide about the answer.
+    // A body that no route reads must not change the answer.
     if (!WITH_BODY.includes(request.method)) dropBody(request);
     access()?.check(request.method, request.headers.authorization);
     if (!isHealthy() && pathOf(request) !== "/metrics") throw new HttpError(503, UNAVAILABLE);
@@ -56,7 +56,9 @@ export function addHooks(app: FastifyInstance, { version, access, isHealthy, onA
   });
 }
 
-/** Has every failure answered as an error of the API, and every request that has no route: 405 on a known path, else 404. */
+/**
+ * Has failures answered as errors of the API, and requests without a route: by 405 on a known path, by 404 on others.
+ */
 export function answerFailures(app: FastifyInstance, table: RouteTable, { version, onUnexpected }: HookDeps): void {
   app.setErrorHandler((error, request, reply) => {
     const { status } = sendError(reply, error);
@@ -70,7 +72,7 @@ export function answerFailures(app: FastifyInstance, table: RouteTable, { versio
   });
 }
 
-/** Answers what fastify refuses before any hook runs. */
+/** Answers a request that fastify refuses before any hook runs. */
 export function answerUnrouted(error: unknown, reply: FastifyReply, version: string): void {
   const { status, message } = httpError(error);
   // fastify would add a charset to the type.
@@ -80,9 +82,9 @@ export function answerUnrouted(error: unknown, reply: FastifyReply, version: str
 }
 
 /**
- * Whether a request's client has closed its connection: it can't hear of the outcome, and may have asked another server,
- * or for something else, since. A daemon that was frozen for a while finds such requests in its sockets; that the
- * connection is closed it reads one turn of the event loop after the request.
+ * Whether the client has closed the connection of its request. Such a client does not hear of the outcome, and may have
+ * sent the request to another server, or a later one, since. A daemon that was frozen for a while finds such requests
+ * in its sockets. It reads the end of the connection one turn of the event loop after the request.
  */
 async function isGivenUp({ raw: { socket } }: FastifyRequest): Promise<boolean> {
   await turn();

@@ -5,10 +5,10 @@ import { connect } from "node:net";
 import type { Config, ListenAddress } from "@fleet/config";
 import { answerBroken } from "./broken-requests.ts";
 
-/** systemd passes its sockets from this descriptor on. */
+/** The descriptor of the first socket that systemd passes. */
 const FIRST_DESCRIPTOR = 3;
 
-/** Connections that may wait to be accepted: as many as systemd's own sockets let wait. */
+/** Connections that may wait to be accepted. The kernel allows no more by default. */
 const BACKLOG = 4096;
 /** Connections at a time for each socket; more are closed at once. */
 const MOST_CONNECTIONS = 8_192;
@@ -17,12 +17,12 @@ const TIMEOUTS = { requestTimeout: 60_000, headersTimeout: 20_000, keepAliveTime
 
 /** A socket that the API listens on. */
 export interface Listener {
-  /** As in `/run/fleet.sock` or `192.0.2.1:49153`. */
+  /** For example `/run/fleet.sock` or `192.0.2.1:49153`. */
   readonly address: string;
   readonly isSecure: boolean;
-  /** True: others than this machine can reach it, and nothing keeps them from listening in. */
+  /** True: other machines can reach it, and it has no TLS. */
   readonly isExposed: boolean;
-  /** Ends it: requests under way are finished, within limits. */
+  /** Closes it. Open requests have up to two seconds to finish. */
   close(): Promise<void>;
 }
 
@@ -39,14 +39,19 @@ export interface SocketOptions {
   readonly mostConnections?: number;
 }
 
-/** How many sockets systemd passed to this process; by sd_listen_fds(3) they count only where LISTEN_PID is ours. */
+/**
+ * How many sockets systemd passed to this process. By sd_listen_fds(3), LISTEN_PID names the process that they are for.
+ */
 export function passedSockets(env: NodeJS.ProcessEnv, pid: number): number {
   if (Number(env.LISTEN_PID) !== pid) return 0;
   const count = Number(env.LISTEN_FDS);
   return Number.isInteger(count) && count > 0 ? count : 0;
 }
 
-/** Opens each socket that systemd passed and each address that is configured, all with one handler. */
+/**
+ * Opens each socket that systemd passed and each configured address, all with one handler. Either all are open, or
+ * none.
+ */
 export async function openSockets(options: SocketOptions): Promise<readonly Listener[]> {
   const listeners: Listener[] = [];
   try {
@@ -94,7 +99,7 @@ function secureOptions({ cert, key, clientCA }: NonNullable<Config["apiTls"]>): 
   return { ...TIMEOUTS, cert, key, ...client };
 }
 
-/** Whether a socket that systemd has passed is a UNIX one: the kernel lists those by the number that the descriptor has. */
+/** Whether a socket that systemd passed is a UNIX one. The kernel lists those in /proc/self/net/unix by their inode. */
 function isUnixSocket(descriptor: number): boolean {
   const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${descriptor}`))?.[1];
   const listed = readFileSync("/proc/self/net/unix", "utf8").split("\n");
@@ -120,7 +125,7 @@ function isLoopback(host: string): boolean {
   return /^127\.|^::1$|^::ffff:127\./.test(host);
 }
 
-/** A socket file that nobody listens on any more keeps the next daemon from listening. */
+/** Removes a socket file without a listener: a daemon can't listen on a path that exists. */
 function removeStale(path: string): Promise<void> {
   return new Promise((resolve) => {
     const probe = connect({ path });

@@ -1,7 +1,7 @@
-/** Milliseconds that a slice of work may take. */
+/** Milliseconds that one slice takes. */
 const SLICE_MS = 10;
 
-/** Runs work that yields, in slices between which the event loop serves other requests. */
+/** Runs work that yields often, in slices. Between two slices the event loop serves other requests. */
 export async function inTimeSlices<T>(work: Generator<void, T>): Promise<T> {
   for (;;) {
     const endsAt = performance.now() + SLICE_MS;

@@ -1,12 +1,12 @@
 /**
- * What was worked out once and can be worked out again, up to a number of entries: a full cache is emptied, which costs
- * nothing to keep track of.
+ * A cache of a bounded number of values that can be computed again. A full cache is emptied before the next value goes
+ * in: no order of use has to be kept.
  */
 export class BoundedCache<K, V> {
   readonly #capacity: number;
   readonly #entries = new Map<K, V>();
 
-  /** @param capacity entries that are kept at most; 1 or more */
+  /** @param capacity most entries; 1 or more */
   constructor(capacity: number) {
     this.#capacity = capacity;
   }
@@ -15,7 +15,7 @@ export class BoundedCache<K, V> {
     return this.#entries.size;
   }
 
-  /** Undefined where it is not kept. */
+  /** Undefined: not in the cache. */
   get(key: K): V | undefined {
     return this.#entries.get(key);
   }
@@ -25,7 +25,7 @@ export class BoundedCache<K, V> {
     this.#entries.set(key, value);
   }
 
-  /** The value that is kept, or else the one that is made now. One that can't be made is not kept: `make` throws. */
+  /** The value in the cache, or else a new one, which goes into the cache. Where `make` throws, nothing does. */
   getOrMake(key: K, make: () => V): V {
     const known = this.#entries.get(key);
     if (known !== undefined) return known;

@@ -1,6 +1,7 @@
 /**
- * Gives the members of a request body the names they are known by, whatever their case: clients written in Go send
- * `Value` for `value`. An exact match wins over one in another case. A null counts as absent, as it does for Go.
+ * Renames the members of a request body to the names in the schemas, from whatever case they are written in: clients
+ * written in Go send `Value` for `value`. An exact match wins over one in another case. A null counts as absent, as in
+ * Go.
  *
  * @param names every member name that any request body has
  */

@@ -4,19 +4,19 @@ import { BoundedCache } from "./bounded-cache.ts";
 import { machineJson, optionsJson, stateJson, unitJson } from "./entities.ts";
 import { NameDelta, SortedNames } from "./sorted-names.ts";
 
-/** A page of a list as JSON texts, and whether more follow. */
+/** A page of a list: each entry as JSON, and whether more pages follow. */
 export interface JsonPage {
   readonly items: readonly string[];
   readonly more: boolean;
 }
 
-/** Units, and unit files, that are kept written out. */
+/** Units, and unit files, whose JSON is kept. */
 const MOST_CACHED = 20_000;
 const MOST_PAGES = 32;
 
 /**
- * The lists that the API shows, over a mirrored registry: sorted, and written out as JSON once for each change of what
- * they show, however often they are asked for.
+ * The lists that the API shows of a mirrored registry, sorted. The JSON of an entry is made once for each change of it,
+ * however often clients ask for it.
  */
 export class ClusterView {
   readonly #state: ClusterState;
@@ -27,9 +27,12 @@ export class ClusterView {
   readonly #unitCache = new BoundedCache<string, string>(MOST_CACHED);
   /** Options as JSON, by the hash of their unit file. */
   readonly #optionsCache = new BoundedCache<string, string>(MOST_CACHED);
-  /** Where pages of states begin: at which name, and how many states come before it. Forgotten when states come or go. */
+  /**
+   * Where a page of states begins: the index of its first name, and how many states come before. Valid until states
+   * come or go.
+   */
   readonly #stateMarks = new Map<number, { readonly index: number; readonly before: number }>();
-  /** Lists as they were last asked for, until anything changes. */
+  /** Whole pages as JSON. Valid until anything changes. */
   readonly #pages = new BoundedCache<string, string>(MOST_PAGES);
 
   constructor(state: ClusterState) {
@@ -40,7 +43,7 @@ export class ClusterView {
     this.#machineIDs.change(new Set(state.machines.keys()), none);
   }
 
-  /** Takes in what changed in the state. */
+  /** Applies changes of the state. */
   apply(changes: readonly Change[]): void {
     this.#pages.clear();
     const units = new NameDelta();
@@ -67,7 +70,7 @@ export class ClusterView {
     machines.applyTo(this.#machineIDs);
   }
 
-  /** A list as it is written out, made once for as long as nothing changes. */
+  /** A page as JSON, made once for as long as nothing changes. */
   page(key: string, make: () => string): string {
     return this.#pages.getOrMake(key, make);
   }
@@ -88,7 +91,7 @@ export class ClusterView {
     return { items, more: start + count < this.#unitNames.size };
   }
 
-  /** States of units, by name and then by machine; null filters let everything through. */
+  /** States of units, by name and then by machine; a filter that is null matches all. */
   states(machineID: string | null, unitName: string | null, start: number, count: number): JsonPage {
     const isWhole = unitName === null && machineID === null;
     const from = (isWhole ? this.#stateMarks.get(start) : undefined) ?? { index: 0, before: 0 };
@@ -103,7 +106,7 @@ export class ClusterView {
         if (machineID !== null && state.machineID !== machineID) continue;
         if (seen++ < start) continue;
         if (items.length === count) {
-          // Whoever reads on begins here, and not at the first name again.
+          // The next page begins here, and not with a search from the first name.
           if (isWhole) this.#stateMarks.set(start + count, { index, before });
           return { items, more: true };
         }
@@ -113,7 +116,9 @@ export class ClusterView {
     return { items, more: false };
   }
 
-  /** The state of a unit on the machine that it is scheduled to, or else on the first that has it; null: none has. */
+  /**
+   * The state of a unit on the machine that it is scheduled to, or else on the first that reports one; null: none does.
+   */
   state(name: string): string | null {
     const states = unitStatesOf(this.#state, name);
     const machineID = unitOf(this.#state, name)?.machineID;
@@ -131,12 +136,12 @@ export class ClusterView {
 
   #options(hash: string): string {
     const text = this.#state.unitFiles.get(hash)?.text;
-    // A unit file that has not come yet is looked for again.
+    // The unit file may still come, so the answer is not kept.
     return text === undefined ? "[]" : this.#optionsCache.getOrMake(hash, () => optionsOf(text));
   }
 }
 
-/** Options of a unit file as JSON; none where nobody understands it. */
+/** The options of a unit file as JSON; an empty list where the file can't be parsed. */
 function optionsOf(text: string): string {
   try {
     return optionsJson(parseUnitFile(text));

@@ -13,7 +13,7 @@ const CLASSIC_SCHEMAS = [
   "UnitStatePage",
 ] as const satisfies readonly SchemaName[];
 
-/** Clients send a Unit where it is a change of one: the document knows one name for both. */
+/** In this document a Unit and a change of a Unit have one name. */
 const refer = (name: SchemaName): Json => ({ $ref: name === "UnitChange" ? "Unit" : name });
 
 /** The Google API discovery document, from which clients of the old fleet were generated. */
@@ -84,7 +84,10 @@ function methodJson(
   };
 }
 
-/** Discovery documents follow an older draft of JSON Schema: what is required is said at each property. */
+/**
+ * A schema in the older draft of JSON Schema that discovery documents follow: each property says whether it is
+ * required.
+ */
 function discoverySchema(schema: object): unknown {
   const moved = (node: unknown): unknown => {
     if (Array.isArray(node)) return node.map(moved);

@@ -18,7 +18,7 @@ export function optionsJson(options: readonly UnitOption[]): string {
   return JSON.stringify(options.map(({ section, name, value }) => ({ section, name, value })));
 }
 
-/** JSON of a UnitState as API v1 shows it, with `error` beside it where fleet could not do what was wanted. */
+/** JSON of a UnitState as API v1 shows it, with `error` where fleet could not reach the desired state. */
 export function stateJson({ name, hash, machineID, systemd, error }: UnitState): string {
   return JSON.stringify({
     name,

@@ -2,7 +2,7 @@ import { EVENT_KINDS, type EventKind, type FleetEvent } from "@fleet/client/desc
 import { type ClusterEventFilter, passesFilter } from "@fleet/domain/cluster";
 import { isGlob } from "@fleet/domain/unit";
 
-/** Asks for events that are not there. The message is for the client. */
+/** The query of a request for events is not valid. The message is for the client. */
 export class InvalidFilterError extends Error {
   constructor(message: string) {
     super(message);
@@ -12,7 +12,7 @@ export class InvalidFilterError extends Error {
 
 const PARAMETERS = ["unit", "machine", "kind", "follow"];
 
-/** Which events a reader hears of: of each list one entry must match; an empty list lets all through. */
+/** Which events a reader gets. One entry of each list must match; an empty list matches all. */
 export class EventFilter {
   readonly #filter: ClusterEventFilter;
 
@@ -47,7 +47,7 @@ export class EventFilter {
 }
 
 /**
- * Whether a reader stays when it has read what is kept: unless the query says `follow=false`.
+ * Whether the stream goes on after the events that are kept; `follow=false` in the query says no.
  *
  * @throws InvalidFilterError
  */

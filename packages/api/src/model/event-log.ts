@@ -3,27 +3,28 @@ import { type Change, eventsOf } from "@fleet/domain/cluster";
 import { BoundedCache } from "./bounded-cache.ts";
 import type { EventFilter } from "./event-filter.ts";
 
-/** Where a reader is to begin. */
+/** Where a reader begins. */
 export type Position =
   /** The number of the next event to read. */
   | { readonly kind: "at"; readonly next: number }
-  /** Events after the revision asked for are not kept any more; `next` is the oldest that is. */
+  /** Events after the requested revision are no longer kept; `next` is the oldest that is, `oldest` its revision. */
   | { readonly kind: "gap"; readonly next: number; readonly oldest: number };
 
+/** Events whose JSON is kept. */
 const MOST_TEXTS = 256;
 
 /**
- * The latest events, in the order of their revisions; the oldest give way. Events have running numbers, from 0, by which
- * readers keep their place.
+ * The latest events, in the order of their revisions; the oldest are dropped. Events are numbered from 0, and a
+ * reader's position is the number of its next event.
  */
 export class EventLog {
   readonly #capacity: number;
   #events: FleetEvent[] = [];
-  /** The latest events as JSON: written once, for as many readers as there are. */
+  /** The latest events as JSON, made once for all readers. */
   readonly #texts = new BoundedCache<number, string>(MOST_TEXTS);
-  /** The running number of the first event that is kept. */
+  /** The number of the oldest event that is kept. */
   #first = 0;
-  /** Every event after this revision, up to `revision`, is kept; null: nothing is followed yet. */
+  /** Every event after this revision, up to `revision`, is kept; null: the log has not started. */
   #since: number | null = null;
   #revision = 0;
   #gaps = 0;
@@ -33,7 +34,7 @@ export class EventLog {
     this.#capacity = capacity;
   }
 
-  /** Begins with what happens after a revision. */
+  /** Starts the log: it holds what happens after this revision. */
   start(revision: number): void {
     this.#since = revision;
     this.#revision = revision;
@@ -43,11 +44,11 @@ export class EventLog {
   get revision(): number {
     return this.#revision;
   }
-  /** The running number that the next event will have. */
+  /** The number that the next event will have. */
   get next(): number {
     return this.#first + this.#events.length;
   }
-  /** The running number of the oldest event that is kept. */
+  /** The number of the oldest event that is kept. */
   get first(): number {
     return this.#first;
   }
@@ -57,9 +58,10 @@ export class EventLog {
   }
 
   /**
-   * Takes in changes.
+   * Appends the events of changes.
    *
-   * @param isGap the changes are differences after events were missed: what was kept before can't be joined to them
+   * @param isGap true: the server has missed events, and the changes are the differences since. Events from before are
+   * dropped, as readers could not tell what is missing between
    */
   append(changes: readonly Change[], revision: number, time: Date, isGap: boolean): void {
     if (this.#since === null) return;
@@ -76,11 +78,11 @@ export class EventLog {
       }
     }
     this.#revision = Math.max(this.#revision, revision);
-    // In larger steps, so that a full log does not copy itself for every event.
+    // Dropping many at a time saves a full log from copying itself for each event.
     if (this.#events.length > this.#capacity * 1.25) this.#drop(this.#events.length - this.#capacity);
   }
 
-  /** Where to go on after a revision. */
+  /** Where a reader that has read up to a revision continues. */
   after(revision: number): Position {
     if (this.#since === null || revision < this.#since) {
       return { kind: "gap", next: this.#first, oldest: this.#since ?? this.#revision };
@@ -90,7 +92,7 @@ export class EventLog {
     return { kind: "at", next: this.#first + index };
   }
 
-  /** An event by its running number; null where it is not kept any more, or not there yet. */
+  /** An event by its number; null: no longer kept, or not there yet. */
   event(number: number): FleetEvent | null {
     return this.#events[number - this.#first] ?? null;
   }
@@ -100,7 +102,7 @@ export class EventLog {
     return this.#texts.getOrMake(number, () => JSON.stringify(this.event(number)));
   }
 
-  /** Whether a later event of the same revision passes the filter too: a reader is not through with it then. */
+  /** Whether a later event of the same revision passes the filter too. */
   hasMoreOfRevision(number: number, filter: EventFilter): boolean {
     const revision = this.event(number)?.revision;
     for (let later = number + 1; this.event(later)?.revision === revision; later++) {

@@ -7,9 +7,9 @@ const NAMES = new Map<unknown, SchemaName>(
 );
 
 /**
- * A schema with every part that has a name of its own replaced by a reference to it.
+ * A schema in which each part that is itself one of SCHEMAS is replaced by a reference.
  *
- * @param refer writes the reference
+ * @param refer makes the reference to a schema
  */
 export function withReferences(schema: unknown, refer: (name: SchemaName) => Json, isTop = true): unknown {
   const name = isTop ? undefined : NAMES.get(schema);

@@ -1,7 +1,7 @@
 import { SCHEMAS } from "@fleet/client/description";
 import type { MetadataChange } from "@fleet/domain/cluster";
 
-/** A PATCH of /machines can't be carried out; the message is for the client. */
+/** The body of a PATCH of /machines is not valid. The message is for the client. */
 export class InvalidPatchError extends Error {
   constructor(message: string) {
     super(message);
@@ -13,7 +13,7 @@ const { op: OP, path } = SCHEMAS.MetadataOperation.properties;
 const PATH = new RegExp(path.pattern);
 
 /**
- * Reads the operations of a PATCH of /machines. All are checked before the first is carried out.
+ * Reads the operations of a PATCH of /machines. Either all are valid, or none is returned.
  *
  * @param body an array of {op, path, value}; `value` a non-empty string, or `{"value": "…"}` as old clients send it
  * @throws InvalidPatchError

@@ -1,4 +1,4 @@
-/** Which page of a list: its size, and its number from 1. */
+/** A page of a list: most entries of a page, and the number of this one, from 1. */
 export interface Page {
   readonly size: number;
   readonly number: number;

@@ -1,4 +1,4 @@
-/** Names in order, kept so while they come and go. */
+/** A sorted list of names without duplicates. */
 export class SortedNames {
   #names: string[] = [];
 
@@ -24,7 +24,7 @@ export class SortedNames {
     return this.#names.slice(start, end);
   }
 
-  /** Adds and takes away many names at once: cheaper than one by one, for all are gone through only once. */
+  /** Adds and deletes many names in one pass over all names. */
   change(added: ReadonlySet<string>, deleted: ReadonlySet<string>): void {
     const news = [...added].sort(compare);
     const merged: string[] = [];
@@ -51,10 +51,10 @@ export class SortedNames {
   }
 }
 
-/** From so many changes on, going through all names once is cheaper than finding the place of each. */
+/** With more changes than these, one pass over all names is cheaper than a search for each. */
 const MANY = 64;
 
-/** Names that come and go, gathered so that many are taken in at once; the last word about a name holds. */
+/** Names to add to a sorted list and to delete from it. The last change of a name counts. */
 export class NameDelta {
   readonly #added = new Set<string>();
   readonly #deleted = new Set<string>();

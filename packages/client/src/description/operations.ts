@@ -5,24 +5,24 @@ export interface Parameter {
   readonly name: string;
   readonly in: "path" | "query" | "header";
   readonly description: string;
-  /** True: it may be given several times; each value then counts. */
+  /** True: it may be given several times, and each value counts. */
   readonly isRepeated?: boolean;
   readonly values?: readonly string[];
 }
 
-/** What a request may be answered with. */
+/** A possible answer to a request. */
 export interface Answer {
   readonly status: number;
   readonly description: string;
   /** Null: no body. */
   readonly schema: SchemaName | null;
-  /** Where it is not application/json. */
+  /** Absent: application/json. */
   readonly contentType?: string;
 }
 
 /** A request that the API serves. */
 export interface Operation {
-  /** Resource and method, as in `Units.Set`. */
+  /** Resource and method, for example `Units.Set`. */
   readonly id: string;
   readonly method: "GET" | "PUT" | "DELETE" | "PATCH" | "POST";
   /** Under /fleet/v1/, parameters in braces. */
@@ -44,7 +44,7 @@ const done = (description: string): Answer => ({ status: 204, description, schem
 const refused = (status: number, description: string): Answer => ({ status, description, schema: "Error" });
 const badToken = refused(400, "The page token, or a parameter, is not valid.");
 
-/** Every request under /fleet/v1, but for those that describe the API itself. */
+/** Every request under /fleet/v1, except those for the documents that describe the API. */
 export const OPERATIONS = [
   {
     id: "Machines.List",
@@ -233,5 +233,5 @@ export const OPERATIONS = [
   },
 ] as const satisfies readonly Operation[];
 
-/** The ID of an operation that there is. */
+/** The ID of one of the OPERATIONS. */
 export type OperationId = (typeof OPERATIONS)[number]["id"];

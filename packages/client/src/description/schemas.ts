@@ -264,8 +264,8 @@ export const SCHEMAS = {
 export type SchemaName = keyof typeof SCHEMAS;
 
 /**
- * A type without the index signature that stands for members a schema does not name: servers may send more, but a
- * program only reads what it knows.
+ * A type without the index signature for members that its schema does not name. Servers may send such members, but
+ * programs should not read them.
  */
 type Known<T> = T extends readonly (infer Item)[]
   ? readonly Known<Item>[]

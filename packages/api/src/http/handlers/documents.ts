@@ -2,7 +2,7 @@ import { discoveryDocument } from "../../model/discovery.ts";
 import { openApiDocument } from "../../model/openapi.ts";
 import type { Handler } from "../routes.ts";
 
-/** Answers requests for what describes the API itself, by path under the API's prefix. */
+/** Handlers of the documents that describe the API, by path under the API's prefix. */
 export function documentHandlers(version: string): Readonly<Record<string, Handler>> {
   const discovery = JSON.stringify(discoveryDocument());
   const openApi = JSON.stringify(openApiDocument(version));

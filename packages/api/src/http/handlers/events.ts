@@ -6,7 +6,7 @@ import { type EventReaders, MOST_READERS } from "../event-readers.ts";
 import { queryOf } from "../request-parts.ts";
 import type { Handlers } from "../routes.ts";
 
-/** What requests for events need of the rest. */
+/** What the handler is built from. */
 export interface EventDeps {
   readonly registry: Registry;
   readonly mirror: Pick<Mirror, "revision">;
@@ -14,7 +14,7 @@ export interface EventDeps {
   readonly version: string;
 }
 
-/** Answers requests for events. */
+/** The handler of the stream of events. */
 export function eventHandlers({ registry, mirror, readers, version }: EventDeps): Pick<Handlers, "Events.Follow"> {
   return {
     "Events.Follow": async (request, reply) => {
@@ -31,7 +31,7 @@ export function eventHandlers({ registry, mirror, readers, version }: EventDeps)
   };
 }
 
-/** The revision that a reader has come to; null: it begins now. */
+/** The revision up to which a client has read; null: it begins now. */
 function lastEventID({ headers }: FastifyRequest): number | null {
   const text = headers["last-event-id"];
   if (text === undefined || text === "") return null;
@@ -40,7 +40,9 @@ function lastEventID({ headers }: FastifyRequest): number | null {
   return Number(text);
 }
 
-/** A revision that this server has not seen yet may be known to another one; one that etcd does not have can't be. */
+/**
+ * Checks a revision that this server has not seen. Another server may have seen it, but only if etcd has reached it.
+ */
 async function checkReached({ etcd, keys }: Registry, revision: number): Promise<void> {
   const key = keys.leader();
   const { revision: reached } = await etcd.range({ start: key, end: `${key}\0` }, { limit: 1 });

@@ -8,18 +8,18 @@ import type { UntilVisible } from "../read-your-writes.ts";
 import { pathParameter, queryOf } from "../request-parts.ts";
 import type { Handlers } from "../routes.ts";
 
-/** What requests about machines need of the rest. */
+/** What the handlers are built from. */
 export interface MachineDeps {
   readonly view: ClusterView;
   readonly registry: Registry;
   readonly untilVisible: UntilVisible;
-  /** Entries of a page. */
+  /** Most entries of a page. */
   readonly tokenLimit: () => number;
 }
 
 type MachineHandlers = Pick<Handlers, "Machines.List" | "Machines.Patch" | "Machines.Cordon" | "Machines.Uncordon">;
 
-/** Answers requests about machines. */
+/** The handlers of operations on machines. */
 export function machineHandlers({ view, registry, untilVisible, tokenLimit }: MachineDeps): MachineHandlers {
   const { etcd, keys } = registry;
   return {
@@ -28,7 +28,7 @@ export function machineHandlers({ view, registry, untilVisible, tokenLimit }: Ma
       return reply.send(pageJson("machines", queryOf(request), tokenLimit(), take));
     },
     "Machines.Patch": async (request, reply) => {
-      // The schema decides; reading names the operation that is wrong in plainer words than the schema can.
+      // This says which operation is wrong, in plainer words than the schema's. The schema has the last word.
       const changes = readMetadataPatch(request.body);
       if (request.validationError !== undefined) throw new HttpError(400, request.validationError.message);
       const revision = await changeMetadata(etcd, keys, changes);
@@ -51,7 +51,7 @@ export function machineHandlers({ view, registry, untilVisible, tokenLimit }: Ma
   };
 }
 
-/** Also of a machine that is not there: what is asked for a machine holds when it comes back. */
+/** The machine ID in the path. There need not be such a machine now: a cordon holds when the machine comes back. */
 function machineIDOf(request: FastifyRequest): string {
   const text = pathParameter(request, "machineID");
   if (/^[A-Za-z0-9_.-]{1,128}$/.test(text)) return text;

@@ -6,17 +6,17 @@ import type { UntilVisible } from "../read-your-writes.ts";
 import type { Handlers } from "../routes.ts";
 import { inTimeSlices } from "../time-slices.ts";
 
-/** What requests about moves need of the rest. */
+/** What the handlers are built from. */
 export interface MoveDeps {
   readonly state: ClusterState;
   readonly registry: Registry;
   readonly untilVisible: UntilVisible;
 }
 
-/** Moves that one rebalance plans, where the request does not say. */
+/** Most moves of one rebalance, where the request does not say. */
 const MOST_MOVES = 1000;
 
-/** Answers requests about moves of units. */
+/** The handlers of operations on moves. */
 export function moveHandlers(deps: MoveDeps): Pick<Handlers, "Moves.List" | "Moves.Rebalance"> {
   const { state, registry, untilVisible } = deps;
   return {

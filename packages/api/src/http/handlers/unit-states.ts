@@ -4,14 +4,14 @@ import { onlyValue, pageJson } from "../paging.ts";
 import { pathParameter, queryOf } from "../request-parts.ts";
 import type { Handlers } from "../routes.ts";
 
-/** What requests about states of units need of the rest. */
+/** What the handlers are built from. */
 export interface UnitStateDeps {
   readonly view: ClusterView;
-  /** Entries of a page. */
+  /** Most entries of a page. */
   readonly tokenLimit: () => number;
 }
 
-/** Answers requests about what machines say of units. */
+/** The handlers of operations on states of units. */
 export function unitStateHandlers(deps: UnitStateDeps): Pick<Handlers, "UnitState.List" | "UnitState.Get"> {
   const { view, tokenLimit } = deps;
   return {

@@ -8,18 +8,18 @@ import type { UntilVisible } from "../read-your-writes.ts";
 import { pathParameter, queryOf } from "../request-parts.ts";
 import type { Handlers } from "../routes.ts";
 
-/** What requests about units need of the rest. */
+/** What the handlers are built from. */
 export interface UnitDeps {
   readonly view: ClusterView;
   readonly writer: UnitWriter;
   readonly keys: Registry["keys"];
   readonly explainer: PlacementExplainer;
   readonly untilVisible: UntilVisible;
-  /** Entries of a page. */
+  /** Most entries of a page. */
   readonly tokenLimit: () => number;
 }
 
-/** A UnitChange that fits its schema. */
+/** A body that matches the schema UnitChange. */
 interface UnitChangeBody {
   readonly name?: string;
   readonly options?: readonly { readonly section: string; readonly name: string; readonly value?: string }[];
@@ -28,7 +28,7 @@ interface UnitChangeBody {
 
 type UnitHandlers = Pick<Handlers, "Units.List" | "Units.Get" | "Units.Set" | "Units.Delete" | "Units.Placement">;
 
-/** Answers requests about units. */
+/** The handlers of operations on units. */
 export function unitHandlers({ view, writer, keys, explainer, untilVisible, tokenLimit }: UnitDeps): UnitHandlers {
   return {
     "Units.List": async (request, reply) => {
@@ -36,7 +36,7 @@ export function unitHandlers({ view, writer, keys, explainer, untilVisible, toke
       const { nextPageToken } = query;
       const size = tokenLimit();
       const make = (): string => pageJson("units", query, size, (start, count) => view.units(start, count));
-      // A token given twice is an error, and no key for anything.
+      // A token that is given twice is an array: making the page refuses it.
       const isPlain = nextPageToken === undefined || typeof nextPageToken === "string";
       return reply.send(isPlain ? view.page(`units ${size} ${nextPageToken ?? ""}`, make) : make());
     },
@@ -68,7 +68,7 @@ export function unitHandlers({ view, writer, keys, explainer, untilVisible, toke
   };
 }
 
-/** A body may name its unit: as the URL does. */
+/** Checks that a body which names a unit names the one in the URL. */
 function checkName(inUrl: string, inBody: string | undefined): void {
   if (inBody === undefined || inBody === "" || inBody === inUrl) return;
   throw new HttpError(
@@ -77,13 +77,13 @@ function checkName(inUrl: string, inBody: string | undefined): void {
   );
 }
 
-/** Null: the unit keeps the options that it has. */
+/** The options in a body; null: the unit keeps those that it has. */
 function optionsOf({ options }: UnitChangeBody): readonly UnitOption[] | null {
   if (options === undefined || options.length === 0) return null;
   return options.map(({ section, name, value }) => ({ section, name, value: value ?? "" }));
 }
 
-/** Null: the unit keeps the desired state that it has. */
+/** The desired state in a body; null: the unit keeps the one that it has. */
 function desiredStateOf({ desiredState: state }: UnitChangeBody): DesiredState | null {
   if (state === undefined || state === "") return null;
   if (isDesiredState(state)) return state;
