@@ -12,9 +12,9 @@ import { completionOf } from "./completion/complete.ts";
 import { completionScript } from "./completion/scripts.ts";
 import type { SshFlags } from "./flag-values.ts";
 import { readGlobalFlags } from "./global-flags.ts";
+import { formatTable } from "./printing/table.ts";
 import { shellWord } from "./ssh/quote.ts";
 import { readSshHost, sshCommand } from "./ssh/ssh-command.ts";
-import { formatTable } from "./table.ts";
 import { type Answer, fakeServer } from "./testing/fake-server.ts";
 import { isOlder, newer } from "./version.ts";
 

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { COMMANDS } from "./commands/index.ts";
 import { readGlobalFlags } from "./global-flags.ts";
-import { formatTable } from "./table.ts";
+import { formatTable } from "./printing/table.ts";
 import { fakeServer } from "./testing/fake-server.ts";
 
 const { socket, requests, run, answerWith } = fakeServer();

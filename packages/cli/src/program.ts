@@ -5,7 +5,7 @@ import type { FleetClient } from "./client/fleet-client.ts";
 import type { Command } from "./command.ts";
 import { COMMANDS } from "./commands/index.ts";
 import { readLocalMachineID } from "./commands/targets.ts";
-import { SIGNED_UNITS_WARNING } from "./commands/verify.ts";
+import { SIGNED_UNITS_WARNING } from "./commands/units/verify.ts";
 import type { Context } from "./context.ts";
 import { CommandError } from "./errors.ts";
 import { DEPRECATED_FLAGS, GLOBAL_FLAGS, readGlobalFlags } from "./global-flags.ts";

@@ -3,7 +3,7 @@ import type { FleetClient, MachineInfo, StateInfo, UnitInfo } from "./client/fle
 import type { Context } from "./context.ts";
 import { CommandError } from "./errors.ts";
 import { type Follower, follow } from "./follow.ts";
-import { machineLegend } from "./machine-text.ts";
+import { machineLegend } from "./printing/machine-text.ts";
 import { findUnits } from "./units.ts";
 
 /** How long one attempt of --block-attempts stands for. */

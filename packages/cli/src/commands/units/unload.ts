@@ -1,6 +1,6 @@
-import type { Command } from "../command.ts";
-import { findUnits, unitNames } from "../units.ts";
-import { waitUntilGone } from "../wait.ts";
+import type { Command } from "../../command.ts";
+import { findUnits, unitNames } from "../../units.ts";
+import { waitUntilGone } from "../../wait.ts";
 import { bringTo, readWaiting, WAIT_FLAGS } from "./desired-state.ts";
 
 export const unload: Command = {

@@ -1,8 +1,8 @@
 import { hashUnitFile, serializeUnitFile } from "@fleet/domain/unit";
-import type { Command } from "../command.ts";
-import { CommandError } from "../errors.ts";
-import { unitName } from "../units.ts";
-import { OUTPUT_FLAG, printJson, readOutput } from "./output.ts";
+import type { Command } from "../../command.ts";
+import { CommandError } from "../../errors.ts";
+import { OUTPUT_FLAG, printJson, readOutput } from "../../printing/output.ts";
+import { unitName } from "../../units.ts";
 
 export const cat: Command = {
   name: "cat",

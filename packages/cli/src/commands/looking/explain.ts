@@ -1,8 +1,8 @@
-import type { Command } from "../command.ts";
-import { CommandError } from "../errors.ts";
-import { machineID } from "../machine-text.ts";
-import { unitName } from "../units.ts";
-import { OUTPUT_FLAG, printJson, readOutput } from "./output.ts";
+import type { Command } from "../../command.ts";
+import { CommandError } from "../../errors.ts";
+import { machineID } from "../../printing/machine-text.ts";
+import { OUTPUT_FLAG, printJson, readOutput } from "../../printing/output.ts";
+import { unitName } from "../../units.ts";
 
 export const explain: Command = {
   name: "explain",

@@ -1,11 +1,19 @@
-import type { FleetClient, MachineInfo, StateInfo } from "../client/fleet-client.ts";
-import type { Command } from "../command.ts";
-import type { Context } from "../context.ts";
-import { follow } from "../follow.ts";
-import { machineLegend } from "../machine-text.ts";
-import { formatTable, tableWidths } from "../table.ts";
-import { machineMap, patiently } from "../wait.ts";
-import { type Columns, cellsOf, type ListOptions, listFlags, type Paint, printList, readListOptions } from "./list.ts";
+import type { FleetClient, MachineInfo, StateInfo } from "../../client/fleet-client.ts";
+import type { Command } from "../../command.ts";
+import type { Context } from "../../context.ts";
+import { follow } from "../../follow.ts";
+import {
+  type Columns,
+  cellsOf,
+  type ListOptions,
+  listFlags,
+  type Paint,
+  printList,
+  readListOptions,
+} from "../../printing/list.ts";
+import { machineLegend } from "../../printing/machine-text.ts";
+import { formatTable, tableWidths } from "../../printing/table.ts";
+import { machineMap, patiently } from "../../wait.ts";
 
 const FIELDS = "unit,machine,active,sub";
 /** Changes within such a time are printed together. */

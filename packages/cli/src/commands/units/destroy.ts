@@ -1,6 +1,6 @@
-import type { Command } from "../command.ts";
-import { concurrently, unitNames } from "../units.ts";
-import { waitUntilGone } from "../wait.ts";
+import type { Command } from "../../command.ts";
+import { concurrently, unitNames } from "../../units.ts";
+import { waitUntilGone } from "../../wait.ts";
 import { readWaiting, WAIT_FLAGS } from "./desired-state.ts";
 
 export const destroy: Command = {

@@ -1,8 +1,8 @@
 import type { FlagSpec } from "../command.ts";
 import type { Context } from "../context.ts";
 import { CommandError } from "../errors.ts";
-import { formatTable } from "../table.ts";
 import { OUTPUT_FLAG, printJson, readOutput } from "./output.ts";
+import { formatTable } from "./table.ts";
 
 /** Columns of a list: a cell of a row by the field's name. */
 export type Columns<Row> = Readonly<Record<string, (row: Row, full: boolean) => string>>;

@@ -1,5 +1,5 @@
-import type { Command } from "../command.ts";
-import { ensureUnits, unitNames } from "../units.ts";
+import type { Command } from "../../command.ts";
+import { ensureUnits, unitNames } from "../../units.ts";
 import { bringTo, readSubmit, readWaiting, STRICT_FLAG, WAIT_FLAGS } from "./desired-state.ts";
 
 export const start: Command = {

@@ -1,7 +1,7 @@
-import type { Command } from "../command.ts";
-import type { Context } from "../context.ts";
-import { findUnits, isGlobal, unitNames } from "../units.ts";
-import { followUnits, untilSettled } from "../wait.ts";
+import type { Command } from "../../command.ts";
+import type { Context } from "../../context.ts";
+import { findUnits, isGlobal, unitNames } from "../../units.ts";
+import { followUnits, untilSettled } from "../../wait.ts";
 import { bringTo, readWaiting, WAIT_FLAGS } from "./desired-state.ts";
 
 export const restart: Command = {

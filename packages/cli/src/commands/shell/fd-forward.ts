@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 import { pipeline } from "node:stream/promises";
-import type { Command } from "../command.ts";
-import { CommandError } from "../errors.ts";
+import type { Command } from "../../command.ts";
+import { CommandError } from "../../errors.ts";
 
 const CONNECT_MS = 10_000;
 

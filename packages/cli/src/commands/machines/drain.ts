@@ -1,11 +1,11 @@
-import type { FleetClient, MachineInfo, StateInfo, UnitInfo } from "../client/fleet-client.ts";
-import type { Command } from "../command.ts";
-import type { Context } from "../context.ts";
-import { CommandError } from "../errors.ts";
-import { follow } from "../follow.ts";
-import { machineID, machineLegend } from "../machine-text.ts";
-import { judge, machineMap, statesOf, untilSettled } from "../wait.ts";
-import { onlyMachine } from "./targets.ts";
+import type { FleetClient, MachineInfo, StateInfo, UnitInfo } from "../../client/fleet-client.ts";
+import type { Command } from "../../command.ts";
+import type { Context } from "../../context.ts";
+import { CommandError } from "../../errors.ts";
+import { follow } from "../../follow.ts";
+import { machineID, machineLegend } from "../../printing/machine-text.ts";
+import { judge, machineMap, statesOf, untilSettled } from "../../wait.ts";
+import { onlyMachine } from "../targets.ts";
 
 /** How long a unit that fits nowhere else is watched before the drain is called stuck. */
 const STUCK_MS = 3_000;

@@ -1,10 +1,10 @@
 import { hashUnitFile } from "@fleet/domain/unit";
-import type { MachineInfo, UnitInfo } from "../client/fleet-client.ts";
-import type { Command } from "../command.ts";
-import { machineLegend } from "../machine-text.ts";
-import { isGlobal } from "../units.ts";
-import { machineMap } from "../wait.ts";
-import { type Columns, listFlags, printList, readListOptions } from "./list.ts";
+import type { MachineInfo, UnitInfo } from "../../client/fleet-client.ts";
+import type { Command } from "../../command.ts";
+import { type Columns, listFlags, printList, readListOptions } from "../../printing/list.ts";
+import { machineLegend } from "../../printing/machine-text.ts";
+import { isGlobal } from "../../units.ts";
+import { machineMap } from "../../wait.ts";
 
 const FIELDS = "unit,hash,dstate,state,target";
 

@@ -1,6 +1,6 @@
-import type { Command } from "../command.ts";
-import { completionScript, SHELLS } from "../completion/scripts.ts";
-import { CommandError } from "../errors.ts";
+import type { Command } from "../../command.ts";
+import { completionScript, SHELLS } from "../../completion/scripts.ts";
+import { CommandError } from "../../errors.ts";
 
 export const completion: Command = {
   name: "completion",

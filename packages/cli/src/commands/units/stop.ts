@@ -1,5 +1,5 @@
-import type { Command } from "../command.ts";
-import { findUnits, unitNames } from "../units.ts";
+import type { Command } from "../../command.ts";
+import { findUnits, unitNames } from "../../units.ts";
 import { bringTo, readWaiting, WAIT_FLAGS } from "./desired-state.ts";
 
 export const stop: Command = {

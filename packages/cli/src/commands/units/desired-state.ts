@@ -1,9 +1,9 @@
 import type { DesiredState } from "@fleet/domain/unit";
-import type { FlagSpec } from "../command.ts";
-import type { Context } from "../context.ts";
-import { CommandError } from "../errors.ts";
-import { concurrently, findUnits, isGlobal, type SubmitOptions } from "../units.ts";
-import { waitForUnits } from "../wait.ts";
+import type { FlagSpec } from "../../command.ts";
+import type { Context } from "../../context.ts";
+import { CommandError } from "../../errors.ts";
+import { concurrently, findUnits, isGlobal, type SubmitOptions } from "../../units.ts";
+import { waitForUnits } from "../../wait.ts";
 
 /** Flags of every command that waits. */
 export const WAIT_FLAGS: readonly FlagSpec[] = [

@@ -1,8 +1,8 @@
-import type { FleetClient } from "../client/fleet-client.ts";
-import type { Command } from "../command.ts";
-import type { Context } from "../context.ts";
-import { machineID } from "../machine-text.ts";
-import { onlyMachine } from "./targets.ts";
+import type { FleetClient } from "../../client/fleet-client.ts";
+import type { Command } from "../../command.ts";
+import type { Context } from "../../context.ts";
+import { machineID } from "../../printing/machine-text.ts";
+import { onlyMachine } from "../targets.ts";
 
 export const cordon: Command = {
   name: "cordon",

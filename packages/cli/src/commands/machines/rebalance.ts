@@ -1,9 +1,9 @@
-import type { Command } from "../command.ts";
-import { CommandError } from "../errors.ts";
-import { follow } from "../follow.ts";
-import { machineLegend } from "../machine-text.ts";
-import { findUnits } from "../units.ts";
-import { machineMap, untilSettled } from "../wait.ts";
+import type { Command } from "../../command.ts";
+import { CommandError } from "../../errors.ts";
+import { follow } from "../../follow.ts";
+import { machineLegend } from "../../printing/machine-text.ts";
+import { findUnits } from "../../units.ts";
+import { machineMap, untilSettled } from "../../wait.ts";
 
 export const rebalance: Command = {
   name: "rebalance",

@@ -1,7 +1,7 @@
-import type { MachineInfo } from "../client/fleet-client.ts";
-import type { Command } from "../command.ts";
-import { machineID } from "../machine-text.ts";
-import { type Columns, listFlags, printList, readListOptions } from "./list.ts";
+import type { MachineInfo } from "../../client/fleet-client.ts";
+import type { Command } from "../../command.ts";
+import { type Columns, listFlags, printList, readListOptions } from "../../printing/list.ts";
+import { machineID } from "../../printing/machine-text.ts";
 
 const FIELDS = "machine,ip,metadata";
 

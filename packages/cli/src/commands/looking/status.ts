@@ -1,10 +1,10 @@
-import type { MachineInfo, StateInfo, UnitInfo } from "../client/fleet-client.ts";
-import type { Command } from "../command.ts";
-import type { Context } from "../context.ts";
-import { CommandError } from "../errors.ts";
-import { isGlobal, unitNames } from "../units.ts";
-import { OUTPUT_FLAG, printJson, readOutput } from "./output.ts";
-import { onlyMachine, runOn } from "./targets.ts";
+import type { MachineInfo, StateInfo, UnitInfo } from "../../client/fleet-client.ts";
+import type { Command } from "../../command.ts";
+import type { Context } from "../../context.ts";
+import { CommandError } from "../../errors.ts";
+import { OUTPUT_FLAG, printJson, readOutput } from "../../printing/output.ts";
+import { isGlobal, unitNames } from "../../units.ts";
+import { onlyMachine, runOn } from "../targets.ts";
 
 export const status: Command = {
   name: "status",

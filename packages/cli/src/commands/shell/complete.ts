@@ -1,7 +1,7 @@
-import type { Command } from "../command.ts";
-import { type Completion, clusterNames, completionOf, globalFlagsOf } from "../completion/complete.ts";
-import { COMPLETE } from "../completion/scripts.ts";
-import type { Context } from "../context.ts";
+import type { Command } from "../../command.ts";
+import { type Completion, clusterNames, completionOf, globalFlagsOf } from "../../completion/complete.ts";
+import { COMPLETE } from "../../completion/scripts.ts";
+import type { Context } from "../../context.ts";
 
 /** Somebody sits and waits for the next character. */
 const MOST_MS = 500;
@@ -46,7 +46,7 @@ async function namesWithin(
   const flags = context.flagsOf(globalFlagsOf(words));
   // A question for a password or a host key has no place in the middle of a line.
   if (flags.ssh.tunnel !== null) return [];
-  const { connect } = await import("../client/connect.ts");
+  const { connect } = await import("../../client/connect.ts");
   const client = await connect({ ...flags, requestTimeoutMs: Math.min(flags.requestTimeoutMs, MOST_MS) }, context.ssh);
   try {
     return await clusterNames(client, completion);

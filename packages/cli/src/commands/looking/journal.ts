@@ -1,9 +1,9 @@
-import type { MachineInfo, UnitInfo } from "../client/fleet-client.ts";
-import type { Command } from "../command.ts";
-import type { Context } from "../context.ts";
-import { CommandError } from "../errors.ts";
-import { isGlobal } from "../units.ts";
-import { knownUnit, machineOfUnit, onlyMachine, runOn } from "./targets.ts";
+import type { MachineInfo, UnitInfo } from "../../client/fleet-client.ts";
+import type { Command } from "../../command.ts";
+import type { Context } from "../../context.ts";
+import { CommandError } from "../../errors.ts";
+import { isGlobal } from "../../units.ts";
+import { knownUnit, machineOfUnit, onlyMachine, runOn } from "../targets.ts";
 
 export const journal: Command = {
   name: "journal",
