@@ -1,6 +1,7 @@
 // The manual pages, from the same tables as the help and docs/.
+
+import { GLOBAL_FLAGS } from "../packages/cli/src/command-line/global-flags.ts";
 import { COMMANDS } from "../packages/cli/src/commands/index.ts";
-import { GLOBAL_FLAGS } from "../packages/cli/src/global-flags.ts";
 import { OPTIONS } from "../packages/config/src/options.ts";
 import { HELP } from "../packages/fleetd/src/arguments.ts";
 

@@ -1,5 +1,5 @@
-import type { FleetClient } from "./client/fleet-client.ts";
-import type { GlobalFlags } from "./flag-values.ts";
+import type { ClusterClient } from "./client/cluster-client.ts";
+import type { GlobalFlags } from "./command-line/flag-values.ts";
 import type { Ssh } from "./ssh/ssh.ts";
 
 /** What a command has to work with. */
@@ -16,7 +16,7 @@ export interface Context {
   /** Reads global flags as they would stand on a line of their own, over the environment. */
   flagsOf(line: Readonly<Record<string, unknown>>): GlobalFlags;
   /** Connects to the cluster; the same client each time. */
-  client(): Promise<FleetClient>;
+  client(): Promise<ClusterClient>;
   /** Writes a line to standard output. */
   out(line: string): void;
   /** Writes text to standard output as it is. */

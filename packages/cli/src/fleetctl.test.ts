@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { readGlobalFlags } from "./command-line/global-flags.ts";
 import { COMMANDS } from "./commands/index.ts";
-import { readGlobalFlags } from "./global-flags.ts";
 import { formatTable } from "./printing/table.ts";
 import { fakeServer } from "./testing/fake-server.ts";
 

@@ -1,5 +1,5 @@
 /** fleetctl: the command line of a fleet cluster. */
-export type { FleetClient, MachineInfo, StateInfo, UnitInfo } from "./client/fleet-client.ts";
+export type { ClusterClient, MachineInfo, StateInfo, UnitInfo } from "./client/cluster-client.ts";
+export { GLOBAL_FLAGS } from "./command-line/global-flags.ts";
 export { COMMANDS } from "./commands/index.ts";
-export { GLOBAL_FLAGS } from "./global-flags.ts";
 export { runFleetctl, type World } from "./program.ts";

@@ -1,19 +1,18 @@
 import { VERSION } from "@fleet/config/version";
 import { Command as Commander, CommanderError, Option } from "commander";
-import { expandArguments } from "./arguments.ts";
-import type { FleetClient } from "./client/fleet-client.ts";
+import type { ClusterClient } from "./client/cluster-client.ts";
+import { isOlder } from "./client/version.ts";
 import type { Command } from "./command.ts";
+import { expandArguments } from "./command-line/arguments.ts";
+import { DEPRECATED_FLAGS, GLOBAL_FLAGS, readGlobalFlags } from "./command-line/global-flags.ts";
 import { COMMANDS } from "./commands/index.ts";
-import { readLocalMachineID } from "./commands/targets.ts";
 import { SIGNED_UNITS_WARNING } from "./commands/units/verify.ts";
 import type { Context } from "./context.ts";
 import { CommandError } from "./errors.ts";
-import { DEPRECATED_FLAGS, GLOBAL_FLAGS, readGlobalFlags } from "./global-flags.ts";
 import { Ssh } from "./ssh/ssh.ts";
-import { isOlder } from "./version.ts";
 
 /** The world that fleetctl runs in. */
-export interface World extends Pick<Context, "terminal" | "signal" | "readFile" | "run" | "output"> {
+export interface World extends Pick<Context, "terminal" | "signal" | "localMachineID" | "readFile" | "run" | "output"> {
   readonly env: NodeJS.ProcessEnv;
   readonly write: (text: string) => void;
   readonly writeError: (text: string) => void;
@@ -101,7 +100,7 @@ function addCommand(program: Commander, command: Command, world: World, finish: 
 function contextOf(program: Commander, world: World): { readonly context: Context; close(): Promise<void> } {
   const flags = readGlobalFlags(program.opts(), world.env);
   const ssh = new Ssh(flags.ssh, world.env, world.isTyped);
-  let client: Promise<FleetClient> | null = null;
+  let client: Promise<ClusterClient> | null = null;
   let isShown = false;
   const context: Context = {
     flags,
@@ -109,7 +108,7 @@ function contextOf(program: Commander, world: World): { readonly context: Contex
     flagsOf: (line) => readGlobalFlags(line, world.env),
     terminal: world.terminal,
     signal: world.signal,
-    localMachineID: readLocalMachineID(),
+    localMachineID: world.localMachineID,
     client: () => {
       client ??= import("./client/connect.ts").then(({ connect }) => connect(flags, ssh));
       return client;
@@ -127,7 +126,7 @@ function contextOf(program: Commander, world: World): { readonly context: Contex
     output: world.output,
   };
   const close = async (): Promise<void> => {
-    const open = await (client as Promise<FleetClient> | null)?.catch(() => null);
+    const open = await (client as Promise<ClusterClient> | null)?.catch(() => null);
     if (open == null) return;
     const newest = open.newestVersion();
     if (isOlder(VERSION, newest)) {

@@ -25,10 +25,19 @@ export function realWorld(): World {
     isTyped: process.stdin.isTTY === true,
     terminal: process.stdout.isTTY === true ? { hasColors: process.stdout.hasColors() } : null,
     signal: interrupted.signal,
+    localMachineID: readLocalMachineID(),
     readFile,
     run,
     output,
   };
+}
+
+function readLocalMachineID(): string | null {
+  try {
+    return readFileSync("/etc/machine-id", "utf8").trim() || null;
+  } catch {
+    return null;
+  }
 }
 
 function readFile(path: string): Uint8Array | null {

@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { type Endpoint, FleetApiError, readEndpoint, type TlsFiles } from "@fleet/client";
+import type { GlobalFlags } from "../command-line/flag-values.ts";
 import { CommandError } from "../errors.ts";
-import type { GlobalFlags } from "../flag-values.ts";
 import type { Ssh } from "../ssh/ssh.ts";
-import type { FleetClient } from "./fleet-client.ts";
+import type { ClusterClient } from "./cluster-client.ts";
 import { HttpClient } from "./http-client.ts";
 
 /** Connects to the cluster that the flags ask for, through a tunnel where they ask for one. */
-export async function connect(flags: GlobalFlags, ssh: Ssh): Promise<FleetClient> {
+export async function connect(flags: GlobalFlags, ssh: Ssh): Promise<ClusterClient> {
   if (flags.driver === "etcd") {
     if (flags.ssh.tunnel !== null) {
       throw new CommandError(

@@ -19,23 +19,23 @@ import {
   requestMoves,
   uncordonMachine,
 } from "@fleet/registry";
+import type { GlobalFlags } from "../command-line/flag-values.ts";
 import { CommandError } from "../errors.ts";
-import type { GlobalFlags } from "../flag-values.ts";
-import { newer } from "../version.ts";
 import type {
+  ClusterClient,
   EventFilter,
   EventRequest,
-  FleetClient,
   MachineInfo,
   Move,
   Placement,
   StateInfo,
   StreamItem,
   UnitInfo,
-} from "./fleet-client.ts";
+} from "./cluster-client.ts";
+import { newer } from "./version.ts";
 
 /** The cluster over its registry in etcd, without any server of fleet's between. */
-export async function openEtcdClient(flags: GlobalFlags): Promise<FleetClient> {
+export async function openEtcdClient(flags: GlobalFlags): Promise<ClusterClient> {
   try {
     const { config } = loadConfig({
       file: null,
@@ -61,7 +61,7 @@ export async function openEtcdClient(flags: GlobalFlags): Promise<FleetClient> {
 
 const MOST_MOVES = 1000;
 
-class EtcdClient implements FleetClient {
+class EtcdClient implements ClusterClient {
   readonly #registry: Registry;
   readonly #timeoutMs: number;
   readonly #mirror: Mirror;

@@ -10,10 +10,18 @@ import {
 } from "@fleet/client";
 import { isDesiredState, type UnitOption } from "@fleet/domain/unit";
 import { CommandError } from "../errors.ts";
-import type { EventRequest, FleetClient, MachineInfo, Move, Placement, StateInfo, UnitInfo } from "./fleet-client.ts";
+import type {
+  ClusterClient,
+  EventRequest,
+  MachineInfo,
+  Move,
+  Placement,
+  StateInfo,
+  UnitInfo,
+} from "./cluster-client.ts";
 
 /** The cluster over HTTP API v1, as any server since the old fleet's serves it. */
-export class HttpClient implements FleetClient {
+export class HttpClient implements ClusterClient {
   readonly #api: FleetApi;
   readonly #onClose: () => void;
 

@@ -1,6 +1,6 @@
-import type { FleetClient } from "../client/fleet-client.ts";
+import type { ClusterClient } from "../client/cluster-client.ts";
 import type { Command, FlagSpec } from "../command.ts";
-import { camelCase, DEPRECATED_FLAGS, GLOBAL_FLAGS } from "../global-flags.ts";
+import { camelCase, DEPRECATED_FLAGS, GLOBAL_FLAGS } from "../command-line/global-flags.ts";
 
 /** What a line is to be completed with. */
 export type Completion =
@@ -59,7 +59,7 @@ export function completionOf(words: readonly string[], commands: readonly Comman
 
 /** The names of the cluster that a word can become. */
 export async function clusterNames(
-  client: FleetClient,
+  client: ClusterClient,
   { what, begin }: Extract<Completion, { kind: "cluster" }>,
 ): Promise<readonly string[]> {
   const units = what === "machine" ? [] : (await client.units()).map(({ name }) => name);

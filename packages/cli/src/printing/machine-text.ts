@@ -1,4 +1,4 @@
-import type { MachineInfo } from "../client/fleet-client.ts";
+import type { MachineInfo } from "../client/cluster-client.ts";
 
 /** A machine's ID as tables show it: the first eight digits, or all. */
 export function machineID(id: string, full: boolean): string {

@@ -1,5 +1,5 @@
+import type { SshFlags } from "../command-line/flag-values.ts";
 import { CommandError } from "../errors.ts";
-import type { SshFlags } from "../flag-values.ts";
 import { shellLine } from "./quote.ts";
 
 /** Where an SSH server is. */

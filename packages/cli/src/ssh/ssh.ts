@@ -6,8 +6,8 @@ import { dirname, join } from "node:path";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { endWithUs } from "../child-process.ts";
+import type { SshFlags } from "../command-line/flag-values.ts";
 import { CommandError } from "../errors.ts";
-import type { SshFlags } from "../flag-values.ts";
 import { askpassEnvironment } from "./askpass.ts";
 import { readSshHost, type SshHost, type SshOptions, type SshTask, sshCommand } from "./ssh-command.ts";
 

@@ -77,6 +77,7 @@ export function fakeServer() {
       isTyped: false,
       terminal: null,
       signal: new AbortController().signal,
+      localMachineID: null,
       run: async () => 0,
       output: async () => null,
       readFile: (path) => (files?.[path] === undefined ? null : Buffer.from(files[path])),

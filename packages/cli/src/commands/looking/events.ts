@@ -1,11 +1,11 @@
 import { EVENT_KINDS, type EventKind, type FleetEvent } from "@fleet/client";
-import type { EventFilter, StreamItem } from "../../client/fleet-client.ts";
+import type { EventFilter, StreamItem } from "../../client/cluster-client.ts";
 import type { Command } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { CommandError } from "../../errors.ts";
 import { machineID } from "../../printing/machine-text.ts";
 import { OUTPUT_FLAG, readOutput } from "../../printing/output.ts";
-import { machinesByPrefix } from "../targets.ts";
+import { machinesByPrefix } from "../../targets/machines.ts";
 
 const KINDS = Object.keys(EVENT_KINDS);
 

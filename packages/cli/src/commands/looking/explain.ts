@@ -2,7 +2,7 @@ import type { Command } from "../../command.ts";
 import { CommandError } from "../../errors.ts";
 import { machineID } from "../../printing/machine-text.ts";
 import { OUTPUT_FLAG, printJson, readOutput } from "../../printing/output.ts";
-import { unitName } from "../../units.ts";
+import { unitName } from "../../targets/units.ts";
 
 export const explain: Command = {
   name: "explain",

@@ -1,9 +1,10 @@
-import type { MachineInfo, UnitInfo } from "../../client/fleet-client.ts";
+import type { MachineInfo, UnitInfo } from "../../client/cluster-client.ts";
 import type { Command } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { CommandError } from "../../errors.ts";
-import { isGlobal } from "../../units.ts";
-import { knownUnit, machineOfUnit, onlyMachine, runOn } from "../targets.ts";
+import { runOn } from "../../ssh/run-on-machine.ts";
+import { machineOfUnit, onlyMachine } from "../../targets/machines.ts";
+import { isGlobal, knownUnit } from "../../targets/units.ts";
 
 export const journal: Command = {
   name: "journal",

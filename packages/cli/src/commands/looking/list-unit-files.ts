@@ -1,10 +1,10 @@
 import { hashUnitFile } from "@fleet/domain/unit";
-import type { MachineInfo, UnitInfo } from "../../client/fleet-client.ts";
+import type { MachineInfo, UnitInfo } from "../../client/cluster-client.ts";
+import { machinesByID } from "../../client/find.ts";
 import type { Command } from "../../command.ts";
 import { type Columns, listFlags, printList, readListOptions } from "../../printing/list.ts";
 import { machineLegend } from "../../printing/machine-text.ts";
-import { isGlobal } from "../../units.ts";
-import { machineMap } from "../../wait.ts";
+import { isGlobal } from "../../targets/units.ts";
 
 const FIELDS = "unit,hash,dstate,state,target";
 
@@ -22,7 +22,7 @@ Fields: unit, hash, dstate, state, target, global, desc.`,
     const options = readListOptions(columns(new Map()), flags);
     if (options.fields.includes("tmachine")) context.err("WARNING: The field tmachine is deprecated: use target.");
     const client = await context.client();
-    const [units, machines] = await Promise.all([client.units(), machineMap(client)]);
+    const [units, machines] = await Promise.all([client.units(), machinesByID(client)]);
     printList(context, columns(machines), units, options, asJson);
     return 0;
   },

@@ -1,7 +1,7 @@
-import type { FleetClient, MachineInfo, StateInfo } from "../../client/fleet-client.ts";
+import type { ClusterClient, MachineInfo, StateInfo } from "../../client/cluster-client.ts";
+import { machinesByID } from "../../client/find.ts";
 import type { Command } from "../../command.ts";
 import type { Context } from "../../context.ts";
-import { follow } from "../../follow.ts";
 import {
   type Columns,
   cellsOf,
@@ -13,7 +13,8 @@ import {
 } from "../../printing/list.ts";
 import { machineLegend } from "../../printing/machine-text.ts";
 import { formatTable, tableWidths } from "../../printing/table.ts";
-import { machineMap, patiently } from "../../wait.ts";
+import { follow } from "../../waiting/follow.ts";
+import { patiently } from "../../waiting/until-settled.ts";
 
 const FIELDS = "unit,machine,active,sub";
 /** Changes within such a time are printed together. */
@@ -52,12 +53,12 @@ interface Reading {
   readonly machines: ReadonlyMap<string, MachineInfo>;
 }
 
-async function read(client: FleetClient): Promise<Reading> {
-  const [states, machines] = await Promise.all([client.states(), machineMap(client)]);
+async function read(client: ClusterClient): Promise<Reading> {
+  const [states, machines] = await Promise.all([client.states(), machinesByID(client)]);
   return { states, machines };
 }
 
-async function watch(context: Context, client: FleetClient, options: ListOptions): Promise<number> {
+async function watch(context: Context, client: ClusterClient, options: ListOptions): Promise<number> {
   const follower = await follow(client, {});
   const stop = (): void => follower.stop();
   context.signal.addEventListener("abort", stop);

@@ -1,10 +1,11 @@
-import type { MachineInfo, StateInfo, UnitInfo } from "../../client/fleet-client.ts";
+import type { MachineInfo, StateInfo, UnitInfo } from "../../client/cluster-client.ts";
 import type { Command } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { CommandError } from "../../errors.ts";
 import { OUTPUT_FLAG, printJson, readOutput } from "../../printing/output.ts";
-import { isGlobal, unitNames } from "../../units.ts";
-import { onlyMachine, runOn } from "../targets.ts";
+import { runOn } from "../../ssh/run-on-machine.ts";
+import { onlyMachine } from "../../targets/machines.ts";
+import { isGlobal, unitNames } from "../../targets/units.ts";
 
 export const status: Command = {
   name: "status",

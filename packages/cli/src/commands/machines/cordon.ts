@@ -1,8 +1,8 @@
-import type { FleetClient } from "../../client/fleet-client.ts";
+import type { ClusterClient } from "../../client/cluster-client.ts";
 import type { Command } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { machineID } from "../../printing/machine-text.ts";
-import { onlyMachine } from "../targets.ts";
+import { onlyMachine } from "../../targets/machines.ts";
 
 export const cordon: Command = {
   name: "cordon",
@@ -33,7 +33,7 @@ async function forEach(
   context: Context,
   begins: readonly string[],
   done: string,
-  work: (client: FleetClient, id: string) => Promise<void>,
+  work: (client: ClusterClient, id: string) => Promise<void>,
 ): Promise<number> {
   const client = await context.client();
   const machines = await client.machines();

@@ -1,4 +1,4 @@
-import type { MachineInfo } from "../../client/fleet-client.ts";
+import type { MachineInfo } from "../../client/cluster-client.ts";
 import type { Command } from "../../command.ts";
 import { type Columns, listFlags, printList, readListOptions } from "../../printing/list.ts";
 import { machineID } from "../../printing/machine-text.ts";

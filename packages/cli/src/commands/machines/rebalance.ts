@@ -1,9 +1,15 @@
+import type { ClusterClient, MachineInfo, Move } from "../../client/cluster-client.ts";
+import { findUnits, machinesByID } from "../../client/find.ts";
 import type { Command } from "../../command.ts";
+import type { Context } from "../../context.ts";
 import { CommandError } from "../../errors.ts";
-import { follow } from "../../follow.ts";
 import { machineLegend } from "../../printing/machine-text.ts";
-import { findUnits } from "../../units.ts";
-import { machineMap, untilSettled } from "../../wait.ts";
+import { follow } from "../../waiting/follow.ts";
+import { untilSettled } from "../../waiting/until-settled.ts";
+import { readTimeoutMs, TIMEOUT_FLAG } from "./timeout.ts";
+
+/** When to look again though nothing happens. */
+const AGAIN_MS = 1_000;
 
 export const rebalance: Command = {
   name: "rebalance",
@@ -16,7 +22,7 @@ The engine makes the moves, as a drain does: it goes on when fleetctl is interru
   flags: [
     { flags: "--dry-run", description: "Only show the moves" },
     { flags: "--limit <n>", description: "Moves on their way at a time", default: "1" },
-    { flags: "--timeout <seconds>", description: "Stop waiting after so many seconds; 0: never", default: "0" },
+    TIMEOUT_FLAG,
     { flags: "--no-block", description: "Do not wait until the moves are made" },
   ],
   examples: ["fleetctl rebalance --dry-run", "fleetctl rebalance --limit 5"],
@@ -24,12 +30,10 @@ The engine makes the moves, as a drain does: it goes on when fleetctl is interru
     const limit = Number(flags.limit);
     if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
       throw new CommandError(`invalid --limit ${JSON.stringify(flags.limit)}: expected a number from 1 to 1000`);
-    const timeout = Number(flags.timeout);
-    if (!Number.isFinite(timeout) || timeout < 0)
-      throw new CommandError(`invalid --timeout ${JSON.stringify(flags.timeout)}: expected seconds`);
+    const mostMs = readTimeoutMs(flags);
     const client = await context.client();
     const dryRun = flags.dryRun === true;
-    const machines = await machineMap(client);
+    const machines = await machinesByID(client);
     const moves = await client.rebalance({ dryRun, limit });
     for (const { unit, from, to, reason } of moves) {
       const where = `from ${machineLegend(from ?? "", machines, false)} to ${machineLegend(to, machines, false)}`;
@@ -37,31 +41,45 @@ The engine makes the moves, as a drain does: it goes on when fleetctl is interru
     }
     if (moves.length === 0) context.out("The cluster is even: nothing would be better elsewhere.");
     if (dryRun || moves.length === 0 || flags.block === false) return 0;
-    let left = moves.length;
-    const look = async (): Promise<true | null> => {
+    return (await untilMoved(context, client, moves, machines, mostMs)) ? 0 : 1;
+  },
+};
+
+/** Waits until moves are made, and says which of them were not. */
+async function untilMoved(
+  context: Context,
+  client: ClusterClient,
+  moves: readonly Move[],
+  machines: ReadonlyMap<string, MachineInfo>,
+  mostMs: number,
+): Promise<boolean> {
+  let left = moves.length;
+  const isDone = await untilSettled(await follow(client, {}), mostMs, {
+    async look() {
       left = (await client.moves()).length;
       context.progress(left === 0 ? null : `${moves.length - left} of ${moves.length} units moved`);
       return left === 0 ? true : null;
-    };
-    const onSlow = async (): Promise<void> => {
+    },
+    async onSlow() {
       context.progress(null);
       context.err(`Still waiting for ${left} moves`);
-    };
-    const follower = await follow(client, {});
-    const isDone = (await untilSettled(follower, timeout * 2, look, onSlow, () => 1000)) !== null;
-    context.progress(null);
-    if (!isDone) {
-      context.err(`Error: timed out: ${left} moves are not made yet; the engine goes on with them`);
-      return 1;
-    }
-    const names = moves.map(({ unit }) => unit);
-    const units = await findUnits(client, names);
-    const elsewhere = moves.filter(({ unit, to }) => units.has(unit) && units.get(unit)?.machineID !== to);
-    for (const { unit, to } of elsewhere) {
-      const on = units.get(unit)?.machineID ?? null;
-      const is = on === null ? "is on no machine" : `is on ${machineLegend(on, machines, false)}`;
-      context.err(`Error: unit ${unit} was not moved to ${machineLegend(to, machines, false)}: it ${is}`);
-    }
-    return elsewhere.length === 0 ? 0 : 1;
-  },
-};
+    },
+    lookAgainMs: () => AGAIN_MS,
+  });
+  context.progress(null);
+  if (isDone === null) {
+    context.err(`Error: timed out: ${left} moves are not made yet; the engine goes on with them`);
+    return false;
+  }
+  const units = await findUnits(
+    client,
+    moves.map(({ unit }) => unit),
+  );
+  const elsewhere = moves.filter(({ unit, to }) => units.has(unit) && units.get(unit)?.machineID !== to);
+  for (const { unit, to } of elsewhere) {
+    const on = units.get(unit)?.machineID ?? null;
+    const is = on === null ? "is on no machine" : `is on ${machineLegend(on, machines, false)}`;
+    context.err(`Error: unit ${unit} was not moved to ${machineLegend(to, machines, false)}: it ${is}`);
+  }
+  return elsewhere.length === 0;
+}

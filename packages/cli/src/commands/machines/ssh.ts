@@ -1,11 +1,12 @@
-import type { MachineInfo } from "../../client/fleet-client.ts";
+import type { MachineInfo } from "../../client/cluster-client.ts";
 import type { Command } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { CommandError } from "../../errors.ts";
 import { shellLine } from "../../ssh/quote.ts";
+import { sshHostOf } from "../../ssh/run-on-machine.ts";
 import { readPort, type SshTask } from "../../ssh/ssh-command.ts";
-import { isGlobal, unitName } from "../../units.ts";
-import { knownUnit, machineOfUnit, machinesByPrefix, onlyMachine, sshHostOf } from "../targets.ts";
+import { machineOfUnit, machinesByPrefix, onlyMachine } from "../../targets/machines.ts";
+import { isGlobal, knownUnit, unitName } from "../../targets/units.ts";
 
 export const ssh: Command = {
   name: "ssh",

@@ -2,7 +2,7 @@ import { hashUnitFile, serializeUnitFile } from "@fleet/domain/unit";
 import type { Command } from "../../command.ts";
 import { CommandError } from "../../errors.ts";
 import { OUTPUT_FLAG, printJson, readOutput } from "../../printing/output.ts";
-import { unitName } from "../../units.ts";
+import { unitName } from "../../targets/units.ts";
 
 export const cat: Command = {
   name: "cat",

@@ -1,9 +1,15 @@
 import type { DesiredState } from "@fleet/domain/unit";
+import { concurrently } from "../../client/concurrently.ts";
+import { findUnits } from "../../client/find.ts";
 import type { FlagSpec } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { CommandError } from "../../errors.ts";
-import { concurrently, findUnits, isGlobal, type SubmitOptions } from "../../units.ts";
-import { waitForUnits } from "../../wait.ts";
+import type { SubmitOptions } from "../../submitting/ensure-units.ts";
+import { isGlobal } from "../../targets/units.ts";
+import { waitForUnits } from "../../waiting/wait-for-units.ts";
+
+/** How long one attempt of --block-attempts stands for. */
+const ATTEMPT_MS = 500;
 
 /** Flags of every command that waits. */
 export const WAIT_FLAGS: readonly FlagSpec[] = [
@@ -29,7 +35,8 @@ export function readSubmit(flags: Readonly<Record<string, unknown>>): SubmitOpti
 /** How a command goes about waiting. */
 export interface Waiting {
   readonly block: boolean;
-  readonly attempts: number;
+  /** Infinity: without limit. */
+  readonly mostMs: number;
 }
 
 /** Reads WAIT_FLAGS. */
@@ -37,7 +44,8 @@ export function readWaiting(flags: Readonly<Record<string, unknown>>): Waiting {
   const text = String(flags.blockAttempts ?? "0");
   if (!/^-?\d{1,9}$/.test(text))
     throw new CommandError(`invalid --block-attempts ${JSON.stringify(text)}: expected a whole number`);
-  return { block: flags.block !== false, attempts: Math.max(0, Number(text)) };
+  const attempts = Number(text);
+  return { block: flags.block !== false, mostMs: attempts > 0 ? attempts * ATTEMPT_MS : Number.POSITIVE_INFINITY };
 }
 
 /**
@@ -69,6 +77,6 @@ export async function bringTo(
     else scheduled.push(name);
   }
   if (scheduled.length === 0) return true;
-  const { attempts } = waiting;
-  return waitForUnits(context, { names: scheduled, state, untilActive: state === "launched", attempts });
+  const { mostMs } = waiting;
+  return waitForUnits(context, { names: scheduled, state, untilActive: state === "launched", mostMs });
 }

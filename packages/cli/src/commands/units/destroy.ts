@@ -1,6 +1,7 @@
+import { concurrently } from "../../client/concurrently.ts";
 import type { Command } from "../../command.ts";
-import { concurrently, unitNames } from "../../units.ts";
-import { waitUntilGone } from "../../wait.ts";
+import { unitNames } from "../../targets/units.ts";
+import { waitUntilGone } from "../../waiting/wait-until-gone.ts";
 import { readWaiting, WAIT_FLAGS } from "./desired-state.ts";
 
 export const destroy: Command = {
@@ -15,7 +16,7 @@ Units that are not there are skipped. Waits until no machine reports the units a
   examples: ["fleetctl destroy foo.service", "fleetctl destroy web@{1..3}"],
   completes: "unit",
   async run(context, args, flags) {
-    const { block, attempts } = readWaiting(flags);
+    const { block, mostMs } = readWaiting(flags);
     const client = await context.client();
     const names = unitNames(args);
     const destroyed = new Set<string>();
@@ -24,6 +25,6 @@ Units that are not there are skipped. Waits until no machine reports the units a
     });
     for (const name of names) if (destroyed.has(name)) context.out(`Destroyed ${name}`);
     if (!block || destroyed.size === 0) return 0;
-    return (await waitUntilGone(context, [...destroyed], attempts)) ? 0 : 1;
+    return (await waitUntilGone(context, [...destroyed], mostMs)) ? 0 : 1;
   },
 };

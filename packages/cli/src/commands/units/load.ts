@@ -1,5 +1,6 @@
 import type { Command } from "../../command.ts";
-import { ensureUnits, unitNames } from "../../units.ts";
+import { ensureUnits } from "../../submitting/ensure-units.ts";
+import { unitNames } from "../../targets/units.ts";
 import { bringTo, readSubmit, readWaiting, STRICT_FLAG, WAIT_FLAGS } from "./desired-state.ts";
 
 export const load: Command = {

@@ -1,7 +1,10 @@
+import { findUnits } from "../../client/find.ts";
 import type { Command } from "../../command.ts";
 import type { Context } from "../../context.ts";
-import { findUnits, isGlobal, unitNames } from "../../units.ts";
-import { followUnits, untilSettled } from "../../wait.ts";
+import { isGlobal, unitNames } from "../../targets/units.ts";
+import { followUnits } from "../../waiting/follow.ts";
+import { hasStopped } from "../../waiting/phase.ts";
+import { untilSettled } from "../../waiting/until-settled.ts";
 import { bringTo, readWaiting, WAIT_FLAGS } from "./desired-state.ts";
 
 export const restart: Command = {
@@ -36,17 +39,13 @@ export const restart: Command = {
   },
 };
 
-/** Half seconds that a global unit may take to stop everywhere. */
-const GLOBAL_STOP_ATTEMPTS = 60;
+/** How long a global unit may take to stop everywhere. */
+const GLOBAL_STOP_MS = 30_000;
 
 /** A global unit is stopped when no machine says that it is up: only then does starting it again restart it. */
 async function allStopped(context: Context, name: string): Promise<void> {
   const client = await context.client();
-  const look = async (): Promise<true | null> => {
-    const states = await client.states(name);
-    return states.every(({ active }) => active === "inactive" || active === "failed") ? true : null;
-  };
-  const follower = await followUnits(client, [name]);
-  if ((await untilSettled(follower, GLOBAL_STOP_ATTEMPTS, look, async () => undefined)) !== null) return;
+  const look = async (): Promise<true | null> => ((await client.states(name)).every(hasStopped) ? true : null);
+  if ((await untilSettled(await followUnits(client, [name]), GLOBAL_STOP_MS, { look })) !== null) return;
   context.err(`WARNING: Unit ${name} has not stopped on all machines yet; it is started all the same.`);
 }

@@ -1,5 +1,6 @@
+import { findUnits } from "../../client/find.ts";
 import type { Command } from "../../command.ts";
-import { findUnits, unitNames } from "../../units.ts";
+import { unitNames } from "../../targets/units.ts";
 import { bringTo, readWaiting, WAIT_FLAGS } from "./desired-state.ts";
 
 export const stop: Command = {

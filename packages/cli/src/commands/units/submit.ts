@@ -1,5 +1,5 @@
 import type { Command } from "../../command.ts";
-import { ensureUnits } from "../../units.ts";
+import { ensureUnits } from "../../submitting/ensure-units.ts";
 import { readSubmit, STRICT_FLAG } from "./desired-state.ts";
 
 export const submit: Command = {

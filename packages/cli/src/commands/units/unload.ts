@@ -1,6 +1,7 @@
+import { findUnits } from "../../client/find.ts";
 import type { Command } from "../../command.ts";
-import { findUnits, unitNames } from "../../units.ts";
-import { waitUntilGone } from "../../wait.ts";
+import { unitNames } from "../../targets/units.ts";
+import { waitUntilGone } from "../../waiting/wait-until-gone.ts";
 import { bringTo, readWaiting, WAIT_FLAGS } from "./desired-state.ts";
 
 export const unload: Command = {
@@ -22,7 +23,7 @@ export const unload: Command = {
     if (known.length === 0) return 1;
     const isDone =
       (await bringTo(context, known, "inactive", "unload", waiting)) &&
-      (!waiting.block || (await waitUntilGone(context, known, waiting.attempts)));
+      (!waiting.block || (await waitUntilGone(context, known, waiting.mostMs)));
     if (isDone) context.err(`Successfully unloaded units [${known.join(" ")}].`);
     return isDone && known.length === names.length ? 0 : 1;
   },

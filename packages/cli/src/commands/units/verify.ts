@@ -1,7 +1,7 @@
 import { expandUnitName } from "@fleet/domain/unit";
 import type { Command } from "../../command.ts";
 import { CommandError } from "../../errors.ts";
-import { findingsOf, findingText, type UnitFile } from "../../verify.ts";
+import { findingsOf, findingText, type UnitFile } from "../../submitting/findings.ts";
 
 /** What old scripts look for. */
 export const SIGNED_UNITS_WARNING = "WARNING: The signed/verified units feature is DEPRECATED and cannot be used.";

@@ -1,4 +1,4 @@
-import { CommandError } from "./errors.ts";
+import { CommandError } from "../errors.ts";
 import type { GlobalFlags } from "./flag-values.ts";
 
 /** A flag that every command takes; also environment FLEETCTL_<NAME>, which a flag on the line overrides. */

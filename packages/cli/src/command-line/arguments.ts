@@ -1,6 +1,6 @@
 import type { Command as Commander, Option } from "commander";
-import type { Command } from "./command.ts";
-import { CommandError } from "./errors.ts";
+import type { Command } from "../command.ts";
+import { CommandError } from "../errors.ts";
 
 const BOOLEAN = /^(--[a-z][a-z-]*)=(true|t|1|false|f|0)$/i;
 

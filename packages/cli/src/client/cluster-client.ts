@@ -44,7 +44,7 @@ export interface EventRequest {
 }
 
 /** What commands ask of a cluster, over HTTP or directly over the registry. Failures are CommandErrors. */
-export interface FleetClient {
+export interface ClusterClient {
   units(): Promise<readonly UnitInfo[]>;
   /** Null where there is no such unit. */
   unit(name: string): Promise<UnitInfo | null>;

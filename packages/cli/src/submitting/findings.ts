@@ -1,8 +1,8 @@
 import { realpathSync } from "node:fs";
 import { basename } from "node:path";
 import { type Finding, lintUnitFile } from "@fleet/domain/unit";
-import type { Context } from "./context.ts";
-import { CommandError } from "./errors.ts";
+import type { Context } from "../context.ts";
+import { CommandError } from "../errors.ts";
 
 /** A local unit file. */
 export interface UnitFile {

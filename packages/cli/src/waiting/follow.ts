@@ -1,5 +1,5 @@
-import type { EventFilter, FleetClient } from "./client/fleet-client.ts";
-import { CommandError } from "./errors.ts";
+import type { ClusterClient, EventFilter } from "../client/cluster-client.ts";
+import { CommandError } from "../errors.ts";
 
 /** Whoever waits for a change of the cluster. */
 export interface Follower {
@@ -13,8 +13,21 @@ const SAFETY_MS = 30_000;
 const FIRST_PAUSE_MS = 15;
 const MOST_PAUSE_MS = 500;
 
+/** More units than these are not named in the request for their events: all events are followed. */
+const MOST_NAMED = 50;
+
+/** Follows what may change units: what happens to them. */
+export function followUnits(client: ClusterClient, names: readonly string[]): Promise<Follower> {
+  return follow(client, names.length > MOST_NAMED ? {} : { units: names.map(asGlob) });
+}
+
+/** A name as a glob that matches it alone. */
+function asGlob(name: string): string {
+  return name.replace(/[*?[\]\\]/g, "\\$&");
+}
+
 /** Follows changes by the server's events; a server that is too old to tell any is asked again and again. */
-export async function follow(client: FleetClient, filter: EventFilter): Promise<Follower> {
+export async function follow(client: ClusterClient, filter: EventFilter): Promise<Follower> {
   const stopping = new AbortController();
   let events: AsyncIterable<unknown> | null = null;
   try {

@@ -1,0 +1,114 @@
+import { type DesiredState, hashUnitFile, type UnitOption } from "@fleet/domain/unit";
+import type { ClusterClient, UnitInfo } from "../client/cluster-client.ts";
+import { concurrently } from "../client/concurrently.ts";
+import { findUnits } from "../client/find.ts";
+import type { Context } from "../context.ts";
+import { unitName } from "../targets/units.ts";
+import { warnOfFindings } from "./findings.ts";
+import { findSource, type LocalSource, localSource, type UnitSource } from "./unit-source.ts";
+
+/** How units get into the registry. */
+export interface SubmitOptions {
+  /** Put a new version in where the local file differs. */
+  readonly replace: boolean;
+  /** Refuse files that have anything wrong with them. */
+  readonly strict: boolean;
+}
+
+/**
+ * Makes sure that units are in the registry, from local files or templates. Everything is read and checked before the
+ * first is sent.
+ *
+ * @param target the state that the command leads to: `--replace` may not take a unit back from a higher one
+ * @returns names of the units that were created or replaced
+ */
+export async function ensureUnits(
+  context: Context,
+  typed: readonly string[],
+  target: DesiredState,
+  { replace, strict }: SubmitOptions,
+): Promise<ReadonlySet<string>> {
+  const client = await context.client();
+  const byName = new Map(typed.map((entry) => [unitName(entry), entry]));
+  const known = await findUnits(client, [...byName.keys()]);
+  const storedTemplate = templatesOf(client);
+  const sources = new Map<string, UnitSource>();
+  for (const [name, entry] of byName) {
+    const unit = known.get(name);
+    const source =
+      unit === undefined
+        ? await findSource(context, storedTemplate, name, entry)
+        : newVersion(context, unit, localSource(context, entry, name), target, replace);
+    if (source !== null) sources.set(name, source);
+  }
+  const files = new Map([...sources.values()].flatMap(({ file }) => (file === null ? [] : [[file.path, file]])));
+  await warnOfFindings(context, [...files.values()], strict);
+  const sent = new Set<string>();
+  try {
+    await concurrently([...sources], async ([name, { options }]) => {
+      await client.setUnit(name, { options, desiredState: known.get(name)?.desiredState ?? "inactive" });
+      sent.add(name);
+    });
+  } finally {
+    for (const name of byName.keys()) if (sent.has(name) && !known.has(name)) context.out(`Unit ${name} inactive`);
+  }
+  return sent;
+}
+
+/** Reads templates from the registry, each once. */
+function templatesOf(client: ClusterClient): (name: string) => Promise<UnitInfo | null> {
+  const asked = new Map<string, Promise<UnitInfo | null>>();
+  return (name) => {
+    const template = asked.get(name) ?? client.unit(name);
+    asked.set(name, template);
+    return template;
+  };
+}
+
+const RANK: Readonly<Record<DesiredState, number>> = { inactive: 0, loaded: 1, launched: 2 };
+
+/**
+ * What becomes of a unit that is in the registry already, where there is a local file for it.
+ *
+ * @param target the state that the command leads to
+ * @returns "same": there is nothing to do; "kept": it differs and was not to be replaced; "above": it is in a higher
+ * state than the command leads to, and so may not be replaced by it; "replaced"
+ */
+export function replacementOf(
+  unit: Pick<UnitInfo, "options" | "desiredState">,
+  local: readonly UnitOption[],
+  target: DesiredState,
+  replace: boolean,
+): "same" | "kept" | "above" | "replaced" {
+  if (hashUnitFile(local) === hashUnitFile(unit.options)) return "same";
+  if (!replace) return "kept";
+  return RANK[unit.desiredState] > RANK[target] ? "above" : "replaced";
+}
+
+/** The local file where it is to replace what the registry holds; null, and the reason is printed, where it is not. */
+function newVersion(
+  context: Context,
+  { name, ...unit }: UnitInfo,
+  local: LocalSource | null,
+  target: DesiredState,
+  replace: boolean,
+): LocalSource | null {
+  if (local === null) return null;
+  switch (replacementOf(unit, local.options, target, replace)) {
+    case "replaced":
+      return local;
+    case "same":
+      if (replace) context.out(`Found same Unit(${name}) in Registry, nothing to do`);
+      return null;
+    case "kept":
+      context.err(
+        `WARNING: Unit ${name} in registry differs from local unit file ${local.file.path}. Add --replace to override.`,
+      );
+      return null;
+    case "above":
+      context.err(
+        `WARNING: Unit ${name} is ${unit.desiredState}: it can't be replaced by a command that leaves it ${target}.`,
+      );
+      return null;
+  }
+}
