@@ -2,66 +2,128 @@ import type { Command as Commander, Option } from "commander";
 import type { Command } from "../command.ts";
 import { CommandError } from "../errors.ts";
 
-const BOOLEAN = /^(--[a-z][a-z-]*)=(true|t|1|false|f|0)$/i;
+/** A flag that takes no value, with one all the same. */
+const SWITCH = /^(--[a-z][a-z-]*)=(?:(true|t|1)|false|f|0)$/i;
 
 /**
  * What old scripts write and the parser does not know: unique beginnings of command names, `-v`, `--flag=true` and
  * `--flag=false` for flags that take no value; and operands that look like flags, where a command takes such.
+ *
+ * @throws CommandError where a command's name is not known, or could be several
  */
 export function expandArguments(args: readonly string[], program: Commander, commands: readonly Command[]): string[] {
-  const expanded: string[] = [];
-  let command: Commander | null = null;
-  let spec: Command | undefined;
-  let operands = 0;
-  const given: Record<string, unknown> = {};
-  const options = (): readonly Option[] => [...program.options, ...(command?.options ?? [])];
-  for (let index = 0; index < args.length; index++) {
-    const argument = args[index] ?? "";
-    const isOperand = argument === "--" || !argument.startsWith("-");
-    if (spec?.takesRest !== undefined && isOperand && (argument === "--" || operands >= spec.takesRest(given))) {
-      return [...expanded, ...verbatim(args.slice(index), spec.takesRest(given) - operands)];
-    }
-    const [, flag, value] = BOOLEAN.exec(argument) ?? [];
-    const switched =
-      flag === undefined
-        ? undefined
-        : options().find(({ long, required, optional }) => long === flag && !required && !optional);
-    if (argument === "--") {
-      expanded.push(...args.slice(index));
-      break;
-    }
-    if (switched !== undefined && value !== undefined) {
-      const isOn = /^(true|t|1)$/i.test(value);
-      const opposite = options().find(({ long }) => long === `--no-${flag?.slice(2)}`);
-      if (isOn) expanded.push(switched.long ?? "");
-      else if (opposite !== undefined) expanded.push(opposite.long ?? "");
-    } else if (argument === "-v" && command === null) {
-      expanded.push("--version");
-    } else if (argument.startsWith("-")) {
-      expanded.push(argument);
-      const name = argument.split("=")[0];
-      const option = options().find(({ long, short }) => long === name || short === name);
-      if (option !== undefined) given[option.attributeName()] = true;
-      if (option?.required === true && !argument.includes("=") && index + 1 < args.length) {
-        expanded.push(args[++index] ?? "");
-      }
-    } else if (command === null) {
-      const name = wholeName(argument, program, commands);
-      expanded.push(name);
-      command = program.commands.find((candidate) => candidate.name() === name) ?? program;
-      spec = commands.find((candidate) => candidate.name === name);
-    } else {
-      // "help" takes the name of a command, which may be a beginning too; of itself it has nothing more to say.
-      const isAboutCommand = command.name() === "help" || expanded.at(-1) === "help";
-      const name = isAboutCommand ? wholeName(argument, program, commands) : argument;
-      if (!isAboutCommand || name !== "help") expanded.push(name);
-      operands++;
-    }
+  const line = new Line(program, commands);
+  let index = 0;
+  while (index < args.length) {
+    const rest = line.restFrom(args.slice(index));
+    if (rest !== null) return [...line.expanded, ...rest];
+    index += line.take(args[index] ?? "", args[index + 1]);
   }
-  return expanded;
+  return line.expanded;
 }
 
-/** Operands as they are, behind a `--`; one of the user's own, after the first `before` of them, parts nothing more. */
+/** A command line as far as it has been read. */
+class Line {
+  readonly expanded: string[] = [];
+  readonly #program: Commander;
+  readonly #commands: readonly Command[];
+  /** What the command's name stands for; both null before it has come. */
+  #parser: Commander | null = null;
+  #command: Command | null = null;
+  #operands = 0;
+  /** Flags that were given, by the names that commands read them by. */
+  readonly #given: Record<string, unknown> = {};
+
+  constructor(program: Commander, commands: readonly Command[]) {
+    this.#program = program;
+    this.#commands = commands;
+  }
+
+  /**
+   * What becomes of all that is left of the line, where nothing of it is to be read as a flag.
+   *
+   * @param args what is left, at least one argument
+   * @returns null where flags may come
+   */
+  restFrom(args: readonly string[]): readonly string[] | null {
+    const isParted = args[0] === "--";
+    const before = this.#command?.takesRest?.(this.#given);
+    if (before === undefined) return isParted ? args : null;
+    const isRest = isParted || (!isFlag(args[0] ?? "") && this.#operands >= before);
+    return isRest ? verbatim(args, before - this.#operands) : null;
+  }
+
+  /**
+   * Takes the next argument in.
+   *
+   * @param following the one after it; absent at the end of the line
+   * @returns how many arguments were taken: 2 where the following one is a flag's value
+   */
+  take(argument: string, following: string | undefined): 1 | 2 {
+    if (isFlag(argument)) return this.#takeFlag(argument, following);
+    if (this.#parser === null) this.#takeCommand(argument);
+    else this.#takeOperand(argument, this.#parser);
+    return 1;
+  }
+
+  #takeFlag(argument: string, following: string | undefined): 1 | 2 {
+    const switched = this.#switched(argument);
+    if (switched !== null) {
+      this.expanded.push(...switched);
+      return 1;
+    }
+    if (argument === "-v" && this.#parser === null) {
+      this.expanded.push("--version");
+      return 1;
+    }
+    this.expanded.push(argument);
+    const name = argument.split("=")[0];
+    const option = this.#options().find(({ long, short }) => long === name || short === name);
+    if (option === undefined) return 1;
+    this.#given[option.attributeName()] = true;
+    if (!option.required || argument.includes("=") || following === undefined) return 1;
+    this.expanded.push(following);
+    return 2;
+  }
+
+  /** What `--flag=true` or `--flag=false` means, as the parser takes it; null where the argument is no such thing. */
+  #switched(argument: string): readonly string[] | null {
+    const match = SWITCH.exec(argument);
+    if (match === null) return null;
+    const [, flag = "", truth] = match;
+    const options = this.#options();
+    if (!options.some(({ long, required, optional }) => long === flag && !required && !optional)) return null;
+    if (truth !== undefined) return [flag];
+    const opposite = `--no-${flag.slice(2)}`;
+    return options.some(({ long }) => long === opposite) ? [opposite] : [];
+  }
+
+  #takeCommand(argument: string): void {
+    const name = wholeName(argument, this.#program, this.#commands);
+    this.expanded.push(name);
+    this.#parser = this.#program.commands.find((candidate) => candidate.name() === name) ?? this.#program;
+    this.#command = this.#commands.find((candidate) => candidate.name === name) ?? null;
+  }
+
+  #takeOperand(argument: string, parser: Commander): void {
+    // "help" takes the name of a command, which may be a beginning too; of itself it has nothing more to say.
+    const isAboutCommand = parser.name() === "help" || this.expanded.at(-1) === "help";
+    const name = isAboutCommand ? wholeName(argument, this.#program, this.#commands) : argument;
+    if (!isAboutCommand || name !== "help") this.expanded.push(name);
+    this.#operands++;
+  }
+
+  /** The options that the parser knows at this place of the line. */
+  #options(): readonly Option[] {
+    return [...this.#program.options, ...(this.#parser?.options ?? [])];
+  }
+}
+
+function isFlag(argument: string): boolean {
+  return argument.startsWith("-");
+}
+
+/** Operands as they are, behind a `--`; a `--` of the user's own after the first `before` of them is dropped. */
 function verbatim(args: readonly string[], before: number): string[] {
   const rest = args[0] === "--" ? args.slice(1) : [...args];
   const own = rest[before] === "--" ? [...rest.slice(0, before), ...rest.slice(before + 1)] : rest;
