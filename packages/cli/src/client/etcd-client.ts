@@ -9,14 +9,15 @@ import {
   unitOf,
   unitStatesOf,
 } from "@fleet/domain/cluster";
-import { explainPlacement, ModelFeed, planRebalance } from "@fleet/domain/placement";
+import { explainPlacement } from "@fleet/domain/placement";
 import { InvalidUnitError, parseUnitFile, UnitFileError, type UnitOption } from "@fleet/domain/unit";
 import {
   cordonMachine,
   type Mirror,
+  planMoves,
   type Registry,
   Registry as RegistryOf,
-  requestMoves,
+  requestRebalance,
   uncordonMachine,
 } from "@fleet/registry";
 import type { GlobalFlags } from "../command-line/flag-values.ts";
@@ -58,8 +59,6 @@ export async function openEtcdClient(flags: GlobalFlags): Promise<ClusterClient>
     throw asCommandError(error);
   }
 }
-
-const MOST_MOVES = 1000;
 
 class EtcdClient implements ClusterClient {
   readonly #registry: Registry;
@@ -145,22 +144,19 @@ class EtcdClient implements ClusterClient {
 
   async cordon(machineID: string, drain: boolean): Promise<void> {
     const { etcd, keys } = this.#registry;
-    await this.#seen(keys.cordon(machineID), cordonMachine(etcd, keys, machineID, { drain, since: new Date() }));
+    const since = new Date();
+    await this.#seen(keys.cordon(machineID), () => cordonMachine(etcd, keys, machineID, { drain, since }));
   }
   async uncordon(machineID: string): Promise<void> {
     const { etcd, keys } = this.#registry;
-    await this.#seen(keys.cordon(machineID), uncordonMachine(etcd, keys, machineID));
+    await this.#seen(keys.cordon(machineID), () => uncordonMachine(etcd, keys, machineID));
   }
   async rebalance({ dryRun, limit }: { readonly dryRun: boolean; readonly limit: number }): Promise<readonly Move[]> {
-    const feed = new ModelFeed(this.#mirror.state);
-    finish(feed.load());
-    const moves = finish(planRebalance(feed.model, MOST_MOVES));
+    const moves = finish(planMoves(this.#mirror.state));
     const { etcd, keys } = this.#registry;
     const [first] = moves;
-    if (!dryRun && first !== undefined) {
-      const records = moves.map(({ unit, to, reason }) => ({ unit, to, limit, reason }));
-      await this.#seen(keys.move(first.unit), requestMoves(etcd, keys, records));
-    }
+    if (!dryRun && first !== undefined)
+      await this.#seen(keys.move(first.unit), () => requestRebalance(etcd, keys, moves, limit));
     return moves;
   }
   async moves(): Promise<readonly Move[]> {
@@ -233,21 +229,18 @@ class EtcdClient implements ClusterClient {
     }
   }
 
-  async #seen(key: string, write: Promise<number>): Promise<void> {
+  /** Writes, and waits until the mirror shows what was written under a key. */
+  async #seen(key: string, write: () => Promise<number>): Promise<void> {
     try {
-      await this.#mirror.waitFor(key, await write, this.#timeoutMs);
+      await this.#mirror.waitFor(key, await write(), this.#timeoutMs);
     } catch (error) {
       throw asCommandError(error);
     }
   }
 
-  async #write(change: Parameters<ReturnType<Registry["unitWriter"]>["submit"]>[0]): Promise<void> {
-    try {
-      const { revision } = await this.#registry.unitWriter().submit(change);
-      await this.#mirror.waitFor(this.#registry.keys.unit(change.name), revision, this.#timeoutMs);
-    } catch (error) {
-      throw asCommandError(error);
-    }
+  #write(change: Parameters<ReturnType<Registry["unitWriter"]>["submit"]>[0]): Promise<void> {
+    const write = async (): Promise<number> => (await this.#registry.unitWriter().submit(change)).revision;
+    return this.#seen(this.#registry.keys.unit(change.name), write);
   }
 }
 
