@@ -1,0 +1,47 @@
+import { describe, expect, it } from "vitest";
+import { fakeServer } from "../../testing/fake-server.ts";
+import { id } from "../../testing/one-unit.ts";
+
+const { run, answerAll } = fakeServer();
+
+describe("events", () => {
+  it("are printed one a line, or as JSON, and gaps are warned of", async () => {
+    const event = {
+      kind: "moved",
+      time: "2026-01-01T00:00:00.000Z",
+      revision: 7,
+      cause: "its machine is gone",
+      unit: "a.service",
+      machineID: id,
+      previousMachineID: "2".repeat(32),
+    };
+    answerAll((_method, path) => ({
+      stream: (response) => {
+        expect(path).toBe("/events?unit=a.service&kind=moved&follow=false");
+        response.writeHead(200, { "content-type": "text/event-stream", server: "fleetd/2.0.0" });
+        response.end(
+          `event: gap\ndata: {"message":"older ones are gone"}\n\nid: 7\ndata: ${JSON.stringify(event)}\n\n`,
+        );
+      },
+    }));
+    expect(await run(["events", "--kind", "moved", "a"])).toEqual({
+      code: 0,
+      stdout:
+        "2026-01-01T00:00:00.000Z  moved         a.service from 22222222... on 113f16a7... (its machine is gone)\n",
+      stderr: "WARNING: older ones are gone\n",
+    });
+    expect(JSON.parse((await run(["events", "--output=json", "--kind=moved", "a"])).stdout)).toEqual(event);
+  });
+  it("of an old server are not there, and it says so", async () => {
+    expect((await run(["events"])).stderr).toBe("Error: the server tells no events: it is older than this fleetctl\n");
+    expect((await run(["events", "--kind=x"])).stderr).toContain('invalid --kind "x"');
+    expect((await run(["events", "--after=x"])).stderr).toContain('invalid --after "x"');
+  });
+});
+
+describe("a server that goes away", () => {
+  it("is named at once by commands that follow it", async () => {
+    const { code, stderr } = await run(["events", "-f"], { env: { FLEETCTL_ENDPOINT: "http://127.0.0.1:1" } });
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining("nobody listens there") });
+  });
+});

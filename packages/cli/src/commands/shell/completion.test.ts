@@ -1,0 +1,100 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { completionOf } from "../../completion/complete.ts";
+import { completionScript } from "../../completion/scripts.ts";
+import { fakeServer } from "../../testing/fake-server.ts";
+import { clusterOf, id, unit } from "../../testing/one-unit.ts";
+import { COMMANDS } from "../index.ts";
+
+const { socket, run, answerWith } = fakeServer();
+
+describe("completion", () => {
+  const words = (...line: string[]) => {
+    const completion = completionOf(line, COMMANDS);
+    return completion.kind === "words" ? completion.words : completion.kind;
+  };
+  it("knows commands, flags, their values, and what an operand is", () => {
+    expect(words("list-")).toEqual(["list-machines", "list-unit-files", "list-units"]);
+    expect(words("--end")).toEqual(["--endpoint"]);
+    expect(words("--endpoint", "x", "li")).toEqual(["list-machines", "list-unit-files", "list-units"]);
+    expect(words("start", "--no-b")).toEqual(["--no-block"]);
+    expect(words("list-units", "--output", "")).toEqual(["text", "json"]);
+    expect(words("--ca-file", "")).toBe("files");
+    expect(words("verify", "")).toBe("files");
+    expect(words("completion", "")).toEqual(["bash", "zsh", "fish"]);
+    expect(completionOf(["status", "web"], COMMANDS)).toEqual({ kind: "cluster", what: "unit", begin: "web" });
+    expect(words("")).not.toContain("__complete");
+  });
+  it("offers units and machines of the cluster, and files where it has none", async () => {
+    answerWith(clusterOf([], [unit, { ...unit, name: "b.service" }]));
+    expect((await run(["__complete", "--", "status", "a"])).stdout).toBe("a.service\n");
+    expect(
+      (
+        await run(["__complete", "--", "--endpoint", `unix://${socket}`, "status", "a"], {
+          env: { FLEETCTL_ENDPOINT: "unix:///nowhere" },
+        })
+      ).stdout,
+    ).toBe("a.service\n");
+    expect((await run(["__complete", "--", "ssh", "1"])).stdout).toBe(`${id}\n`);
+    expect((await run(["__complete", "--", "start", "zz"])).stdout).toBe(":files\n");
+    expect(await run(["__complete", "--", "status", "a"], { env: { FLEETCTL_ENDPOINT: "unix:///nowhere" } })).toEqual({
+      code: 0,
+      stdout: "",
+      stderr: "",
+    });
+  });
+  it("has no script for other shells", async () => {
+    expect((await run(["completion", "csh"])).stderr).toContain("expected bash, zsh, fish");
+  });
+
+  /** A stand-in for fleetctl: shells ask it, and it answers as the real one would for these words. */
+  const stub =
+    'case "$4" in li*) printf "list-machines\\nlist-units\\n" ;; web@*) printf "web@1.service\\nweb@a:b.service\\n" ;; esac';
+  const inShell = (shell: string, script: string): string => {
+    const folder = mkdtempSync(join(tmpdir(), "fleetctl-shell-"));
+    try {
+      writeFileSync(
+        join(folder, "fleetctl"),
+        `#!/bin/sh\nshift\nwhile [ $# -gt 1 ]; do shift; done\nset -- . . . "$1"\n${stub}\n`,
+        { mode: 0o755 },
+      );
+      writeFileSync(join(folder, "script"), completionScript(shell) ?? "");
+      const args =
+        shell === "zsh" ? ["-f", "-c", script] : shell === "fish" ? ["--no-config", "-c", script] : ["-c", script];
+      const env = {
+        ...process.env,
+        PATH: `${folder}:${process.env.PATH}`,
+        SCRIPT: join(folder, "script"),
+        HOME: folder,
+      };
+      return execFileSync(shell, args, { encoding: "utf8", env });
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  };
+  it("works in bash, with names that have colons in them", () => {
+    const complete = (line: string) =>
+      inShell(
+        "bash",
+        `source "$SCRIPT"; COMP_LINE='${line}' COMP_POINT=${line.length}; compopt() { :; }; _fleetctl; printf '%s\\n' "\${COMPREPLY[@]}"`,
+      );
+    expect(complete("fleetctl li")).toBe("list-machines\nlist-units\n");
+    expect(complete("fleetctl status web@a:")).toBe("web@1.service\nb.service\n");
+  });
+  it("works in zsh", () => {
+    const script = `compdef() { :; }; compadd() { printf '%s\\n' "\${found[@]}"; }; source "$SCRIPT"; words=(fleetctl li); CURRENT=2; _fleetctl`;
+    expect(inShell("zsh", script)).toBe("list-machines\nlist-units\n");
+  });
+  it("works in fish", () => {
+    const found = inShell("fish", 'source "$SCRIPT"; complete -C "fleetctl li"');
+    expect(
+      found
+        .trim()
+        .split("\n")
+        .map((line) => line.split("\t")[0]),
+    ).toEqual(["list-machines", "list-units"]);
+  });
+});

@@ -1,0 +1,94 @@
+import { describe, expect, it } from "vitest";
+import { fakeServer } from "../testing/fake-server.ts";
+import { clusterOf, unit } from "../testing/one-unit.ts";
+
+const { run, requests, answerWith } = fakeServer();
+
+describe("submit", () => {
+  const text = "[Service]\nExecStart=/bin/a\n";
+  it("creates units from files and templates, at the same time, and warns of options nobody knows", async () => {
+    answerWith((method, path) =>
+      method === "PUT"
+        ? { status: 201 }
+        : path === "/units/t%40.service"
+          ? { body: { name: "t@.service", options: [{ section: "Service", name: "ExecStart", value: "/bin/t" }] } }
+          : { status: 404 },
+    );
+    const files = { "x/a.service": text, "x/b@.service": `${text}[X-Fleet]\nMachinOf=y\n` };
+    const { code, stdout, stderr } = await run(["submit", "x/a.service", "x/b@1.service", "t@2"], { files });
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: "Unit a.service inactive\nUnit b@1.service inactive\nUnit t@2.service inactive\n",
+    });
+    expect(stderr).toBe("WARNING: x/b@.service:4: option MachinOf in [X-Fleet] is not known and has no effect.\n");
+    expect(
+      requests()
+        .filter((entry) => entry.startsWith("PUT"))
+        .map((entry) => entry.split(" ")[1])
+        .toSorted(),
+    ).toEqual(["/units/a.service", "/units/b%401.service", "/units/t%402.service"]);
+  });
+  it.each([
+    [
+      "a unit that is nowhere",
+      ["submit", "none.service"],
+      {},
+      "unable to find Unit(none.service) in Registry or on filesystem",
+    ],
+    [
+      "a file that can't be read as a unit",
+      ["submit", "a.service"],
+      { "a.service": "[Service\n" },
+      "a.service: line 1: ",
+    ],
+    ["a bad name", ["submit", "a b.service"], {}, 'Invalid unit name "a b.service"'],
+    [
+      "options that contradict each other",
+      ["submit", "a.service"],
+      { "a.service": `${text}[X-Fleet]\nMachineID=x\nGlobal=true\n` },
+      "MachineID and Global",
+    ],
+  ])("refuses %s before anything is sent", async (_what, args, files, message) => {
+    answerWith(() => ({ status: 404 }));
+    const { code, stderr } = await run(args, { files });
+    expect(code).toBe(1);
+    expect(stderr).toContain(message);
+    expect(requests().filter((entry) => !entry.startsWith("GET"))).toEqual([]);
+  });
+});
+
+describe("an instance without a file of its own", () => {
+  it("is compared with its template's file", async () => {
+    const files = { "x/t@.service": "[Service]\nExecStart=/bin/new\n" };
+    answerWith(clusterOf([], [{ ...unit, name: "t@1.service", desiredState: "inactive" }]));
+    expect((await run(["submit", "x/t@1.service"], { files })).stderr).toBe(
+      "WARNING: Unit t@1.service in registry differs from local unit file x/t@.service. Add --replace to override.\n",
+    );
+    answerWith((method) =>
+      method === "PUT" ? { status: 201 } : { body: { ...unit, name: "t@1.service", desiredState: "inactive" } },
+    );
+    await run(["submit", "--replace", "x/t@1.service"], { files });
+    expect(requests().filter((entry) => entry.startsWith("PUT"))).toEqual([
+      'PUT /units/t%401.service {"name":"t@1.service","options":[{"section":"Service","name":"ExecStart","value":"/bin/new"}],"desiredState":"inactive"}',
+    ]);
+  });
+});
+
+describe("--replace", () => {
+  const files = { "a.service": "[Service]\nExecStart=/bin/new\n" };
+  it.each([
+    ["submit", "loaded", false],
+    ["submit", "inactive", true],
+    ["load", "launched", false],
+    ["start", "launched", true],
+  ])("by %s takes a unit that is %s: %s", async (command, desiredState, isTaken) => {
+    answerWith(clusterOf([], [{ ...unit, desiredState }]));
+    const { stderr } = await run(
+      [command, "--replace", "--no-block", "a.service"].filter((arg) => command !== "submit" || arg !== "--no-block"),
+      { files },
+    );
+    const puts = requests().filter((entry) => entry.startsWith("PUT") && entry.includes("/bin/new"));
+    expect(puts).toHaveLength(isTaken ? 1 : 0);
+    if (!isTaken) expect(stderr).toContain(`WARNING: Unit a.service is ${desiredState}`);
+  });
+});
