@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { fakeServer } from "../testing/fake-server.ts";
-import { clusterOf, unit } from "../testing/one-unit.ts";
+import { clusterOf, options, unit } from "../testing/one-unit.ts";
+import { replacementOf } from "./ensure-units.ts";
 
 const { run, requests, answerWith } = fakeServer();
 
@@ -91,4 +92,17 @@ describe("--replace", () => {
     expect(puts).toHaveLength(isTaken ? 1 : 0);
     if (!isTaken) expect(stderr).toContain(`WARNING: Unit a.service is ${desiredState}`);
   });
+});
+
+it.each([
+  ["same", "launched", "/bin/a", "inactive", true],
+  ["kept", "inactive", "/bin/new", "launched", false],
+  ["replaced", "inactive", "/bin/new", "inactive", true],
+  ["replaced", "loaded", "/bin/new", "launched", true],
+  ["above", "launched", "/bin/new", "loaded", true],
+  ["above", "loaded", "/bin/new", "inactive", true],
+] as const)("%s: a unit that is %s, with %s in its file, by a command that leads to %s, --replace %s", (...row) => {
+  const [replacement, desiredState, program, target, replace] = row;
+  const local = [{ section: "Service", name: "ExecStart", value: program }];
+  expect(replacementOf({ options, desiredState }, local, target, replace)).toBe(replacement);
 });
