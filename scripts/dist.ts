@@ -36,6 +36,10 @@ const embed: Plugin = {
   setup({ onResolve, onLoad }) {
     const contents: Record<string, string> = {
       "etcd3-descriptor": etcdDescriptor(),
+      "etcd3-proto-loader": `
+        import descriptor from "etcd3-descriptor";
+        import { serviceDefinitions } from ${JSON.stringify(join(root, "scripts", "embedded-proto-loader.ts"))};
+        export const loadSync = (_file, options) => serviceDefinitions(descriptor, options);`,
       xml2js:
         "class None { parseString(text, done) { done(new Error('introspection is left out')); } } exports.Parser = exports.Builder = None;",
       usocket: "throw Object.assign(new Error('usocket is left out'), { code: 'MODULE_NOT_FOUND' });",
@@ -53,7 +57,7 @@ const embed: Plugin = {
     }
     onResolve({ filter: /^@grpc\/proto-loader$/ }, ({ importer }) =>
       importer.includes("/etcd3/")
-        ? { path: join(root, "scripts", "embedded-proto-loader.cjs") }
+        ? { path: "etcd3-proto-loader", namespace: "embedded" }
         : { path: "usocket", namespace: "embedded" },
     );
   },

@@ -1,12 +1,31 @@
 import type { EtcdConfig } from "@fleet/config";
-import { type ChannelOptions, InterceptingCall, type Interceptor, ListenerBuilder, type Metadata } from "@grpc/grpc-js";
+import {
+  type ChannelOptions,
+  InterceptingCall,
+  type Interceptor,
+  type InterceptorOptions,
+  ListenerBuilder,
+  type Metadata,
+} from "@grpc/grpc-js";
 import { noop } from "cockatiel";
 import { Etcd3, type IOptions } from "etcd3";
 import { isRefusedToken, STALE_LOGIN } from "./etcd3-errors.ts";
+import { READERS } from "./etcd3-messages.ts";
 import { SecureEtcd3, tlsFor } from "./etcd3-secure.ts";
+
+/**
+ * Has the frequent answers read by READERS. grpc-js makes a description of its method for each call, shows it to
+ * interceptors, and looks into it when an answer comes. Where a later version does not, or calls a method otherwise,
+ * etcd3's own reading stays: the answers of both mean the same to etcd3-translation.ts.
+ */
+export function readDirectly(method: InterceptorOptions["method_definition"]): void {
+  const read = READERS.get(method.path);
+  if (read !== undefined && typeof method.responseDeserialize === "function") method.responseDeserialize = read;
+}
 
 /** Of every call. It tells etcd to refuse rather than hang when it has no leader: a watch would else be silent for ever. */
 const EVERY_CALL: Interceptor = (options, nextCall) => {
+  readDirectly(options.method_definition);
   return new InterceptingCall(nextCall(options), {
     start(metadata: Metadata, listener, next) {
       metadata.set("hasleader", "true");

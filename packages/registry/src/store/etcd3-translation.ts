@@ -1,9 +1,10 @@
 import type { Compare, KeyValue, Op } from "@fleet/domain/cluster";
 import type { ICompare, IKeyValue, IRequestOp } from "etcd3";
 import type { WatchEvent } from "./etcd.ts";
+import type { KeyValueMessage } from "./etcd3-messages.ts";
 
-/** A key and its value as they were read: bytes, or texts in the executables. */
-type AnyKeyValue = Pick<IKeyValue, "key" | "value" | "create_revision" | "mod_revision">;
+/** A key and its value as they were read, by either way of reading. */
+type AnyKeyValue = Pick<IKeyValue, "key" | "value" | "create_revision" | "mod_revision"> | KeyValueMessage;
 
 /** A key and its value as fleet knows them. */
 export function keyValueOf({ key, value, create_revision, mod_revision }: AnyKeyValue): KeyValue {
