@@ -1,7 +1,6 @@
 import type { RebalanceRequest } from "@fleet/client";
-import type { ClusterState } from "@fleet/domain/cluster";
-import { ModelFeed, planRebalance } from "@fleet/domain/placement";
-import { type Registry, requestMoves } from "@fleet/registry";
+import { type ClusterState, unitOf } from "@fleet/domain/cluster";
+import { MOST_MOVES, planMoves, type Registry, requestRebalance } from "@fleet/registry";
 import type { UntilVisible } from "../read-your-writes.ts";
 import type { Handlers } from "../routes.ts";
 import { inTimeSlices } from "../time-slices.ts";
@@ -13,9 +12,6 @@ export interface MoveDeps {
   readonly untilVisible: UntilVisible;
 }
 
-/** Most moves of one rebalance, where the request does not say. */
-const MOST_MOVES = 1000;
-
 /** The handlers of operations on moves. */
 export function moveHandlers(deps: MoveDeps): Pick<Handlers, "Moves.List" | "Moves.Rebalance"> {
   const { state, registry, untilVisible } = deps;
@@ -24,7 +20,7 @@ export function moveHandlers(deps: MoveDeps): Pick<Handlers, "Moves.List" | "Mov
       const moves = [...state.moves].sort(([a], [b]) => (a < b ? -1 : 1));
       const list = moves.map(([unit, { to, reason }]) => ({
         unit,
-        from: state.units.get(unit)?.machineID ?? undefined,
+        from: unitOf(state, unit)?.machineID ?? undefined,
         to,
         reason,
       }));
@@ -32,13 +28,11 @@ export function moveHandlers(deps: MoveDeps): Pick<Handlers, "Moves.List" | "Mov
     },
     "Moves.Rebalance": async (request, reply) => {
       const { dryRun = false, limit = 1, most = MOST_MOVES } = request.body as RebalanceRequest;
-      const feed = new ModelFeed(state);
-      await inTimeSlices(feed.load());
-      const moves = await inTimeSlices(planRebalance(feed.model, most));
+      const moves = await inTimeSlices(planMoves(state, most));
       const [first] = moves;
       if (!dryRun && first !== undefined) {
-        const records = moves.map(({ unit, to, reason }) => ({ unit, to, limit, reason }));
-        await untilVisible(registry.keys.move(first.unit), await requestMoves(registry.etcd, registry.keys, records));
+        const revision = await requestRebalance(registry.etcd, registry.keys, moves, limit);
+        await untilVisible(registry.keys.move(first.unit), revision);
       }
       return reply.send(JSON.stringify({ moves }));
     },
