@@ -188,7 +188,10 @@ export class Mirror {
   async *#pages(range: KeyRange, revision: number | undefined): AsyncGenerator<RangePage, void> {
     const most = this.#options.pageSize ?? PAGE_SIZE;
     let limit = Math.min(most, FIRST_PAGE_SIZE);
-    let next: Promise<RangePage> | null = this.#options.etcd.range(range, { limit, revision });
+    let next: Promise<RangePage> | null = this.#options.etcd.range(range, {
+      limit,
+      ...(revision === undefined ? {} : { revision }),
+    });
     while (next !== null) {
       const page: RangePage = await next;
       const after = page.keyValues.at(-1)?.key;
