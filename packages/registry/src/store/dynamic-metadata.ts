@@ -1,7 +1,6 @@
 import type { Keys, MetadataChange, Op } from "@fleet/domain/cluster";
 import type { Etcd } from "./etcd.ts";
-
-const MOST_OPS = 100;
+import { inTransactions } from "./transactions.ts";
 
 /**
  * Carries out changes of dynamic metadata in order, also for machines that are not there.
@@ -15,10 +14,5 @@ export async function changeMetadata(etcd: Etcd, keys: Keys, changes: readonly M
     const name = keys.machineMetadata(machineID, key);
     ops.set(name, { put: name, value });
   }
-  const all = [...ops.values()];
-  let revision = 0;
-  for (let start = 0; start < all.length; start += MOST_OPS) {
-    ({ revision } = await etcd.txn([], all.slice(start, start + MOST_OPS)));
-  }
-  return revision;
+  return (await inTransactions(etcd, [...ops.values()])).revision;
 }

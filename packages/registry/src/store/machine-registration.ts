@@ -11,14 +11,13 @@ import {
 } from "@fleet/domain/cluster";
 import type { Etcd } from "./etcd.ts";
 import type { Lease } from "./lease.ts";
+import { inTransactions } from "./transactions.ts";
 
 /** What an agent says of a unit of its machine; null: it has no such unit any more. */
 export interface StateUpdate {
   readonly name: string;
   readonly state: StateRecord | null;
 }
-
-const MOST_STATES = 100;
 
 /**
  * A machine's place in the registry, held under a lease by its agent. What an agent writes about its units is fenced
@@ -88,14 +87,12 @@ export class MachineRegistration {
 
   /** Publishes states of units, in as few transactions as the server takes. Nothing is written where none are given. */
   async publish(updates: readonly StateUpdate[]): Promise<void> {
-    for (let start = 0; start < updates.length; start += MOST_STATES) {
-      await this.#write(
-        updates.slice(start, start + MOST_STATES).map(({ name, state }) => {
-          const key = this.#keys.state(this.#record.id, name);
-          return state === null ? { delete: key } : { put: key, value: encodeState(state), lease: this.#lease.id };
-        }),
-      );
-    }
+    await this.#write(
+      updates.map(({ name, state }) => {
+        const key = this.#keys.state(this.#record.id, name);
+        return state === null ? { delete: key } : { put: key, value: encodeState(state), lease: this.#lease.id };
+      }),
+    );
   }
 
   /** Names of the units of which the registry holds a state for this machine. */
@@ -105,7 +102,7 @@ export class MachineRegistration {
     const range = { start: prefix, end: `${prefix.slice(0, -1)}0` };
     let after: string | undefined;
     for (;;) {
-      const page = await this.#etcd.range(range, { after, limit: 1000 });
+      const page = await this.#etcd.range(range, { limit: 1000, ...(after === undefined ? {} : { after }) });
       names.push(...page.keyValues.map(({ key }) => key.slice(prefix.length)));
       after = page.keyValues.at(-1)?.key;
       if (!page.more || after === undefined) return names;
@@ -118,7 +115,7 @@ export class MachineRegistration {
   }
 
   async #write(ops: readonly Op[]): Promise<void> {
-    const { succeeded } = await this.#etcd.txn([this.#fence], ops);
+    const { succeeded } = await inTransactions(this.#etcd, ops, [this.#fence]);
     if (!succeeded) {
       throw new RegistryError(
         "lease-lost",

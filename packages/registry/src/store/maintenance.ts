@@ -1,7 +1,6 @@
 import { encodeCordon, encodeMove, type Keys, type MoveRecord, type Op } from "@fleet/domain/cluster";
 import type { Etcd } from "./etcd.ts";
-
-const MOST_OPS = 100;
+import { inTransactions } from "./transactions.ts";
 
 /**
  * Cordons a machine: it gets nothing new, also while it is away. With `drain` the engine moves its units away too.
@@ -30,9 +29,5 @@ export async function requestMoves(
   moves: readonly (MoveRecord & { readonly unit: string })[],
 ): Promise<number> {
   const ops = moves.map(({ unit, ...record }): Op => ({ put: keys.move(unit), value: encodeMove(record) }));
-  let revision = 0;
-  for (let start = 0; start < ops.length; start += MOST_OPS) {
-    ({ revision } = await etcd.txn([], ops.slice(start, start + MOST_OPS)));
-  }
-  return revision;
+  return (await inTransactions(etcd, ops)).revision;
 }

@@ -9,15 +9,13 @@ import {
   type UnitRecord,
   type Versioned,
 } from "@fleet/domain/cluster";
-import type { Etcd } from "./etcd.ts";
+import type { Etcd, RangePage } from "./etcd.ts";
 import { Etcd3Client } from "./etcd3-client.ts";
 import { Mirror } from "./mirror.ts";
 import { ObservedEtcd, type OperationObserver } from "./observed-etcd.ts";
+import { readKeys } from "./transactions.ts";
 import { readUnitFiles } from "./unit-files.ts";
 import { type KnownUnits, UnitWriter } from "./unit-writer.ts";
-
-/** etcd takes 128 operations in a transaction. */
-const MOST_GETS = 120;
 
 /** The registry of one cluster: what other tools import. Close it when done. */
 export class Registry {
@@ -66,31 +64,41 @@ export class Registry {
   /** Records of units right now, read from etcd; those that are not there are left out. */
   async units(names: readonly string[]): Promise<ReadonlyMap<string, Versioned<UnitRecord>>> {
     const found = new Map<string, Versioned<UnitRecord>>();
-    for (let first = 0; first < names.length; first += MOST_GETS) {
-      const some = names.slice(first, first + MOST_GETS);
-      const { gets } = await this.etcd.txn(
-        [],
-        some.map((name) => ({ get: this.keys.unit(name) })),
-      );
-      for (const [index, name] of some.entries()) {
-        const got = gets[index] ?? null;
-        const record = got === null ? null : decodeUnit(got.value);
-        if (got === null || record === null) continue;
-        found.set(name, { ...record, createRevision: got.createRevision, modRevision: got.modRevision });
-      }
+    const read = await readKeys(
+      this.etcd,
+      names.map((name) => this.keys.unit(name)),
+    );
+    for (const [index, name] of names.entries()) {
+      const got = read[index] ?? null;
+      const record = got === null ? null : decodeUnit(got.value);
+      if (got === null || record === null) continue;
+      found.set(name, { ...record, createRevision: got.createRevision, modRevision: got.modRevision });
     }
     return found;
   }
 
   /** What a machine says of a unit right now, read from etcd; null: nothing. */
   async unitState(name: string, machineID: string): Promise<StateRecord | null> {
-    const { gets } = await this.etcd.txn([], [{ get: this.keys.state(machineID, name) }]);
-    const found = gets[0] ?? null;
-    return found === null ? null : decodeState(found.value);
+    const [found] = await readKeys(this.etcd, [this.keys.state(machineID, name)]);
+    return found == null ? null : decodeState(found.value);
+  }
+
+  /** Whether etcd has a key right now, whatever its value. */
+  async has(key: string): Promise<boolean> {
+    return (await this.#one(key)).keyValues.length > 0;
+  }
+
+  /** The revision that etcd is at right now. */
+  async reachedRevision(): Promise<number> {
+    return (await this.#one(this.keys.leader())).revision;
   }
 
   close(): void {
     this.etcd.close();
+  }
+
+  #one(key: string): Promise<RangePage> {
+    return this.etcd.range({ start: key, end: `${key}\0` }, { limit: 1 });
   }
 }
 

@@ -1,7 +1,6 @@
 import { ClusterState, type Keys } from "@fleet/domain/cluster";
 import type { Etcd } from "./etcd.ts";
-
-const MOST_GETS = 100;
+import { readKeys } from "./transactions.ts";
 
 /**
  * Reads the texts of unit files by hash.
@@ -10,16 +9,10 @@ const MOST_GETS = 100;
  */
 export async function readUnitFiles(etcd: Etcd, keys: Keys, hashes: readonly string[]): Promise<Map<string, string>> {
   const state = new ClusterState(keys);
-  const wanted = [...new Set(hashes)];
-  const reads: Promise<void>[] = [];
-  for (let start = 0; start < wanted.length; start += MOST_GETS) {
-    const gets = wanted.slice(start, start + MOST_GETS).map((hash) => ({ get: keys.unitFile(hash) }));
-    reads.push(
-      etcd.txn([], gets).then((result) => {
-        for (const found of result.gets) if (found !== null) state.put(found);
-      }),
-    );
-  }
-  await Promise.all(reads);
+  const found = await readKeys(
+    etcd,
+    [...new Set(hashes)].map((hash) => keys.unitFile(hash)),
+  );
+  for (const keyValue of found) if (keyValue !== null) state.put(keyValue);
   return new Map([...state.unitFiles].map(([hash, { text }]) => [hash, text]));
 }

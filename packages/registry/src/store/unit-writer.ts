@@ -13,6 +13,7 @@ import {
 } from "@fleet/domain/cluster";
 import { backoff } from "@fleet/loop";
 import type { Etcd } from "./etcd.ts";
+import { MOST_OPS, readKeys } from "./transactions.ts";
 
 /** A change that was carried out. */
 export interface UnitResult {
@@ -30,8 +31,7 @@ interface Pending {
   readonly reject: (error: unknown) => void;
 }
 
-/** etcd's default limits are 128 operations and 1.5 MiB a transaction. */
-const MOST_OPS = 120;
+/** Of values in a transaction: etcd's default limit is 1.5 MiB for all of it. */
 const MOST_BYTES = 1_000_000;
 const MOST_IN_FLIGHT = 3;
 const MOST_TRIES = 8;
@@ -164,7 +164,7 @@ function resultOf({ outcome, ops, compare }: PlannedChange, revision: number): U
 /** Reads a unit and its file from etcd; null where there is none. */
 export async function readUnit(etcd: Etcd, keys: Keys, name: string): Promise<KnownUnit | null> {
   const state = new ClusterState(keys);
-  const [unit] = (await etcd.txn([], [{ get: keys.unit(name) }])).gets;
+  const [unit] = await readKeys(etcd, [keys.unit(name)]);
   if (unit == null) return null;
   state.put(unit);
   const record = state.units.get(name);
@@ -174,6 +174,6 @@ export async function readUnit(etcd: Etcd, keys: Keys, name: string): Promise<Kn
       `the record of unit ${name} in etcd is malformed; destroy it or correct ${keys.unit(name)}`,
     );
   }
-  const [file] = (await etcd.txn([], [{ get: keys.unitFile(record.hash) }])).gets;
+  const [file] = await readKeys(etcd, [keys.unitFile(record.hash)]);
   return { record, text: file?.value ?? null };
 }
