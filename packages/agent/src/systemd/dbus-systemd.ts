@@ -83,15 +83,16 @@ export class DBusSystemd implements Systemd {
    * Connects to the system's systemd, or to the user's.
    *
    * @param unitsFolder where the unit files are; a file beside them notes that systemd has yet to look at them anew
+   * @param links where systemd keeps the links of units that are linked or enabled until the next boot
    * @throws SystemdError where D-Bus or systemd can't be reached
    */
-  static async connect(isUser: boolean, unitsFolder: string): Promise<DBusSystemd> {
+  static async connect(isUser: boolean, unitsFolder: string, links = linksFolder(isUser)): Promise<DBusSystemd> {
     const bus = await Bus.connect(isUser);
     try {
       for (const rule of [JOBS_RULE, CHANGES_RULE]) await bus.call({ ...TO_BUS, ...ADD_MATCH, body: [rule] });
       const version = majorVersion(await property(bus, MANAGER_PATH, MANAGER, VERSION_PROPERTY));
       const debt = new ReloadDebt(unitsFolder);
-      const systemd = new DBusSystemd(bus, version, linksFolder(isUser), debt);
+      const systemd = new DBusSystemd(bus, version, links, debt);
       await systemd.#call("Subscribe");
       if (debt.isOwed) await systemd.#reloadInTime();
       return systemd;

@@ -1,0 +1,207 @@
+import { existsSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { SystemdError, type UnitToLoad } from "@fleet/agent";
+import type { SystemdStates } from "@fleet/domain/unit";
+
+/** What a unit does once it is started and stopped. */
+export interface UnitBehaviour {
+  /** It stays up, ends by itself at once, fails at once, or has a file that systemd can't make sense of. */
+  readonly runs: "for ever" | "to its end" | "to a failure" | "not at all";
+  /** How long its start takes. */
+  readonly startMs?: number;
+  /** How long its stop takes. */
+  readonly stopMs?: number;
+}
+
+/** A job of a unit: it is over when the unit has reached what was asked for, or when another job has taken its place. */
+interface Job {
+  readonly kind: JobKind;
+  readonly over: PromiseWithResolvers<void>;
+}
+
+/** Kinds of jobs that may be held up. */
+export type JobKind = "start" | "stop";
+
+/** A unit that systemd knows. */
+interface FakeUnit {
+  isLinked: boolean;
+  isEnabled: boolean;
+  active: string;
+  sub: string;
+  job: Job | null;
+}
+
+const NO_SUCH_UNIT = "org.freedesktop.systemd1.NoSuchUnit";
+const FOR_EVER: UnitBehaviour = { runs: "for ever" };
+const AT_REST: ReadonlySet<string> = new Set(["inactive", "failed"]);
+
+/** The systemd of one machine in memory: what goes on there whether or not an agent is connected to it. */
+export class FakeSystemdHost {
+  readonly #units = new Map<string, FakeUnit>();
+  readonly #behaviours = new Map<string, UnitBehaviour>();
+  readonly #masked = new Set<string>();
+  readonly #gates = new Map<string, PromiseWithResolvers<void>>();
+  readonly #listeners = new Set<(name: string) => void>();
+
+  /** Says what a unit does; one of which nothing was said stays up once it is started. */
+  behave(name: string, behaviour: UnitBehaviour): void {
+    this.#behaviours.set(name, behaviour);
+  }
+
+  /** Hears of each change of a unit; returns how to stop that. */
+  onChanged(listener: (name: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Has jobs of a unit wait, for ever unless they are released. */
+  hold(kind: JobKind, name: string): void {
+    const gate = gateOf(kind, name);
+    if (!this.#gates.has(gate)) this.#gates.set(gate, Promise.withResolvers());
+  }
+
+  release(kind: JobKind, name: string): void {
+    this.#gates.get(gateOf(kind, name))?.resolve();
+    this.#gates.delete(gateOf(kind, name));
+  }
+
+  /** Masks a unit, as `systemctl mask` does: its links stay. */
+  mask(name: string): void {
+    this.#masked.add(name);
+  }
+
+  unmask(name: string): void {
+    this.#masked.delete(name);
+  }
+
+  /** Removes the links to a unit, as somebody does by hand. */
+  removeLinks(name: string): void {
+    const unit = this.#units.get(name);
+    if (unit !== undefined) Object.assign(unit, { isLinked: false, isEnabled: false });
+  }
+
+  /** Ends what a unit runs, as its own failure does. */
+  crash(name: string): void {
+    const unit = this.#units.get(name);
+    if (unit !== undefined) this.#become(name, unit, "failed", "failed");
+  }
+
+  /** Everything ends and is forgotten, as at a reboot; masks stay. */
+  reboot(): void {
+    for (const { job } of this.#units.values()) job?.over.resolve();
+    this.#units.clear();
+  }
+
+  /** Whether a unit is linked or enabled, as `systemctl is-enabled` says it; null: neither. */
+  enablement(name: string): "linked-runtime" | "enabled-runtime" | null {
+    const unit = this.#units.get(name);
+    if (unit?.isLinked !== true) return null;
+    return unit.isEnabled ? "enabled-runtime" : "linked-runtime";
+  }
+
+  /** @throws SystemdError where systemd refuses the unit */
+  load({ name, path, hasInstall }: UnitToLoad): void {
+    if (!existsSync(path)) throw new SystemdError(`Unit file ${path} does not exist.`, { type: NO_FILE });
+    const unit = this.#units.get(name) ?? this.#forgotten();
+    if (unit.active === "failed") Object.assign(unit, REST);
+    Object.assign(unit, { isLinked: true, isEnabled: hasInstall });
+    this.#units.set(name, unit);
+  }
+
+  /** @throws SystemdError where the unit is up, or on its way */
+  unload(name: string): void {
+    const unit = this.#units.get(name);
+    if (unit === undefined) return;
+    if (!AT_REST.has(unit.active)) throw new SystemdError(`${name} is ${unit.active} again: it was started by hand`);
+    this.#units.delete(name);
+    this.#tell(name);
+  }
+
+  /**
+   * Queues a start.
+   *
+   * @throws SystemdError where the unit can't be started
+   */
+  start(name: string): void {
+    const unit = this.#units.get(name);
+    const { load } = this.states(name);
+    if (unit === undefined || load === "not-found")
+      throw new SystemdError(`Unit ${name} not found.`, { type: NO_SUCH_UNIT });
+    if (load === "masked") throw new SystemdError(`Unit ${name} is masked.`);
+    if (load === "bad-setting") throw new SystemdError(`Unit ${name} has a bad unit file setting.`);
+    if (unit.active === "active" && unit.job === null) return;
+    const { startMs = 0, runs } = this.#behaviourOf(name);
+    void this.#work(name, unit, "start", startMs, () => {
+      if (runs === "to a failure") this.#become(name, unit, "failed", "failed");
+      else if (runs === "to its end") this.#become(name, unit, "inactive", "dead");
+      else this.#become(name, unit, "active", "running");
+    });
+    this.#become(name, unit, "activating", "start");
+  }
+
+  /** Stops a unit; fulfilled when it is at rest, and at once where there is nothing to stop. */
+  async stop(name: string): Promise<void> {
+    const unit = this.#units.get(name);
+    if (unit === undefined || AT_REST.has(unit.active)) return;
+    const over = this.#work(name, unit, "stop", this.#behaviourOf(name).stopMs ?? 0, () =>
+      this.#become(name, unit, "inactive", "dead"),
+    );
+    this.#become(name, unit, "deactivating", "stop-sigterm");
+    await over;
+  }
+
+  /** Starts a service that no unit file describes, where it is not there yet. */
+  startTransient(name: string): void {
+    if (this.#units.has(name)) return;
+    this.#units.set(name, { ...this.#forgotten(), isLinked: true, active: "active", sub: "running" });
+    this.#tell(name);
+  }
+
+  states(name: string): SystemdStates {
+    const unit = this.#units.get(name);
+    if (this.#masked.has(name)) return { load: "masked", active: unit?.active ?? "inactive", sub: unit?.sub ?? "dead" };
+    if (unit === undefined) return { load: "not-found", active: "inactive", sub: "dead" };
+    const { active, sub, isLinked } = unit;
+    // A unit that is up is remembered without its file.
+    if (!isLinked && AT_REST.has(active)) return { load: "not-found", active, sub };
+    return { load: this.#behaviourOf(name).runs === "not at all" ? "bad-setting" : "loaded", active, sub };
+  }
+
+  /** Carries a job out, unless another takes its place; fulfilled when it is over. */
+  async #work(name: string, unit: FakeUnit, kind: JobKind, takesMs: number, end: () => void): Promise<void> {
+    unit.job?.over.resolve();
+    const job: Job = { kind, over: Promise.withResolvers() };
+    unit.job = job;
+    const isOver = (): boolean => unit.job !== job;
+    if (takesMs > 0) await Promise.race([sleep(takesMs), job.over.promise]);
+    await Promise.race([this.#gates.get(gateOf(kind, name))?.promise, job.over.promise]);
+    if (isOver()) return;
+    unit.job = null;
+    end();
+    job.over.resolve();
+  }
+
+  #become(name: string, unit: FakeUnit, active: string, sub: string): void {
+    Object.assign(unit, { active, sub });
+    this.#tell(name);
+  }
+
+  #tell(name: string): void {
+    for (const listener of this.#listeners) queueMicrotask(() => listener(name));
+  }
+
+  #behaviourOf(name: string): UnitBehaviour {
+    return this.#behaviours.get(name) ?? FOR_EVER;
+  }
+
+  #forgotten(): FakeUnit {
+    return { isLinked: false, isEnabled: false, ...REST, job: null };
+  }
+}
+
+const REST = { active: "inactive", sub: "dead" } as const;
+const NO_FILE = "org.freedesktop.DBus.Error.FileNotFound";
+
+function gateOf(kind: JobKind, name: string): string {
+  return `${kind} ${name}`;
+}

@@ -1,0 +1,300 @@
+import { type Systemd, SystemdError, type UnitToLoad } from "@fleet/agent";
+import type { SystemdStates } from "@fleet/domain/unit";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { UnitBehaviour } from "./fake-systemd-host.ts";
+
+/** A systemd that the contract is tried on. */
+export interface SystemdUnderContract {
+  /** A new connection to it. */
+  connect(): Promise<Systemd>;
+  /** Writes the file of a unit that behaves so; returns its path as systemd knows it. */
+  write(name: string, behaviour: UnitBehaviour, hasInstall: boolean): string;
+  /** Where no unit's file is. */
+  readonly noFile: string;
+  mask(name: string): Promise<void>;
+  unmask(name: string): Promise<void>;
+  /** What `systemctl is-enabled` says of a unit; null: it does not find it. */
+  enablement(name: string): Promise<string | null>;
+  stop(): Promise<void>;
+}
+
+const UP: SystemdStates = { load: "loaded", active: "active", sub: "running" };
+const LOADED: SystemdStates = { load: "loaded", active: "inactive", sub: "dead" };
+const NOT_FOUND: SystemdStates = { load: "not-found", active: "inactive", sub: "dead" };
+const LATE_MS = 300;
+
+let count = 0;
+
+/** What every Systemd does: one suite, for the real one and for the fake. */
+export function systemdContract(name: string, make: () => Promise<SystemdUnderContract>): void {
+  describe(name, () => {
+    let host: SystemdUnderContract;
+    let systemd: Systemd;
+    const made = new Set<string>();
+    const changed: (string | null)[] = [];
+
+    beforeAll(async () => {
+      host = await make();
+    });
+    afterAll(() => host?.stop());
+    beforeEach(async () => {
+      changed.length = 0;
+      systemd = await host.connect();
+      systemd.onChanged((unit) => changed.push(unit));
+    });
+    afterEach(async () => {
+      systemd.close();
+      const last = await host.connect();
+      await Promise.all([...made].map((unit) => last.stop(unit)));
+      await last.unload([...made]);
+      last.close();
+      made.clear();
+    });
+
+    const unit = (behaviour: UnitBehaviour = { runs: "for ever" }, hasInstall = false): UnitToLoad => {
+      const unitName = `contract-${count++}.service`;
+      made.add(unitName);
+      return { name: unitName, path: host.write(unitName, behaviour, hasInstall), hasInstall };
+    };
+    const loaded = async (...args: Parameters<typeof unit>): Promise<string> => {
+      const asked = unit(...args);
+      expect(await systemd.load([asked])).toEqual(new Map());
+      return asked.name;
+    };
+    const started = async (...args: Parameters<typeof unit>): Promise<string> => {
+      const unitName = await loaded(...args);
+      await systemd.start(unitName);
+      return unitName;
+    };
+    const stateOf = async (unitName: string): Promise<SystemdStates | undefined> =>
+      (await systemd.states([unitName])).get(unitName);
+    const becomes = (unitName: string, states: Partial<SystemdStates>): Promise<void> =>
+      expect.poll(() => stateOf(unitName), { interval: 5, timeout: 10_000 }).toMatchObject(states);
+    const isHeardOf = (unitName: string): Promise<void> =>
+      expect
+        .poll(() => changed.includes(unitName) || changed.includes(null), { interval: 5, timeout: 10_000 })
+        .toBe(true);
+
+    describe("loading", () => {
+      it("makes a unit known, and not started, until the next boot", async () => {
+        const plain = await loaded();
+        expect(await stateOf(plain)).toEqual(LOADED);
+        expect(await host.enablement(plain)).toBe("linked-runtime");
+      });
+      it("enables a unit that has an [Install] section", async () => {
+        const enabled = await loaded({ runs: "for ever" }, true);
+        expect(await stateOf(enabled)).toEqual(LOADED);
+        expect(await host.enablement(enabled)).toBe("enabled-runtime");
+      });
+      it.each([false, true])("tells what it refused, and loads the others: enabling is %s", async (hasInstall) => {
+        const good = [unit({ runs: "for ever" }, hasInstall), unit({ runs: "for ever" }, hasInstall)];
+        const bad = { ...unit(), path: host.noFile, hasInstall };
+        const failed = await systemd.load([bad, ...good]);
+        expect([...failed.keys()]).toEqual([bad.name]);
+        expect(failed.get(bad.name)).toBeInstanceOf(SystemdError);
+        expect(failed.get(bad.name)?.unavailable).toBe(false);
+        for (const { name: unitName } of good) expect(await stateOf(unitName)).toEqual(LOADED);
+        expect(await stateOf(bad.name)).toEqual(NOT_FOUND);
+      });
+      it("does nothing to a unit that is loaded already", async () => {
+        const again = unit();
+        await systemd.load([again]);
+        await systemd.start(again.name);
+        await becomes(again.name, UP);
+        expect(await systemd.load([again])).toEqual(new Map());
+        expect(await stateOf(again.name)).toEqual(UP);
+      });
+      it("makes a unit that has failed one that is only loaded", async () => {
+        const failing = unit({ runs: "to a failure" });
+        await systemd.load([failing]);
+        await systemd.start(failing.name);
+        await becomes(failing.name, { active: "failed" });
+        expect(await systemd.load([failing])).toEqual(new Map());
+        expect(await stateOf(failing.name)).toEqual(LOADED);
+      });
+    });
+
+    describe("starting", () => {
+      it("brings a unit up, which is heard of", async () => {
+        const up = await started();
+        await isHeardOf(up);
+        await becomes(up, UP);
+      });
+      it("is accepted before the unit is up", async () => {
+        const late = await started({ runs: "for ever", startMs: LATE_MS });
+        expect(await stateOf(late)).toMatchObject({ load: "loaded", active: "activating" });
+        await becomes(late, UP);
+      });
+      it("does nothing to a unit that is up", async () => {
+        const up = await started();
+        await becomes(up, UP);
+        await systemd.start(up);
+        expect(await stateOf(up)).toEqual(UP);
+      });
+      it("is heard of when the unit fails, and when it ends", async () => {
+        const failing = await started({ runs: "to a failure" });
+        const ending = await started({ runs: "to its end" });
+        await becomes(failing, { load: "loaded", active: "failed", sub: "failed" });
+        await becomes(ending, LOADED);
+        await isHeardOf(failing);
+        await isHeardOf(ending);
+      });
+      it("starts a unit again that has failed", async () => {
+        const failing = await started({ runs: "to a failure" });
+        await becomes(failing, { active: "failed" });
+        await systemd.start(failing);
+        await becomes(failing, { active: "failed" });
+      });
+      it("is refused for a unit that is not known, for good", async () => {
+        await expect(systemd.start("contract-nowhere.service")).rejects.toMatchObject({
+          name: "SystemdError",
+          unavailable: false,
+        });
+      });
+      it("is refused for a unit of which the file makes no sense", async () => {
+        const senseless = await loaded({ runs: "not at all" });
+        expect(await stateOf(senseless)).toEqual({ ...LOADED, load: "bad-setting" });
+        await expect(systemd.start(senseless)).rejects.toMatchObject({ name: "SystemdError", unavailable: false });
+      });
+      it("of many at a time brings all of them up, and each is heard of", async () => {
+        const many = Array.from({ length: 20 }, () => unit());
+        await systemd.load(many);
+        await Promise.all(many.map(({ name: each }) => systemd.start(each)));
+        for (const { name: each } of many) await becomes(each, UP);
+        for (const { name: each } of many) await isHeardOf(each);
+      });
+    });
+
+    describe("stopping", () => {
+      it("is over when the unit is at rest", async () => {
+        const slow = await started({ runs: "for ever", stopMs: LATE_MS });
+        await becomes(slow, UP);
+        const stopping = systemd.stop(slow);
+        await becomes(slow, { active: "deactivating" });
+        await stopping;
+        expect(await stateOf(slow)).toEqual(LOADED);
+        await isHeardOf(slow);
+      });
+      it("is over at once where there is nothing to stop", async () => {
+        const idle = await loaded();
+        await systemd.stop(idle);
+        await systemd.stop("contract-nowhere.service");
+        expect(await stateOf(idle)).toEqual(LOADED);
+      });
+      it("takes the place of a start that is under way", async () => {
+        const late = await started({ runs: "for ever", startMs: 60_000 });
+        await becomes(late, { active: "activating" });
+        await systemd.stop(late);
+        expect(await stateOf(late)).toMatchObject({ load: "loaded", active: expect.stringMatching(/inactive|failed/) });
+      });
+      it("of several at a time ends each", async () => {
+        const units = [await started(), await started(), await started()];
+        await Promise.all(units.map((each) => systemd.stop(each)));
+        for (const each of units) expect(await stateOf(each)).toEqual(LOADED);
+      });
+    });
+
+    describe("unloading", () => {
+      it("has systemd forget a unit, its enablement, and that it has failed", async () => {
+        const names = [
+          await loaded(),
+          await loaded({ runs: "for ever" }, true),
+          await started({ runs: "to a failure" }),
+        ] as const;
+        await becomes(names[2], { active: "failed" });
+        expect(await systemd.unload(names)).toEqual(new Map());
+        for (const each of names) {
+          await becomes(each, NOT_FOUND);
+          expect(await host.enablement(each)).toBeNull();
+        }
+      });
+      it("is refused for a unit that is up, and done for the others", async () => {
+        const up = await started();
+        await becomes(up, UP);
+        const idle = await loaded();
+        const failed = await systemd.unload([up, idle]);
+        expect([...failed.keys()]).toEqual([up]);
+        expect(await stateOf(up)).toEqual(UP);
+        await becomes(idle, NOT_FOUND);
+      });
+      it("of what is not there is no failure", async () => {
+        expect(await systemd.unload(["contract-nowhere.service"])).toEqual(new Map());
+        expect(await systemd.unload([])).toEqual(new Map());
+      });
+      it("makes room for another text under the name", async () => {
+        const up = await started();
+        await becomes(up, UP);
+        await systemd.stop(up);
+        await systemd.unload([up]);
+        const path = host.write(up, { runs: "to a failure" }, false);
+        await systemd.load([{ name: up, path, hasInstall: false }]);
+        await systemd.start(up);
+        await becomes(up, { active: "failed" });
+      });
+    });
+
+    describe("a unit that somebody has masked", () => {
+      it("is not started, can be unloaded, and stays masked", async () => {
+        const masked = await loaded();
+        await host.mask(masked);
+        try {
+          await expect(systemd.start(masked)).rejects.toMatchObject({ name: "SystemdError", unavailable: false });
+          expect(await systemd.unload([masked])).toEqual(new Map());
+          expect(await stateOf(masked)).toEqual({ ...LOADED, load: "masked" });
+        } finally {
+          await host.unmask(masked);
+        }
+        await becomes(masked, NOT_FOUND);
+      });
+    });
+
+    describe("states", () => {
+      it("are told of each unit that was asked for, and of no other", async () => {
+        const [up, idle, other] = [await started(), await loaded(), await loaded()];
+        await becomes(up, UP);
+        const states = await systemd.states([up, idle, "contract-nowhere.service"]);
+        expect(states).toEqual(
+          new Map([
+            [up, UP],
+            [idle, LOADED],
+            ["contract-nowhere.service", NOT_FOUND],
+          ]),
+        );
+        expect(states.has(other)).toBe(false);
+        expect(await systemd.states([])).toEqual(new Map());
+      });
+    });
+
+    describe("a service of fleet's own", () => {
+      it("is started once, and outlives the connection", async () => {
+        const service = `contract-${count++}.service`;
+        made.add(service);
+        const ensure = (): Promise<void> => systemd.ensureService(service, "a test's", ["/bin/sleep", "infinity"]);
+        await ensure();
+        await becomes(service, UP);
+        await ensure();
+        systemd.close();
+        systemd = await host.connect();
+        expect(await stateOf(service)).toEqual(UP);
+      });
+    });
+
+    describe("a connection that is lost", () => {
+      it("says so, fails whatever is under way, and takes nothing with it", async () => {
+        const slow = await started({ runs: "for ever", stopMs: LATE_MS });
+        await becomes(slow, UP);
+        const stopping = systemd.stop(slow).catch((error: unknown) => error);
+        await becomes(slow, { active: "deactivating" });
+        systemd.close();
+        await systemd.lost;
+        const unavailable = { name: "SystemdError", unavailable: true };
+        expect(await stopping).toMatchObject(unavailable);
+        await expect(systemd.start(slow)).rejects.toMatchObject(unavailable);
+        await expect(systemd.states([slow])).rejects.toMatchObject(unavailable);
+        await expect(systemd.load([unit()])).rejects.toMatchObject(unavailable);
+        systemd = await host.connect();
+        await becomes(slow, LOADED);
+      });
+    });
+  });
+}
