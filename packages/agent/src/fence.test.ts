@@ -1,0 +1,69 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { FakeSystemd } from "../../../testbed/fake-systemd.ts";
+import { temporaryFolder } from "../../../testbed/temporary-folder.ts";
+import { Fence } from "./fence.ts";
+
+const folder = temporaryFolder();
+
+describe("the watchdog", () => {
+  /** Stands in for systemctl: writes down what it is asked for. */
+  function systemctl(): string {
+    const path = join(folder(), "systemctl");
+    const say = `echo "$(cut -d ' ' -f 1 /proc/uptime) $*" >>${join(folder(), "calls")}`;
+    writeFileSync(path, `#!/bin/sh\n${say}\n`, { mode: 0o755 });
+    return path;
+  }
+  it("stops the units when a deadline goes by, kills what is left, and does nothing while deadlines come", async () => {
+    const program = systemctl();
+    const children: ChildProcess[] = [];
+    const systemd = Object.assign(new FakeSystemd(), {
+      ensureService: async (_name: string, _description: string, [shell = "", ...args]: readonly string[]) => {
+        children.push(spawn(shell, [...args.slice(0, -1), program], { stdio: "ignore" }));
+      },
+    });
+    const ttlMs = 5_000;
+    const fence = new Fence({ folder: join(folder(), "f"), launched: join(folder(), "l"), ttlMs, isUser: false });
+    try {
+      mkdirSync(join(folder(), "f"));
+      mkdirSync(join(folder(), "l"));
+      writeFileSync(join(folder(), "f", "-odd name@1.service"), "");
+      writeFileSync(join(folder(), "l", "-odd name@1.service"), "");
+      for (let beat = 0; beat < 8; beat++) {
+        expect(await fence.arm(systemd, performance.now())).toBe(true);
+        await sleep(500);
+      }
+      expect(existsSync(join(folder(), "calls"))).toBe(false);
+      expect(existsSync(join(folder(), "l", "-odd name@1.service"))).toBe(true);
+      expect(fence.isArmed).toBe(true);
+      // A beat of which the answer took too long proves nothing.
+      expect(await fence.arm(systemd, performance.now() - 300)).toBe(false);
+      const calls = (): string[] => readFileSync(join(folder(), "calls"), "utf8").trim().split("\n");
+      const started = performance.now();
+      while (!existsSync(join(folder(), "calls")) || calls().length < 3) {
+        if (performance.now() - started > 10_000) throw new Error("the watchdog did nothing");
+        await sleep(20);
+      }
+      expect(fence.isArmed).toBe(false);
+      expect(calls().map((call) => call.replace(/^[\d.]+ /, ""))).toEqual([
+        "stop --no-block -- -odd name@1.service",
+        "kill --signal=KILL -- -odd name@1.service",
+        "stop --no-block -- -odd name@1.service",
+      ]);
+      // Between the two a unit has a fifth of the time to live to end by itself.
+      const [stoppedAt = 0, killedAt = 0] = calls().map((call) => Number.parseFloat(call));
+      expect(killedAt - stoppedAt).toBeGreaterThan(0.5);
+      expect(existsSync(join(folder(), "l", "-odd name@1.service"))).toBe(false);
+      // It goes on with the next deadline, and kills nothing that has come back in time.
+      expect(await fence.arm(systemd, performance.now())).toBe(true);
+      expect(fence.isArmed).toBe(true);
+      expect(children).toHaveLength(1);
+    } finally {
+      for (const child of children) child.kill("SIGKILL");
+      fence.close();
+    }
+  });
+});

@@ -1,0 +1,213 @@
+import { readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { hashText } from "@fleet/domain/unit";
+import { describe, expect, it } from "vitest";
+import { fakeClock } from "../../../testbed/fake-clock.ts";
+import { FakeSystemd } from "../../../testbed/fake-systemd.ts";
+import { FakeSystemdHost } from "../../../testbed/fake-systemd-host.ts";
+import { temporaryFolder } from "../../../testbed/temporary-folder.ts";
+import { UnitDirectory } from "./machine/unit-directory.ts";
+import type { WantedUnit } from "./model/next-task.ts";
+import { UnitRunner } from "./unit-runner.ts";
+
+const clock = fakeClock();
+const folder = temporaryFolder();
+
+const TEXT = "[Service]\nExecStart=/bin/a\n";
+const HASH = hashText(TEXT);
+
+function runner(host = new FakeSystemdHost()): {
+  systemd: FakeSystemd;
+  runner: UnitRunner;
+  settle: (wanted: WantedUnit[]) => Promise<void>;
+  fence: { isArmed: boolean; isOurs: boolean };
+} {
+  const fence = { isArmed: true, isOurs: true };
+  const systemd = new FakeSystemd(host);
+  const log = { debug() {}, warn() {}, error() {} } as never;
+  const made = new UnitRunner({
+    directory: new UnitDirectory(join(folder(), "units")),
+    log,
+    text: (hash) => (hash === HASH ? TEXT : undefined),
+    onTouched: () => undefined,
+    onProgress: () => undefined,
+    failpoint: () => undefined,
+    isFenceArmed: () => fence.isArmed,
+    isStillOurs: async () => fence.isOurs,
+  });
+  const settle = async (units: WantedUnit[]): Promise<void> => {
+    const map = new Map(units.map((unit) => [unit.name, unit]));
+    for (let quiet = 0; quiet < 3; quiet++) {
+      if (await made.step(systemd, map, new Set())) quiet = 0;
+      await clock.pass(0);
+    }
+  };
+  return { systemd, runner: made, settle, fence };
+}
+const unit = (n: string, desiredState: WantedUnit["desiredState"] = "launched"): WantedUnit => ({
+  name: n,
+  hash: HASH,
+  desiredState,
+  isFenced: false,
+});
+
+describe("running units", () => {
+  it("loads and starts what is wanted, and nothing twice", async () => {
+    const { systemd, runner: made, settle } = runner();
+    await made.adopt();
+    await settle([unit("a.service"), unit("b.service", "loaded")]);
+    await settle([unit("a.service"), unit("b.service", "loaded")]);
+    expect(systemd.calls).toEqual(["load a.service", "load b.service", "start a.service"]);
+    expect(readdirSync(join(folder(), "units")).filter((file) => !file.startsWith("."))).toEqual([
+      "a.service",
+      "b.service",
+    ]);
+  });
+  it("adopts after a restart what runs, and does nothing to what is as wanted", async () => {
+    const first = runner();
+    await first.runner.adopt();
+    await first.settle([unit("a.service"), unit("b.service", "loaded")]);
+    const second = runner(first.systemd.host);
+    await second.runner.adopt();
+    await second.settle([unit("a.service"), unit("b.service", "loaded")]);
+    expect(second.systemd.calls).toEqual([]);
+    await second.settle([]);
+    expect(second.systemd.calls).toEqual(["stop a.service", "stop b.service", "unload a.service", "unload b.service"]);
+  });
+  it("takes away whole a unit that systemd may have loaded, though it never answered", async () => {
+    const { systemd, runner: made, settle } = runner();
+    await made.adopt();
+    systemd.loseAnswers("load");
+    await settle([unit("a.service")]);
+    systemd.loseAnswers("load", false);
+    await settle([]);
+    expect(systemd.calls).toEqual(["load a.service", "stop a.service", "unload a.service"]);
+    expect(readdirSync(join(folder(), "units"))).not.toContain("a.service");
+  });
+  it("a unit that fails stops no other, keeps its error, and waits longer each time", async () => {
+    const { systemd, runner: made, settle } = runner();
+    await made.adopt();
+    systemd.refuse("load bad.service");
+    await settle([unit("bad.service"), unit("good.service")]);
+    expect(systemd.calls).toContain("start good.service");
+    expect(made.stateOf("bad.service", undefined)).toMatchObject({ current: "inactive", error: "refused" });
+    const retryIn = (made.nextRetryAt ?? 0) - performance.now();
+    await clock.pass(Math.ceil(retryIn));
+    await settle([unit("bad.service"), unit("good.service")]);
+    expect(systemd.calls.filter((call) => call === "load bad.service")).toHaveLength(2);
+    expect(made.snapshot()).toMatchObject({ troubles: [{ name: "bad.service", failures: 2 }] });
+  });
+  it("forgets an error as soon as something else is wanted, and does not come back for it", async () => {
+    const { systemd, runner: made, settle } = runner();
+    await made.adopt();
+    systemd.refuse("start a.service");
+    await settle([unit("a.service")]);
+    expect(made.stateOf("a.service", undefined)?.error).toBe("refused");
+    await settle([unit("a.service", "loaded")]);
+    expect(made.stateOf("a.service", undefined)?.error).toBeNull();
+    expect(made.nextRetryAt).toBeNull();
+  });
+  it("a stop that hangs holds up no other, and keeps the unit's file until it is over", async () => {
+    const { systemd, runner: made, settle } = runner();
+    await made.adopt();
+    await settle([unit("slow.service")]);
+    systemd.host.hold("stop", "slow.service");
+    await settle([unit("quick.service")]);
+    expect(systemd.calls).toContain("start quick.service");
+    expect(systemd.calls).not.toContain("unload slow.service");
+    expect(readdirSync(join(folder(), "units"))).toContain("slow.service");
+    systemd.host.release("stop", "slow.service");
+    await clock.pass(0);
+    await settle([unit("quick.service")]);
+    expect(systemd.calls).toContain("unload slow.service");
+    expect(readdirSync(join(folder(), "units"))).not.toContain("slow.service");
+  });
+  it("a unit that can't be stopped keeps its file", async () => {
+    const { systemd, runner: made, settle } = runner();
+    await made.adopt();
+    await settle([unit("a.service")]);
+    systemd.refuse("stop a.service");
+    await settle([]);
+    expect(systemd.calls).not.toContain("unload a.service");
+    expect(readdirSync(join(folder(), "units"))).toContain("a.service");
+  });
+  it("loads anew what systemd does not find, once in a while, and nothing that was started", async () => {
+    const before = new UnitDirectory(join(folder(), "units"));
+    await before.read();
+    // As after a crash between writing a file and linking it.
+    before.write("a.service", TEXT);
+    const { systemd, runner: made, settle } = runner();
+    await made.adopt();
+    const missing = new Map(
+      ["a.service", "b.service"].map((n) => [n, { load: "not-found", active: "inactive", sub: "dead" }]),
+    );
+    await settle([unit("a.service", "loaded"), unit("b.service")]);
+    systemd.calls.length = 0;
+    expect(made.noticeMissing(missing)).toBe(true);
+    expect(made.stateOf("a.service", missing.get("a.service"))).toMatchObject({ hash: HASH, current: "inactive" });
+    await settle([unit("a.service", "loaded"), unit("b.service")]);
+    expect(systemd.calls).toEqual(["unload a.service", "load a.service"]);
+    expect(made.stateOf("a.service", missing.get("a.service"))).toMatchObject({ hash: HASH, current: "loaded" });
+    expect(made.noticeMissing(missing)).toBe(false);
+  });
+  it("loads anew what systemd does not find when it is to be started, and tells of what fails for another reason", async () => {
+    const { systemd, runner: made, settle } = runner();
+    await made.adopt();
+    const names = ["a.service", "b.service"];
+    await settle(names.map((name) => unit(name, "loaded")));
+    systemd.calls.length = 0;
+    systemd.host.removeLinks("a.service");
+    systemd.refuse("start b.service");
+    await settle(names.map((name) => unit(name)));
+    const calls = ["start a.service", "start b.service", "unload a.service", "load a.service", "start a.service"];
+    expect(systemd.calls).toEqual(calls);
+    expect(made.stateOf("a.service", undefined)).toMatchObject({ current: "launched", error: null });
+    expect(made.stateOf("b.service", undefined)).toMatchObject({ current: "loaded", error: "refused" });
+  });
+  it("leaves alone what is not clear", async () => {
+    const { systemd, runner: made, settle } = runner();
+    await made.adopt();
+    await settle([unit("a.service")]);
+    systemd.calls.length = 0;
+    await made.step(systemd, new Map(), new Set(["a.service"]));
+    expect(systemd.calls).toEqual([]);
+  });
+});
+
+describe("units that must not outlive the machine's lease", () => {
+  const fenced = { ...unit("f.service"), isFenced: true };
+  const marks = (): string[] => readdirSync(join(folder(), "units", ".fenced"));
+
+  it("are started only where something will stop them, and are marked for it before", async () => {
+    const { systemd, runner: made, settle, fence } = runner();
+    await made.adopt();
+    fence.isArmed = false;
+    await settle([fenced, unit("a.service")]);
+    expect(systemd.calls).toEqual(["load a.service", "load f.service", "start a.service"]);
+    fence.isArmed = true;
+    await settle([fenced, unit("a.service")]);
+    expect(systemd.calls.at(-1)).toBe("start f.service");
+    expect(marks()).toEqual(["f.service"]);
+    expect(new UnitDirectory(join(folder(), "units")).hasFenced).toBe(true);
+    await settle([unit("a.service")]);
+    expect(systemd.calls.slice(-2)).toEqual(["stop f.service", "unload f.service"]);
+    expect(marks()).toEqual([]);
+    expect(new UnitDirectory(join(folder(), "units")).hasFenced).toBe(false);
+  });
+  it("are started again after the watchdog has stopped them, unless etcd has them elsewhere by now", async () => {
+    const { systemd, runner: made, settle, fence } = runner();
+    await made.adopt();
+    await settle([fenced]);
+    rmSync(join(folder(), "units", ".launched", "f.service")); // as the watchdog does
+    fence.isOurs = false;
+    made.noticeFenced();
+    systemd.calls.length = 0;
+    await settle([fenced]);
+    expect(systemd.calls).toEqual([]);
+    fence.isOurs = true;
+    const { systemd: next, runner: second, settle: settleSecond } = runner(systemd.host);
+    await second.adopt();
+    await settleSecond([fenced]);
+    expect(next.calls).toEqual(["start f.service"]);
+  });
+});
