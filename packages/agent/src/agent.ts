@@ -29,6 +29,8 @@ export interface AgentOptions {
   readonly config: Config;
   readonly registry: Registry;
   readonly log: BaseLogger;
+  /** 32 hex digits; by default the ID of this machine. */
+  readonly machineID?: string;
   /** Connects to systemd; asked again whenever the connection was lost. */
   readonly connectSystemd: () => Promise<Systemd>;
   /** Called between two effects, for tests: it may not return. Absent: nothing happens there. */
@@ -73,7 +75,7 @@ export function startAgent(options: AgentOptions): RunningAgent {
 }
 
 class Agent implements RunningAgent {
-  readonly machineID = readMachineID();
+  readonly machineID: string;
   readonly #instanceID: string;
   #config: Config;
   readonly #registry: Registry;
@@ -105,7 +107,8 @@ class Agent implements RunningAgent {
   /** What a leaving agent does with its units. */
   #keepsUnits = false;
 
-  constructor({ config, registry, log, connectSystemd, failpoint = () => undefined }: AgentOptions) {
+  constructor({ config, registry, log, machineID, connectSystemd, failpoint = () => undefined }: AgentOptions) {
+    this.machineID = machineID ?? readMachineID();
     this.#config = config;
     this.#registry = registry;
     this.#texts = new UnitTexts(registry);
