@@ -16,6 +16,7 @@ export class FakeSystemd implements Systemd {
   readonly calls: string[] = [];
   readonly #lose: () => void;
   #isLost = false;
+  #isDeaf = false;
   readonly #refused = new Map<string, string>();
   readonly #failing = new Set<SystemdCall>();
   readonly #abandon = new Set<(error: SystemdError) => void>();
@@ -42,9 +43,10 @@ export class FakeSystemd implements Systemd {
     else this.#failing.delete(call);
   }
 
-  /** Says that any unit may have changed, as after a time in which systemd was not listened to. */
-  forgetWhatChanged(): void {
-    this.#changed(null);
+  /** Has changes go unheard; false: they are heard again, and any unit may have changed meanwhile. */
+  goDeaf(isDeaf = true): void {
+    this.#isDeaf = isDeaf;
+    if (!isDeaf) this.#changed(null);
   }
 
   onChanged(listener: (name: string | null) => void): void {
@@ -136,7 +138,7 @@ export class FakeSystemd implements Systemd {
   }
 
   #changed(name: string | null): void {
-    if (!this.#isLost) for (const listener of this.#listeners) listener(name);
+    if (!this.#isLost && !this.#isDeaf) for (const listener of this.#listeners) listener(name);
   }
 }
 
