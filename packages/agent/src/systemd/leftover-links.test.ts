@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { temporaryFolder } from "../../../../testbed/temporary-folder.ts";
-import { removeLinks } from "./links.ts";
+import { removeLinks } from "./leftover-links.ts";
 
 const folder = temporaryFolder();
 

@@ -1,0 +1,140 @@
+import type { SystemdStates } from "@fleet/domain/unit";
+import type { Bus } from "./bus.ts";
+import { SystemdError } from "./systemd.ts";
+import {
+  GET_PROPERTY,
+  MANAGER,
+  MANAGER_PATH,
+  NEED_RELOAD_PROPERTY,
+  PROPERTIES,
+  SIGNATURES,
+  SYSTEMD,
+  UNIT,
+  type UnitRow,
+  unitPath,
+  VERSION_PROPERTY,
+} from "./wire.ts";
+
+/** From this version on a new unit file is found without a reload; measured on 252. */
+const FINDS_NEW_FILES = 245;
+/** ListUnitsByNames came with this version. */
+const LISTS_BY_NAMES = 230;
+
+/** A method of systemd's manager. */
+export type ManagerMethod = keyof typeof SIGNATURES;
+
+/** systemd's manager object on D-Bus: its methods, and its readings of units. */
+export class Manager {
+  readonly #bus: Bus;
+  readonly #version: number;
+
+  private constructor(bus: Bus, version: number) {
+    this.#bus = bus;
+    this.#version = version;
+  }
+
+  /** @throws SystemdError where systemd can't be reached */
+  static async connect(bus: Bus): Promise<Manager> {
+    return new Manager(bus, majorVersion(await property(bus, MANAGER_PATH, MANAGER, VERSION_PROPERTY)));
+  }
+
+  /** Whether a new unit file is found only after a reload. */
+  get needsReloadForNewFiles(): boolean {
+    return this.#version < FINDS_NEW_FILES;
+  }
+
+  /**
+   * Calls a method; returns the body of its answer.
+   *
+   * @throws SystemdError
+   */
+  call(method: ManagerMethod, ...args: readonly unknown[]): Promise<unknown[]> {
+    return this.#bus.call({
+      destination: SYSTEMD,
+      path: MANAGER_PATH,
+      interface: MANAGER,
+      member: method,
+      signature: SIGNATURES[method],
+      body: [...args],
+    });
+  }
+
+  /** Makes a unit that has failed one that is only loaded, where systemd knows it. */
+  async resetFailed(name: string): Promise<void> {
+    try {
+      await this.call("ResetFailedUnit", name);
+    } catch (error) {
+      if (systemdErrorOf(error).unavailable) throw error;
+    }
+  }
+
+  /** States of units by name; those that systemd does not know are `not-found`. */
+  async states(names: readonly string[]): Promise<ReadonlyMap<string, SystemdStates>> {
+    if (names.length === 0) return new Map();
+    const wanted = new Set(names);
+    const rows =
+      this.#version >= LISTS_BY_NAMES ? await this.#rows("ListUnitsByNames", names) : await this.#rows("ListUnits");
+    const states = new Map<string, SystemdStates>();
+    for (const row of rows) if (wanted.has(row[0])) states.set(row[0], statesOf(row));
+    for (const name of names) {
+      if (!states.has(name)) states.set(name, { load: "not-found", active: "inactive", sub: "dead" });
+    }
+    return states;
+  }
+
+  /** Active states, by name, of the units that systemd holds in memory; nothing is loaded for the question. */
+  async activeStates(names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    if (names.length === 0) return new Map();
+    const wanted = new Set(names);
+    const rows =
+      this.#version >= LISTS_BY_NAMES
+        ? await this.#rows("ListUnitsByPatterns", [], names.map(asPattern))
+        : await this.#rows("ListUnits");
+    const held = rows.filter(([name, , load]) => wanted.has(name) && load !== "not-found");
+    return new Map(held.map(([name, , , active]) => [name, active]));
+  }
+
+  /** Whether a unit's file is newer than what systemd holds of it. */
+  async needsReload(name: string): Promise<boolean> {
+    return (await property(this.#bus, unitPath(name), UNIT, NEED_RELOAD_PROPERTY)) === true;
+  }
+
+  async #rows(method: ManagerMethod, ...args: readonly unknown[]): Promise<readonly UnitRow[]> {
+    return (await this.call(method, ...args))[0] as readonly UnitRow[];
+  }
+}
+
+/** Whatever was thrown, as a SystemdError. */
+export function systemdErrorOf(error: unknown): SystemdError {
+  return error instanceof SystemdError ? error : new SystemdError(String(error), { cause: error });
+}
+
+/**
+ * What systemd says of a unit. One whose start is queued, behind others or for a moment only, is on its way, though for
+ * systemd itself it is as it was before: inactive, like one that has run and ended, or still failed.
+ */
+function statesOf([, , load, active, sub, , , job, jobType]: UnitRow): SystemdStates {
+  const isQueued = job !== 0 && jobType === "start" && (active === "inactive" || active === "failed");
+  return isQueued ? { load, active: "activating", sub: "waiting" } : { load, active, sub };
+}
+
+async function property(bus: Bus, path: string, owner: string, name: string): Promise<unknown> {
+  const [variant] = await bus.call({
+    destination: SYSTEMD,
+    path,
+    interface: PROPERTIES,
+    ...GET_PROPERTY,
+    body: [owner, name],
+  });
+  return (variant as { value?: unknown } | undefined)?.value;
+}
+
+/** "252.39-1~deb12u2" → 252 */
+function majorVersion(version: unknown): number {
+  return Number(/\d+/.exec(String(version))?.[0] ?? 0);
+}
+
+/** Names are matched as globs there; a backslash in a name is the only character that would not stand for itself. */
+function asPattern(name: string): string {
+  return name.replaceAll("\\", "\\\\");
+}
