@@ -1,6 +1,5 @@
-/// <reference path="./dbus-next-internals.d.ts" />
 import dbus, { type Message, type MessageBus } from "dbus-next";
-import DBusBuffer from "dbus-next/lib/dbus-buffer.js";
+import { accessTo, type BusAccess, skipBodies } from "./dbus-next-access.ts";
 import { SystemdError } from "./systemd.ts";
 import { NO_ANSWER_ERRORS, PROPERTIES_CHANGED_SIGNATURE } from "./wire.ts";
 
@@ -9,13 +8,8 @@ const CALL_MS = 30_000;
 /** dbus-daemon allows a connection 128 calls without an answer. */
 const MOST_CALLS = 64;
 
-/** What dbus-next has but does not declare. */
-interface BusInternals {
-  readonly _connection: { readonly stream: NodeJS.EventEmitter & { destroy(): void } };
-  readonly _methodReturnHandlers: Record<number, unknown>;
-}
-
-skipPropertiesBodies();
+// systemd sends a dozen PropertiesChanged for each unit that starts, of a thousand bytes each.
+skipBodies(PROPERTIES_CHANGED_SIGNATURE);
 
 /**
  * A connection to D-Bus with what dbus-next leaves to its users: time-outs, a bound on calls under way, and an end for
@@ -24,13 +18,15 @@ skipPropertiesBodies();
 export class Bus {
   readonly lost: Promise<void>;
   readonly #bus: MessageBus;
+  readonly #access: BusAccess;
   readonly #pending = new Set<(error: SystemdError) => void>();
   readonly #queue: (() => void)[] = [];
   #underWay = 0;
   #isLost = false;
 
-  private constructor(bus: MessageBus) {
+  private constructor(bus: MessageBus, access: BusAccess) {
     this.#bus = bus;
+    this.#access = access;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.lost = promise;
     const lose = (): void => {
@@ -43,7 +39,7 @@ export class Bus {
       resolve();
     };
     bus.on("error", lose);
-    internals(bus)._connection.stream.once("close", lose);
+    access.onceClosed(lose);
   }
 
   /**
@@ -55,20 +51,17 @@ export class Bus {
     return new Promise((resolve, reject) => {
       const fail = (error: unknown): void => {
         clearTimeout(timer);
-        const reason = error instanceof Error ? error.message : String(error);
-        const what = useUserBus
-          ? "the user's D-Bus (DBUS_SESSION_BUS_ADDRESS, or bus in XDG_RUNTIME_DIR)"
-          : "the system's D-Bus";
-        reject(new SystemdError(`${what} can't be reached: ${reason}`, { unavailable: true, cause: error }));
+        reject(error instanceof SystemdError && !error.unavailable ? error : unreachable(useUserBus, error));
       };
       const timer = setTimeout(() => fail(new Error("no answer")), CALL_MS);
       try {
         const bus = useUserBus ? dbus.sessionBus({ busAddress: userBusAddress(process.env) }) : dbus.systemBus();
         bus.on("error", fail);
-        internals(bus)._connection.stream.once("close", () => fail(new Error("the connection was closed")));
+        const access = accessTo(bus);
+        access.onceClosed(() => fail(new Error("the connection was closed")));
         bus.once("connect", () => {
           clearTimeout(timer);
-          resolve(new Bus(bus)); // which listens to errors too: a bus that nobody listened to would end the daemon
+          resolve(new Bus(bus, access)); // which listens to errors too: a bus that nobody listened to would end the daemon
         });
       } catch (error) {
         fail(error);
@@ -100,7 +93,7 @@ export class Bus {
     const { promise, reject } = Promise.withResolvers<never>();
     const message = new dbus.Message(call);
     const timer = setTimeout(() => {
-      delete internals(this.#bus)._methodReturnHandlers[message.serial ?? -1];
+      this.#access.forgetCall(message);
       reject(
         new SystemdError(`systemd did not answer ${call.member} within ${CALL_MS / 1000} s`, { unavailable: true }),
       );
@@ -120,12 +113,16 @@ export class Bus {
   }
 
   close(): void {
-    internals(this.#bus)._connection.stream.destroy();
+    this.#access.destroy();
   }
 }
 
-function internals(bus: MessageBus): BusInternals {
-  return bus as unknown as BusInternals;
+function unreachable(isUserBus: boolean, cause: unknown): SystemdError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const what = isUserBus
+    ? "the user's D-Bus (DBUS_SESSION_BUS_ADDRESS, or bus in XDG_RUNTIME_DIR)"
+    : "the system's D-Bus";
+  return new SystemdError(`${what} can't be reached: ${reason}`, { unavailable: true, cause });
 }
 
 function connectionLost(): SystemdError {
@@ -137,17 +134,6 @@ function systemdError(error: unknown): SystemdError {
   const { type, text, message } = error as { type?: string; text?: string; message?: string };
   const unavailable = type !== undefined && NO_ANSWER_ERRORS.has(type);
   return new SystemdError(text ?? message ?? String(error), { type: type ?? "", cause: error, unavailable });
-}
-
-/**
- * Keeps dbus-next from decoding the bodies of PropertiesChanged: systemd sends a dozen for each unit that starts, of a
- * thousand bytes each, and decoding them costs four times what the rest of the message does.
- */
-function skipPropertiesBodies(): void {
-  const { read } = DBusBuffer.prototype;
-  DBusBuffer.prototype.read = function (this: typeof DBusBuffer.prototype, signature: string): unknown {
-    return signature === PROPERTIES_CHANGED_SIGNATURE ? [this.readSimpleType("s"), [], []] : read.call(this, signature);
-  };
 }
 
 /** Where the user's bus is: as the environment says, else where systemd puts it. */
