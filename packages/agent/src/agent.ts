@@ -12,13 +12,13 @@ import type { Requirements } from "@fleet/domain/unit";
 import { backoff, ReconcileLoop } from "@fleet/loop";
 import type { Mirror, Registry } from "@fleet/registry";
 import type { BaseLogger } from "pino";
-import { Fence } from "./fence.ts";
 import { detectAddress } from "./machine/address.ts";
 import { readInstanceID, readMachineID } from "./machine/identity.ts";
 import { UnitDirectory } from "./machine/unit-directory.ts";
 import { Membership } from "./membership.ts";
 import { mayComeBack } from "./model/come-back.ts";
 import { neededHashes, type Wanted, wantedOn } from "./model/wanted.ts";
+import { PartitionWatchdog } from "./partition-watchdog.ts";
 import { StatePublisher } from "./state-publisher.ts";
 import { type Systemd, SystemdError } from "./systemd/systemd.ts";
 import { type AgentFailpoint, UnitRunner } from "./unit-runner.ts";
@@ -96,9 +96,9 @@ class Agent implements RunningAgent {
   #isAdopted = false;
   #wasEntered = false;
   readonly #directory: UnitDirectory;
-  readonly #fence: Fence;
+  readonly #watchdog: PartitionWatchdog;
   /** Whether units of this machine must not outlive its lease. */
-  #hasFenced = false;
+  #needsWatchdog = false;
   /** Until then the engine may give back what it took off this machine while it was away, by performance.now(). */
   #settlesAt = 0;
   readonly #entered = Promise.withResolvers<void>();
@@ -127,15 +127,15 @@ class Agent implements RunningAgent {
     this.#mirror.onChanges(() => this.#reconcile.trigger());
     const directory = new UnitDirectory(config.unitsDirectory);
     this.#directory = directory;
-    this.#fence = new Fence({
-      folder: directory.fencedFolder,
+    this.#watchdog = new PartitionWatchdog({
+      folder: directory.stopsOnPartitionFolder,
       launched: directory.launchedFolder,
       ttlMs: config.agentTtlMs,
       isUser: config.systemdUser,
     });
     this.#runner = new UnitRunner({
       directory,
-      isFenceArmed: () => this.#fence.isArmed,
+      isWatchdogArmed: () => this.#watchdog.isArmed,
       isStillOurs: async (name) => {
         const { etcd, keys } = registry;
         for (const key of [keys.schedule(this.machineID, name), keys.global(name)]) {
@@ -165,9 +165,9 @@ class Agent implements RunningAgent {
         this.#reconcile.trigger();
       },
       onBeat: (askedAt) => {
-        if (this.#hasFenced) void this.#armFence(askedAt);
+        if (this.#needsWatchdog) void this.#armWatchdog(askedAt);
       },
-      beatMs: () => (this.#hasFenced ? this.#fence.beatMs : null),
+      beatMs: () => (this.#needsWatchdog ? this.#watchdog.beatMs : null),
     });
     this.#reconcile = new ReconcileLoop({
       round: () => this.#reconcileRound(),
@@ -246,7 +246,7 @@ class Agent implements RunningAgent {
           this.#trouble(error, "the machine could not be taken out of the registry; its lease will end"),
         );
     }
-    this.#fence.close();
+    this.#watchdog.close();
     this.#systemd?.close();
   }
 
@@ -301,12 +301,14 @@ class Agent implements RunningAgent {
       await this.#texts.fetch(neededHashes(this.machineID, this.#mirror.state));
       wanted = this.#wanted();
       // Also where what is wanted can't be told for a moment: the watchdog must not fire for that.
-      const hasFenced = [...wanted.units.values()].some(({ isFenced }) => isFenced) || this.#directory.hasFenced;
-      const isNew = hasFenced && !this.#hasFenced;
-      this.#hasFenced = hasFenced;
+      const hasStopsOnPartition =
+        [...wanted.units.values()].some(({ stopsOnPartition }) => stopsOnPartition) ||
+        this.#directory.hasStopsOnPartition;
+      const isNew = hasStopsOnPartition && !this.#needsWatchdog;
+      this.#needsWatchdog = hasStopsOnPartition;
       const mayComeBack = await this.#mayComeBack(wanted);
       wanted = { units: wanted.units, unclear: new Set([...wanted.unclear, ...mayComeBack]) };
-      // Units wait for a heart-beat that arms the fence: it is not waited for until its turn.
+      // Units wait for a heart-beat that arms the watchdog: it is not waited for until its turn.
       if (isNew) this.#membership.beat();
     } else if (this.#keepsUnits) {
       return FULL_CHECK_MS;
@@ -321,18 +323,18 @@ class Agent implements RunningAgent {
     return Math.min(FULL_CHECK_MS, Math.max(10, retryAt - performance.now()));
   }
 
-  async #armFence(askedAt: number): Promise<void> {
+  async #armWatchdog(askedAt: number): Promise<void> {
     const systemd = this.#systemd;
     if (systemd === null) return;
-    const wasArmed = this.#fence.isArmed;
+    const wasArmed = this.#watchdog.isArmed;
     try {
-      if (!(await this.#fence.arm(systemd, askedAt))) return;
+      if (!(await this.#watchdog.arm(systemd, askedAt))) return;
     } catch (error) {
-      this.#fence.close();
+      this.#watchdog.close();
       this.#trouble(error, "units with OnPartition=stop wait: their watchdog could not be armed");
       return;
     }
-    this.#runner.noticeFenced();
+    this.#runner.noticeStoppedByWatchdog();
     if (!wasArmed) this.#reconcile.trigger();
   }
 

@@ -20,9 +20,9 @@ function runner(host = new FakeSystemdHost()): {
   systemd: FakeSystemd;
   runner: UnitRunner;
   settle: (wanted: WantedUnit[]) => Promise<void>;
-  fence: { isArmed: boolean; isOurs: boolean };
+  watchdog: { isArmed: boolean; isOurs: boolean };
 } {
-  const fence = { isArmed: true, isOurs: true };
+  const watchdog = { isArmed: true, isOurs: true };
   const systemd = new FakeSystemd(host);
   const log = { debug() {}, warn() {}, error() {} } as never;
   const made = new UnitRunner({
@@ -32,8 +32,8 @@ function runner(host = new FakeSystemdHost()): {
     onTouched: () => undefined,
     onProgress: () => undefined,
     failpoint: () => undefined,
-    isFenceArmed: () => fence.isArmed,
-    isStillOurs: async () => fence.isOurs,
+    isWatchdogArmed: () => watchdog.isArmed,
+    isStillOurs: async () => watchdog.isOurs,
   });
   const settle = async (units: WantedUnit[]): Promise<void> => {
     const map = new Map(units.map((unit) => [unit.name, unit]));
@@ -42,13 +42,13 @@ function runner(host = new FakeSystemdHost()): {
       await clock.pass(0);
     }
   };
-  return { systemd, runner: made, settle, fence };
+  return { systemd, runner: made, settle, watchdog };
 }
 const unit = (n: string, desiredState: WantedUnit["desiredState"] = "launched"): WantedUnit => ({
   name: n,
   hash: HASH,
   desiredState,
-  isFenced: false,
+  stopsOnPartition: false,
 });
 
 describe("running units", () => {
@@ -175,39 +175,39 @@ describe("running units", () => {
 });
 
 describe("units that must not outlive the machine's lease", () => {
-  const fenced = { ...unit("f.service"), isFenced: true };
+  const stopped = { ...unit("f.service"), stopsOnPartition: true };
   const marks = (): string[] => readdirSync(join(folder(), "units", ".fenced"));
 
   it("are started only where something will stop them, and are marked for it before", async () => {
-    const { systemd, runner: made, settle, fence } = runner();
+    const { systemd, runner: made, settle, watchdog } = runner();
     await made.adopt();
-    fence.isArmed = false;
-    await settle([fenced, unit("a.service")]);
+    watchdog.isArmed = false;
+    await settle([stopped, unit("a.service")]);
     expect(systemd.calls).toEqual(["load a.service", "load f.service", "start a.service"]);
-    fence.isArmed = true;
-    await settle([fenced, unit("a.service")]);
+    watchdog.isArmed = true;
+    await settle([stopped, unit("a.service")]);
     expect(systemd.calls.at(-1)).toBe("start f.service");
     expect(marks()).toEqual(["f.service"]);
-    expect(new UnitDirectory(join(folder(), "units")).hasFenced).toBe(true);
+    expect(new UnitDirectory(join(folder(), "units")).hasStopsOnPartition).toBe(true);
     await settle([unit("a.service")]);
     expect(systemd.calls.slice(-2)).toEqual(["stop f.service", "unload f.service"]);
     expect(marks()).toEqual([]);
-    expect(new UnitDirectory(join(folder(), "units")).hasFenced).toBe(false);
+    expect(new UnitDirectory(join(folder(), "units")).hasStopsOnPartition).toBe(false);
   });
   it("are started again after the watchdog has stopped them, unless etcd has them elsewhere by now", async () => {
-    const { systemd, runner: made, settle, fence } = runner();
+    const { systemd, runner: made, settle, watchdog } = runner();
     await made.adopt();
-    await settle([fenced]);
+    await settle([stopped]);
     rmSync(join(folder(), "units", ".launched", "f.service")); // as the watchdog does
-    fence.isOurs = false;
-    made.noticeFenced();
+    watchdog.isOurs = false;
+    made.noticeStoppedByWatchdog();
     systemd.calls.length = 0;
-    await settle([fenced]);
+    await settle([stopped]);
     expect(systemd.calls).toEqual([]);
-    fence.isOurs = true;
+    watchdog.isOurs = true;
     const { systemd: next, runner: second, settle: settleSecond } = runner(systemd.host);
     await second.adopt();
-    await settleSecond([fenced]);
+    await settleSecond([stopped]);
     expect(next.calls).toEqual(["start f.service"]);
   });
 });

@@ -37,7 +37,7 @@ export interface UnitRunnerOptions {
   /** Hears of units whose state may have changed. */
   readonly onTouched: (name: string) => void;
   /** Whether units that must not outlive the machine's lease may be started: something will stop them in time. */
-  readonly isFenceArmed: () => boolean;
+  readonly isWatchdogArmed: () => boolean;
   /** Whether etcd itself, not a copy that may be behind, has the unit on this machine. */
   readonly isStillOurs: (name: string) => Promise<boolean>;
   /** Called at each point: it may not return. */
@@ -102,7 +102,8 @@ export class UnitRunner {
     const now = performance.now();
     const hold = (name: string): boolean =>
       unclear.has(name) || this.#busy.has(name) || (this.#troubles.get(name)?.retryAt ?? 0) > now;
-    const mayStart = (name: string): boolean => wanted.get(name)?.isFenced !== true || this.#options.isFenceArmed();
+    const mayStart = (name: string): boolean =>
+      wanted.get(name)?.stopsOnPartition !== true || this.#options.isWatchdogArmed();
     const tasks = nextTasks(wanted, this.#present, hold).filter(({ kind, name }) => kind !== "start" || mayStart(name));
     if (tasks.length === 0) return false;
     for (const task of tasks)
@@ -119,8 +120,8 @@ export class UnitRunner {
     return true;
   }
 
-  /** Takes note of units that the fence has stopped: what is wanted of them is done anew. */
-  noticeFenced(): void {
+  /** Takes note of units that the watchdog has stopped: what is wanted of them is done anew. */
+  noticeStoppedByWatchdog(): void {
     for (const [name, { isLaunched }] of this.#present) {
       if (!isLaunched || this.#busy.has(name) || this.#options.directory.isMarkedLaunched(name)) continue;
       this.#options.log.warn({ unit: name }, `unit ${name} was stopped while this machine could not renew its lease`);
@@ -195,13 +196,13 @@ export class UnitRunner {
     await systemd.stop(name);
     this.#options.failpoint("agent.after-stop");
     this.#options.directory.markLaunched(name, false);
-    this.#options.directory.markFenced(name, false);
+    this.#options.directory.markStopsOnPartition(name, false);
     this.#update(name, { isLaunched: false, isStopped: true });
   }
 
   async #start(systemd: Systemd, name: string): Promise<void> {
-    if (this.#wanted.get(name)?.isFenced === true) {
-      this.#options.directory.markFenced(name, true);
+    if (this.#wanted.get(name)?.stopsOnPartition === true) {
+      this.#options.directory.markStopsOnPartition(name, true);
       if (!(await this.#options.isStillOurs(name)))
         throw new Error("is about to be taken off this machine: not started");
     }

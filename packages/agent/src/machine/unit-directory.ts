@@ -5,7 +5,7 @@ import { hashText, unitNameProblem } from "@fleet/domain/unit";
 import type { PresentUnit } from "../model/next-task.ts";
 
 const LAUNCHED = ".launched";
-const FENCED = ".fenced";
+const STOPS_ON_PARTITION = ".fenced";
 const BOOT_ID = ".boot-id";
 const TEMPORARY = ".new";
 
@@ -66,7 +66,7 @@ export class UnitDirectory {
 
   remove(name: string): void {
     this.markLaunched(name, false);
-    this.markFenced(name, false);
+    this.markStopsOnPartition(name, false);
     rmSync(this.file(name), { force: true });
   }
 
@@ -79,13 +79,13 @@ export class UnitDirectory {
     return join(this.path, LAUNCHED);
   }
   /** Where the files are whose names are those of the units that are stopped when the machine's lease can't be renewed. */
-  get fencedFolder(): string {
-    return join(this.path, FENCED);
+  get stopsOnPartitionFolder(): string {
+    return join(this.path, STOPS_ON_PARTITION);
   }
 
   /** Whether any unit is marked as one of those. */
-  get hasFenced(): boolean {
-    return existsSync(this.fencedFolder) && readdirSync(this.fencedFolder).length > 0;
+  get hasStopsOnPartition(): boolean {
+    return existsSync(this.stopsOnPartitionFolder) && readdirSync(this.stopsOnPartitionFolder).length > 0;
   }
 
   /** Whether systemd was told to start the unit, and nobody has stopped it since. */
@@ -93,10 +93,10 @@ export class UnitDirectory {
     return existsSync(join(this.launchedFolder, name));
   }
 
-  markFenced(name: string, isFenced: boolean): void {
-    const marker = join(this.fencedFolder, name);
-    if (!isFenced) return rmSync(marker, { force: true });
-    mkdirSync(this.fencedFolder, { recursive: true });
+  markStopsOnPartition(name: string, stopsOnPartition: boolean): void {
+    const marker = join(this.stopsOnPartitionFolder, name);
+    if (!stopsOnPartition) return rmSync(marker, { force: true });
+    mkdirSync(this.stopsOnPartitionFolder, { recursive: true });
     writeFileSync(marker, "");
   }
 

@@ -6,7 +6,7 @@ const wanted = (desiredState: WantedUnit["desiredState"], hash = "h1"): WantedUn
   name,
   hash,
   desiredState,
-  isFenced: false,
+  stopsOnPartition: false,
 });
 const present = (more: Partial<PresentUnit> = {}): PresentUnit => ({
   name,
@@ -57,7 +57,10 @@ describe("the next task of a unit", () => {
   ])("%s", (_what, want, have, task) => expect(nextTask(want, have)).toEqual(task));
   it("comes in the order of kinds, then names; units on hold have none", () => {
     const units = new Map(
-      ["c", "b", "a", "d"].map((n) => [n, { name: n, hash: "h1", desiredState: "launched", isFenced: false } as const]),
+      ["c", "b", "a", "d"].map((n) => [
+        n,
+        { name: n, hash: "h1", desiredState: "launched", stopsOnPartition: false } as const,
+      ]),
     );
     const there = new Map([
       ["c", present({ name: "c" })],

@@ -4,7 +4,7 @@ export interface WantedUnit {
   readonly hash: string;
   readonly desiredState: "loaded" | "launched";
   /** Whether it is stopped on a machine that can't renew its lease (`OnPartition=stop`). */
-  readonly isFenced: boolean;
+  readonly stopsOnPartition: boolean;
 }
 
 /** A unit that is on this machine. */

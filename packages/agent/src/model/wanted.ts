@@ -34,7 +34,7 @@ export function wantedOn(
       continue;
     }
     scheduled.push({ name, requirements });
-    units.set(name, { name, hash, desiredState, isFenced: requirements.onPartition === "stop" });
+    units.set(name, { name, hash, desiredState, stopsOnPartition: requirements.onPartition === "stop" });
   }
   const globals: GlobalUnit[] = [];
   for (const [name, { hash, createRevision }] of state.globals) {
@@ -47,7 +47,7 @@ export function wantedOn(
     const record = state.globals.get(name);
     if (record === undefined || record.desiredState === "inactive" || units.has(name)) continue;
     const { hash, desiredState } = record;
-    units.set(name, { name, hash, desiredState, isFenced: requirements.onPartition === "stop" });
+    units.set(name, { name, hash, desiredState, stopsOnPartition: requirements.onPartition === "stop" });
   }
   return { units, unclear };
 }

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { FakeSystemd } from "../../../testbed/fake-systemd.ts";
 import { temporaryFolder } from "../../../testbed/temporary-folder.ts";
-import { Fence } from "./fence.ts";
+import { PartitionWatchdog } from "./partition-watchdog.ts";
 
 const folder = temporaryFolder();
 
@@ -26,28 +26,33 @@ describe("the watchdog", () => {
       },
     });
     const ttlMs = 5_000;
-    const fence = new Fence({ folder: join(folder(), "f"), launched: join(folder(), "l"), ttlMs, isUser: false });
+    const watchdog = new PartitionWatchdog({
+      folder: join(folder(), "f"),
+      launched: join(folder(), "l"),
+      ttlMs,
+      isUser: false,
+    });
     try {
       mkdirSync(join(folder(), "f"));
       mkdirSync(join(folder(), "l"));
       writeFileSync(join(folder(), "f", "-odd name@1.service"), "");
       writeFileSync(join(folder(), "l", "-odd name@1.service"), "");
       for (let beat = 0; beat < 8; beat++) {
-        expect(await fence.arm(systemd, performance.now())).toBe(true);
+        expect(await watchdog.arm(systemd, performance.now())).toBe(true);
         await sleep(500);
       }
       expect(existsSync(join(folder(), "calls"))).toBe(false);
       expect(existsSync(join(folder(), "l", "-odd name@1.service"))).toBe(true);
-      expect(fence.isArmed).toBe(true);
+      expect(watchdog.isArmed).toBe(true);
       // A beat of which the answer took too long proves nothing.
-      expect(await fence.arm(systemd, performance.now() - 300)).toBe(false);
+      expect(await watchdog.arm(systemd, performance.now() - 300)).toBe(false);
       const calls = (): string[] => readFileSync(join(folder(), "calls"), "utf8").trim().split("\n");
       const started = performance.now();
       while (!existsSync(join(folder(), "calls")) || calls().length < 3) {
         if (performance.now() - started > 10_000) throw new Error("the watchdog did nothing");
         await sleep(20);
       }
-      expect(fence.isArmed).toBe(false);
+      expect(watchdog.isArmed).toBe(false);
       expect(calls().map((call) => call.replace(/^[\d.]+ /, ""))).toEqual([
         "stop --no-block -- -odd name@1.service",
         "kill --signal=KILL -- -odd name@1.service",
@@ -58,12 +63,12 @@ describe("the watchdog", () => {
       expect(killedAt - stoppedAt).toBeGreaterThan(0.5);
       expect(existsSync(join(folder(), "l", "-odd name@1.service"))).toBe(false);
       // It goes on with the next deadline, and kills nothing that has come back in time.
-      expect(await fence.arm(systemd, performance.now())).toBe(true);
-      expect(fence.isArmed).toBe(true);
+      expect(await watchdog.arm(systemd, performance.now())).toBe(true);
+      expect(watchdog.isArmed).toBe(true);
       expect(children).toHaveLength(1);
     } finally {
       for (const child of children) child.kill("SIGKILL");
-      fence.close();
+      watchdog.close();
     }
   });
 });

@@ -9,7 +9,7 @@ const FRESH = 0.05;
 const STOP_AT = 0.65;
 /** What still runs by then is killed, so that all is at rest before the lease ends. */
 const KILL_AT = 0.85;
-/** How often a machine with fenced units beats: several beats may be lost before its units are stopped. */
+/** How often a machine with such units beats: several beats may be lost before its units are stopped. */
 const BEAT_AT = 0.2;
 
 /**
@@ -48,8 +48,8 @@ while :; do
   read -r stop_at kill_at <&3
 done`;
 
-/** What a fence needs. */
-export interface FenceOptions {
+/** What a watchdog needs. */
+export interface PartitionWatchdogOptions {
   /** Holds a file for each unit that is to be stopped; it survives the agent. */
   readonly folder: string;
   /** Holds a file for each unit that systemd was told to start. */
@@ -63,13 +63,13 @@ export interface FenceOptions {
  * Stops units of a machine that can't renew its lease, before the lease ends, whether or not the agent still lives
  * (`OnPartition=stop`). Armed anew with each confirmed heart-beat.
  */
-export class Fence {
-  readonly #options: FenceOptions;
+export class PartitionWatchdog {
+  readonly #options: PartitionWatchdogOptions;
   #fifo: number | null = null;
   /** When units are stopped unless it is armed anew, by performance.now(). */
   #stopsAt = Number.NEGATIVE_INFINITY;
 
-  constructor(options: FenceOptions) {
+  constructor(options: PartitionWatchdogOptions) {
     this.#options = options;
   }
 
