@@ -12,6 +12,7 @@ import type { Requirements } from "@fleet/domain/unit";
 import { backoff, ReconcileLoop } from "@fleet/loop";
 import type { Mirror, Registry } from "@fleet/registry";
 import type { BaseLogger } from "pino";
+import type { AgentFailpoint } from "./failpoint.ts";
 import { detectAddress } from "./machine/address.ts";
 import { readInstanceID, readMachineID } from "./machine/identity.ts";
 import { UnitDirectory } from "./machine/unit-directory.ts";
@@ -21,7 +22,7 @@ import { neededHashes, type Wanted, wantedOn } from "./model/wanted.ts";
 import { PartitionWatchdog } from "./partition-watchdog.ts";
 import { StatePublisher } from "./state-publisher.ts";
 import { type Systemd, SystemdError } from "./systemd/systemd.ts";
-import { type AgentFailpoint, UnitRunner } from "./unit-runner.ts";
+import { UnitRunner } from "./unit-runner.ts";
 import { UnitTexts } from "./unit-texts.ts";
 
 /** What an agent is built from. */

@@ -1,32 +1,15 @@
 import type { StateRecord } from "@fleet/domain/cluster";
 import { parseUnitFile, type SystemdStates } from "@fleet/domain/unit";
-import { backoff } from "@fleet/loop";
 import type { BaseLogger } from "pino";
+import type { AgentFailpoint } from "./failpoint.ts";
 import type { UnitDirectory } from "./machine/unit-directory.ts";
 import { nextTask, nextTasks, type PresentUnit, type Task, type WantedUnit } from "./model/next-task.ts";
-import type { Systemd } from "./systemd/systemd.ts";
-
-/** A unit that something went wrong with: what, and when it is tried again. */
-interface Trouble {
-  /** What was wanted when it went wrong: a unit of which something else is wanted starts with a clean slate. */
-  readonly goal: string;
-  readonly hash: string;
-  readonly message: string;
-  readonly failures: number;
-  readonly retryAt: number;
-}
+import { reportedState } from "./model/reported-state.ts";
+import { RetryBook } from "./retry-book.ts";
+import type { Systemd, UnitToLoad } from "./systemd/systemd.ts";
 
 /** A unit that is missing in systemd is loaded anew no more often than this. */
 const MISSING_AGAIN_MS = 10_000;
-
-/** Points between two effects at which a test may end the agent as a crash would. */
-export type AgentFailpoint =
-  | "agent.after-write"
-  | "agent.after-load"
-  | "agent.before-start"
-  | "agent.after-start"
-  | "agent.after-stop"
-  | "agent.after-unload";
 
 /** What the runner needs. */
 export interface UnitRunnerOptions {
@@ -54,7 +37,7 @@ export class UnitRunner {
   readonly #options: UnitRunnerOptions;
   readonly #present = new Map<string, PresentUnit>();
   readonly #busy = new Set<string>();
-  readonly #troubles = new Map<string, Trouble>();
+  readonly #retries = new RetryBook();
   /** When a unit was found to be missing in systemd, by performance.now(), for as long as it is not loaded anew again. */
   readonly #foundMissing = new Map<string, number>();
   #wanted: ReadonlyMap<string, WantedUnit> = new Map();
@@ -78,11 +61,7 @@ export class UnitRunner {
   }
   /** When the next unit that failed is to be tried again, by performance.now(); null: none that is not busy. */
   get nextRetryAt(): number | null {
-    let next: number | null = null;
-    for (const [name, { retryAt }] of this.#troubles) {
-      if (!this.#busy.has(name) && !this.#unclear.has(name) && (next === null || retryAt < next)) next = retryAt;
-    }
-    return next;
+    return this.#retries.nextRetryAt((name) => this.#busy.has(name) || this.#unclear.has(name));
   }
 
   /**
@@ -98,10 +77,10 @@ export class UnitRunner {
   ): Promise<boolean> {
     this.#wanted = wanted;
     this.#unclear = unclear;
-    this.#forgetTroubles();
+    this.#forgetFailures();
     const now = performance.now();
     const hold = (name: string): boolean =>
-      unclear.has(name) || this.#busy.has(name) || (this.#troubles.get(name)?.retryAt ?? 0) > now;
+      unclear.has(name) || this.#busy.has(name) || this.#retries.isWaiting(name, now);
     const mayStart = (name: string): boolean =>
       wanted.get(name)?.stopsOnPartition !== true || this.#options.isWatchdogArmed();
     const tasks = nextTasks(wanted, this.#present, hold).filter(({ kind, name }) => kind !== "start" || mayStart(name));
@@ -110,11 +89,9 @@ export class UnitRunner {
       this.#options.log.debug({ task: task.kind, unit: task.name, reason: task.reason }, "task");
     const of = <K extends Task["kind"]>(kind: K): Extract<Task, { kind: K }>[] =>
       tasks.filter((task): task is Extract<Task, { kind: K }> => task.kind === kind);
+    const unloads = of("unload").map(({ name }) => name);
     for (const { name } of of("stop")) this.#inBackground(name, () => this.#stop(systemd, name));
-    await this.#unload(
-      systemd,
-      of("unload").map(({ name }) => name),
-    );
+    await this.#unload(systemd, unloads);
     await this.#load(systemd, of("load"));
     for (const { name } of of("start")) this.#inBackground(name, () => this.#start(systemd, name));
     return true;
@@ -158,22 +135,14 @@ export class UnitRunner {
 
   /** What to publish of a unit; null where this machine has nothing of it. */
   stateOf(name: string, systemd: SystemdStates | undefined): StateRecord | null {
-    const unit = this.#present.get(name);
-    const trouble = this.#troubles.get(name);
-    const error = trouble?.message ?? null;
-    if (unit === undefined) {
-      if (trouble === undefined) return null;
-      return { hash: trouble.hash, current: "inactive", systemd: NOTHING, error };
-    }
-    const current = unit.isLaunched ? "launched" : unit.isUnfinished ? "inactive" : "loaded";
-    return { hash: unit.hash, current, systemd: systemd ?? NOTHING, error };
+    return reportedState(this.#present.get(name), this.#retries.of(name), systemd);
   }
 
   snapshot(): unknown {
     return {
       present: [...this.#present.values()],
       busy: [...this.#busy],
-      troubles: [...this.#troubles].map(([name, { message, failures }]) => ({ name, message, failures })),
+      troubles: [...this.#retries.entries()].map(([name, { message, failures }]) => ({ name, message, failures })),
     };
   }
 
@@ -188,7 +157,8 @@ export class UnitRunner {
   /** Whether a unit has a next step, or something to try again. Most have none after a start: no round looks for one. */
   #hasMore(name: string): boolean {
     return (
-      this.#troubles.has(name) || nextTask(this.#wanted.get(name) ?? null, this.#present.get(name) ?? null) !== null
+      this.#retries.of(name) !== undefined ||
+      nextTask(this.#wanted.get(name) ?? null, this.#present.get(name) ?? null) !== null
     );
   }
 
@@ -248,22 +218,8 @@ export class UnitRunner {
 
   async #load(systemd: Systemd, tasks: readonly Extract<Task, { kind: "load" }>[]): Promise<void> {
     if (tasks.length === 0) return;
-    const { directory, text } = this.#options;
-    const tried = await Promise.all(
-      tasks.map(async ({ name, hash }) => {
-        try {
-          const content = text(hash);
-          if (content === undefined) throw new Error(`the unit file ${hash} is not in the registry`);
-          const hasInstall = parseUnitFile(content).some(({ section }) => section === "Install");
-          directory.write(name, content);
-          return { name, hash, path: directory.file(name), hasInstall };
-        } catch (error) {
-          this.#failed(name, error);
-          return null;
-        }
-      }),
-    );
-    const written = tried.filter((unit) => unit !== null);
+    const { directory } = this.#options;
+    const written = tasks.map((task) => this.#write(task)).filter((unit) => unit !== null);
     this.#options.failpoint("agent.after-write");
     let failed: ReadonlyMap<string, Error>;
     try {
@@ -291,11 +247,26 @@ export class UnitRunner {
     );
   }
 
+  /** Writes a unit's file; null where that failed. */
+  #write({ name, hash }: { readonly name: string; readonly hash: string }): (UnitToLoad & { hash: string }) | null {
+    const { directory, text } = this.#options;
+    try {
+      const content = text(hash);
+      if (content === undefined) throw new Error(`the unit file ${hash} is not in the registry`);
+      const hasInstall = parseUnitFile(content).some(({ section }) => section === "Install");
+      directory.write(name, content);
+      return { name, hash, path: directory.file(name), hasInstall };
+    } catch (error) {
+      this.#failed(name, error);
+      return null;
+    }
+  }
+
   /** Does something with one unit; what goes wrong is kept with it, and stops nothing else. */
   async #attempt(name: string, work: () => Promise<void>): Promise<void> {
     try {
       await work();
-      this.#troubles.delete(name);
+      this.#retries.forget(name);
       this.#options.onTouched(name);
     } catch (error) {
       this.#failed(name, error);
@@ -303,23 +274,19 @@ export class UnitRunner {
   }
 
   #failed(name: string, error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error);
-    const failures = (this.#troubles.get(name)?.failures ?? 0) + 1;
-    const pauseMs = backoff(failures) * 4;
     const hash = this.#wanted.get(name)?.hash ?? this.#present.get(name)?.hash ?? "";
-    const retryAt = performance.now() + pauseMs;
-    this.#troubles.set(name, { goal: this.#goal(name), hash, message, failures, retryAt });
+    const { message, failures, pauseMs } = this.#retries.failed(name, this.#goal(name), hash, error);
     this.#options.log.error({ unit: name, failures, retryInMs: Math.round(pauseMs) }, `unit ${name}: ${message}`);
     this.#options.onTouched(name);
   }
 
   /** Forgets what went wrong with units that something else is wanted of by now, or nothing more is to be done for. */
-  #forgetTroubles(): void {
-    for (const [name, { goal }] of this.#troubles) {
+  #forgetFailures(): void {
+    for (const [name, { goal }] of this.#retries.entries()) {
       if (this.#busy.has(name) || this.#unclear.has(name)) continue;
       const isDone = nextTask(this.#wanted.get(name) ?? null, this.#present.get(name) ?? null) === null;
       if (!isDone && goal === this.#goal(name)) continue;
-      this.#troubles.delete(name);
+      this.#retries.forget(name);
       this.#options.onTouched(name);
     }
   }
@@ -334,5 +301,3 @@ export class UnitRunner {
     if (unit !== undefined) this.#present.set(name, { ...unit, ...change });
   }
 }
-
-const NOTHING: SystemdStates = { load: "not-found", active: "inactive", sub: "dead" };
