@@ -1,0 +1,138 @@
+import type { Metadata } from "@fleet/config";
+import { RegistryError, type UnitRecord, type Versioned } from "@fleet/domain/cluster";
+import type { Requirements } from "@fleet/domain/unit";
+import type { Mirror, Registry } from "@fleet/registry";
+import type { UnitDirectory } from "./machine/unit-directory.ts";
+import type { Membership } from "./membership.ts";
+import { mayComeBack } from "./model/come-back.ts";
+import { neededHashes, type Wanted, wantedOn } from "./model/wanted.ts";
+import type { Systemd } from "./systemd/systemd.ts";
+import type { UnitRunner } from "./unit-runner.ts";
+import type { UnitTexts } from "./unit-texts.ts";
+
+const FULL_CHECK_MS = 30_000;
+const LEAST_PAUSE_MS = 10;
+/** How long a machine that has entered, anew or after a crash, waits for the engine to place what ran on it. */
+const SETTLE_MS = 5_000;
+
+/** What a reconciler needs. */
+export interface ReconcilerOptions {
+  readonly machineID: string;
+  readonly registry: Registry;
+  /** The agent's part of the registry. */
+  readonly mirror: Mirror;
+  readonly membership: Membership;
+  readonly directory: UnitDirectory;
+  readonly texts: UnitTexts;
+  readonly runner: UnitRunner;
+  /** The configured metadata of the machine. */
+  readonly metadata: () => Metadata;
+  /** The connection to systemd; null: there is none. */
+  readonly systemd: () => Systemd | null;
+}
+
+/** Leads what runs on a machine to what the registry wants there. Acts only on a registry that was read whole. */
+export class Reconciler {
+  readonly #options: ReconcilerOptions;
+  #wasEntered = false;
+  /** The etcd revision at which the machine last entered the registry. */
+  #enteredAt = 0;
+  /** Until then the engine may give back what it took off this machine while it was away, by performance.now(). */
+  #settlesAt = 0;
+  #needsWatchdog = false;
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = options;
+  }
+
+  /** Whether units of this machine must not outlive its lease. */
+  get needsWatchdog(): boolean {
+    return this.#needsWatchdog;
+  }
+
+  /** Takes note that the machine has entered the registry, at an etcd revision. */
+  entered(revision: number): void {
+    this.#settlesAt = performance.now() + SETTLE_MS;
+    this.#enteredAt = revision;
+    this.#wasEntered = true;
+  }
+
+  /** What the machine is to run, as far as the mirror knows. */
+  wanted(): Wanted {
+    const { registry, mirror, texts, machineID, metadata } = this.#options;
+    const malformed = new Set<string>();
+    for (const key of mirror.state.malformed) {
+      const parsed = registry.keys.parse(key);
+      if (parsed?.kind === "schedule" || parsed?.kind === "global") malformed.add(parsed.name);
+    }
+    const requirementsOf = (name: string, hash: string): Requirements | null => texts.requirements(name, hash);
+    return wantedOn(machineID, metadata(), mirror.state, requirementsOf, malformed);
+  }
+
+  /** Takes steps of every unit towards what is wanted; returns milliseconds until the next round is due. */
+  async round(): Promise<number> {
+    const { mirror, membership, texts, machineID } = this.#options;
+    const systemd = this.#options.systemd();
+    // A machine that the registry never took, or refuses for another with the same ID, has no units of its own. One
+    // that was taken goes on, also while it is out of touch.
+    const mayAct = mirror.isReady && this.#wasEntered && membership.refusal === null;
+    if (systemd === null || !mayAct) return FULL_CHECK_MS;
+    await texts.fetch(neededHashes(machineID, mirror.state));
+    const wanted = this.wanted();
+    const isNew = this.#lookForWatchdog(wanted);
+    const unclear = new Set([...wanted.unclear, ...(await this.#mayComeBack(wanted))]);
+    // Units wait for a heart-beat that arms the watchdog: it is not waited for until its turn.
+    if (isNew) membership.beat();
+    return this.#lead(systemd, { units: wanted.units, unclear });
+  }
+
+  /** The same for a machine on which nothing is wanted any more, whatever the registry says. */
+  async clearRound(): Promise<number> {
+    const systemd = this.#options.systemd();
+    if (systemd === null) return FULL_CHECK_MS;
+    return this.#lead(systemd, { units: new Map(), unclear: new Set() });
+  }
+
+  async #lead(systemd: Systemd, { units, unclear }: Wanted): Promise<number> {
+    const { runner } = this.#options;
+    while (await runner.step(systemd, units, unclear)) {
+      // The next step of a unit that is done with one: a load leads to a start.
+    }
+    const now = performance.now();
+    const settlesAt = this.#settlesAt > now ? this.#settlesAt : Number.POSITIVE_INFINITY;
+    const nextAt = Math.min(runner.nextRetryAt ?? Number.POSITIVE_INFINITY, settlesAt);
+    return Math.min(FULL_CHECK_MS, Math.max(LEAST_PAUSE_MS, nextAt - now));
+  }
+
+  /**
+   * Looks whether there is something for the watchdog to do, also where what is wanted can't be told for a moment: it must
+   * not stop anything for that.
+   *
+   * @returns whether there was nothing before
+   */
+  #lookForWatchdog({ units }: Wanted): boolean {
+    const before = this.#needsWatchdog;
+    const isWanted = [...units.values()].some(({ stopsOnPartition }) => stopsOnPartition);
+    this.#needsWatchdog = isWanted || this.#options.directory.hasStopsOnPartition;
+    return this.#needsWatchdog && !before;
+  }
+
+  /**
+   * Units of this machine that a lost lease took off it and that nobody else has: the engine is about to place them,
+   * maybe here. They are left running until this machine is back, and for a moment after.
+   */
+  async #mayComeBack(wanted: Wanted): Promise<readonly string[]> {
+    const { membership, runner, registry, machineID } = this.#options;
+    if (membership.isSure && performance.now() >= this.#settlesAt) return [];
+    const names = [...runner.present.keys()].filter((name) => !wanted.units.has(name));
+    let records: ReadonlyMap<string, Versioned<UnitRecord>>;
+    try {
+      records = await registry.units(names);
+    } catch (error) {
+      if (error instanceof RegistryError) return names;
+      throw error;
+    }
+    const machine = { id: machineID, isSure: membership.isSure, enteredAt: this.#enteredAt };
+    return names.filter((name) => mayComeBack(records.get(name), machine));
+  }
+}

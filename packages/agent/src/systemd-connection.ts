@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { backoff } from "@fleet/loop";
+import type { BaseLogger } from "pino";
+import type { Systemd } from "./systemd/systemd.ts";
+
+/** What a kept connection needs. */
+export interface SystemdConnectionOptions {
+  readonly log: BaseLogger;
+  readonly connect: () => Promise<Systemd>;
+  /** Hears of units that may have changed; null: any may have. */
+  readonly onChanged: (name: string | null) => void;
+  /** Called each time there is a connection, before it is used. Where it fails, a new connection is made. */
+  readonly onConnected: () => Promise<void>;
+  /** Called once the connection can be used. */
+  readonly onReady: () => void;
+}
+
+/** Keeps a connection to systemd: a new one each time the last was lost. */
+export class SystemdConnection {
+  readonly #options: SystemdConnectionOptions;
+  #current: Systemd | null = null;
+
+  constructor(options: SystemdConnectionOptions) {
+    this.#options = options;
+  }
+
+  /** The connection; null while there is none. */
+  get current(): Systemd | null {
+    return this.#current;
+  }
+
+  /** Stays connected until the signal aborts; the last connection is then left to `close`. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { log, connect, onChanged, onConnected, onReady } = this.#options;
+    let failures = 0;
+    let saidWhy: string | null = null;
+    while (!signal.aborted) {
+      try {
+        const systemd = await connect();
+        systemd.onChanged(onChanged);
+        await onConnected();
+        this.#current = systemd;
+        failures = 0;
+        saidWhy = null;
+        onReady();
+        await Promise.race([systemd.lost, aborted(signal)]);
+        if (signal.aborted) return;
+        this.#current = null;
+        systemd.close();
+        log.warn("the connection to systemd was lost; the units go on running");
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        if (message !== saidWhy) log.error({ err: error }, `systemd can't be used, trying again: ${message}`);
+        saidWhy = message;
+        await sleep(backoff(failures++), undefined, { signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  close(): void {
+    this.#current?.close();
+  }
+}
+
+/** Fulfilled once a signal is aborted, at once where it is already. */
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
