@@ -1,7 +1,7 @@
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Config, VERSION } from "@fleet/config";
-import { type MachineRecord, RegistryError, type StateRecord } from "@fleet/domain/cluster";
+import { type MachineRecord, RegistryError } from "@fleet/domain/cluster";
 import { ReconcileLoop } from "@fleet/loop";
 import type { Mirror, Registry } from "@fleet/registry";
 import type { BaseLogger } from "pino";
@@ -49,8 +49,6 @@ export interface RunningAgent {
 }
 
 const FULL_CHECK_MS = 30_000;
-const FEW_UNITS = 4;
-const GATHER_MS = 20;
 /** How long units may take to stop when the agent does; fleet's units allow 90 s in all. */
 const LEAVE_MS = 70_000;
 const END_MS = 5_000;
@@ -76,14 +74,13 @@ class Agent implements RunningAgent {
   readonly #mirror: Mirror;
   readonly #runner: UnitRunner;
   readonly #membership: Membership;
-  readonly #publisher = new StatePublisher();
+  readonly #publisher: StatePublisher;
   readonly #reconciler: Reconciler;
   readonly #reconcile: ReconcileLoop;
   readonly #publish: ReconcileLoop;
   readonly #stopping = new AbortController();
   readonly #leaving = new AbortController();
   readonly #texts: UnitTexts;
-  readonly #touched = new Set<string>();
   readonly #done: Promise<unknown>;
   #isAdopted = false;
   readonly #watchdog: PartitionWatchdog;
@@ -116,6 +113,11 @@ class Agent implements RunningAgent {
       isUser: config.systemdUser,
     });
     this.#runner = this.#makeRunner(directory, failpoint);
+    this.#publisher = new StatePublisher({
+      runner: this.#runner,
+      systemd: () => this.#connection.current,
+      onMissing: () => this.#reconcile.trigger(),
+    });
     this.#membership = this.#makeMembership();
     this.#connection = this.#makeConnection(connectSystemd);
     this.#reconciler = new Reconciler({
@@ -134,7 +136,7 @@ class Agent implements RunningAgent {
       onError: (error) => this.#trouble(error, "reconciling failed and is tried again"),
     });
     this.#publish = new ReconcileLoop({
-      round: () => this.#publishRound(),
+      round: () => this.#publisher.round(),
       onError: (error) => {
         this.#touchAll();
         this.#trouble(error, "publishing states failed and is tried again");
@@ -298,23 +300,6 @@ class Agent implements RunningAgent {
     if (!wasArmed) this.#reconcile.trigger();
   }
 
-  async #publishRound(): Promise<number> {
-    const systemd = this.#connection.current;
-    if (systemd === null || !this.#publisher.isOpen) return FULL_CHECK_MS;
-    // One unit's change is told at once. While many change, each goes through several states in a moment: what is told
-    // a little later is told once.
-    if (this.#touched.size > FEW_UNITS) await sleep(GATHER_MS);
-    const names = this.#touched.size > 0 ? [...this.#touched] : this.#allNames();
-    this.#touched.clear();
-    const present = names.filter((name) => this.#runner.present.has(name));
-    const states = await systemd.states(present);
-    if (this.#runner.noticeMissing(states)) this.#reconcile.trigger();
-    const records = new Map<string, StateRecord | null>();
-    for (const name of names) records.set(name, this.#runner.stateOf(name, states.get(name)));
-    await this.#publisher.publish(records);
-    return FULL_CHECK_MS;
-  }
-
   #record(): MachineRecord {
     return {
       id: this.machineID,
@@ -327,17 +312,13 @@ class Agent implements RunningAgent {
   }
 
   #touch(name: string): void {
-    this.#touched.add(name);
+    this.#publisher.touch(name);
     this.#publish.trigger();
   }
 
   #touchAll(): void {
-    for (const name of this.#allNames()) this.#touched.add(name);
+    this.#publisher.touchAll();
     this.#publish.trigger();
-  }
-
-  #allNames(): string[] {
-    return [...new Set([...this.#runner.present.keys(), ...this.#publisher.names])];
   }
 
   #trouble(error: unknown, what: string): void {

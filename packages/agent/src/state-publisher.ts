@@ -1,13 +1,66 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { StateRecord } from "@fleet/domain/cluster";
 import type { MachineRegistration, StateUpdate } from "@fleet/registry";
+import type { Systemd } from "./systemd/systemd.ts";
+import type { UnitRunner } from "./unit-runner.ts";
+
+const FULL_CHECK_MS = 30_000;
+/** Changes of up to so many units are told at once. */
+const FEW_UNITS = 4;
+const GATHER_MS = 20;
+
+/** What a publisher needs. */
+export interface StatePublisherOptions {
+  /** What runs here, as far as the agent knows. */
+  readonly runner: Pick<UnitRunner, "present" | "noticeMissing" | "stateOf">;
+  /** The connection to systemd; null: there is none. */
+  readonly systemd: () => Systemd | null;
+  /** Called where systemd does not find units that it should. */
+  readonly onMissing: () => void;
+}
 
 /**
  * Publishes what changed, in the order in which it happened: one write is under way at a time, and what changes
  * meanwhile goes with the next one in its newest form.
  */
 export class StatePublisher {
+  readonly #options: StatePublisherOptions;
   readonly #published = new Map<string, string>();
+  /** Units whose state may have changed since the last round. */
+  readonly #touched = new Set<string>();
   #registration: MachineRegistration | null = null;
+
+  constructor(options: StatePublisherOptions) {
+    this.#options = options;
+  }
+
+  /** The state of a unit may have changed. */
+  touch(name: string): void {
+    this.#touched.add(name);
+  }
+
+  /** Any state may have changed. */
+  touchAll(): void {
+    for (const name of this.#allNames()) this.#touched.add(name);
+  }
+
+  /** Publishes what has changed; where nothing has, looks at all units. Returns milliseconds until the next full look. */
+  async round(): Promise<number> {
+    const { runner, onMissing } = this.#options;
+    const systemd = this.#options.systemd();
+    if (systemd === null || this.#registration === null) return FULL_CHECK_MS;
+    // One unit's change is told at once. While many change, each goes through several states in a moment: what is told
+    // a little later is told once.
+    if (this.#touched.size > FEW_UNITS) await sleep(GATHER_MS);
+    const names = this.#touched.size > 0 ? [...this.#touched] : this.#allNames();
+    this.#touched.clear();
+    const states = await systemd.states(names.filter((name) => runner.present.has(name)));
+    if (runner.noticeMissing(states)) onMissing();
+    const records = new Map<string, StateRecord | null>();
+    for (const name of names) records.set(name, runner.stateOf(name, states.get(name)));
+    await this.#publish(records);
+    return FULL_CHECK_MS;
+  }
 
   /**
    * Begins anew under a registration: everything is published again, since what stands there is bound to a lease that
@@ -21,18 +74,13 @@ export class StatePublisher {
     for (const name of leftovers) this.#published.set(name, "unknown");
   }
 
-  /** Whether there is a registration to publish under. */
-  get isOpen(): boolean {
-    return this.#registration !== null;
-  }
-
-  /** Names of all units of which the registry holds a state by this machine. */
-  get names(): Iterable<string> {
-    return this.#published.keys();
+  /** Names of all units that are here, or of which the registry holds a state by this machine. */
+  #allNames(): string[] {
+    return [...new Set([...this.#options.runner.present.keys(), ...this.#published.keys()])];
   }
 
   /** Writes the states that differ from what was published. Nothing is written where none does. */
-  async publish(states: ReadonlyMap<string, StateRecord | null>): Promise<void> {
+  async #publish(states: ReadonlyMap<string, StateRecord | null>): Promise<void> {
     const registration = this.#registration;
     if (registration === null) return;
     const updates: StateUpdate[] = [];

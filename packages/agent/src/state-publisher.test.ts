@@ -1,0 +1,109 @@
+import type { MachineRegistration, StateUpdate } from "@fleet/registry";
+import { describe, expect, it } from "vitest";
+import { fakeClock } from "../../../testbed/fake-clock.ts";
+import { FakeSystemd } from "../../../testbed/fake-systemd.ts";
+import type { PresentUnit } from "./model/next-task.ts";
+import { reportedState } from "./model/reported-state.ts";
+import { StatePublisher } from "./state-publisher.ts";
+
+const clock = fakeClock();
+
+/** A publisher of units that run on a fake systemd; `answers` are those that the registry still owes. */
+function publisher(...names: readonly string[]) {
+  const systemd = new FakeSystemd();
+  const present = new Map<string, PresentUnit>();
+  for (const name of names) {
+    systemd.host.startTransient(name);
+    present.set(name, { name, hash: "h1", isLaunched: true, isStopped: false, isUnfinished: false });
+  }
+  const writes: (readonly StateUpdate[])[] = [];
+  const answers: PromiseWithResolvers<void>[] = [];
+  const held = { isHeld: false };
+  const registration = {
+    publish: async (updates: readonly StateUpdate[]) => {
+      writes.push(updates);
+      const answer = Promise.withResolvers<void>();
+      if (held.isHeld) answers.push(answer);
+      else answer.resolve();
+      await answer.promise;
+    },
+  } as unknown as MachineRegistration;
+  const made = new StatePublisher({
+    runner: {
+      present,
+      noticeMissing: () => false,
+      stateOf: (name, states) => reportedState(present.get(name), undefined, states),
+    },
+    systemd: () => systemd,
+    onMissing: () => undefined,
+  });
+  const told = (): readonly string[][] =>
+    writes.map((updates) => updates.map(({ name, state }) => `${name} ${state?.systemd.active ?? "gone"}`));
+  return { made, systemd, present, registration, told, answers, held };
+}
+
+describe("states of units", () => {
+  it("are written once they differ from what was written, and not again", async () => {
+    const { made, systemd, registration, told } = publisher("a.service", "b.service");
+    made.begin(registration, []);
+    await made.round();
+    await made.round();
+    systemd.host.crash("a.service");
+    made.touch("a.service");
+    await made.round();
+    expect(told()).toEqual([["a.service active", "b.service active"], ["a.service failed"]]);
+  });
+  it("are not written before the machine has entered, and all of them each time that it enters", async () => {
+    const { made, registration, told } = publisher("a.service");
+    made.touchAll();
+    await made.round();
+    expect(told()).toEqual([]);
+    made.begin(registration, ["left.service"]);
+    await made.round();
+    made.touchAll();
+    await made.round();
+    made.begin(registration, ["a.service"]);
+    made.touchAll();
+    await made.round();
+    expect(told()).toEqual([["a.service active"], ["left.service gone"], ["a.service active"]]);
+  });
+  it("are written anew where a write has failed", async () => {
+    const { made, registration, told, answers, held } = publisher("a.service");
+    made.begin(registration, []);
+    held.isHeld = true;
+    const failing = expect(made.round()).rejects.toThrow("no answer");
+    await clock.pass(0);
+    answers[0]?.reject(new Error("no answer"));
+    await failing;
+    held.isHeld = false;
+    await made.round();
+    expect(told()).toEqual([["a.service active"], ["a.service active"]]);
+  });
+  it("that change while a write is under way are written after it, in their newest form", async () => {
+    const { made, systemd, registration, told, answers, held } = publisher("a.service");
+    made.begin(registration, []);
+    held.isHeld = true;
+    const round = made.round();
+    await clock.pass(0);
+    systemd.host.crash("a.service");
+    made.touch("a.service");
+    held.isHeld = false;
+    answers[0]?.resolve();
+    await round;
+    await made.round();
+    expect(told()).toEqual([["a.service active"], ["a.service failed"]]);
+  });
+  it("of many units at a time are gathered for a moment: what changes in it is told once", async () => {
+    const names = Array.from({ length: 5 }, (_, index) => `u${index}.service`);
+    const { made, systemd, registration, told } = publisher(...names);
+    made.begin(registration, []);
+    made.touchAll();
+    const round = made.round();
+    await clock.pass(19);
+    expect(told()).toEqual([]);
+    systemd.host.crash("u0.service");
+    await clock.pass(1);
+    await round;
+    expect(told()).toEqual([["u0.service failed", ...names.slice(1).map((name) => `${name} active`)]]);
+  });
+});
