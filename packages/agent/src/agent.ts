@@ -12,41 +12,12 @@ import { UnitDirectory } from "./machine/unit-directory.ts";
 import { Membership } from "./membership.ts";
 import { PartitionWatchdog } from "./partition-watchdog.ts";
 import { Reconciler } from "./reconciler.ts";
+import type { AgentOptions, RunningAgent } from "./running-agent.ts";
 import { StatePublisher } from "./state-publisher.ts";
 import { type Systemd, SystemdError } from "./systemd/systemd.ts";
 import { SystemdConnection } from "./systemd-connection.ts";
 import { UnitRunner } from "./unit-runner.ts";
 import { UnitTexts } from "./unit-texts.ts";
-
-/** What an agent is built from. */
-export interface AgentOptions {
-  readonly config: Config;
-  readonly registry: Registry;
-  readonly log: BaseLogger;
-  /** 32 hex digits; by default the ID of this machine. */
-  readonly machineID?: string;
-  /** Connects to systemd; asked again whenever the connection was lost. */
-  readonly connectSystemd: () => Promise<Systemd>;
-  /** Called between two effects, for tests: it may not return. Absent: nothing happens there. */
-  readonly failpoint?: (point: AgentFailpoint) => void;
-}
-
-/** A running agent. */
-export interface RunningAgent {
-  readonly machineID: string;
-  /** Whether the registry takes this machine: false while another agent holds its ID. */
-  readonly isAccepted: () => boolean;
-  /** Fulfilled once the machine is in the registry. */
-  readonly entered: Promise<void>;
-  reload(config: Config): Promise<void>;
-  snapshot(): unknown;
-  /**
-   * Leaves the cluster.
-   *
-   * @param units what becomes of its units; by default as units_on_shutdown says
-   */
-  stop(units?: Config["unitsOnShutdown"]): Promise<void>;
-}
 
 const FULL_CHECK_MS = 30_000;
 /** How long units may take to stop when the agent does; fleet's units allow 90 s in all. */
@@ -98,11 +69,8 @@ class Agent implements RunningAgent {
     this.#mirror = registry.mirror({
       ranges: registry.keys.agentRanges(this.machineID),
       pollMs: config.disableWatches ? 1_000 : null,
-      onTrouble: (error) =>
-        log.warn(
-          { code: error.code },
-          `the agent's view of the registry is interrupted, units go on running: ${error.message}`,
-        ),
+      onTrouble: ({ code, message }) =>
+        log.warn({ code }, `the agent's view of the registry is interrupted, units go on running: ${message}`),
     });
     this.#mirror.onChanges(() => this.#reconcile.trigger());
     const directory = new UnitDirectory(config.unitsDirectory);
@@ -280,9 +248,9 @@ class Agent implements RunningAgent {
     return false;
   }
 
-  #reconcileRound(): Promise<number> {
+  async #reconcileRound(): Promise<number> {
     if (!this.#leaving.signal.aborted) return this.#reconciler.round();
-    return this.#keepsUnits ? Promise.resolve(FULL_CHECK_MS) : this.#reconciler.clearRound();
+    return this.#keepsUnits ? FULL_CHECK_MS : this.#reconciler.clearRound();
   }
 
   async #armWatchdog(askedAt: number): Promise<void> {

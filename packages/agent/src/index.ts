@@ -1,6 +1,7 @@
 /** The agent of one machine: what the registry wants, done by its systemd; states back. */
-export { type AgentOptions, type RunningAgent, startAgent } from "./agent.ts";
+export { startAgent } from "./agent.ts";
 export type { AgentFailpoint } from "./failpoint.ts";
 export { IdentityError } from "./machine/identity.ts";
+export type { AgentOptions, RunningAgent } from "./running-agent.ts";
 export { DBusSystemd } from "./systemd/dbus-systemd.ts";
 export { type Systemd, SystemdError, type UnitToLoad } from "./systemd/systemd.ts";

@@ -85,8 +85,7 @@ export class UnitRunner {
       wanted.get(name)?.stopsOnPartition !== true || this.#options.isWatchdogArmed();
     const tasks = nextTasks(wanted, this.#present, hold).filter(({ kind, name }) => kind !== "start" || mayStart(name));
     if (tasks.length === 0) return false;
-    for (const task of tasks)
-      this.#options.log.debug({ task: task.kind, unit: task.name, reason: task.reason }, "task");
+    for (const { kind, name, reason } of tasks) this.#options.log.debug({ task: kind, unit: name, reason }, "task");
     const of = <K extends Task["kind"]>(kind: K): Extract<Task, { kind: K }>[] =>
       tasks.filter((task): task is Extract<Task, { kind: K }> => task.kind === kind);
     const unloads = of("unload").map(({ name }) => name);
@@ -156,10 +155,11 @@ export class UnitRunner {
 
   /** Whether a unit has a next step, or something to try again. Most have none after a start: no round looks for one. */
   #hasMore(name: string): boolean {
-    return (
-      this.#retries.of(name) !== undefined ||
-      nextTask(this.#wanted.get(name) ?? null, this.#present.get(name) ?? null) !== null
-    );
+    return this.#retries.of(name) !== undefined || this.#nextTask(name) !== null;
+  }
+
+  #nextTask(name: string): Task | null {
+    return nextTask(this.#wanted.get(name) ?? null, this.#present.get(name) ?? null);
   }
 
   async #stop(systemd: Systemd, name: string): Promise<void> {
@@ -218,7 +218,6 @@ export class UnitRunner {
 
   async #load(systemd: Systemd, tasks: readonly Extract<Task, { kind: "load" }>[]): Promise<void> {
     if (tasks.length === 0) return;
-    const { directory } = this.#options;
     const written = tasks.map((task) => this.#write(task)).filter((unit) => unit !== null);
     this.#options.failpoint("agent.after-write");
     let failed: ReadonlyMap<string, Error>;
@@ -238,7 +237,7 @@ export class UnitRunner {
         this.#attempt(name, async () => {
           const error = failed.get(name);
           if (error !== undefined) {
-            directory.remove(name);
+            this.#options.directory.remove(name);
             throw error;
           }
           this.#present.set(name, { name, hash, isLaunched: false, isStopped: true, isUnfinished: false });
@@ -284,8 +283,7 @@ export class UnitRunner {
   #forgetFailures(): void {
     for (const [name, { goal }] of this.#retries.entries()) {
       if (this.#busy.has(name) || this.#unclear.has(name)) continue;
-      const isDone = nextTask(this.#wanted.get(name) ?? null, this.#present.get(name) ?? null) === null;
-      if (!isDone && goal === this.#goal(name)) continue;
+      if (this.#nextTask(name) !== null && goal === this.#goal(name)) continue;
       this.#retries.forget(name);
       this.#options.onTouched(name);
     }

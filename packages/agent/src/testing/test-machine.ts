@@ -19,7 +19,8 @@ import { fakeRegistry } from "../../../../testbed/fake-registry.ts";
 import { FakeSystemd } from "../../../../testbed/fake-systemd.ts";
 import { FakeSystemdHost } from "../../../../testbed/fake-systemd-host.ts";
 import { temporaryFolder } from "../../../../testbed/temporary-folder.ts";
-import { type RunningAgent, startAgent } from "../agent.ts";
+import { startAgent } from "../agent.ts";
+import type { RunningAgent } from "../running-agent.ts";
 import { SystemdError } from "../systemd/systemd.ts";
 
 /** A text of a unit. */
