@@ -301,6 +301,17 @@ describe("an agent that leaves", () => {
     expect(machine().isUp("a.service")).toBe(true);
     expect([machine().isInRegistry, machine().published("a.service")?.current]).toEqual([true, "launched"]);
   });
+  it("stops nothing more where it is to keep units, also when a stop that it waits for ends", async () => {
+    const agent = await machine().start();
+    for (const name of ["a.service", "b.service"]) await machine().put(name);
+    for (const name of ["a.service", "b.service"]) await machine().untilUp(name);
+    machine().host.hold("stop", "b.service");
+    await machine().destroy("b.service");
+    await machine().until("the stop", () => machine().calls.includes("stop b.service"));
+    setTimeout(() => machine().host.release("stop", "b.service"), 1_000);
+    await machine().stop(agent, "keep");
+    expect([machine().isUp("a.service"), machine().isUp("b.service")]).toEqual([true, false]);
+  });
   it("leaves its machine in the registry where it is to keep units, also when there are none", async () => {
     const agent = await machine().start();
     await agent.entered;

@@ -62,7 +62,7 @@ describe("states of units", () => {
     await made.round();
     made.touchAll();
     await made.round();
-    made.begin(registration, ["a.service"]);
+    made.begin(registration, []);
     made.touchAll();
     await made.round();
     expect(told()).toEqual([["a.service active"], ["left.service gone"], ["a.service active"]]);
@@ -83,10 +83,15 @@ describe("states of units", () => {
     const { made, systemd, registration, told, answers, held } = publisher("a.service");
     made.begin(registration, []);
     held.isHeld = true;
-    const round = made.round();
+    let isOver = false;
+    const round = made.round().finally(() => {
+      isOver = true;
+    });
     await clock.pass(0);
     systemd.host.crash("a.service");
     made.touch("a.service");
+    await clock.pass(60_000);
+    expect([isOver, told()]).toEqual([false, [["a.service active"]]]);
     held.isHeld = false;
     answers[0]?.resolve();
     await round;
