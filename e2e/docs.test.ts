@@ -87,7 +87,7 @@ describe("every command of the documentation works", () => {
 });
 
 describe("links and files that the documentation names", () => {
-  it.each(globSync("{*.md,docs/*.md,examples/*.md}", { cwd: ROOT }))("%s", (page) => {
+  it.each(globSync("{*.md,docs/**/*.md,examples/**/*.md}", { cwd: ROOT }))("%s", (page) => {
     const text = readFileSync(join(ROOT, page), "utf8");
     const links = [...text.matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)].map(([, target = ""]) => target);
     const missing = links.filter((target) => !/^https?:/.test(target) && !existsSync(join(ROOT, page, "..", target)));
