@@ -1,4 +1,5 @@
 import { hashText } from "@fleet/domain/unit";
+import { NOWHERE } from "@fleet/domain/whereabouts";
 import { describe, expect, it, vi } from "vitest";
 import { TEXT, testMachine } from "./testing/test-machine.ts";
 
@@ -227,7 +228,9 @@ describe("a machine that comes back after its lease was lost", () => {
     machine().etcd.fail("all", "unavailable");
     await machine().pass(40_000);
     machine().loseLease(agent);
-    await machine().put("a.service", { record: { machineID: null, lastMachineID: machine().id } });
+    await machine().put("a.service", {
+      record: { whereabouts: { kind: "nowhere", last: machine().id, preferred: null } },
+    });
     machine().etcd.fail("all", null);
     const isBack = (): boolean => (agent.snapshot() as { isConnected: boolean }).isConnected && machine().isInRegistry;
     await machine().until("the machine to be back", isBack);
@@ -243,7 +246,7 @@ describe("a machine that comes back after its lease was lost", () => {
     machine().loseLease(agent);
     await machine().until("the machine to be gone and back", () => machine().isInRegistry);
     machine().etcd.fail("txn", "unavailable");
-    await machine().put("a.service", { record: { machineID: null } });
+    await machine().put("a.service", { record: { whereabouts: NOWHERE } });
     await machine().pass(4_000);
     expect(machine().isUp("a.service")).toBe(true);
   });
@@ -252,7 +255,9 @@ describe("a machine that comes back after its lease was lost", () => {
     await machine().put("a.service");
     await machine().untilUp("a.service");
     machine().loseLease(agent);
-    await machine().put("a.service", { record: { machineID: null, lastMachineID: machine().id } });
+    await machine().put("a.service", {
+      record: { whereabouts: { kind: "nowhere", last: machine().id, preferred: null } },
+    });
     await machine().until("the machine to be back", () => machine().isInRegistry);
     await machine().until("a.service to be unloaded", () => machine().calls.at(-1) === "unload a.service");
     expect(machine().isUp("a.service")).toBe(false);
@@ -262,7 +267,7 @@ describe("a machine that comes back after its lease was lost", () => {
     await machine().put("a.service");
     await machine().untilUp("a.service");
     machine().loseLease(agent);
-    await machine().put("a.service", { record: { machineID: machine().other } });
+    await machine().put("a.service", { record: { whereabouts: { kind: "placed", on: machine().other } } });
     await within(1_000, () => machine().until("a.service to be stopped", () => !machine().isUp("a.service")));
   });
   it("publishes the states of all its units anew, and takes back those of units that it has no more", async () => {
@@ -404,7 +409,7 @@ describe("units that must not outlive the lease of their machine", () => {
     await machine().watchdogStops("f.service");
     machine().etcd.hold("watch");
     machine().etcd.fail("all", null);
-    await machine().put("f.service", { text, record: { machineID: machine().other } });
+    await machine().put("f.service", { text, record: { whereabouts: { kind: "placed", on: machine().other } } });
     await machine().pass(20_000);
     expect(machine().isUp("f.service")).toBe(false);
   });

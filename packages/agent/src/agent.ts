@@ -241,11 +241,10 @@ class Agent implements RunningAgent {
 
   /** Whether etcd itself, not the mirror that may be behind, has a unit on this machine. */
   async #isStillOurs(name: string): Promise<boolean> {
-    const { etcd, keys } = this.#registry;
-    for (const key of [keys.schedule(this.machineID, name), keys.global(name)]) {
-      if ((await etcd.range({ start: key, end: `${key}\0` }, { limit: 1 })).keyValues.length > 0) return true;
-    }
-    return false;
+    const { keys } = this.#registry;
+    return (
+      (await this.#registry.has(keys.schedule(this.machineID, name))) || (await this.#registry.has(keys.global(name)))
+    );
   }
 
   async #reconcileRound(): Promise<number> {

@@ -16,12 +16,7 @@ describe("D-Bus", () => {
     );
   });
   it("tells a call that nobody has answered, and that may have been carried out, from one that was refused", async () => {
-    const path = join(folder(), "bus");
-    const daemon = spawn("dbus-daemon", ["--session", "--nofork", `--address=unix:path=${path}`, "--print-address"], {
-      stdio: ["ignore", "pipe", "ignore"],
-    });
-    try {
-      await once(daemon.stdout, "data");
+    await withDaemon(async (path) => {
       const service = dbus.sessionBus({ busAddress: `unix:path=${path}` });
       await service.requestName("test.Service", 0);
       service.addMethodHandler((message: Message) => {
@@ -47,10 +42,51 @@ describe("D-Bus", () => {
         await expect(call("Quit")).rejects.toMatchObject({ unavailable: true });
         bus.close();
       });
+    });
+  });
+  it("has no more calls under way than it may, also where each answer leads to the next call at once", async () => {
+    await withDaemon(async (path) => {
+      const service = dbus.sessionBus({ busAddress: `unix:path=${path}` });
+      await service.requestName("test.Service", 0);
+      let underWay = 0;
+      let most = 0;
+      service.addMethodHandler((message: Message) => {
+        if (message.member !== "Work") return false;
+        most = Math.max(most, ++underWay);
+        setImmediate(() => {
+          underWay--;
+          service.send(dbus.Message.newMethodReturn(message));
+        });
+        return true;
+      });
+      await onBus(path, async () => {
+        const bus = await Bus.connect(false);
+        const about = { destination: "test.Service", path: "/test", interface: "test.Service" };
+        const work = async (): Promise<void> => {
+          for (let times = 0; times < 5; times++) await bus.call({ ...about, member: "Work", signature: "", body: [] });
+        };
+        await Promise.all(Array.from({ length: 300 }, work));
+        bus.close();
+      });
+      service.disconnect();
+      expect(most).toBeLessThanOrEqual(64);
+      expect(most).toBeGreaterThan(1);
+    });
+  });
+
+  /** A bus of the test's own, for as long as the work takes. */
+  async function withDaemon(work: (path: string) => Promise<void>): Promise<void> {
+    const path = join(folder(), "bus");
+    const daemon = spawn("dbus-daemon", ["--session", "--nofork", `--address=unix:path=${path}`, "--print-address"], {
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    try {
+      await once(daemon.stdout, "data");
+      await work(path);
     } finally {
       daemon.kill("SIGKILL");
     }
-  });
+  }
 
   /** Does something while the system's bus is at a path of the test's own. */
   async function onBus(path: string, work: () => Promise<unknown>): Promise<void> {

@@ -1,4 +1,5 @@
 import dbus, { type Message, type MessageBus } from "dbus-next";
+import pLimit from "p-limit";
 import { accessTo, type BusAccess, skipBodies } from "./dbus-next-access.ts";
 import { SystemdError } from "./systemd.ts";
 import { NO_ANSWER_ERRORS, PROPERTIES_CHANGED_SIGNATURE } from "./wire.ts";
@@ -11,6 +12,16 @@ const MOST_CALLS = 64;
 // systemd sends a dozen PropertiesChanged for each unit that starts, of a thousand bytes each.
 skipBodies(PROPERTIES_CHANGED_SIGNATURE);
 
+/** A method of an object on the bus, and what it is called with. */
+export interface MethodCall {
+  readonly destination: string;
+  readonly path: string;
+  readonly interface: string;
+  readonly member: string;
+  readonly signature: string;
+  readonly body: unknown[];
+}
+
 /**
  * A connection to D-Bus with what dbus-next leaves to its users: time-outs, a bound on calls under way, and an end for
  * all calls when the connection is lost.
@@ -20,8 +31,7 @@ export class Bus {
   readonly #bus: MessageBus;
   readonly #access: BusAccess;
   readonly #pending = new Set<(error: SystemdError) => void>();
-  readonly #queue: (() => void)[] = [];
-  #underWay = 0;
+  readonly #limit = pLimit(MOST_CALLS);
   #isLost = false;
 
   private constructor(bus: MessageBus, access: BusAccess) {
@@ -34,7 +44,6 @@ export class Bus {
       this.#isLost = true;
       for (const fail of this.#pending) fail(connectionLost());
       this.#pending.clear();
-      for (const next of this.#queue.splice(0)) next();
       this.close();
       resolve();
     };
@@ -78,18 +87,13 @@ export class Bus {
     this.#bus.on("message", listener);
   }
 
-  /** Calls a method and returns the body of its answer. */
-  async call(call: {
-    readonly destination: string;
-    readonly path: string;
-    readonly interface: string;
-    readonly member: string;
-    readonly signature: string;
-    readonly body: unknown[];
-  }): Promise<unknown[]> {
-    if (this.#underWay >= MOST_CALLS) await new Promise<void>((resolve) => this.#queue.push(resolve));
+  /** Calls a method and returns the body of its answer. It waits its turn where as many calls are under way as may be. */
+  call(call: MethodCall): Promise<unknown[]> {
+    return this.#limit(() => this.#exchange(call));
+  }
+
+  async #exchange(call: MethodCall): Promise<unknown[]> {
     if (this.#isLost) throw connectionLost();
-    this.#underWay++;
     const { promise, reject } = Promise.withResolvers<never>();
     const message = new dbus.Message(call);
     const timer = setTimeout(() => {
@@ -107,8 +111,6 @@ export class Bus {
     } finally {
       clearTimeout(timer);
       this.#pending.delete(reject);
-      this.#underWay--;
-      this.#queue.shift()?.();
     }
   }
 

@@ -11,6 +11,7 @@ import {
   type UnitRecord,
 } from "@fleet/domain/cluster";
 import { type DesiredState, hashText } from "@fleet/domain/unit";
+import { NOWHERE, scheduledTo } from "@fleet/domain/whereabouts";
 import { Registry } from "@fleet/registry";
 import { afterEach, beforeEach } from "vitest";
 import { type FakeClock, fakeClock } from "../../../../testbed/fake-clock.ts";
@@ -132,11 +133,11 @@ export class TestMachine {
     const { keys } = this.registry;
     const hash = hashText(text);
     const whole: UnitRecord = {
-      ...NOWHERE,
       hash,
       desiredState,
       global: isGlobal,
-      machineID: isGlobal ? null : this.id,
+      whereabouts: isGlobal ? NOWHERE : { kind: "placed", on: this.id },
+      cause: null,
       ...record,
     };
     const ops: Op[] = [
@@ -145,7 +146,7 @@ export class TestMachine {
     ];
     const entry = encodeSchedule({ hash, desiredState });
     if (isGlobal) ops.push({ put: keys.global(name), value: entry });
-    else if (whole.machineID === this.id) ops.push({ put: keys.schedule(this.id, name), value: entry });
+    else if (scheduledTo(whole.whereabouts) === this.id) ops.push({ put: keys.schedule(this.id, name), value: entry });
     else ops.push({ delete: keys.schedule(this.id, name) });
     await this.write(...ops);
   }
@@ -226,15 +227,6 @@ export class TestMachine {
     return { debug: () => undefined, info: write, warn: write, error: write } as never;
   }
 }
-
-const NOWHERE = {
-  machineID: null,
-  lastMachineID: null,
-  leaving: null,
-  wish: null,
-  movingTo: null,
-  cause: null,
-} as const;
 
 /** To be called once at the top of a file of tests: a machine for each test, on a clock that stands still. */
 export function testMachine(): () => TestMachine {

@@ -43,9 +43,8 @@ function lastEventID({ headers }: FastifyRequest): number | null {
 /**
  * Checks a revision that this server has not seen. Another server may have seen it, but only if etcd has reached it.
  */
-async function checkReached({ etcd, keys }: Registry, revision: number): Promise<void> {
-  const key = keys.leader();
-  const { revision: reached } = await etcd.range({ start: key, end: `${key}\0` }, { limit: 1 });
+async function checkReached(registry: Registry, revision: number): Promise<void> {
+  const reached = await registry.reachedRevision();
   if (revision <= reached) return;
   throw new HttpError(
     400,
