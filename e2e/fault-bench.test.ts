@@ -1,14 +1,22 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { Registry, type UnitOption } from "@fleet/registry";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { until } from "../deploy/local-cluster/processes.ts";
 import { History } from "../faults/history.ts";
 import { RegistryWatch } from "../faults/registry-watch.ts";
 import { grown, type Uses } from "../faults/resources.ts";
-import { collateral, type HostUnit, type Seen } from "../faults/rest.ts";
-import { unfit } from "../faults/traffic.ts";
-import { Registry } from "../packages/registry/src/index.ts";
+import {
+  brokenPromises,
+  collateral,
+  type Reasons,
+  type Seen,
+  type UnitReport,
+  writtenWithoutLeading,
+} from "../faults/rest.ts";
+import { type StormOutcome, summary } from "../faults/summary.ts";
+import { type Expected, unfit } from "../faults/traffic.ts";
 import { overlaps, runsOf } from "../testbed/copies.ts";
 import { EtcdServer } from "../testbed/etcd-server.ts";
 
@@ -59,26 +67,137 @@ it("a schedule that disagrees with its unit, and a constraint that does not hold
     await watch.stop();
   }
 });
-it("a unit that was restarted or taken away without a reason is seen", () => {
+describe("a unit that was restarted or taken away without a reason", () => {
   const seen = (units: Record<string, string>): Seen =>
     new Map([
-      [
-        1,
-        new Map(
-          Object.entries(units).map(([name, invocation]): [string, HostUnit] => [
-            name,
-            { active: "active", invocation },
-          ]),
-        ),
-      ],
+      [1, new Map(Object.entries(units).map(([name, invocation]) => [name, { active: "active", invocation }]))],
     ]);
   const before = seen({ "a.service": "1", "b.service": "2", "c.service": "3" });
   const after = seen({ "a.service": "1", "b.service": "9" });
-  expect(collateral(before, after, () => false)).toEqual([
-    "b.service on h1 was restarted without a reason",
-    "c.service on h1 was taken away without a reason",
+  const none: Reasons = { changed: new Set(), disturbed: new Set(), placements: new Map(), since: 10 };
+  const placedAt = (revision: number): Reasons => ({
+    ...none,
+    placements: new Map([["b.service", [{ revision, machineID: "m1" }]]]),
+  });
+  it("is seen", () => {
+    expect(collateral(before, after, none)).toEqual([
+      "b.service on h1 was restarted without a reason",
+      "c.service on h1 was taken away without a reason",
+    ]);
+  });
+  it.each<[string, Reasons, number]>([
+    ["a user that changed it", { ...none, changed: new Set(["b.service"]) }, 1],
+    ["a fault that disturbed it", { ...none, disturbed: new Set(["b.service"]) }, 1],
+    ["a fault that disturbed its host", { ...none, disturbed: new Set(["*@1"]) }, 0],
+    ["a fault that disturbed another host", { ...none, disturbed: new Set(["*@2"]) }, 2],
+    ["a placement since the last rest", placedAt(11), 1],
+    ["a placement before the last rest", placedAt(10), 2],
+  ])("is judged with %s", (_what, reasons, count) => {
+    expect(collateral(before, after, reasons)).toHaveLength(count);
+  });
+});
+describe("a promise that was not kept", () => {
+  const options: UnitOption[] = [{ section: "Service", name: "ExecStart", value: "/bin/true" }];
+  const launched: Expected = { options, state: "launched" };
+  const on = (active: string, told: string | null = active, host = 1): UnitReport => ({
+    hosts: new Map([[host, active]]),
+    told: [{ host, active: told }],
+    options,
+  });
+  const gone: UnitReport = { hosts: new Map(), told: [], options: null };
+  it.each<[string, string, Expected | null, UnitReport, readonly string[]]>([
+    ["nothing of a unit that runs", "free-0.service", launched, on("active"), []],
+    ["nothing of a unit that was destroyed", "free-0.service", null, gone, []],
+    ["nothing of one that fails as it must", "fails-0.service", launched, on("failed"), []],
+    ["nothing of one killed as it stopped", "slow-0.service", { options, state: "loaded" }, on("failed"), []],
+    [
+      "a unit that has stopped",
+      "free-0.service",
+      launched,
+      on("inactive"),
+      ["free-0.service on h1 is inactive instead of active"],
+    ],
+    [
+      "an API that says something else",
+      "free-0.service",
+      launched,
+      on("active", null),
+      ["free-0.service on h1 is active, and the API says nothing"],
+    ],
+    [
+      "a global unit that is missing on a host",
+      "every-0.service",
+      launched,
+      on("active"),
+      ["every-0.service is on h[1], 2 wanted"],
+    ],
+    [
+      "another text",
+      "free-0.service",
+      launched,
+      { ...on("active"), options: [] },
+      ["free-0.service has another text than was put in"],
+    ],
+    [
+      "a unit that is nowhere",
+      "free-0.service",
+      launched,
+      { ...gone, options },
+      ["free-0.service is on h[], 1 wanted"],
+    ],
+    [
+      "all that is left of a destroyed unit",
+      "free-0.service",
+      null,
+      on("active"),
+      [
+        "free-0.service was destroyed, and h1 still know it",
+        "free-0.service was destroyed, and the API still has states of it",
+        "free-0.service was destroyed: the API disagrees",
+      ],
+    ],
+    [
+      "a stopped unit that the API has lost",
+      "free-0.service",
+      { options, state: "inactive" },
+      gone,
+      ["free-0.service was unloaded: the API disagrees"],
+    ],
+  ])("is seen of %s", (_what, name, expected, report, problems) => {
+    expect(brokenPromises(name, expected, report, 2)).toEqual(problems);
+  });
+});
+it("a write of an engine that did not lead is seen", () => {
+  const reigns = [
+    { id: "m1", from: 10, to: 20 },
+    { id: "m2", from: 21, to: Number.POSITIVE_INFINITY },
+  ];
+  const journal = [9, 10, 20, 21, 30].map((at) => `{"msg":"placed","writtenAt":${at}}`).join("\n");
+  expect(writtenWithoutLeading(journal, "m1", reigns)).toEqual([21, 30]);
+  expect(writtenWithoutLeading(journal, "m2", reigns)).toEqual([10, 20]);
+});
+it("what is printed of a storm names the invariant that is broken, and where its history is", () => {
+  const outcome: StormOutcome = {
+    seed: 7,
+    history: { file: "faults-7.jsonl", entries: [], broken: [] },
+    counts: new Map([["network cut", 2]]),
+    samples: [],
+    slowestMs: 2_940,
+    rounds: 3,
+    tookMs: 120_000,
+  };
+  expect(summary(outcome)).toEqual([
+    'faults: {"network cut":2}',
+    "all as promised no later than 2.9 s after the last fault (goal 15 s)",
+    "seed 7: 3 rounds, 2.0 minutes, every invariant held",
   ]);
-  expect(collateral(before, after, (name) => name !== "b.service")).toHaveLength(1);
+  const entries = [{ at: 1_500, kind: "broken" as const, text: "invariant 4: it is not" }];
+  const history = { ...outcome.history, entries, broken: [{ invariant: 4, text: "it is not" }] };
+  expect(summary({ ...outcome, history }).slice(-3)).toEqual([
+    "1.5 broken invariant 4: it is not",
+    "seed 7: invariant 4 is broken: it is not",
+    "The whole history is in faults-7.jsonl",
+  ]);
 });
 it("memory and descriptors that grow are seen, those that settle are not", () => {
   const samples = (kib: (index: number) => number): Uses[] =>

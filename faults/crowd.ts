@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { FleetApiError } from "../packages/client/src/index.ts";
-import { parseUnitFile } from "../packages/registry/src/index.ts";
+import { FleetApiError } from "@fleet/client";
+import { parseUnitFile } from "@fleet/registry";
 import type { History } from "./history.ts";
 import type { Traffic } from "./traffic.ts";
 

@@ -1,7 +1,9 @@
 import { basename } from "node:path";
+import type { UnitOption } from "@fleet/registry";
 import type { TestCluster } from "../testbed/test-cluster.ts";
-import type { RegistryWatch } from "./registry-watch.ts";
-import { kindOf, NAMES, type Traffic } from "./traffic.ts";
+import type { Placement, Reign } from "./registry-view.ts";
+import { LEADING } from "./target.ts";
+import { type Expected, kindOf, NAMES, type Traffic } from "./traffic.ts";
 
 /** What a host's systemd says of a unit. */
 export interface HostUnit {
@@ -36,45 +38,94 @@ export async function look(cluster: TestCluster): Promise<Seen> {
   return seen;
 }
 
+/** What the API and the hosts say of one unit of a run. */
+export interface UnitReport {
+  /** By host, the unit's active state there; hosts that do not know the unit are left out. */
+  readonly hosts: ReadonlyMap<number, string>;
+  /** The active state that the API tells of each host; null: of a machine that is none of the hosts, or none at all. */
+  readonly told: readonly { readonly host: number | null; readonly active: string | null }[];
+  /** The unit's options as the API shows them; null: it shows no such unit. */
+  readonly options: readonly UnitOption[] | null;
+}
+
 /** What is not as the users were promised: a sentence each; empty: all is as it should be. */
 export async function differences(cluster: TestCluster, traffic: Traffic, seen: Seen): Promise<readonly string[]> {
-  const problems: string[] = [];
   const states = await traffic.api.listStates();
   const units = new Map((await traffic.api.listUnits()).map((unit) => [unit.name, unit]));
-  const machineIDs = new Map([...cluster.cluster.network.hosts].map(([index, { machineID }]) => [machineID, index]));
-  for (const name of NAMES) {
-    const expected = traffic.expected.get(name);
-    const hosts = [...seen].filter(([, there]) => there.has(name));
-    const told = states.filter((state) => state.name === name);
-    if (expected === undefined || expected.state === "inactive") {
-      const what = expected === undefined ? "destroyed" : "unloaded";
-      if (hosts.length > 0) problems.push(`${name} was ${what}, and h${hosts.map(([host]) => host)} still know it`);
-      if (told.length > 0) problems.push(`${name} was ${what}, and the API still has states of it`);
-      if ((expected === undefined) !== !units.has(name)) problems.push(`${name} was ${what}: the API disagrees`);
-      continue;
-    }
-    const wanted = kindOf(name) === "every" ? machineIDs.size : 1;
-    if (hosts.length !== wanted) problems.push(`${name} is on h[${hosts.map(([host]) => host)}], ${wanted} wanted`);
-    for (const [host, there] of hosts) {
-      const active = there.get(name)?.active ?? "";
-      const good = kindOf(name) === "fails" ? "failed" : "active";
-      const right = expected.state === "launched" ? good : "inactive";
-      // One that does not stop when asked is killed, which systemd calls failed; and one that has failed stays so when stopped.
-      const hasFailed =
-        ["slow", "hangs", "fails"].includes(kindOf(name)) && expected.state === "loaded" && active === "failed";
-      if (active !== right && !hasFailed) problems.push(`${name} on h${host} is ${active} instead of ${right}`);
-      const state = told.find(({ machineID }) => machineIDs.get(machineID ?? "") === host);
-      if (state?.systemdActiveState !== active) {
-        problems.push(`${name} on h${host} is ${active}, and the API says ${state?.systemdActiveState ?? "nothing"}`);
-      }
-    }
-    if (told.length !== hosts.length)
-      problems.push(`${name} is on ${hosts.length} hosts, and the API says ${told.length}`);
-    const options = units.get(name)?.options;
-    if (JSON.stringify(options) !== JSON.stringify(expected.options))
-      problems.push(`${name} has another text than was put in`);
+  const hostByMachine = new Map([...cluster.cluster.network.hosts].map(([index, { machineID }]) => [machineID, index]));
+  return NAMES.flatMap((name) => {
+    const report: UnitReport = {
+      hosts: activeByHost(seen, name),
+      told: states
+        .filter((state) => state.name === name)
+        .map(({ machineID, systemdActiveState }) => ({
+          host: hostByMachine.get(machineID ?? "") ?? null,
+          active: systemdActiveState ?? null,
+        })),
+      options: units.get(name)?.options ?? null,
+    };
+    return brokenPromises(name, traffic.expected.get(name) ?? null, report, hostByMachine.size);
+  });
+}
+
+function activeByHost(seen: Seen, name: string): ReadonlyMap<number, string> {
+  const found = new Map<number, string>();
+  for (const [host, there] of seen) {
+    const unit = there.get(name);
+    if (unit !== undefined) found.set(host, unit.active);
   }
+  return found;
+}
+
+/**
+ * What of a unit is not as its users were promised: a sentence each; empty: all is as it should be.
+ *
+ * @param expected null: it was destroyed, or never put in
+ * @param hostCount how many hosts there are
+ */
+export function brokenPromises(
+  name: string,
+  expected: Expected | null,
+  report: UnitReport,
+  hostCount: number,
+): readonly string[] {
+  if (expected === null || expected.state === "inactive") return remains(name, expected, report);
+  const { hosts, told, options } = report;
+  const wanted = kindOf(name) === "every" ? hostCount : 1;
+  const problems: string[] = [];
+  if (hosts.size !== wanted) problems.push(`${name} is on h[${[...hosts.keys()]}], ${wanted} wanted`);
+  for (const [host, active] of hosts) {
+    const right = activeStateOf(name, expected.state);
+    if (active !== right && !mayHaveFailed(name, expected.state, active))
+      problems.push(`${name} on h${host} is ${active} instead of ${right}`);
+    const state = told.find((one) => one.host === host);
+    if (state?.active !== active)
+      problems.push(`${name} on h${host} is ${active}, and the API says ${state?.active ?? "nothing"}`);
+  }
+  if (told.length !== hosts.size) problems.push(`${name} is on ${hosts.size} hosts, and the API says ${told.length}`);
+  if (JSON.stringify(options) !== JSON.stringify(expected.options))
+    problems.push(`${name} has another text than was put in`);
   return problems;
+}
+
+/** What is left of a unit that is to be on no host. */
+function remains(name: string, expected: Expected | null, { hosts, told, options }: UnitReport): readonly string[] {
+  const what = expected === null ? "destroyed" : "unloaded";
+  const problems: string[] = [];
+  if (hosts.size > 0) problems.push(`${name} was ${what}, and h${[...hosts.keys()]} still know it`);
+  if (told.length > 0) problems.push(`${name} was ${what}, and the API still has states of it`);
+  if ((expected === null) !== (options === null)) problems.push(`${name} was ${what}: the API disagrees`);
+  return problems;
+}
+
+function activeStateOf(name: string, state: Expected["state"]): string {
+  if (state !== "launched") return "inactive";
+  return kindOf(name) === "fails" ? "failed" : "active";
+}
+
+/** One that does not stop when asked is killed, which systemd calls failed; and one that has failed stays so when stopped. */
+function mayHaveFailed(name: string, state: Expected["state"], active: string): boolean {
+  return active === "failed" && state === "loaded" && ["slow", "hangs", "fails"].includes(kindOf(name));
 }
 
 /** What is left of units that are gone: files, links, enablement (invariant 6). */
@@ -92,17 +143,30 @@ export async function leftovers(cluster: TestCluster, traffic: Traffic): Promise
   return found;
 }
 
+/** What gives a unit a reason to be restarted or taken away since the last rest. */
+export interface Reasons {
+  /** Units that users changed. */
+  readonly changed: ReadonlySet<string>;
+  /** Units that a fault has stopped or started by hand; `*@N`: all of host N. */
+  readonly disturbed: ReadonlySet<string>;
+  readonly placements: ReadonlyMap<string, readonly Placement[]>;
+  /** The revision at the last rest. */
+  readonly since: number;
+}
+
+/** Whether a unit may have been restarted on a host, or taken from it. */
+export function isExcused(name: string, host: number, { changed, disturbed, placements, since }: Reasons): boolean {
+  const wasPlacedAnew = (placements.get(name) ?? []).some(({ revision }) => revision > since);
+  return changed.has(name) || disturbed.has(name) || disturbed.has(`*@${host}`) || wasPlacedAnew;
+}
+
 /** Invariant 2: since the last rest no unit was restarted without a reason. */
-export function collateral(
-  before: Seen,
-  after: Seen,
-  isExcused: (name: string, host: number) => boolean,
-): readonly string[] {
+export function collateral(before: Seen, after: Seen, reasons: Reasons): readonly string[] {
   const problems: string[] = [];
   for (const [host, units] of before) {
     for (const [name, { active, invocation }] of units) {
       const now = after.get(host)?.get(name);
-      if (active !== "active" || isExcused(name, host) || now?.invocation === invocation) continue;
+      if (active !== "active" || now?.invocation === invocation || isExcused(name, host, reasons)) continue;
       problems.push(`${name} on h${host} was ${now === undefined ? "taken away" : "restarted"} without a reason`);
     }
   }
@@ -110,27 +174,29 @@ export function collateral(
 }
 
 /** Invariant 7: what an engine says that it wrote was written while it led. */
-export async function deposedWrites(cluster: TestCluster, watch: RegistryWatch): Promise<readonly string[]> {
+export async function deposedWrites(cluster: TestCluster, reigns: readonly Reign[]): Promise<readonly string[]> {
+  const { network } = cluster.cluster;
   const problems: string[] = [];
-  for (const host of [1, 2]) {
-    const id = cluster.cluster.network.hosts.get(host)?.machineID ?? "";
-    const journal = await cluster.cluster.network.must(
-      host,
-      "journalctl",
-      "-u",
-      "fleet-engine",
-      "-o",
-      "cat",
-      "--no-pager",
-    );
-    for (const [, revision = ""] of journal.matchAll(/"writtenAt":(\d+)/g)) {
-      const at = Number(revision);
-      if (at < (watch.reigns[0]?.from ?? 0)) continue;
-      const leads = watch.reigns.some((reign) => reign.id === id && reign.from <= at && at <= reign.to);
-      if (!leads) problems.push(`h${host} wrote revision ${at}, and did not lead then`);
-    }
+  for (const host of LEADING) {
+    const id = network.hosts.get(host)?.machineID ?? "";
+    const journal = await network.must(host, "journalctl", "-u", "fleet-engine", "-o", "cat", "--no-pager");
+    for (const revision of writtenWithoutLeading(journal, id, reigns))
+      problems.push(`h${host} wrote revision ${revision}, and did not lead then`);
   }
   return problems;
+}
+
+/**
+ * Revisions that a machine's engine wrote and did not lead at; of the time before the first reign nothing is known.
+ *
+ * @param journal what that engine has logged
+ */
+export function writtenWithoutLeading(journal: string, machineID: string, reigns: readonly Reign[]): readonly number[] {
+  const knownFrom = reigns[0]?.from ?? 0;
+  return [...journal.matchAll(/"writtenAt":(\d+)/g)]
+    .map(([, revision]) => Number(revision))
+    .filter((at) => at >= knownFrom)
+    .filter((at) => !reigns.some(({ id, from, to }) => id === machineID && from <= at && at <= to));
 }
 
 /** Invariant 5: units that wait though they were to run; a machine fits each of the units of a run. */

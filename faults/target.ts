@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Registry } from "../packages/registry/src/index.ts";
+import type { Registry } from "@fleet/registry";
 import type { Dice } from "../testbed/dice.ts";
 import type { TestCluster } from "../testbed/test-cluster.ts";
 import type { History } from "./history.ts";

@@ -1,5 +1,5 @@
-import { FleetApi, FleetApiError } from "../packages/client/src/index.ts";
-import { parseUnitFile, type UnitOption } from "../packages/registry/src/index.ts";
+import { FleetApi, FleetApiError } from "@fleet/client";
+import { parseUnitFile, type UnitOption } from "@fleet/registry";
 import type { Dice } from "../testbed/dice.ts";
 import type { History } from "./history.ts";
 

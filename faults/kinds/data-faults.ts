@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { RegistryError } from "../../packages/registry/src/index.ts";
+import { RegistryError } from "@fleet/registry";
 import { etcdctl, type Fault, LEADING, lasting, on } from "../target.ts";
 
 /** Of what is under fleet's keys, and of those who write it; docs/reliability.md says what they do. */

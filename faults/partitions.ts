@@ -1,0 +1,37 @@
+import { Dice } from "../testbed/dice.ts";
+import { CUTS, copiesOf, cutOnce, STUBBORN } from "../testbed/partition.ts";
+import { TestCluster } from "../testbed/test-cluster.ts";
+
+const UNIT = "alone.service";
+
+/**
+ * OnPartition=stop: cuts, one after the other, and the hosts' journals as witnesses. Prints what they say.
+ *
+ * @returns whether the unit ran after every cut, and never twice at the same time
+ */
+export async function partitions(seed: number, cuts: number): Promise<boolean> {
+  const random = new Dice(seed);
+  const cluster = await TestCluster.start(
+    [{ engine: true, api: true }, { agent: true }, { agent: true }],
+    "agent_ttl=3s",
+  );
+  try {
+    await cluster.ok("start", cluster.file(UNIT, STUBBORN));
+    const counts = new Map<string, number>();
+    for (let count = 1; count <= cuts; count++) {
+      const cut = random.pick(CUTS);
+      counts.set(cut, (counts.get(cut) ?? 0) + 1);
+      await cutOnce(cluster, UNIT, cut);
+      if (count % 10 === 0) console.log(`${count} cuts`);
+    }
+    const { runs, overlapping } = await copiesOf(cluster, UNIT);
+    console.log(
+      `${cuts} cuts (${JSON.stringify(Object.fromEntries(counts))}), ${runs.length} runs of the unit, ${overlapping.length} pairs at the same time`,
+    );
+    for (const pair of overlapping) console.log(JSON.stringify(pair));
+    for (const host of [2, 3]) await cluster.cluster.network.exec(host, ["systemctl", "kill", "-s", "KILL", UNIT]);
+    return overlapping.length === 0 && runs.length > cuts;
+  } finally {
+    await cluster.stop();
+  }
+}
