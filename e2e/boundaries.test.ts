@@ -82,7 +82,24 @@ it.each([
     'import { Registry } from "@fleet/registry";\n',
     "packages/domain may import config",
   ],
-  ["a bench that imports tests", "bench/a.ts", 'import { a } from "../e2e/a.ts";\n', "bench/ may import packages/"],
+  [
+    "a bench that imports tests",
+    "bench/a.ts",
+    'import { a } from "../e2e/a.ts";\n',
+    "bench/ may import packages by name",
+  ],
+  [
+    "a bench that reaches into a package by path",
+    "bench/a.ts",
+    'import { a } from "../packages/registry/src/index.ts";\n',
+    "import packages by name",
+  ],
+  [
+    "a bench that reaches into a package by name",
+    "bench/a.ts",
+    'import { a } from "@fleet/registry/src/store/keys.ts";\n',
+    "reaches into @fleet/registry/src/store/keys.ts",
+  ],
   [
     "a file that imports itself",
     "faults/a.ts",

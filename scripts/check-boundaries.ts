@@ -20,15 +20,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   fleetd: ["agent", "engine", "api", "domain", "registry", "loop", "config"],
 };
 
-/** Which other folders a folder outside packages/ may import; all may import packages. */
+/** Which other folders a folder outside packages/ may import; all may import packages, by name only. */
 const TOOLS: Readonly<Record<string, readonly string[]>> = {
   testbed: ["deploy"],
   e2e: ["deploy", "testbed", "faults"],
   bench: ["deploy", "testbed"],
   faults: ["deploy", "testbed"],
   fuzz: ["deploy", "testbed"],
+  mutation: ["vitest.shared.ts"],
   scripts: [],
   deploy: [],
+  examples: [],
 };
 
 /** What decisions must not look at: the same input always gives the same answer. */
@@ -46,6 +48,8 @@ const IMPURE = [
 const PURE_IMPORTS = /^(node:crypto|\.\/|\.\.\/model\/|@fleet\/(domain\/\w+|config|client\/description)$)/;
 const DOMAIN_IMPORTS = /^(node:crypto$|\.\.?\/|@fleet\/config$)/;
 
+/** An import of a package of ours by name: the package, and what of it. */
+const OURS = /^@fleet\/([^/]+)(\/.*)?$/;
 const IMPORTS =
   /^(?:import|export)\b[^"\n]*\bfrom "([^"]+)"|^\} from "([^"]+)"|^import "([^"]+)"|\bimport\("([^"]+)"\)/gm;
 
@@ -78,12 +82,7 @@ for (const [name, allowed] of Object.entries(TOOLS)) {
     const text = readFileSync(file, "utf8");
     edges.set(file, neighboursOf(file, text));
     for (const specifier of importsOf(text)) {
-      if (!specifier.startsWith(".")) continue;
-      const [top = ""] = relative(ROOT, resolve(dirname(file), specifier)).split("/");
-      if (top !== name && top !== "packages" && !allowed.includes(top))
-        problems.push(
-          `${relative(ROOT, file)} imports ${specifier}: ${name}/ may import packages/${allowed.map((other) => ` and ${other}/`).join("")}`,
-        );
+      checkToolImport(file, specifier, name, allowed);
     }
   }
 }
@@ -103,7 +102,7 @@ interface Import {
 }
 
 function checkImport({ file, where, specifier, name, folder, allowed, manifest }: Import): void {
-  const [, ours, deep] = /^@fleet\/([^/]+)(\/.*)?$/.exec(specifier) ?? [];
+  const [, ours, deep] = OURS.exec(specifier) ?? [];
   if (ours !== undefined) {
     if (!allowed.includes(ours))
       problems.push(
@@ -120,6 +119,20 @@ function checkImport({ file, where, specifier, name, folder, allowed, manifest }
   ) {
     problems.push(`${where} imports ${specifier}, which packages/${name}/package.json does not list`);
   }
+}
+
+function checkToolImport(file: string, specifier: string, name: string, allowed: readonly string[]): void {
+  const where = relative(ROOT, file);
+  const [, ours, deep] = OURS.exec(specifier) ?? [];
+  if (ours !== undefined && deep !== undefined && !isExported(ours, deep))
+    problems.push(`${where} reaches into @fleet/${ours}${deep}: import what its exports give`);
+  if (!specifier.startsWith(".")) return;
+  const [top = ""] = relative(ROOT, resolve(dirname(file), specifier)).split("/");
+  if (top === "packages") problems.push(`${where} imports ${specifier}: import packages by name, as @fleet/…`);
+  else if (top !== name && !allowed.includes(top))
+    problems.push(
+      `${where} imports ${specifier}: ${name}/ may import packages by name${allowed.map((other) => ` and ${other}/`).join("")}`,
+    );
 }
 
 function importsOf(text: string): readonly string[] {

@@ -2,7 +2,7 @@
 // what it would write.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { OPTIONS } from "../packages/config/src/options.ts";
+import { OPTIONS } from "@fleet/config";
 
 const rows = OPTIONS.map(({ name, default: fallback, description }) => {
   const shown = fallback === "" ? '""' : fallback;

@@ -1,9 +1,8 @@
 // Writes docs/fleetctl.md from fleetctl's own tables; with --check fails where the file is not what it would write.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { GLOBAL_FLAGS } from "../packages/cli/src/command-line/global-flags.ts";
-import { COMMANDS } from "../packages/cli/src/commands/index.ts";
-import { EVENT_KINDS } from "../packages/client/src/description/schemas.ts";
+import { COMMANDS, GLOBAL_FLAGS } from "@fleet/cli";
+import { EVENT_KINDS } from "@fleet/client/description";
 
 const file = join(import.meta.dirname, "../docs/fleetctl.md");
 const shown = COMMANDS.filter(({ isHidden }) => isHidden !== true);

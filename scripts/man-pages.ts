@@ -1,9 +1,7 @@
 // The manual pages, from the same tables as the help and docs/.
-
-import { GLOBAL_FLAGS } from "../packages/cli/src/command-line/global-flags.ts";
-import { COMMANDS } from "../packages/cli/src/commands/index.ts";
-import { OPTIONS } from "../packages/config/src/options.ts";
-import { HELP } from "../packages/fleetd/src/arguments.ts";
+import { COMMANDS, GLOBAL_FLAGS } from "@fleet/cli";
+import { OPTIONS } from "@fleet/config";
+import { HELP } from "@fleet/fleetd";
 
 /**
  * The manual pages as troff source.
