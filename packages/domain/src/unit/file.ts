@@ -49,7 +49,7 @@ export function walkUnitFile(source: string | Uint8Array, visitor: UnitFileVisit
     if (start === line.length) continue;
     const first = line[start];
     if (first === "#" || first === ";") {
-      while (withoutReturn(lines[index] ?? "").endsWith("\\") && index + 1 < lines.length) index++;
+      index = endOfComment(lines, index);
     } else if (first === "[") {
       section = sectionName(line.slice(start), index + 1);
       visitor.onSection?.(section, index + 1);
@@ -57,20 +57,10 @@ export function walkUnitFile(source: string | Uint8Array, visitor: UnitFileVisit
       visitor.onStray?.(index + 1);
     } else {
       const equals = line.indexOf("=", start);
-      if (equals < 0) {
-        throw new UnitFileError(index + 1, `expected Name=value, found ${shown(trimSpace(line))}`);
-      }
-      const name = trimSpace(line.slice(start, equals));
-      if (name === "") throw new UnitFileError(index + 1, "expected a name before =");
-      const value = [line.slice(equals + 1)];
-      const number = index + 1;
-      while (value[value.length - 1]?.endsWith("\\") && index + 1 < lines.length) {
-        index++;
-        const next = withoutReturn(lines[index] ?? "");
-        if (firstVisible(next) === next.length) break;
-        value.push(next);
-      }
-      visitor.onOption({ section, name, value: optionValue(value) }, number);
+      const name = optionName(line, start, equals, index + 1);
+      const value = valueLines(lines, index, line.slice(equals + 1));
+      visitor.onOption({ section, name, value: optionValue(value) }, index + 1);
+      index += value.length - 1;
     }
   }
 }
@@ -178,6 +168,32 @@ function sectionName(line: string, number: number): string {
   const name = line.slice(1, end);
   if (name === "") throw new UnitFileError(number, "the section has no name");
   return name;
+}
+
+/** The index of a comment's last line: a backslash at its end carries it on. */
+function endOfComment(lines: readonly string[], index: number): number {
+  let end = index;
+  while (end + 1 < lines.length && withoutReturn(lines[end] ?? "").endsWith("\\")) end++;
+  return end;
+}
+
+/** @param equals where the line's first = is, negative: it has none */
+function optionName(line: string, start: number, equals: number, number: number): string {
+  if (equals < 0) throw new UnitFileError(number, `expected Name=value, found ${shown(trimSpace(line))}`);
+  const name = trimSpace(line.slice(start, equals));
+  if (name === "") throw new UnitFileError(number, "expected a name before =");
+  return name;
+}
+
+/** An option's value, line by line: a backslash at a line's end carries it on, unless the next line is blank. */
+function valueLines(lines: readonly string[], index: number, first: string): readonly string[] {
+  const value = [first];
+  for (let next = index + 1; next < lines.length && value[value.length - 1]?.endsWith("\\"); next++) {
+    const line = withoutReturn(lines[next] ?? "");
+    if (firstVisible(line) === line.length) break;
+    value.push(line);
+  }
+  return value;
 }
 
 /**
