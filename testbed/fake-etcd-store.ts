@@ -253,19 +253,31 @@ function compacted(): RegistryError {
 function check(compares: readonly Compare[], ...branches: readonly (readonly Op[])[]): void {
   if (Math.max(compares.length, ...branches.map((ops) => ops.length)) > MOST_OPS)
     throw refusal("unexpected", "answered: too many operations in txn request");
-  let bytes = 0;
-  for (const ops of branches) {
-    const put = new Set<string>();
-    for (const op of ops) {
-      const key = "put" in op ? op.put : "delete" in op ? op.delete : op.get;
-      if (key === "") throw refusal("unexpected", "answered: key is not provided");
-      bytes += Buffer.byteLength(key) + ("put" in op ? Buffer.byteLength(op.value) : 0);
-      if ("put" in op && put.has(key)) throw duplicate(key);
-      if ("put" in op) put.add(key);
-    }
-    for (const op of ops) if ("delete" in op && put.has(op.delete)) throw duplicate(op.delete);
+  for (const ops of branches) checkKeys(ops);
+  if (branches.flat().reduce((sum, op) => sum + bytesOf(op), 0) > MOST_BYTES)
+    throw refusal("unexpected", "answered: request is too large");
+}
+
+/** One transaction puts a key once, and does not both put and delete it. */
+function checkKeys(ops: readonly Op[]): void {
+  const put = new Set<string>();
+  for (const op of ops) {
+    const key = keyOf(op);
+    if (key === "") throw refusal("unexpected", "answered: key is not provided");
+    if (!("put" in op)) continue;
+    if (put.has(key)) throw duplicate(key);
+    put.add(key);
   }
-  if (bytes > MOST_BYTES) throw refusal("unexpected", "answered: request is too large");
+  for (const op of ops) if ("delete" in op && put.has(op.delete)) throw duplicate(op.delete);
+}
+
+function keyOf(op: Op): string {
+  if ("put" in op) return op.put;
+  return "delete" in op ? op.delete : op.get;
+}
+
+function bytesOf(op: Op): number {
+  return Buffer.byteLength(keyOf(op)) + ("put" in op ? Buffer.byteLength(op.value) : 0);
 }
 
 function duplicate(key: string): RegistryError {
