@@ -304,55 +304,64 @@ describe("whatever happens meanwhile", () => {
     if (event?.kind !== "changed" || (!overlaps && event.whereabouts.kind === "moving")) return seen;
     return { ...next, whereabouts: event.whereabouts };
   };
+  /** A move on its way, and what is so around it. */
+  interface Course {
+    current: ReturnType<typeof move>;
+    seen: Seen | null;
+    said: StateRecord | null | undefined;
+    target: string | null;
+    now: number;
+    readonly overlaps: boolean;
+  }
+  const stepOf = ({ current, seen, said, target, now, overlaps }: Course): MoveStep => {
+    const mayOverlap = overlaps && seen?.desiredState === "launched";
+    return stepMove(current, view(seen, { mayOverlap, stateOn: () => said, target: () => target }), now);
+  };
+  /** Does what a step writes; returns whether the move goes on. */
+  const write = (course: Course, step: Extract<MoveStep, { kind: "write" }>): boolean => {
+    if (course.seen === null) return false;
+    const whereabouts = change(course.seen.whereabouts, step.event);
+    const modRevision = course.seen.modRevision + 1;
+    course.seen = { ...course.seen, whereabouts, modRevision };
+    if (!course.overlaps) expect(whereabouts.kind).not.toBe("moving");
+    if (step.next === null) return false;
+    course.current = { ...course.current, phase: { ...step.next, revision: modRevision } as MovePhase };
+    return true;
+  };
+  const happen = (course: Course, event: Happening | null): void => {
+    course.now += 60_000;
+    if (event?.kind === "said") course.said = event.said;
+    else if (event?.kind === "target") course.target = event.target;
+    else course.seen = changed(course.seen, event, course.overlaps);
+  };
+  /** Does a step, or lets the next thing happen where it waits; returns whether the move goes on. */
+  const advance = (course: Course, events: (Happening | null)[]): boolean => {
+    const step = stepOf(course);
+    if (step.kind === "write") return write(course, step);
+    if (step.kind === "end" || step.kind === "drop" || step.kind === "give-up") return false;
+    if (step.phase !== course.current.phase) course.current = { ...course.current, phase: step.phase };
+    else happen(course, events.pop() ?? null);
+    return true;
+  };
   it("a move ends within its limits, and a unit that must not overlap is never on two machines", () => {
+    const eventsArbitrary = fc.array(fc.option(happening, { nil: null }), { maxLength: 12 });
     fc.assert(
-      fc.property(
-        fc.boolean(),
-        fc.array(fc.option(happening, { nil: null }), { maxLength: 12 }),
-        (overlaps, events) => {
-          let current = move(begun);
-          let seen: Seen | null = record(placed);
-          let said: StateRecord | null | undefined = UP;
-          let target: string | null = "m2";
-          let now = NOW;
-          const mayOverlap = (): boolean => overlaps && seen?.desiredState === "launched";
-          const apply = (step: Extract<MoveStep, { kind: "write" }>): boolean => {
-            if (seen === null) return false;
-            const whereabouts = change(seen.whereabouts, step.event);
-            seen = { ...seen, whereabouts, modRevision: seen.modRevision + 1 };
-            if (!overlaps) expect(whereabouts.kind).not.toBe("moving");
-            if (step.next === null) return false;
-            current = { ...current, phase: { ...step.next, revision: seen.modRevision } as MovePhase };
-            return true;
-          };
-          // Each limit is waited out at most once in each phase, and a phase is entered anew only when something happened.
-          for (let steps = 0; ; steps++) {
-            expect(steps).toBeLessThan(200);
-            const step = stepMove(
-              current,
-              view(seen, { mayOverlap: mayOverlap(), stateOn: () => said, target: () => target }),
-              now,
-            );
-            if (step.kind === "end" || step.kind === "drop" || step.kind === "give-up") break;
-            if (step.kind === "write") {
-              if (!apply(step)) break;
-              continue;
-            }
-            if (step.phase !== current.phase) {
-              current = { ...current, phase: step.phase };
-              continue;
-            }
-            const event = events.pop() ?? null;
-            now += 60_000;
-            if (event?.kind === "said") said = event.said;
-            else if (event?.kind === "target") target = event.target;
-            else seen = changed(seen, event, overlaps);
-          }
-          const places = seen === null ? [] : placesOf((seen as Seen).whereabouts);
-          expect(places.length).toBeLessThanOrEqual(overlaps ? 2 : 1);
-          expect(seen === null || scheduledTo((seen as Seen).whereabouts) === null || places.length > 0).toBe(true);
-        },
-      ),
+      fc.property(fc.boolean(), eventsArbitrary, (overlaps, events) => {
+        const course: Course = {
+          current: move(begun),
+          seen: record(placed),
+          said: UP,
+          target: "m2",
+          now: NOW,
+          overlaps,
+        };
+        // Each limit is waited out at most once in each phase, and a phase is entered anew only when something happened.
+        for (let steps = 0; advance(course, events); steps++) expect(steps).toBeLessThan(200);
+        const { seen } = course;
+        const places = seen === null ? [] : placesOf(seen.whereabouts);
+        expect(places.length).toBeLessThanOrEqual(overlaps ? 2 : 1);
+        expect(seen === null || scheduledTo(seen.whereabouts) === null || places.length > 0).toBe(true);
+      }),
       { numRuns: 3_000 },
     );
   });
