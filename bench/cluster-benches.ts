@@ -16,7 +16,7 @@ const QUIET_MS = 60_000;
 /** What follows a start: states that settle, files that are swept, memory that is given back. */
 const REST_MS = 30_000;
 /** Clock ticks a second in /proc/PID/stat: the same on every Linux machine that Node runs on. */
-const TICKS = 100;
+const CLOCK_TICKS = 100;
 
 export async function clusterBenches(wanted: ReadonlySet<string>): Promise<void> {
   const roles = [{ agent: true, engine: true, api: true }, { agent: true, engine: true }, { agent: true }];
@@ -217,7 +217,7 @@ async function daemons(cluster: LocalCluster): Promise<readonly Process[]> {
         await cluster.network.exec(host.index, ["systemctl", "show", "-P", "MainPID", service])
       ).stdout.trim();
       if (inner === "" || inner === "0") continue;
-      const pid = outerPID(host.pid, Number(inner));
+      const pid = pidOnThisMachine(host.pid, Number(inner));
       if (pid !== null) found.push({ label: `${label} ${host.name}`, pid });
     }
   }
@@ -225,7 +225,7 @@ async function daemons(cluster: LocalCluster): Promise<readonly Process[]> {
 }
 
 /** A process of a host by its number there, as this machine numbers it. */
-function outerPID(init: number, inner: number): number | null {
+function pidOnThisMachine(init: number, inner: number): number | null {
   const children = (pid: number): number[] => {
     const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
     return text === "" ? [] : text.split(" ").map(Number);
@@ -241,7 +241,7 @@ function cpuSeconds(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
     .replace(/^.*\) /, "")
     .split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / TICKS;
+  return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS;
 }
 
 function residentMB(pid: number): number {

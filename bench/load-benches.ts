@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Lease, Registry } from "@fleet/registry";
 import { until } from "../deploy/local-cluster/processes.ts";
-import { FakeCluster, PLAIN } from "./fake-cluster.ts";
 import { report } from "./report.ts";
+import { PLAIN, SimulatedCluster } from "./simulated-cluster.ts";
 
 const TTL_MS = 30_000;
 const SIZES = [250, 500, 1_000, 2_000];
@@ -34,7 +34,7 @@ const METRICS = {
 export async function loadBenches(): Promise<void> {
   const rest: [number, Load][] = [];
   for (const size of SIZES) {
-    const { atRest, underChurn } = await measure(size);
+    const { atRest, underChurn } = await measureLoad(size);
     rest.push([size, atRest]);
     for (const [when, load] of [
       ["at rest", atRest],
@@ -47,16 +47,16 @@ export async function loadBenches(): Promise<void> {
         floor: 0,
         ratio: null,
         goal: "",
-        note: `${size} agents, ${when}: ${say(load)}`,
+        note: `${size} agents, ${when}: ${describe(load)}`,
       });
     }
   }
   for (const part of ["reads", "keepAlives", "kilobytes"] as const) {
-    const { base, each, worst } = lineThrough(rest.map(([size, load]) => [size, load[part]]));
-    const note = `${part} at rest: ${base.toFixed(2)} + ${each.toFixed(4)} an agent, off by ${(worst * 100).toFixed(1)} % at most; 10,000 agents: ${(base + each * 10_000).toFixed(0)}`;
+    const { intercept, slope, worst } = linearFit(rest.map(([size, load]) => [size, load[part]]));
+    const note = `${part} at rest: ${intercept.toFixed(2)} + ${slope.toFixed(4)} an agent, off by ${(worst * 100).toFixed(1)} % at most; 10,000 agents: ${(intercept + slope * 10_000).toFixed(0)}`;
     report({
       bench: "etcd-load-model",
-      value: each,
+      value: slope,
       unit: `${part}/s an agent`,
       floor: 0,
       ratio: null,
@@ -66,19 +66,19 @@ export async function loadBenches(): Promise<void> {
   }
 }
 
-function say({ reads, writes, keepAlives, events, kilobytes }: Load): string {
+function describe({ reads, writes, keepAlives, events, kilobytes }: Load): string {
   const text = (value: number): string => value.toPrecision(3);
   return `${text(reads)} reads and transactions, ${text(writes)} keys written, ${text(keepAlives)} keep-alives, ${text(events)} watch events, ${text(kilobytes)} kB a second`;
 }
 
 /** As many agents as asked for, as far as etcd can tell: a connection, a lease, a monitor and the watches of each. */
-async function measure(size: number): Promise<{ readonly atRest: Load; readonly underChurn: Load }> {
-  const cluster = await FakeCluster.start();
+async function measureLoad(size: number): Promise<{ readonly atRest: Load; readonly underChurn: Load }> {
+  const cluster = await SimulatedCluster.start();
   const stopping = new AbortController();
   const { signal } = stopping;
   const registries: Registry[] = [];
   const errors: unknown[] = [];
-  const failed = (error: unknown): void => {
+  const onError = (error: unknown): void => {
     if (!signal.aborted) errors.push(error);
   };
   try {
@@ -89,7 +89,7 @@ async function measure(size: number): Promise<{ readonly atRest: Load; readonly 
       registries.push(registry);
       const { etcd, keys } = registry;
       void (async () => {
-        const lease = await Lease.grant({ etcd, ttlMs: TTL_MS, onTrouble: failed });
+        const lease = await Lease.grant({ etcd, ttlMs: TTL_MS, onTrouble: onError });
         await etcd.txn([], [cluster.machine(index, {}, lease.id)]);
         const machineID = cluster.machineID(index);
         const mirror = registry.mirror({ ranges: keys.agentRanges(machineID) });
@@ -101,7 +101,7 @@ async function measure(size: number): Promise<{ readonly atRest: Load; readonly 
           );
           if (ops.length === 0) return;
           void (async () => {
-            for (let state = 0; state < STATES; state++) await etcd.txn([], ops.slice(0, 100)).catch(failed);
+            for (let state = 0; state < STATES; state++) await etcd.txn([], ops.slice(0, 100)).catch(onError);
           })();
         });
         void mirror.run(signal);
@@ -111,21 +111,21 @@ async function measure(size: number): Promise<{ readonly atRest: Load; readonly 
         await sleep(Math.random() * (TTL_MS / 6), undefined, { signal }).catch(() => undefined);
         void lease.keepAlive(signal);
         while (!signal.aborted) {
-          await etcd.range({ start: keys.leader(), end: `${keys.leader()}\0` }, { limit: 1 }).catch(failed);
+          await etcd.range({ start: keys.leader(), end: `${keys.leader()}\0` }, { limit: 1 }).catch(onError);
           await sleep(TTL_MS / 6, undefined, { signal }).catch(() => undefined);
         }
       })();
     }
     await until(() => connected === size, 120_000, "all agents to be there");
     await sleep(TTL_MS / 3);
-    const atRest = await during(cluster, () => sleep(REST_MS));
+    const atRest = await loadDuring(cluster, () => sleep(REST_MS));
     cluster.daemon("engine");
     const first = await cluster.placements(1, 30_000);
     await cluster.write([cluster.unit("first.service", PLAIN)]);
     await first.last;
     await first.stop();
     let started = 0;
-    const underChurn = await during(cluster, async () => {
+    const underChurn = await loadDuring(cluster, async () => {
       const endsAt = performance.now() + CHURN_MS;
       const begunAt = performance.now();
       while (performance.now() < endsAt) {
@@ -142,7 +142,8 @@ async function measure(size: number): Promise<{ readonly atRest: Load; readonly 
   }
 }
 
-async function during(cluster: FakeCluster, work: () => Promise<unknown>): Promise<Load> {
+/** What etcd did a second while `work` ran, by its own metrics. */
+async function loadDuring(cluster: SimulatedCluster, work: () => Promise<unknown>): Promise<Load> {
   const read = async (): Promise<Record<keyof Load, number>> => {
     const text = await (await fetch(`${cluster.server.url}/metrics`)).text();
     const sum = (pattern: RegExp): number =>
@@ -163,14 +164,18 @@ async function during(cluster: FakeCluster, work: () => Promise<unknown>): Promi
   };
 }
 
-/** The straight line with the least squares of errors through points, and how far off it is at most, as a share. */
-function lineThrough(points: readonly (readonly [number, number])[]): { base: number; each: number; worst: number } {
+/** A least-squares fit of a line through points, and its largest relative error. */
+function linearFit(points: readonly (readonly [number, number])[]): {
+  intercept: number;
+  slope: number;
+  worst: number;
+} {
   const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
   const [x, y] = [mean(points.map(([size]) => size)), mean(points.map(([, value]) => value))];
-  const each =
+  const slope =
     points.reduce((sum, [size, value]) => sum + (size - x) * (value - y), 0) /
     points.reduce((sum, [size]) => sum + (size - x) ** 2, 0);
-  const base = y - each * x;
-  const worst = Math.max(...points.map(([size, value]) => Math.abs(base + each * size - value) / value));
-  return { base, each, worst };
+  const intercept = y - slope * x;
+  const worst = Math.max(...points.map(([size, value]) => Math.abs(intercept + slope * size - value) / value));
+  return { intercept, slope, worst };
 }

@@ -1,8 +1,8 @@
 // place-20k, place-100k, place-conflicts, move-machine, failover: engines on machines that only have their entries in etcd.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Op } from "@fleet/registry";
-import { FakeCluster, longestPauseMs, PLAIN, residentMB } from "./fake-cluster.ts";
 import { median, report } from "./report.ts";
+import { longestPauseMs, PLAIN, residentMB, SimulatedCluster } from "./simulated-cluster.ts";
 
 const CONFLICTS = 5_000;
 const LOST_UNITS = 100;
@@ -10,16 +10,16 @@ const ROUNDS = 5;
 const LEASE_SECONDS = 2;
 
 export async function placementBenches(wanted: ReadonlySet<string>): Promise<void> {
-  let small: number | null = null;
-  if (wanted.has("place-20k") || wanted.has("place-100k")) small = await place("place-20k", 1_000, 20_000, null);
-  if (wanted.has("place-100k")) await place("place-100k", 10_000, 100_000, small);
+  let baseline: number | null = null;
+  if (wanted.has("place-20k") || wanted.has("place-100k")) baseline = await place("place-20k", 1_000, 20_000, null);
+  if (wanted.has("place-100k")) await place("place-100k", 10_000, 100_000, baseline);
   if (wanted.has("place-conflicts")) await placeConflicts();
   if (wanted.has("move-machine")) await moveMachine();
   if (wanted.has("failover")) await failover();
 }
 
-async function withCluster<T>(work: (cluster: FakeCluster) => Promise<T>): Promise<T> {
-  const cluster = await FakeCluster.start();
+async function withCluster<T>(work: (cluster: SimulatedCluster) => Promise<T>): Promise<T> {
+  const cluster = await SimulatedCluster.start();
   try {
     return await work(cluster);
   } finally {
@@ -27,8 +27,8 @@ async function withCluster<T>(work: (cluster: FakeCluster) => Promise<T>): Promi
   }
 }
 
-/** @param small what one placement cost in the small cluster, in seconds; null: this is the small one */
-function place(bench: string, machines: number, units: number, small: number | null): Promise<number> {
+/** @param baseline what one placement cost in the small cluster, in seconds; null: this is the small one */
+function place(bench: string, machines: number, units: number, baseline: number | null): Promise<number> {
   return withCluster(async (cluster) => {
     await cluster.write([
       cluster.file(PLAIN),
@@ -41,15 +41,16 @@ function place(bench: string, machines: number, units: number, small: number | n
     const { firstAt, lastAt } = await cluster.placed(engine, units);
     const value = units / ((lastAt - startedAt) / 1000);
     // What the start costs has nothing to do with the cost of one placement.
-    const each = (lastAt - firstAt) / 1000 / units;
+    const perPlacement = (lastAt - firstAt) / 1000 / units;
     const memory = residentMB(engine.process.pid);
     const pause = longestPauseMs(engine);
     const times = `${((firstAt - startedAt) / 1000).toFixed(2)} s until the first, ${((lastAt - startedAt) / 1000).toFixed(2)} s until the last, the engine's start included; engine ${memory.toFixed(0)} MB, its longest pause ${await pause} ms`;
     const goal =
-      small === null ? "ratio <= 2, value >= 5000" : "cost of one placement <= 1.5 x place-20k's, engine <= 600 MB";
-    const note = small === null ? times : `${times}; one placement costs ${(each / small).toFixed(2)} x place-20k's`;
+      baseline === null ? "ratio <= 2, value >= 5000" : "cost of one placement <= 1.5 x place-20k's, engine <= 600 MB";
+    const note =
+      baseline === null ? times : `${times}; one placement costs ${(perPlacement / baseline).toFixed(2)} x place-20k's`;
     report({ bench, value, unit: "placements a second", floor, ratio: floor / value, goal, note });
-    return each;
+    return perPlacement;
   });
 }
 
@@ -122,7 +123,7 @@ function failover(): Promise<void> {
     await cluster.write([cluster.file(PLAIN), ...Array.from({ length: 100 }, (_, index) => cluster.machine(index))]);
     const env = { FLEET_AGENT_TTL: `${LEASE_SECONDS}s` };
     let leader = cluster.daemon("engine", env).process;
-    await settle(cluster, "warm.service");
+    await untilPlaced(cluster, "warm.service");
     for (const signal of ["SIGKILL", "SIGTERM"] as const) {
       const values: number[] = [];
       for (let round = 0; round < ROUNDS; round++) {
@@ -149,7 +150,7 @@ function failover(): Promise<void> {
 }
 
 /** Waits until a unit is placed: an engine leads then. */
-async function settle(cluster: FakeCluster, name: string): Promise<void> {
+async function untilPlaced(cluster: SimulatedCluster, name: string): Promise<void> {
   const placed = await cluster.placements(1, 30_000);
   await cluster.write([cluster.unit(name, PLAIN)]);
   await placed.last;

@@ -4,8 +4,8 @@ import { type Op, Registry } from "@fleet/registry";
 import { until } from "../deploy/local-cluster/processes.ts";
 import { ApiClient } from "../testbed/api-client.ts";
 import { freePort } from "../testbed/etcd-server.ts";
-import { FakeCluster, PLAIN, residentMB } from "./fake-cluster.ts";
 import { report } from "./report.ts";
+import { PLAIN, residentMB, SimulatedCluster } from "./simulated-cluster.ts";
 
 const AGENTS = 1_000;
 const UNITS = 100_000;
@@ -20,7 +20,7 @@ export async function watchBenches(wanted: ReadonlySet<string>): Promise<void> {
 
 /** A thousand agents' watches over one placement: as many ranges on as many streams as agents have. */
 async function wakeups(): Promise<void> {
-  const cluster = await FakeCluster.start();
+  const cluster = await SimulatedCluster.start();
   const stopping = new AbortController();
   const registries = Array.from({ length: 20 }, () => Registry.open(cluster.server.config()));
   try {
@@ -59,7 +59,7 @@ async function wakeups(): Promise<void> {
 }
 
 async function api100k(): Promise<void> {
-  const cluster = await FakeCluster.start();
+  const cluster = await SimulatedCluster.start();
   const port = await freePort();
   try {
     const { keys } = cluster.registry;
@@ -115,7 +115,7 @@ async function api100k(): Promise<void> {
 }
 
 async function pagesUnderChurn(
-  cluster: FakeCluster,
+  cluster: SimulatedCluster,
   api: ApiClient,
   state: (index: number, sub: string) => Op,
   pid: number | undefined,

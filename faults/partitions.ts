@@ -1,5 +1,5 @@
-import { Dice } from "../testbed/dice.ts";
 import { CUTS, copiesOf, cutOnce, STUBBORN } from "../testbed/partition.ts";
+import { SeededRandom } from "../testbed/seeded-random.ts";
 import { TestCluster } from "../testbed/test-cluster.ts";
 
 const UNIT = "alone.service";
@@ -10,7 +10,7 @@ const UNIT = "alone.service";
  * @returns whether the unit ran after every cut, and never twice at the same time
  */
 export async function partitions(seed: number, cuts: number): Promise<boolean> {
-  const random = new Dice(seed);
+  const random = new SeededRandom(seed);
   const cluster = await TestCluster.start(
     [{ engine: true, api: true }, { agent: true }, { agent: true }],
     "agent_ttl=3s",

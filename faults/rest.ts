@@ -137,7 +137,7 @@ export async function leftovers(cluster: TestCluster, traffic: Traffic): Promise
     const { stdout } = await cluster.cluster.network.exec(host, ["find", ...FOLDERS, "-name", "*.service*"]);
     for (const path of stdout.split("\n")) {
       const name = basename(path).replace(/\.new$/, "");
-      if (gone.has(name) || /^(crowd-|half)/.test(name)) found.push(`${name} is gone and has left ${path} on h${host}`);
+      if (gone.has(name) || /^(burst-|half)/.test(name)) found.push(`${name} is gone and has left ${path} on h${host}`);
     }
   }
   return found;

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Registry } from "@fleet/registry";
 import { ROOT } from "../deploy/local-cluster/cluster.ts";
-import { Dice } from "../testbed/dice.ts";
+import { SeededRandom } from "../testbed/seeded-random.ts";
 import { TestCluster } from "../testbed/test-cluster.ts";
 import { FAULTS } from "./faults.ts";
 import { History } from "./history.ts";
@@ -45,7 +45,7 @@ class Storm {
   readonly #options: StormOptions;
   readonly #cluster: TestCluster;
   readonly #history: History;
-  readonly #random: Dice;
+  readonly #random: SeededRandom;
   readonly #registry: Registry;
   readonly #watch: RegistryWatch;
   readonly #traffic: Traffic;
@@ -62,7 +62,7 @@ class Storm {
   #seen: Seen = new Map();
   #revision = 0;
 
-  private constructor(options: StormOptions, history: History, random: Dice, cluster: TestCluster) {
+  private constructor(options: StormOptions, history: History, random: SeededRandom, cluster: TestCluster) {
     const { network, etcdURLs } = cluster.cluster;
     this.#options = options;
     this.#endsAt = this.#startedAt + options.minutes * 60_000;
@@ -82,7 +82,7 @@ class Storm {
 
   static async start(options: StormOptions): Promise<Storm> {
     const history = new History(join(ROOT, "reports", `faults-${options.seed}.jsonl`));
-    const random = new Dice(options.seed);
+    const random = new SeededRandom(options.seed);
     const files = Object.fromEntries(
       ["fleet-agent", "fleet-engine", "fleet-api"].map((unit) => [
         `/etc/systemd/system/${unit}.service.d/faults.conf`,

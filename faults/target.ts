@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Registry } from "@fleet/registry";
-import type { Dice } from "../testbed/dice.ts";
+import type { SeededRandom } from "../testbed/seeded-random.ts";
 import type { TestCluster } from "../testbed/test-cluster.ts";
 import type { History } from "./history.ts";
 import type { Traffic } from "./traffic.ts";
@@ -8,7 +8,7 @@ import type { Traffic } from "./traffic.ts";
 /** What faults are done to, and what they leave for the checks to know. */
 export interface Target {
   readonly cluster: TestCluster;
-  readonly random: Dice;
+  readonly random: SeededRandom;
   readonly history: History;
   readonly registry: Registry;
   readonly traffic: Traffic;

@@ -1,6 +1,6 @@
 import { FleetApi, FleetApiError } from "@fleet/client";
 import { parseUnitFile, type UnitOption } from "@fleet/registry";
-import type { Dice } from "../testbed/dice.ts";
+import type { SeededRandom } from "../testbed/seeded-random.ts";
 import type { History } from "./history.ts";
 
 /** What the users of a run have asked for and been promised. */
@@ -58,7 +58,7 @@ export class Traffic {
   /** Units of which the text or the state was changed since this was last emptied. */
   readonly changed = new Set<string>();
   readonly #apis: readonly FleetApi[];
-  readonly #random: Dice;
+  readonly #random: SeededRandom;
   readonly #history: History;
   readonly #drain: () => readonly string[];
   #cordoned: string | null = null;
@@ -66,7 +66,7 @@ export class Traffic {
   calls = 0;
 
   /** @param machines IDs of machines that may be drained */
-  constructor(endpoints: readonly string[], machines: () => readonly string[], random: Dice, history: History) {
+  constructor(endpoints: readonly string[], machines: () => readonly string[], random: SeededRandom, history: History) {
     this.#apis = endpoints.map((endpoint) => new FleetApi({ endpoint, timeoutMs: 5_000 }));
     this.#drain = machines;
     this.#random = random;

@@ -1,5 +1,5 @@
 import { connect } from "node:net";
-import { Dice } from "../testbed/dice.ts";
+import { SeededRandom } from "../testbed/seeded-random.ts";
 
 const MOST_MS = 100;
 const CONNECTIONS = 6;
@@ -66,7 +66,7 @@ export async function fuzzRequests(
   port: number,
   onProgress: (done: number) => void,
 ): Promise<RequestTally> {
-  const dice = new Dice(seed);
+  const random = new SeededRandom(seed);
   const problems: string[] = [];
   const statuses = new Map<string, number>();
   const slow: Buffer[] = [];
@@ -75,7 +75,7 @@ export async function fuzzRequests(
     while (sent < count && problems.length < 20) {
       if (sent % 50_000 === 0) onProgress(sent);
       sent++;
-      const request = makeRequest(dice);
+      const request = makeRequest(random);
       const { status, ms } = await send(port, request);
       statuses.set(status, (statuses.get(status) ?? 0) + 1);
       if (/^5/.test(status) || status === "refused")
@@ -117,19 +117,19 @@ function send(port: number, request: Buffer): Promise<{ readonly status: string;
   });
 }
 
-function makeRequest(dice: Dice): Buffer {
-  const path = dice.chance(0.6)
-    ? dice.pick(PATHS)
-    : `/${Array.from({ length: dice.below(5) }, () => dice.pick(SEGMENTS)).join("/")}`;
-  const query = dice.chance(0.3)
-    ? `${path.includes("?") ? "&" : "?"}${dice.pick(["nextPageToken=", "unitName=", "machineID=", "unit=", "kind="])}${dice.bytes(dice.below(6)).toString("base64url")}`
+function makeRequest(random: SeededRandom): Buffer {
+  const path = random.chance(0.6)
+    ? random.pick(PATHS)
+    : `/${Array.from({ length: random.below(5) }, () => random.pick(SEGMENTS)).join("/")}`;
+  const query = random.chance(0.3)
+    ? `${path.includes("?") ? "&" : "?"}${random.pick(["nextPageToken=", "unitName=", "machineID=", "unit=", "kind="])}${random.bytes(random.below(6)).toString("base64url")}`
     : "";
-  let body = Buffer.from(dice.chance(0.5) ? dice.pick(BODIES) : "");
-  if (dice.chance(0.4) && body.length > 0) body = dice.mutate(body) as Buffer<ArrayBuffer>;
-  if (dice.chance(0.002)) body = Buffer.from(dice.pick(["[", '{"a":', '"'] as const).repeat(20_000));
-  const headers = dice.chance(0.2) ? [dice.pick(HEADERS)] : [];
-  if (dice.chance(0.8)) headers.push("Content-Type: application/json", `Content-Length: ${body.length}`);
-  const head = `${dice.pick(dice.chance(0.9) ? USUAL : METHODS)} ${path}${query} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${headers.map((header) => `${header}\r\n`).join("")}\r\n`;
+  let body = Buffer.from(random.chance(0.5) ? random.pick(BODIES) : "");
+  if (random.chance(0.4) && body.length > 0) body = random.mutate(body) as Buffer<ArrayBuffer>;
+  if (random.chance(0.002)) body = Buffer.from(random.pick(["[", '{"a":', '"'] as const).repeat(20_000));
+  const headers = random.chance(0.2) ? [random.pick(HEADERS)] : [];
+  if (random.chance(0.8)) headers.push("Content-Type: application/json", `Content-Length: ${body.length}`);
+  const head = `${random.pick(random.chance(0.9) ? USUAL : METHODS)} ${path}${query} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${headers.map((header) => `${header}\r\n`).join("")}\r\n`;
   const whole = Buffer.concat([Buffer.from(head, "latin1"), body]);
-  return dice.chance(0.1) ? dice.mutate(whole) : whole;
+  return random.chance(0.1) ? random.mutate(whole) : whole;
 }

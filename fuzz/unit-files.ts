@@ -11,7 +11,7 @@ import {
   UnitFileError,
   unitNameProblem,
 } from "@fleet/domain/unit";
-import { Dice } from "../testbed/dice.ts";
+import { SeededRandom } from "../testbed/seeded-random.ts";
 
 const MOST_MS = 100;
 const SEEDS = [
@@ -46,12 +46,12 @@ const PIECES = [
 
 /** Sends random files and names through everything that reads them. Returns what went wrong; nothing should. */
 export function fuzzUnitFiles(count: number, seed: number, onProgress: (done: number) => void): readonly string[] {
-  const dice = new Dice(seed);
+  const random = new SeededRandom(seed);
   const problems: string[] = [];
   for (let index = 0; index < count && problems.length < 20; index++) {
     if (index % 100_000 === 0) onProgress(index);
-    const input = makeFile(dice);
-    const name = makeName(dice);
+    const input = makeFile(random);
+    const name = makeName(random);
     const why = attempt(input, name);
     // A pause of the machine is no hang of the parser: what was slow once must be so again.
     if (why?.startsWith("slow") === true && attempt(input, name)?.startsWith("slow") !== true) continue;
@@ -83,16 +83,16 @@ function attempt(input: Buffer, name: string): string | null {
   return took > MOST_MS ? `slow: ${took.toFixed(0)} ms` : null;
 }
 
-function makeFile(dice: Dice): Buffer {
-  if (dice.chance(0.0005)) return Buffer.from(dice.pick(PIECES).repeat(50_000 + dice.below(50_000)));
-  if (dice.chance(0.5)) return dice.mutate(dice.pick(SEEDS));
-  if (dice.chance(0.1)) return dice.bytes(dice.below(200));
-  return Buffer.from(Array.from({ length: dice.below(60) }, () => dice.pick(PIECES)).join(""));
+function makeFile(random: SeededRandom): Buffer {
+  if (random.chance(0.0005)) return Buffer.from(random.pick(PIECES).repeat(50_000 + random.below(50_000)));
+  if (random.chance(0.5)) return random.mutate(random.pick(SEEDS));
+  if (random.chance(0.1)) return random.bytes(random.below(200));
+  return Buffer.from(Array.from({ length: random.below(60) }, () => random.pick(PIECES)).join(""));
 }
 
-function makeName(dice: Dice): string {
-  if (dice.chance(0.001)) return "a".repeat(dice.below(5000));
-  return Array.from({ length: dice.below(8) }, () =>
-    dice.pick(["a", "@", ".", "service", "timer", "\\", "*", "é", " ", "/", "-"]),
+function makeName(random: SeededRandom): string {
+  if (random.chance(0.001)) return "a".repeat(random.below(5000));
+  return Array.from({ length: random.below(8) }, () =>
+    random.pick(["a", "@", ".", "service", "timer", "\\", "*", "é", " ", "/", "-"]),
   ).join("");
 }

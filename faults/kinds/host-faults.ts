@@ -1,7 +1,7 @@
 import { NOWHERE, scheduledTo } from "@fleet/domain/whereabouts";
-import { Crowd } from "../crowd.ts";
 import { type Fault, hostOf, lasting, on, withEnvironment } from "../target.ts";
 import { NAMES } from "../traffic.ts";
+import { UnitBurst } from "../unit-burst.ts";
 
 /** What the time of a host's daemons is off by. */
 const CLOCK = "/run/fleet-clock";
@@ -70,14 +70,14 @@ export const HOST_FAULTS: Readonly<Record<string, Fault>> = {
   },
   "500 units on one host": async (target) => {
     const host = hostOf(target);
-    const crowd = new Crowd(
+    const burst = new UnitBurst(
       target.traffic,
       target.history,
       target.cluster.cluster.network.hosts.get(host)?.machineID ?? "",
     );
-    await crowd.start();
+    await burst.start();
     await on(target, host, "systemctl kill -s KILL fleet-agent");
-    await crowd.destroy();
+    await burst.destroy();
     return `500 units came to h${host} and went`;
   },
   "clock jumped": async (target) => {

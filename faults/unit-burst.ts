@@ -9,11 +9,11 @@ const AT_A_TIME = 16;
 const LIMIT_MS = 90_000;
 
 /** Many units on one machine, beside those of the users. */
-export class Crowd {
+export class UnitBurst {
   readonly #traffic: Traffic;
   readonly #history: History;
   readonly #machineID: string;
-  readonly #names = Array.from({ length: SIZE }, (_, index) => `crowd-${index}.service`);
+  readonly #names = Array.from({ length: SIZE }, (_, index) => `burst-${index}.service`);
 
   constructor(traffic: Traffic, history: History, machineID: string) {
     this.#traffic = traffic;
@@ -64,7 +64,7 @@ export class Crowd {
         throw error;
       });
       const own = states
-        ?.filter(({ name }) => name.startsWith("crowd-"))
+        ?.filter(({ name }) => name.startsWith("burst-"))
         .map((state) => state.systemdActiveState ?? "");
       if (own !== undefined && condition(own)) return;
       if (what === "active" && this.#traffic.cordoned === this.#machineID) return;

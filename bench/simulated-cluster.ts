@@ -13,9 +13,9 @@ import { BIN } from "../deploy/local-cluster/cluster.ts";
 import { until } from "../deploy/local-cluster/processes.ts";
 import { EtcdServer } from "../testbed/etcd-server.ts";
 
-const OPS = 120;
+const OPS_PER_TXN = 120;
 /** How often an engine's log is looked at. */
-const LOOK_MS = 10;
+const POLL_MS = 10;
 /** The lines of a unit that asks for nothing. */
 export const PLAIN = "[Service]\nExecStart=/bin/sleep infinity\n";
 
@@ -27,7 +27,7 @@ export interface Daemon {
 }
 
 /** Machines and units that only have their entries in a real etcd. */
-export class FakeCluster {
+export class SimulatedCluster {
   readonly server: EtcdServer;
   readonly registry: Registry;
   readonly #daemons: Daemon[] = [];
@@ -38,8 +38,8 @@ export class FakeCluster {
     this.registry = Registry.open(server.config());
   }
 
-  static async start(): Promise<FakeCluster> {
-    return new FakeCluster(await EtcdServer.start());
+  static async start(): Promise<SimulatedCluster> {
+    return new SimulatedCluster(await EtcdServer.start());
   }
 
   /** Ends everything. */
@@ -92,8 +92,8 @@ export class FakeCluster {
     let next = 0;
     const work = async (): Promise<void> => {
       for (let start = next; start < ops.length; start = next) {
-        next += OPS;
-        await this.registry.etcd.txn([], ops.slice(start, start + OPS));
+        next += OPS_PER_TXN;
+        await this.registry.etcd.txn([], ops.slice(start, start + OPS_PER_TXN));
       }
     };
     await Promise.all(Array.from({ length: 4 }, work));
@@ -117,7 +117,7 @@ export class FakeCluster {
    * Waits until an engine has placed so many units, by its log, in which each placement has a line once etcd has it: a
    * look at that costs nothing, on a machine whose cores the engine and etcd need. In the end etcd itself is asked.
    *
-   * @returns when the first and the last of them was seen, by performance.now(), to within LOOK_MS
+   * @returns when the first and the last of them was seen, by performance.now(), to within POLL_MS
    */
   async placed({ log }: Daemon, count: number, timeoutMs = 180_000): Promise<{ firstAt: number; lastAt: number }> {
     const endsAt = performance.now() + timeoutMs;
@@ -139,7 +139,7 @@ export class FakeCluster {
           return { firstAt, lastAt: now };
         }
         if (now > endsAt) throw new Error(`only ${found} of ${count} units were placed in ${timeoutMs / 1000} s`);
-        if (length < chunk.length) await sleep(LOOK_MS);
+        if (length < chunk.length) await sleep(POLL_MS);
       }
     } finally {
       closeSync(file);
