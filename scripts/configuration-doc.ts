@@ -36,7 +36,7 @@ for (const [file, wanted] of Object.entries(files)) {
   const path = join(import.meta.dirname, "..", file);
   if (!process.argv.includes("--check")) writeFileSync(path, wanted);
   else if (readFileSync(path, "utf8") !== wanted) {
-    console.error(`Error: ${file} is out of date: run node scripts/configuration-doc.ts`);
+    console.error(`Error: ${file} is out of date: run node --conditions=fleet-source scripts/configuration-doc.ts`);
     process.exitCode = 1;
   }
 }

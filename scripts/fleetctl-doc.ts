@@ -71,7 +71,7 @@ This page is written by \`scripts/fleetctl-doc.ts\` from fleetctl's tables; a ch
 `;
 if (process.argv.includes("--check")) {
   if (readFileSync(file, "utf8") === text) process.exit(0);
-  console.error("Error: docs/fleetctl.md is out of date: run node scripts/fleetctl-doc.ts");
+  console.error("Error: docs/fleetctl.md is out of date: run node --conditions=fleet-source scripts/fleetctl-doc.ts");
   process.exit(1);
 }
 writeFileSync(file, text);
