@@ -5,8 +5,8 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, w
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { START_FLAGS as FLEETD_START_FLAGS } from "@fleet/fleetd/v8-flags";
 import { build, type Plugin } from "esbuild";
-import { START_FLAGS as FLEETD_START_FLAGS } from "../packages/fleetd/src/v8-flags.ts";
 
 const root = join(import.meta.dirname, "..");
 const { values: asked } = parseArgs({ options: { version: { type: "string" }, out: { type: "string" } } });
