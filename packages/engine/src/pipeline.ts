@@ -18,18 +18,26 @@ export interface PipelineOptions {
   readonly onLost: (decision: Decision) => void;
 }
 
+/** What `run` has under way. */
+interface Run {
+  readonly leadership: Leadership;
+  /** Batches that are on their way to etcd. */
+  readonly batches: Set<Promise<void>>;
+  readonly failures: unknown[];
+}
+
 const DECISIONS_A_BATCH = 240;
-/** So many that etcd has always one to go on with: fewer were slower, and eight no faster. */
+/** Measured: with fewer batches on their way etcd waits for the engine, and eight are no faster. */
 const MOST_UNDERWAY = 6;
-/** How long a plan may take at a stretch: heart-beats and events wait for it. */
+/** How long one plan may take, in milliseconds: heart-beats and events wait until it is made. */
 const PLAN_MS = 5;
-/** For the watch to bring what a race was lost to. */
+/** How long the watch is given to bring the change that a decision was lost to, in milliseconds. */
 const LOST_MS = 20;
 
 /**
- * Decides and writes, both at once: while etcd takes some batches of decisions the next is made, as if they had been
- * taken already. A batch in which units take the places of others, or follow them, is made anew when nothing else is on
- * its way, and goes alone.
+ * Decides and writes at the same time: while batches of decisions are on their way to etcd, the next batch is made on a
+ * model that holds them already. An ordered batch, in which a unit leaves a machine or follows another unit, is sent
+ * when nothing else is on its way, and alone. One that was made earlier than that is thrown away and decided on anew.
  */
 export class Pipeline {
   readonly #options: PipelineOptions;
@@ -75,35 +83,39 @@ export class Pipeline {
    */
   async run(leadership: Leadership, signal: AbortSignal): Promise<void> {
     const { feed, mayAct, revision } = this.#options;
-    const underway = new Set<Promise<void>>();
-    const failures: unknown[] = [];
-    while (!signal.aborted && failures.length === 0 && mayAct(leadership)) {
+    const run: Run = { leadership, batches: new Set(), failures: [] };
+    while (!signal.aborted && run.failures.length === 0 && mayAct(leadership)) {
       const endsAt = performance.now() + PLAN_MS;
       const decidedAt = revision();
       const decisions = plan(feed.model, DECISIONS_A_BATCH, this.#isHeld, () => performance.now() < endsAt);
-      if (decisions.length > 0) {
-        const isOrdered = this.#isOrdered(decisions);
-        if (isOrdered && underway.size > 0) {
-          for (const { name } of decisions) this.#lookAgain(name);
-          await Promise.all(underway);
-          continue;
-        }
-        for (const { name } of decisions) this.#committing.add(name);
-        await turn(); // writing takes as long as deciding did
-        const batch = this.#commit(decisions, isOrdered, decidedAt, leadership)
-          .catch((error: unknown) => void failures.push(error))
-          .finally(() => underway.delete(batch));
-        underway.add(batch);
-        if (isOrdered) await batch;
-        else if (underway.size >= MOST_UNDERWAY) await Promise.race(underway);
-      } else if (feed.model.dirtyCount === 0) {
-        if (underway.size === 0) break;
-        await Promise.race(underway);
+      if (decisions.length > 0) await this.#send(decisions, decidedAt, run);
+      else if (feed.model.dirtyCount === 0) {
+        if (run.batches.size === 0) break;
+        await Promise.race(run.batches);
       }
       await turn(); // heart-beats and watch events go first
     }
-    await Promise.all(underway);
-    if (failures.length > 0) throw failures[0];
+    await Promise.all(run.batches);
+    if (run.failures.length > 0) throw run.failures[0];
+  }
+
+  /** Sends a batch on its way, and waits until another may follow. */
+  async #send(decisions: readonly Decision[], decidedAt: number, run: Run): Promise<void> {
+    const { batches, failures, leadership } = run;
+    const isOrdered = this.#isOrdered(decisions);
+    if (isOrdered && batches.size > 0) {
+      for (const { name } of decisions) this.#lookAgain(name);
+      await Promise.all(batches);
+      return;
+    }
+    for (const { name } of decisions) this.#committing.add(name);
+    await turn(); // writing takes as long as deciding did
+    const batch = this.#commit(decisions, isOrdered, decidedAt, leadership)
+      .catch((error: unknown) => void failures.push(error))
+      .finally(() => batches.delete(batch));
+    batches.add(batch);
+    if (isOrdered) await batch;
+    else if (batches.size >= MOST_UNDERWAY) await Promise.race(batches);
   }
 
   async #commit(
