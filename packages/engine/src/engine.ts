@@ -1,7 +1,7 @@
 import type { Config } from "@fleet/config";
 import { RegistryError } from "@fleet/domain/cluster";
-import { type Decision, explainWaiting, ModelFeed, waitingText } from "@fleet/domain/placement";
-import { ReconcileLoop } from "@fleet/loop";
+import { type Decision, ModelFeed } from "@fleet/domain/placement";
+import { ReconcileLoop, SaidOnce } from "@fleet/loop";
 import type { Leadership, Mirror, Registry } from "@fleet/registry";
 import type { BaseLogger } from "pino";
 import { Committer } from "./committer.ts";
@@ -10,6 +10,7 @@ import { Mover } from "./mover.ts";
 import { MovingStates } from "./moving-states.ts";
 import { Pipeline } from "./pipeline.ts";
 import { Sweeper } from "./sweeper.ts";
+import { WaitingReport } from "./waiting-report.ts";
 
 /** Hears what the engine does, for metrics. Times are in seconds. */
 export interface EngineObserver {
@@ -43,10 +44,8 @@ export interface RunningEngine {
 export const ENGINE_VERSION = 2;
 
 const MOST_LEADER_TTL_MS = 10_000;
-/** From so many units on a cluster is large. */
+/** A cluster of so many units is large. */
 const LARGE = 1_000;
-/** Units that are explained at a time: a machine is looked at for each. */
-const MOST_EXPLAINED = 20;
 /** Reconcile intervals between two looks at everything. */
 const FULL_CHECK_EVERY = 30;
 
@@ -72,8 +71,9 @@ class Engine implements RunningEngine {
   readonly #seat: LeaderSeat;
   #hasLed = false;
   #checkedAt = 0;
-  readonly #said = new Map<string, true>();
-  #saidWhyNot: string | null = null;
+  readonly #waiting: WaitingReport;
+  /** Why this engine does not lead although nobody does. */
+  readonly #standsBack: SaidOnce<Error>;
 
   constructor({ config, registry, log, id, observer, onLarge }: EngineOptions) {
     this.#config = config;
@@ -95,6 +95,8 @@ class Engine implements RunningEngine {
         log.warn({ code: error.code }, `the engine's view of the registry is interrupted: ${error.message}`),
     });
     this.#feed = new ModelFeed(this.#mirror.state);
+    this.#waiting = new WaitingReport(this.#feed.model, log);
+    this.#standsBack = new SaidOnce(({ message }) => log.warn(message));
     this.#loop = new ReconcileLoop({
       round: () => this.#round(),
       onError: (error) => this.#failed(error),
@@ -161,9 +163,7 @@ class Engine implements RunningEngine {
       dirty: this.#feed.model.dirtyCount,
       inFlight: this.#pipeline.inFlight,
       moving: this.#mover.busy,
-      waiting: [...this.#feed.model.waiting]
-        .slice(0, MOST_EXPLAINED)
-        .map((name) => explainWaiting(this.#feed.model, name)),
+      waiting: this.#waiting.list(),
     };
   }
 
@@ -198,9 +198,13 @@ class Engine implements RunningEngine {
       if (removed > 0) this.#log.info({ removed }, "removed unit files that no unit refers to");
     }
     await this.#pipeline.run(leadership, this.#stopping.signal);
-    this.#sayWhoWaits();
+    this.#waiting.say((unit) => this.#isOnItsWay(unit));
     this.#observer.onReconciled((performance.now() - startedAt) / 1000, true);
     return pauseMs;
+  }
+
+  #isOnItsWay(unit: string): boolean {
+    return this.#pipeline.isMoving(unit) || this.#feed.model.units.get(unit)?.record.whereabouts.kind === "leaving";
   }
 
   #report(decision: Decision, decidedAt: number, writtenAt: number): void {
@@ -209,36 +213,20 @@ class Engine implements RunningEngine {
     this.#log.info({ unit: name, from, to, reason, decidedAt, writtenAt }, to === null ? "unscheduled" : "scheduled");
   }
 
-  /** Says of each unit that fits nowhere why, once while it waits. */
-  #sayWhoWaits(): void {
-    const { model } = this.#feed;
-    for (const name of this.#said.keys()) if (model.units.get(name)?.on !== null) this.#said.delete(name);
-    let count = 0;
-    for (const name of model.waiting) {
-      // One that is being moved is only on its way.
-      const isOnItsWay = this.#pipeline.isMoving(name) || model.units.get(name)?.record.whereabouts.kind === "leaving";
-      if (this.#said.has(name) || isOnItsWay || count++ >= MOST_EXPLAINED) continue;
-      const waiting = explainWaiting(model, name);
-      if (waiting === null) continue;
-      this.#said.set(name, true);
-      this.#log.warn({ unit: name, machines: waiting.machines, reasons: waiting.reasons }, waitingText(waiting));
-    }
-  }
-
   async #campaign(): Promise<Leadership | null> {
     const { state } = this.#mirror;
     if (state.leader !== null) return null;
     if (state.engineVersion !== null && state.engineVersion.version > ENGINE_VERSION) {
       const why = `an engine of version ${state.engineVersion.version} has led this cluster: this one, of version ${ENGINE_VERSION}, stands back`;
-      if (why !== this.#saidWhyNot) this.#log.warn(why);
-      this.#saidWhyNot = why;
+      this.#standsBack.say(new Error(why));
       return null;
     }
     const ttlMs = Math.min(this.#config.agentTtlMs, MOST_LEADER_TTL_MS);
     const record = { machineID: this.#id, version: ENGINE_VERSION, startedAt: new Date().toISOString() };
     const leadership = await this.#seat.campaign(ttlMs, record, state.engineVersion);
     if (leadership === null) return null;
-    // What was never decided on is marked since it was read.
+    // An engine that stood by has decided on nothing: all that it read is marked already. One that has led before took its
+    // marks away by decisions that may not have been written.
     if (this.#hasLed) this.#feed.model.markAllDirty();
     this.#hasLed = true;
     this.#observer.onLeading(new Date());
@@ -259,7 +247,7 @@ class Engine implements RunningEngine {
     this.#loop.trigger();
   }
 
-  /** A leader that can't renew stops before its lease can end under a write. */
+  /** Whether a write that is sent now is over before the lease can end, by what etcd has last confirmed of it. */
   #mayAct(leadership: Leadership): boolean {
     const marginMs = Math.min(this.#config.etcd.requestTimeoutMs, leadership.lease.ttlMs / 4);
     return this.#seat.leadership === leadership && leadership.mayAct(marginMs);
