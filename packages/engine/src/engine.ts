@@ -70,6 +70,8 @@ class Engine implements RunningEngine {
   readonly #done: Promise<unknown>;
   readonly #seat: LeaderSeat;
   #hasLed = false;
+  /** Whether it might act at its last look at the cluster. */
+  #hasActed = false;
   #checkedAt = 0;
   readonly #waiting: WaitingReport;
   /** Why this engine does not lead although nobody does. */
@@ -189,7 +191,11 @@ class Engine implements RunningEngine {
     }
     const leadership = this.#seat.leadership ?? (await this.#campaign());
     if (leadership === null) return pauseMs;
-    if (!this.#mayAct(leadership)) return Math.min(pauseMs, 200);
+    const mayAct = this.#mayAct(leadership);
+    // The mover may have looked before, and waits for something to change.
+    if (mayAct && !this.#hasActed) this.#mover.trigger();
+    this.#hasActed = mayAct;
+    if (!mayAct) return Math.min(pauseMs, 200);
     const startedAt = performance.now();
     if (startedAt - this.#checkedAt > FULL_CHECK_EVERY * pauseMs) {
       this.#checkedAt = startedAt;
@@ -229,6 +235,7 @@ class Engine implements RunningEngine {
     // marks away by decisions that may not have been written.
     if (this.#hasLed) this.#feed.model.markAllDirty();
     this.#hasLed = true;
+    this.#hasActed = false;
     this.#observer.onLeading(new Date());
     this.#log.info({ id: this.#id, lease: leadership.lease.id }, "this engine leads the cluster");
     return leadership;

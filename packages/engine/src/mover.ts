@@ -1,4 +1,5 @@
-import type { ClusterState, Compare, UnitRecord, Versioned } from "@fleet/domain/cluster";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ClusterState, Compare, UnitRecord } from "@fleet/domain/cluster";
 import { type ClusterModel, type Relocation, relocationsOf, staleMoves, targetOf } from "@fleet/domain/placement";
 import {
   canChange,
@@ -9,6 +10,7 @@ import {
   type MoveStep,
   type MoveView,
   recordOps,
+  sameWhereabouts,
   stepMove,
 } from "@fleet/domain/whereabouts";
 import { ReconcileLoop } from "@fleet/loop";
@@ -87,7 +89,8 @@ export class Mover {
 
   async run(signal: AbortSignal): Promise<void> {
     await this.#loop.run(signal);
-    await Promise.all(this.#writes);
+    // One that has come back may have led to another.
+    while (this.#writes.size > 0) await Promise.all(this.#writes);
   }
 
   async #round(): Promise<number> {
@@ -100,9 +103,11 @@ export class Mover {
     if (!this.#isIdle) {
       await this.#forgetStale();
       for (const relocation of this.#due(now)) this.#begin(relocation);
-      for (const unit of this.busy) this.#advance(unit, now);
+      const looked = this.busy;
+      for (const unit of looked) this.#advance(unit, now);
+      // Where one was let go others may have their turn.
+      if (looked.length > 0) return LOOK_MS;
     }
-    if (this.#underway.size > 0) return LOOK_MS;
     const nextAt = Math.min(...[...this.#notBefore.values()].filter((at) => at > now), now + IDLE_MS);
     return nextAt - now;
   }
@@ -116,7 +121,10 @@ export class Mover {
   async #forgetStale(): Promise<void> {
     const { model, state } = this.#options;
     if (state.moves.size === 0) return;
-    for (const name of staleMoves(model, state, this.#underway)) await this.#forget(name);
+    for (const name of staleMoves(model, state, this.#underway)) {
+      const request = state.moves.get(name);
+      if (request !== undefined) await this.#forget(name, request.modRevision);
+    }
   }
 
   #due(now: number): readonly Relocation[] {
@@ -125,8 +133,15 @@ export class Mover {
     for (const [unit, revision] of this.#done)
       if (state.moves.get(unit)?.modRevision !== revision) this.#done.delete(unit);
     const triedAt = (unit: string): number => this.#notBefore.get(unit) ?? 0;
-    const isResting = (unit: string): boolean => triedAt(unit) > now || this.#done.has(unit);
+    const isResting = (unit: string): boolean => triedAt(unit) > now || this.#done.has(unit) || this.#isAssumed(unit);
     return relocationsOf(model, state, { busy: this.#underway, isResting, triedAt });
+  }
+
+  /** Whether the plan has a decision on a unit on its way that the engine's own view of etcd does not show yet. */
+  #isAssumed(unit: string): boolean {
+    const { model, state } = this.#options;
+    const [assumed, seen] = [model.units.get(unit)?.record, state.units.get(unit)];
+    return assumed !== undefined && seen !== undefined && !sameWhereabouts(assumed.whereabouts, seen.whereabouts);
   }
 
   #begin(relocation: Relocation): void {
@@ -152,14 +167,11 @@ export class Mover {
         case "write":
           return this.#write(underway, step);
         case "end":
-          this.#end(unit, null);
-          return;
+          return this.#end(unit, null);
         case "give-up":
-          this.#end(unit, step.why);
-          return;
+          return this.#end(unit, step.why);
         case "drop":
-          this.#drop(unit);
-          return;
+          return this.#drop(unit);
       }
     }
   }
@@ -184,60 +196,63 @@ export class Mover {
   }
 
   #write(underway: Underway, step: Write): void {
-    const { unit } = underway;
-    this.#underway.set(unit, { ...underway, isWriting: true });
-    const writing = this.#commit(underway, step)
-      .catch((error: unknown) => this.#interrupted(unit, error))
-      .finally(() => {
-        this.#writes.delete(writing);
-        this.#loop.trigger();
-      });
+    const writing = this.#commit(underway, step).finally(() => {
+      this.#writes.delete(writing);
+      this.#loop.trigger();
+    });
     this.#writes.add(writing);
   }
 
   async #commit(underway: Underway, step: Write): Promise<void> {
-    const { unit, move } = underway;
-    const { log, model, state } = this.#options;
-    const record = state.units.get(unit);
-    const modelled = model.units.get(unit);
-    // From this moment the plan counts with the unit on its new machine too, before etcd has it.
-    if (
-      step.event.kind === "begin-move" &&
-      modelled !== undefined &&
-      canChange(modelled.record.whereabouts, step.event)
-    )
-      model.assume(modelled, step.event);
-    const revision = record === undefined ? null : await this.#transact(unit, record, step);
-    if (revision === null) {
-      await new Promise((resolve) => setTimeout(resolve, LOST_MS));
-      if (underway.losses >= MOST_LOSSES) this.#drop(unit);
-      else this.#underway.set(unit, { ...underway, losses: underway.losses + 1 });
-      return;
+    const { unit } = underway;
+    const waiting: Underway = { ...underway, isWriting: true };
+    this.#underway.set(unit, waiting);
+    // One that was let go meanwhile is not held any more, and may have been begun anew.
+    const isUnderway = (): boolean => this.#underway.get(unit) === waiting;
+    if (step.event.kind === "begin-move") this.#assume(unit, step.event);
+    try {
+      const revision = await this.#transact(unit, step);
+      if (revision === null) await sleep(LOST_MS);
+      else this.#say(underway, step);
+      if (isUnderway()) this.#goOn(underway, step, revision);
+    } catch (error) {
+      if (!(error instanceof RegistryError)) throw error;
+      const { log } = this.#options;
+      log.warn({ unit, code: error.code }, `moving was interrupted and is tried again: ${error.message}`);
+      if (isUnderway()) this.#putOff(unit, MOVE_LIMITS.retry);
     }
-    const to =
-      step.event.kind === "begin-move" ? step.event.to : step.event.kind === "leave" ? step.event.preferred : null;
+  }
+
+  /** From now on the plan counts with a unit on its new machine too, before etcd has it. */
+  #assume(unit: string, event: Write["event"]): void {
+    const { model } = this.#options;
+    const modelled = model.units.get(unit);
+    if (modelled !== undefined && canChange(modelled.record.whereabouts, event)) model.assume(modelled, event);
+  }
+
+  #say({ unit, move }: Underway, { event, warning }: Write): void {
+    const { log } = this.#options;
+    const to = event.kind === "begin-move" ? event.to : event.kind === "leave" ? event.preferred : null;
     if (to !== null) log.info({ unit, from: move.from, to, reason: move.reason }, "moving");
-    if (step.warning !== null) log.warn({ unit, machine: move.from }, `${unit}: ${step.warning}`);
-    if (step.next === null) return this.#end(unit, step.giveUp);
-    this.#enter({
-      ...underway,
-      losses: 0,
-      isWriting: false,
-      move: { ...move, phase: { ...step.next, revision } as Move["phase"] },
-    });
+    if (warning !== null) log.warn({ unit, machine: move.from }, `${unit}: ${warning}`);
+  }
+
+  /** @param revision at which a step was written; null: etcd did not take it */
+  #goOn(underway: Underway, { next }: Write, revision: number | null): void {
+    const { unit, move, losses } = underway;
+    if (revision !== null) this.#enter({ ...underway, losses: 0, move: { ...move, phase: { ...next, revision } } });
+    else if (losses >= MOST_LOSSES) this.#putOff(unit, MOVE_LIMITS.retry);
+    else this.#underway.set(unit, { ...underway, losses: losses + 1 });
   }
 
   /** Writes what happens to a unit in one fenced transaction. Returns the etcd revision; null: etcd did not take it. */
-  async #transact(
-    unit: string,
-    record: Versioned<UnitRecord>,
-    { event, cause, machine }: Write,
-  ): Promise<number | null> {
+  async #transact(unit: string, { event, cause, machine }: Write): Promise<number | null> {
     const { registry, leadership, state } = this.#options;
     const { keys, etcd } = registry;
     const fence = leadership()?.fence;
+    const record = state.units.get(unit);
     const target = machine === null ? null : state.machines.get(machine);
-    if (fence === undefined || target === undefined) return null;
+    if (fence === undefined || record === undefined || target === undefined) return null;
     const compares: Compare[] = [fence, { key: keys.unit(unit), modRevision: record.modRevision }];
     if (machine !== null && target !== null)
       compares.push({ key: keys.machine(machine), createRevision: target.createRevision });
@@ -247,32 +262,34 @@ export class Mover {
     return succeeded ? revision : null;
   }
 
-  #interrupted(unit: string, error: unknown): void {
-    if (!(error instanceof RegistryError)) throw error;
-    this.#notBefore.set(unit, performance.now() + MOVE_LIMITS.retry);
-    const { log } = this.#options;
-    log.warn({ unit, code: error.code }, `moving was interrupted and is tried again: ${error.message}`);
-    this.#drop(unit);
-  }
-
   /** A move is over: its request, if there was one, is done with. */
   #end(unit: string, why: string | null): void {
-    if (why !== null) {
+    if (why === null) this.#drop(unit);
+    else {
       this.#options.log.warn({ unit }, `not moved: ${why}`);
-      this.#notBefore.set(unit, performance.now() + MOVE_LIMITS.rest);
+      this.#putOff(unit, MOVE_LIMITS.rest);
     }
-    this.#drop(unit);
+    this.#loop.trigger(); // for the next in turn
     const request = this.#options.state.moves.get(unit);
     if (request === undefined) return;
     this.#done.set(unit, request.modRevision);
-    // One that can't be removed now is found to be stale later, or asked for again.
-    const forgetting = this.#forget(unit)
+    const forgetting = this.#forget(unit, request.modRevision)
       .catch((error: unknown) => {
         if (!(error instanceof RegistryError)) throw error;
-        this.#done.delete(unit);
+        return false;
+      })
+      .then((isRemoved) => {
+        // One that is still there is found to be stale later, or is tried again.
+        if (!isRemoved) this.#done.delete(unit);
       })
       .finally(() => this.#writes.delete(forgetting));
     this.#writes.add(forgetting);
+  }
+
+  /** Lets a unit go, and leaves it alone for so many milliseconds. */
+  #putOff(unit: string, milliseconds: number): void {
+    this.#notBefore.set(unit, performance.now() + milliseconds);
+    this.#drop(unit);
   }
 
   /** Lets a unit go: it is the plan's again. */
@@ -282,10 +299,13 @@ export class Mover {
     this.#options.hold(unit, false);
   }
 
-  async #forget(unit: string): Promise<void> {
-    const { registry, leadership, state } = this.#options;
+  /** Removes a request that is done with, if it was not made anew since. Returns whether etcd has removed it. */
+  async #forget(unit: string, modRevision: number): Promise<boolean> {
+    const { registry, leadership } = this.#options;
     const fence = leadership()?.fence;
-    if (fence === undefined || !state.moves.has(unit)) return;
-    await registry.etcd.txn([fence], [{ delete: registry.keys.move(unit) }]);
+    if (fence === undefined) return false;
+    const key = registry.keys.move(unit);
+    const { succeeded } = await registry.etcd.txn([fence, { key, modRevision }], [{ delete: key }]);
+    return succeeded;
   }
 }

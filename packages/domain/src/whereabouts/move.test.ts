@@ -32,6 +32,7 @@ const starting: MovePhase = { kind: "starting", to: "m2", ...at };
 const stopping: MovePhase = { kind: "stopping", ...at };
 const placing: MovePhase = { kind: "placing", ...at };
 const settling: MovePhase = { kind: "settling", on: "m2", ...at };
+const ending: MovePhase = { kind: "ending", giveUp: null, ...at };
 const begun: MovePhase = { kind: "begin" };
 const late = (phase: Exclude<MovePhase, { kind: "begin" }>, limit: number): MovePhase => ({
   ...phase,
@@ -103,7 +104,11 @@ rows("a move begins", [
     begun,
     view(record(moving), { target: () => null }),
     {
-      ...{ kind: "write", event: { kind: "cancel-move" }, next: null, giveUp: "it fits on no other machine" },
+      ...{
+        kind: "write",
+        event: { kind: "cancel-move" },
+        next: { kind: "ending", giveUp: "it fits on no other machine" },
+      },
     },
   ],
   ["not where the unit is elsewhere by now", begun, view(record({ kind: "placed", on: "m3" })), { kind: "drop" }],
@@ -117,7 +122,7 @@ rows("a unit that is started on its new machine too", [
     starting,
     view(record(moving), { stateOn: () => UP }),
     {
-      ...{ kind: "write", event: { kind: "finish-move" }, machine: "m2", next: null, giveUp: null },
+      ...{ kind: "write", event: { kind: "finish-move" }, machine: "m2", next: { kind: "ending", giveUp: null } },
       cause: "its machine m1 is being drained",
     },
   ],
@@ -153,7 +158,7 @@ rows("a unit that is started on its new machine too", [
     starting,
     view(record(moving), { stateOn: () => state("failed", "failed") }),
     {
-      ...{ kind: "write", event: { kind: "cancel-move" }, giveUp: "it did not become active on machine m2" },
+      ...{ kind: "write", event: { kind: "cancel-move" }, next: { giveUp: "it did not become active on machine m2" } },
     },
   ],
   [
@@ -174,7 +179,7 @@ rows("a unit that is started on its new machine too", [
     "stays where it was when the new machine does not fit any more",
     starting,
     view(record(moving), { stateOn: () => UP, target: () => "m3" }),
-    { event: { kind: "cancel-move" }, giveUp: "machine m2 does not fit it any more" },
+    { event: { kind: "cancel-move" }, next: { giveUp: "machine m2 does not fit it any more" } },
   ],
   [
     "is looked at anew when it is only to be loaded by now",
@@ -262,17 +267,31 @@ rows("a unit that has left its machine", [
   ["is done with when it is elsewhere by now", settling, view(record({ kind: "placed", on: "m3" })), { kind: "end" }],
 ]);
 
+rows("a move whose last write is made", [
+  ["is over", ending, view(record({ kind: "placed", on: "m2" })), { kind: "end" }],
+  [
+    "is given up where it came to nothing",
+    { ...ending, giveUp: "it fits on no other machine" } as MovePhase,
+    view(record(placed)),
+    { kind: "give-up", why: "it fits on no other machine" },
+  ],
+  ["is over when the unit was destroyed", ending, view(null), { kind: "end" }],
+]);
+
 describe("what the engine has written itself", () => {
-  it.each([starting, stopping, placing, settling])("is waited for in its own view, not for ever: $kind", (phase) => {
-    const behind = view(record(leaving, { modRevision: 9 }), { stateOn: () => null });
-    expect(stepMove(move(phase), behind, NOW)).toEqual({ kind: "wait", phase });
-    expect(stepMove(move(late({ ...phase } as never, MOVE_LIMITS.behind)), behind, NOW)).toEqual({ kind: "drop" });
-  });
+  it.each([starting, stopping, placing, settling, ending])(
+    "is waited for in its own view, not for ever: $kind",
+    (phase) => {
+      const behind = view(record(leaving, { modRevision: 9 }), { stateOn: () => null });
+      expect(stepMove(move(phase), behind, NOW)).toEqual({ kind: "wait", phase });
+      expect(stepMove(move(late({ ...phase } as never, MOVE_LIMITS.behind)), behind, NOW)).toEqual({ kind: "drop" });
+    },
+  );
 });
 
-it("the plan leaves a unit alone until it has left its machine", () => {
-  expect([begun, starting, stopping, placing, settling].map((phase) => isHeld(move(phase)))).toEqual([
-    ...[true, true, true, false, false],
+it("the plan leaves a unit alone until it has left its machine, or its move is over", () => {
+  expect([begun, starting, stopping, placing, settling, ending].map((phase) => isHeld(move(phase)))).toEqual([
+    ...[true, true, true, false, false, true],
   ]);
 });
 
@@ -324,8 +343,7 @@ describe("whatever happens meanwhile", () => {
     const modRevision = course.seen.modRevision + 1;
     course.seen = { ...course.seen, whereabouts, modRevision };
     if (!course.overlaps) expect(whereabouts.kind).not.toBe("moving");
-    if (step.next === null) return false;
-    course.current = { ...course.current, phase: { ...step.next, revision: modRevision } as MovePhase };
+    course.current = { ...course.current, phase: { ...step.next, revision: modRevision } };
     return true;
   };
   const happen = (course: Course, event: Happening | null): void => {

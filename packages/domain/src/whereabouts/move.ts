@@ -32,7 +32,9 @@ export type MovePhase =
   /** It has left: the plan places it. */
   | { readonly kind: "placing"; readonly since: number; readonly revision: number }
   /** It is placed: the next unit waits until it is up. */
-  | { readonly kind: "settling"; readonly on: string; readonly since: number; readonly revision: number };
+  | { readonly kind: "settling"; readonly on: string; readonly since: number; readonly revision: number }
+  /** Its last write is made, and not yet in the engine's own view. `giveUp`: why it did not come to what was asked for. */
+  | { readonly kind: "ending"; readonly giveUp: string | null; readonly since: number; readonly revision: number };
 
 /** A unit that is being moved away from a machine. */
 export interface Move {
@@ -68,10 +70,7 @@ export type MoveStep =
       readonly cause: string | null;
       /** The machine that must be there for it; null: none. */
       readonly machine: string | null;
-      /** Null: the move is over then. */
-      readonly next: MovePhase | null;
-      /** Why it did not come to what was asked for; null: it did, or may yet. */
-      readonly giveUp: string | null;
+      readonly next: Exclude<MovePhase, { kind: "begin" }>;
       /** What its users should know of it; null: nothing. */
       readonly warning: string | null;
     }
@@ -89,6 +88,7 @@ export function stepMove(move: Move, view: MoveView, now: number): MoveStep {
   const { phase } = move;
   const { record } = view;
   if (record === null) return phase.kind === "begin" ? { kind: "drop" } : { kind: "end" };
+  // An outdated record would have the move begun once more, and the plan decide on where the unit was.
   if (phase.kind !== "begin" && record.modRevision < phase.revision) {
     return now - phase.since > MOVE_LIMITS.behind ? { kind: "drop" } : { kind: "wait", phase };
   }
@@ -109,12 +109,14 @@ export function stepMove(move: Move, view: MoveView, now: number): MoveStep {
       return place(phase, seen, now);
     case "settling":
       return settle(phase, seen, now);
+    case "ending":
+      return phase.giveUp === null ? { kind: "end" } : { kind: "give-up", why: phase.giveUp };
   }
 }
 
 /** Whether the plan is to leave a unit alone that is being moved. */
 export function isHeld({ phase }: Move): boolean {
-  return phase.kind === "begin" || phase.kind === "starting" || phase.kind === "stopping";
+  return phase.kind !== "placing" && phase.kind !== "settling";
 }
 
 function begin(move: Move, view: View, now: number): MoveStep {
@@ -125,30 +127,33 @@ function begin(move: Move, view: View, now: number): MoveStep {
   const to = view.target(move.preferred);
   if (to === null) {
     const why = "it fits on no other machine";
-    return whereabouts.kind === "moving" ? cancel(why) : { kind: "give-up", why };
+    return whereabouts.kind === "moving" ? cancel(why, now) : { kind: "give-up", why };
   }
   if (!view.mayOverlap) {
-    const next: MovePhase = { kind: "stopping", since: now, revision };
+    const next = { kind: "stopping", since: now, revision } as const;
     return write({ event: { kind: "leave", preferred: to }, cause: move.reason, machine: null, next });
   }
-  const next: MovePhase = { kind: "starting", to, since: now, revision };
+  const next: Extract<MovePhase, { kind: "starting" }> = { kind: "starting", to, since: now, revision };
   if (whereabouts.kind === "moving" && whereabouts.to === to) return { kind: "wait", phase: next };
   return write({ event: { kind: "begin-move", to }, cause: null, machine: to, next });
 }
 
 function start(move: Move, phase: Extract<MovePhase, { kind: "starting" }>, view: View, now: number): MoveStep {
   const { to } = phase;
-  const { whereabouts, desiredState, hash } = view.record;
+  const { whereabouts, desiredState, hash, modRevision: revision } = view.record;
   if (whereabouts.kind !== "moving" || whereabouts.on !== move.from || whereabouts.to !== to) return { kind: "drop" };
   if (desiredState !== "launched") return { kind: "wait", phase: { kind: "begin" } };
   switch (outcomeOf(view.stateOn(to), hash)) {
     case "up":
-      if (view.target(to) !== to) return cancel(`machine ${to} does not fit it any more`);
-      return write({ event: { kind: "finish-move" }, cause: move.reason, machine: to, next: null });
+      if (view.target(to) !== to) return cancel(`machine ${to} does not fit it any more`, now);
+      return write({
+        ...{ event: { kind: "finish-move" }, cause: move.reason, machine: to },
+        next: { kind: "ending", giveUp: null, since: now, revision },
+      });
     case "failed":
-      return cancel(`it did not become active on machine ${to}`);
+      return cancel(`it did not become active on machine ${to}`, now);
     case "unknown":
-      if (now - phase.since > MOVE_LIMITS.start) return cancel(`it did not become active on machine ${to}`);
+      if (now - phase.since > MOVE_LIMITS.start) return cancel(`it did not become active on machine ${to}`, now);
       return { kind: "wait", phase };
   }
 }
@@ -161,7 +166,7 @@ function stop(move: Move, phase: Extract<MovePhase, { kind: "stopping" }>, view:
   const isLate = now - phase.since > MOVE_LIMITS.stop;
   if (!hasLeft && !isLate) return { kind: "wait", phase };
   const warning = hasLeft ? null : `it has not stopped within ${MOVE_LIMITS.stop / 1000} s: it is placed anew`;
-  const next: MovePhase = { kind: "placing", since: now, revision: view.record.modRevision };
+  const next = { kind: "placing", since: now, revision: view.record.modRevision } as const;
   return { ...write({ event: { kind: "left" }, cause: null, machine: null, next }), warning };
 }
 
@@ -201,12 +206,14 @@ function outcomeOf(state: StateRecord | null | undefined, hash: string): "up" | 
   }
 }
 
-function cancel(giveUp: string): MoveStep {
-  return { ...write({ event: { kind: "cancel-move" }, cause: null, machine: null, next: null }), giveUp };
+/** Its record is at the revision of this write, once that is made: 0 stands for it until then. */
+function cancel(giveUp: string, now: number): MoveStep {
+  const next: Write["next"] = { kind: "ending", giveUp, since: now, revision: 0 };
+  return write({ event: { kind: "cancel-move" }, cause: null, machine: null, next });
 }
 
 type Write = Extract<MoveStep, { kind: "write" }>;
 
-function write(change: Omit<Write, "kind" | "giveUp" | "warning">): Write {
-  return { kind: "write", ...change, giveUp: null, warning: null };
+function write(change: Omit<Write, "kind" | "warning">): Write {
+  return { kind: "write", ...change, warning: null };
 }
