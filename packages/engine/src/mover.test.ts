@@ -1,3 +1,4 @@
+import { RegistryError } from "@fleet/domain/cluster";
 import { MOVE_LIMITS, NOWHERE, type Placed } from "@fleet/domain/whereabouts";
 import { describe, expect, it, vi } from "vitest";
 import { engineConfig, OVERLAP } from "./testing/simulated-cluster.ts";
@@ -9,14 +10,15 @@ const A = "a.service";
 const B = "b.service";
 
 /** Holds up an engine's writes of a unit, before etcd has them or before they are answered, until it is told to go on. */
-function heldWrites({ etcd }: EngineUnderTest, unit: string, place: "request" | "answer"): () => void {
+function heldWrites({ etcd }: EngineUnderTest, unit: string, place: "request" | "answer" | "error"): () => void {
   const { txn } = etcd;
   const gate = Promise.withResolvers<void>();
   vi.spyOn(etcd, "txn").mockImplementation(async (compares, ops, otherwise) => {
     const isHeld = ops.some((op) => "put" in op && op.put === registry().keys.unit(unit));
     if (isHeld && place === "request") await gate.promise;
     const result = await txn.call(etcd, compares, ops, otherwise);
-    if (isHeld && place === "answer") await gate.promise;
+    if (isHeld && place !== "request") await gate.promise;
+    if (isHeld && place === "error") throw new RegistryError("timeout", "etcd did not answer in time");
     return result;
   });
   return gate.resolve;
@@ -307,4 +309,21 @@ describe("a move that is interrupted", () => {
       expect([moving(), cluster().where(A), etcd.watching]).toEqual([[], on("m2"), 1]);
     },
   );
+  it("and begun anew is not touched by what becomes of its earlier write", async () => {
+    await onFirst();
+    await cluster().turn("m1", A, "stuck");
+    const started = start();
+    const { engine, moving, said } = started;
+    await clock.pass(100);
+    const goOn = heldWrites(started, A, "error");
+    await cluster().drain("m1");
+    await clock.pass(100);
+    engine.reload(engineConfig({ disableEngine: true }));
+    await clock.pass(MOVE_LIMITS.deposed + 1_000);
+    engine.reload(engineConfig());
+    await clock.pass(1_000);
+    goOn();
+    await clock.pass(100);
+    expect([moving(), said.join()]).toEqual([[A], expect.stringContaining("moving was interrupted")]);
+  });
 });
