@@ -1,0 +1,85 @@
+import { hashText } from "@fleet/domain/unit";
+import { Leadership, Lease } from "@fleet/registry";
+import { describe, expect, it } from "vitest";
+import { fakeClock } from "../../../testbed/fake-clock.ts";
+import { fakeRegistry } from "../../../testbed/fake-registry.ts";
+import { Sweeper } from "./sweeper.ts";
+import { PLAIN, SimulatedCluster } from "./testing/simulated-cluster.ts";
+
+const clock = fakeClock();
+const { etcd, registry, stopping } = fakeRegistry();
+
+/** A file that no unit refers to beside one that is in use, and who sweeps under a leadership. */
+async function unswept() {
+  const { keys } = registry();
+  const file = (text: string): string => keys.unitFile(hashText(text));
+  const write = (text: string): Promise<unknown> =>
+    etcd()
+      .connect()
+      .txn([], [{ put: file(text), value: text }]);
+  const cluster = new SimulatedCluster(etcd(), keys);
+  await cluster.unit("a.service");
+  await write("unused");
+  const mirror = registry().mirror({ ranges: keys.engineRanges() });
+  void mirror.run(stopping().signal);
+  await clock.pass(1);
+  const lease = await Lease.grant({ etcd: etcd(), ttlMs: 60_000, onTrouble: () => undefined });
+  const leadership = await Leadership.campaign(
+    etcd(),
+    keys,
+    lease,
+    { machineID: "e", version: 2, startedAt: "" },
+    null,
+  );
+  if (leadership === null) throw new Error("nobody else can lead here");
+  const sweeper = new Sweeper(registry());
+  const sweep = async (): Promise<number> => {
+    await clock.pass(1);
+    return sweeper.sweep(mirror.state, leadership);
+  };
+  const isThere = (text: string): boolean => etcd().store.value(file(text)) !== null;
+  return { cluster, write, sweep, isThere, leadership };
+}
+
+describe("a unit file", () => {
+  it("goes when it was unused in two sweeps in a row, and one in use stays", async () => {
+    const { sweep, isThere } = await unswept();
+    expect([await sweep(), isThere("unused")]).toEqual([0, true]);
+    expect([await sweep(), isThere("unused"), isThere(PLAIN)]).toEqual([1, false, true]);
+    expect(await sweep()).toBe(0);
+  });
+  it("stays when it was written again between two sweeps", async () => {
+    const { sweep, write, isThere } = await unswept();
+    await sweep();
+    await write("unused");
+    expect([await sweep(), isThere("unused")]).toEqual([0, true]);
+    expect([await sweep(), isThere("unused")]).toEqual([1, false]);
+  });
+  it("stays when it is written again while it is being removed", async () => {
+    const { sweep, write, isThere } = await unswept();
+    await sweep();
+    etcd().hold("txn", "request");
+    const swept = sweep();
+    await clock.pass(1);
+    await write("unused");
+    etcd().release();
+    expect([await swept, isThere("unused")]).toEqual([0, true]);
+  });
+  it("stays when a unit uses it by the second sweep", async () => {
+    const { cluster, sweep, isThere } = await unswept();
+    await sweep();
+    await cluster.unit("b.service", undefined, "unused");
+    expect([await sweep(), await sweep(), isThere("unused")]).toEqual([0, 0, true]);
+  });
+  it("is removed by a leader only", async () => {
+    const { sweep, isThere, leadership } = await unswept();
+    await sweep();
+    await leadership.resign();
+    expect([await sweep(), isThere("unused")]).toEqual([0, true]);
+  });
+  it("goes with hundreds of others, in transactions that etcd takes", async () => {
+    const { sweep, write } = await unswept();
+    for (let index = 0; index < 200; index++) await write(`unused ${index}`);
+    expect([await sweep(), await sweep()]).toEqual([0, 201]);
+  });
+});
