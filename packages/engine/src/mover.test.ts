@@ -149,6 +149,33 @@ describe("a unit that may overlap", () => {
     expect([cluster().where(A), moving(), etcd.watching]).toEqual([on("m2"), [], 1]);
     expect(etcd.txns.slice(sent).map(({ succeeded }) => succeeded)).toEqual([true, true]);
   });
+  it("is not placed a third time when its old machine is lost meanwhile", async () => {
+    await onFirst([A], OVERLAP);
+    await cluster().join("m3");
+    cluster().fates.set(`m2 ${A}`, "starting");
+    start();
+    await cluster().request(A, "m2");
+    await clock.pass(1_000);
+    await cluster().lose("m1", A);
+    await clock.pass(1_000);
+    await cluster().turn("m2", A, "up");
+    await clock.pass(1_000);
+    expect([cluster().done, cluster().where(A)]).toEqual([[`m2 + ${A}`], on("m2")]);
+  });
+  it("is not begun on a machine that has just left", async () => {
+    await onFirst([A], OVERLAP);
+    const started = start();
+    await clock.pass(100);
+    const goOn = heldWrites(started, A, "request");
+    await cluster().drain("m1");
+    await clock.pass(100);
+    const sent = started.etcd.txns.length;
+    await cluster().lose("m2");
+    goOn();
+    await clock.pass(1_000);
+    expect(started.etcd.txns.slice(sent).map(({ succeeded }) => succeeded)).toEqual([false]);
+    expect(cluster().where(A)).toEqual(on("m1"));
+  });
   it("stays on the old one when it fails on the new one", async () => {
     await onFirst([A], OVERLAP);
     cluster().fates.set(`m2 ${A}`, "failed");
@@ -176,6 +203,23 @@ describe("a request", () => {
     await cluster().request(A, "m2");
     await clock.pass(2_000);
     expect([cluster().where(A), cluster().isRequested(A)]).toEqual([on("m1"), false]);
+  });
+  it("is removed by a leader only", async () => {
+    await onFirst();
+    const { etcd } = start();
+    await clock.pass(100);
+    const { txn } = etcd;
+    const removed: boolean[] = [];
+    vi.spyOn(etcd, "txn").mockImplementation(async (compares, ops, otherwise) => {
+      const isRemoval = ops.some((op) => "delete" in op && op.delete === registry().keys.move(A));
+      if (isRemoval && removed.length === 0) await cluster().write({ delete: registry().keys.leader() });
+      const result = await txn.call(etcd, compares, ops, otherwise);
+      if (isRemoval) removed.push(result.succeeded);
+      return result;
+    });
+    await cluster().request(A, "m2");
+    await clock.pass(1_000);
+    expect(removed[0]).toBe(false);
   });
   it("of a unit that is there already, or is not there at all, is removed", async () => {
     await onFirst();

@@ -50,7 +50,7 @@ export function engineTest(): EngineTest {
     }
     const ended = Promise.all(engines.map(({ engine }) => engine.stop()));
     await clock.pass(10_000);
-    await ended;
+    await Promise.race([ended, clock.pass(0)]); // a test that has failed may hold one up for ever
     for (const { etcd: client } of engines) client.close();
     engines = [];
   });
