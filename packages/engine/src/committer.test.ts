@@ -2,10 +2,13 @@ import { encodeMachine, encodeUnit, machineOf } from "@fleet/domain/cluster";
 import { type Decision, plan } from "@fleet/domain/placement";
 import { NOWHERE } from "@fleet/domain/whereabouts";
 import { describe, expect, it } from "vitest";
-import { ledRegistry } from "../../../testbed/led-registry.ts";
+import { lead } from "../../../testbed/led-registry.ts";
+import { testRegistry } from "../../../testbed/test-registry.ts";
 import { Committer } from "./committer.ts";
 
-const { registry, lead } = ledRegistry("committer");
+// On a real etcd: its transactions are what these rules rest on.
+const test = testRegistry("committer");
+const { registry } = test;
 
 const TEXT = "[Service]\nExecStart=/bin/a\n";
 const unit = (machineID: string | null) =>
@@ -32,7 +35,7 @@ async function seeded() {
       { put: keys.schedule("m1", "a.service"), value: "{}" },
     ],
   );
-  const { mirror, feed, leadership } = await lead(5_000);
+  const { mirror, feed, leadership } = await lead(test, 5_000);
   const { model } = feed;
   const commit = (decisions: readonly Decision[], mayAct = () => true) =>
     new Committer(registry()).commit(decisions, mirror.state, model, leadership, true, mayAct);

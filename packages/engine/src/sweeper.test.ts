@@ -1,13 +1,14 @@
 import { hashText } from "@fleet/domain/unit";
-import { Leadership, Lease } from "@fleet/registry";
 import { describe, expect, it } from "vitest";
 import { fakeClock } from "../../../testbed/fake-clock.ts";
 import { fakeRegistry } from "../../../testbed/fake-registry.ts";
+import { lead } from "../../../testbed/led-registry.ts";
 import { Sweeper } from "./sweeper.ts";
 import { PLAIN, SimulatedCluster } from "./testing/simulated-cluster.ts";
 
 const clock = fakeClock();
-const { etcd, registry, stopping } = fakeRegistry();
+const test = fakeRegistry();
+const { etcd, registry } = test;
 
 /** A file that no unit refers to beside one that is in use, and who sweeps under a leadership. */
 async function unswept() {
@@ -20,18 +21,9 @@ async function unswept() {
   const cluster = new SimulatedCluster(etcd(), keys);
   await cluster.unit("a.service");
   await write("unused");
-  const mirror = registry().mirror({ ranges: keys.engineRanges() });
-  void mirror.run(stopping().signal);
+  const leading = lead(test, 60_000);
   await clock.pass(1);
-  const lease = await Lease.grant({ etcd: etcd(), ttlMs: 60_000, onTrouble: () => undefined });
-  const leadership = await Leadership.campaign(
-    etcd(),
-    keys,
-    lease,
-    { machineID: "e", version: 2, startedAt: "" },
-    null,
-  );
-  if (leadership === null) throw new Error("nobody else can lead here");
+  const { mirror, leadership } = await leading;
   const sweeper = new Sweeper(registry());
   const sweep = async (): Promise<number> => {
     await clock.pass(1);
