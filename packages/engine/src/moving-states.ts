@@ -48,7 +48,6 @@ export class MovingStates {
     const mirror = registry.mirror({ ranges: [{ start: key, end: `${key}\0` }], pollMs, onTrouble });
     const stopping = new AbortController();
     mirror.onChanges(onChanged);
-    void mirror.ready.then(onChanged);
     const done = mirror.run(stopping.signal).finally(() => this.#ending.delete(done));
     this.#ending.add(done);
     const watch = { mirror, stopping };
