@@ -16,6 +16,8 @@ import { WaitingReport } from "./waiting-report.ts";
 export interface EngineObserver {
   readonly onLeading: (startedAt: Date | null) => void;
   readonly onReconciled: (seconds: number, succeeded: boolean) => void;
+  /** How many units there are, told when anything has changed, also while another engine leads. */
+  readonly onUnits: (count: number) => void;
   readonly onTask: (kind: "AttemptScheduleUnit" | "UnscheduleUnit", succeeded: boolean) => void;
 }
 
@@ -27,8 +29,6 @@ export interface EngineOptions {
   /** Names this engine among others; the machine's ID where it has one. */
   readonly id: string;
   readonly observer: EngineObserver;
-  /** Called once, when there are so many units that a burst of decisions takes seconds. */
-  readonly onLarge?: () => void;
 }
 
 /** A running engine. */
@@ -44,8 +44,6 @@ export interface RunningEngine {
 export const ENGINE_VERSION = 2;
 
 const MOST_LEADER_TTL_MS = 10_000;
-/** A cluster of so many units is large. */
-const LARGE = 1_000;
 /** Reconcile intervals between two looks at everything. */
 const FULL_CHECK_EVERY = 30;
 
@@ -77,7 +75,7 @@ class Engine implements RunningEngine {
   /** Why this engine does not lead although nobody does. */
   readonly #standsBack: SaidOnce<Error>;
 
-  constructor({ config, registry, log, id, observer, onLarge }: EngineOptions) {
+  constructor({ config, registry, log, id, observer }: EngineOptions) {
     this.#config = config;
     this.#log = log;
     this.#id = id;
@@ -103,12 +101,8 @@ class Engine implements RunningEngine {
       round: () => this.#round(),
       onError: (error) => this.#failed(error),
     });
-    let isLarge = false;
     this.#mirror.onChanges((changes) => {
-      if (!isLarge && this.#mirror.state.units.size >= LARGE) {
-        isLarge = true;
-        onLarge?.();
-      }
+      observer.onUnits(this.#mirror.state.units.size);
       this.#feed.apply(changes);
       this.#loop.trigger();
       this.#mover.trigger();

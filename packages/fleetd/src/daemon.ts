@@ -15,7 +15,7 @@ import { levelOf } from "./log.ts";
 import { LoopDelay } from "./loop-delay.ts";
 import type { DaemonMetrics } from "./metrics.ts";
 import { Monitor } from "./monitor.ts";
-import { LARGE_CLUSTER_FLAGS, setFlags } from "./v8-flags.ts";
+import { flagsBySize } from "./v8-flags.ts";
 
 /** A fleet daemon with its parts running. */
 export interface Daemon {
@@ -118,8 +118,7 @@ async function startParts(parts: Parts, roles: readonly RoleName[], shared: Shar
       registry,
       log: logs.of("engine"),
       id: parts.agent?.machineID ?? ownID(),
-      observer: metrics?.engine ?? UNOBSERVED,
-      onLarge: () => setFlags(LARGE_CLUSTER_FLAGS),
+      observer: { ...(metrics?.engine ?? UNOBSERVED), onUnits: flagsBySize() },
     });
   }
   if (metrics !== null) {
@@ -184,7 +183,7 @@ async function enteredSoon(agent: RunningAgent): Promise<void> {
   given.abort();
 }
 
-const UNOBSERVED: EngineObserver = { onLeading() {}, onReconciled() {}, onTask() {} };
+const UNOBSERVED: Omit<EngineObserver, "onUnits"> = { onLeading() {}, onReconciled() {}, onTask() {} };
 
 /** The name of an engine in a process without an agent: the machine's ID where it can be read, else the host name. */
 function ownID(): string {

@@ -9,7 +9,7 @@ export class DaemonMetrics {
   readonly #operations: Counter<"Operation">;
   readonly #failedOperations: Counter<"Operation">;
   readonly #operationSeconds: Histogram<"Operation">;
-  readonly engine: EngineObserver;
+  readonly engine: Omit<EngineObserver, "onUnits">;
   readonly onOperation: OperationObserver;
   /** Called with the number of the API's sockets that other machines can reach without TLS. */
   readonly onListening: (exposed: number) => void;
@@ -78,7 +78,7 @@ export class DaemonMetrics {
   }
 }
 
-function engineObserver(registers: Metrics[]): EngineObserver {
+function engineObserver(registers: Metrics[]): Omit<EngineObserver, "onUnits"> {
   const leaderSince = new Gauge({
     name: "fleet_engine_leader_start_time",
     help: "Unix time at which this engine became leader; 0 while it is not.",

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { expect, it } from "vitest";
 import type { RoleName } from "./arguments.ts";
-import { COLLECTOR_FLAGS, LARGE_CLUSTER_FLAGS, START_FLAGS, smallClusterFlags } from "./v8-flags.ts";
+import { COLLECTOR_FLAGS, flagsBySize, LARGE_CLUSTER_FLAGS, START_FLAGS, smallClusterFlags } from "./v8-flags.ts";
 
 const all = [...START_FLAGS, ...smallClusterFlags(["engine"]), ...LARGE_CLUSTER_FLAGS, ...COLLECTOR_FLAGS];
 const known = execFileSync(process.execPath, ["--v8-options"], { encoding: "utf8" });
@@ -23,4 +23,11 @@ it.each<[readonly RoleName[], boolean]>([
 it("what a small cluster saves, a large one gets back", () => {
   expect(smallClusterFlags(["engine"])).toEqual(["--semi-space-growth-factor=1", "--no-maglev", "--no-opt"]);
   expect(LARGE_CLUSTER_FLAGS).toEqual(expect.arrayContaining(["--semi-space-growth-factor=2", "--maglev"]));
+});
+
+it("a cluster becomes large once, at 1,000 units, and stays so", () => {
+  const set: (readonly string[])[] = [];
+  const hear = flagsBySize((flags) => set.push(flags));
+  for (const units of [0, 999, 1_000, 5_000, 10, 2_000]) hear(units);
+  expect(set).toEqual([LARGE_CLUSTER_FLAGS]);
 });

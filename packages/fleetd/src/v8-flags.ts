@@ -7,7 +7,7 @@ import type { RoleName } from "./arguments.ts";
  *
  * 1. The process starts with START_FLAGS, which scripts/dist.ts builds into the executable.
  * 2. Before fleetd's own code is loaded, runtime-setup.ts sets `smallClusterFlags`.
- * 3. When an engine finds that its cluster is large, daemon.ts sets LARGE_CLUSTER_FLAGS, once and for good.
+ * 3. When an engine hears that its cluster is large, `flagsBySize` sets LARGE_CLUSTER_FLAGS, once and for good.
  * 4. When idle-collector.ts collects for the first time, it sets COLLECTOR_FLAGS.
  *
  * Run from its sources, fleetd has V8's own defaults in place of START_FLAGS.
@@ -49,6 +49,23 @@ export const LARGE_CLUSTER_FLAGS: readonly string[] = [
   "--always-sparkplug",
   "--no-opt",
 ];
+
+/** From so many units on a burst of decisions takes seconds. */
+const LARGE_CLUSTER = 1_000;
+
+/**
+ * Hears how many units there are, and sets the flags that go with it.
+ *
+ * @param set how flags are set; by default for this process
+ */
+export function flagsBySize(set: (flags: readonly string[]) => void = setFlags): (units: number) => void {
+  let isLarge = false;
+  return (units) => {
+    if (isLarge || units < LARGE_CLUSTER) return;
+    isLarge = true;
+    set(LARGE_CLUSTER_FLAGS);
+  };
+}
 
 /** Lets a new context have the function `gc`. Given at the start, it would have Node compile its own modules anew. */
 export const COLLECTOR_FLAGS: readonly string[] = ["--expose-gc"];

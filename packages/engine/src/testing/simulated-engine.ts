@@ -14,7 +14,9 @@ export interface EngineUnderTest {
   readonly etcd: FakeEtcd;
   /** What it has logged, a message each. */
   readonly said: readonly string[];
-  /** What its observer was told. */
+  /** How many units its observer was told of, each time. */
+  readonly counts: readonly number[];
+  /** What else its observer was told. */
   readonly heard: readonly string[];
   moving(): readonly string[];
 }
@@ -61,10 +63,12 @@ export function engineTest(): EngineTest {
     start: (id = "e1", config = {}, more = {}) => {
       const client = etcd().connect();
       const heard: string[] = [];
+      const counts: number[] = [];
       const { log, said } = fakeLog();
       const engine = startEngine({
         ...{ config: engineConfig(config), registry: new Registry(client, registry().keys), log, id },
         observer: {
+          onUnits: (count) => counts.push(count),
           onLeading: (since) => heard.push(since === null ? "leads no more" : "leads"),
           onReconciled: (_seconds, succeeded) => succeeded || heard.push("failed"),
           onTask: (kind, succeeded) => heard.push(`${kind} ${succeeded ? "done" : "lost"}`),
@@ -72,7 +76,7 @@ export function engineTest(): EngineTest {
         ...more,
       });
       const moving = (): readonly string[] => (engine.snapshot() as { moving: readonly string[] }).moving;
-      const started = { engine, etcd: client, said, heard, moving };
+      const started = { engine, etcd: client, said, heard, counts, moving };
       engines.push(started);
       return started;
     },
