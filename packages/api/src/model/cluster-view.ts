@@ -1,6 +1,6 @@
+import { BoundedCache } from "@fleet/domain/cache";
 import { type Change, type ClusterState, machineOf, unitOf, unitStatesOf } from "@fleet/domain/cluster";
 import { parseUnitFile, UnitFileError } from "@fleet/domain/unit";
-import { BoundedCache } from "./bounded-cache.ts";
 import { machineJson, optionsJson, stateJson, unitJson } from "./entities.ts";
 import { NameDelta, SortedNames } from "./sorted-names.ts";
 

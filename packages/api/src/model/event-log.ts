@@ -1,6 +1,6 @@
 import type { FleetEvent } from "@fleet/client/description";
+import { BoundedCache } from "@fleet/domain/cache";
 import { type Change, eventsOf } from "@fleet/domain/cluster";
-import { BoundedCache } from "./bounded-cache.ts";
 import type { EventFilter } from "./event-filter.ts";
 
 /** Where a reader begins. */

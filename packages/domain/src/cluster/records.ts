@@ -1,4 +1,5 @@
 import type { Metadata } from "@fleet/config";
+import { BoundedCache } from "../cache/bounded-cache.ts";
 import { type DesiredState, isDesiredState, type SystemdStates } from "../unit/states.ts";
 import { NOWHERE, type Whereabouts } from "../whereabouts/whereabouts.ts";
 
@@ -74,17 +75,11 @@ function object(text: string): Json | null {
   }
 }
 
-const MOST_SHARED = 1000;
-const sharedTexts = new Map<string, string>();
+const sharedTexts = new BoundedCache<string, string>(1_000);
 
 /** One copy in memory of a text that many records have. */
 function shared(text: string | null): string | null {
-  if (text === null) return null;
-  const known = sharedTexts.get(text);
-  if (known !== undefined) return known;
-  if (sharedTexts.size >= MOST_SHARED) sharedTexts.clear();
-  sharedTexts.set(text, text);
-  return text;
+  return text === null ? null : sharedTexts.getOrMake(text, () => text);
 }
 
 const string = (value: unknown): string | null => (typeof value === "string" ? value : null);

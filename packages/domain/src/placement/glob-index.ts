@@ -1,3 +1,4 @@
+import { BoundedCache } from "../cache/bounded-cache.ts";
 import { globMatches } from "../unit/glob.ts";
 
 interface GlobEntry {
@@ -16,7 +17,7 @@ interface GlobEntry {
 export class GlobIndex {
   readonly #globs = new Map<string, GlobEntry>();
   readonly #placed: readonly ReadonlyMap<string, string>[];
-  readonly #matchCache = new Map<string, readonly string[]>();
+  readonly #matchCache = new BoundedCache<string, readonly string[]>(200_000);
 
   /** @param placed machines of units that are placed, kept by the owner, who changes them before count() */
   constructor(...placed: readonly ReadonlyMap<string, string>[]) {
@@ -67,7 +68,6 @@ export class GlobIndex {
     let globs = this.#matchCache.get(name);
     if (globs === undefined) {
       globs = [...this.#globs.keys()].filter((glob) => globMatches(glob, name));
-      if (this.#matchCache.size > 200_000) this.#matchCache.clear();
       this.#matchCache.set(name, globs);
     }
     return globs;

@@ -1,3 +1,5 @@
+import { BoundedCache } from "../cache/bounded-cache.ts";
+
 /** One step of a compiled glob: a run of stars, any character, or a set of ranges. */
 type Step =
   | { readonly kind: "star" }
@@ -10,8 +12,7 @@ interface Compiled {
   readonly steps: readonly Step[];
 }
 
-const compiled = new Map<string, Compiled | null>();
-const CACHE_LIMIT = 10_000;
+const compiled = new BoundedCache<string, Compiled | null>(10_000);
 
 /**
  * Whether a glob matches a whole unit name, by the rules of Go's path.Match: `*`, `?`, `[a-z]`, `[^a]`, `\` escapes.
@@ -21,7 +22,6 @@ export function globMatches(glob: string, name: string): boolean {
   let known = compiled.get(glob);
   if (known === undefined) {
     known = compileGlob(glob);
-    if (compiled.size >= CACHE_LIMIT) compiled.clear();
     compiled.set(glob, known);
   }
   // Most globs of a cluster end here for most names.

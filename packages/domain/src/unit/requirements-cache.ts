@@ -1,3 +1,4 @@
+import { BoundedCache } from "../cache/bounded-cache.ts";
 import { UnitFileError } from "./errors.ts";
 import { parseUnitFile } from "./file.ts";
 import { type Requirements, readRequirements } from "./requirements.ts";
@@ -6,7 +7,7 @@ const MOST = 50_000;
 
 /** What unit files ask for, each read once: whoever decides on units asks for it again and again. */
 export class RequirementsCache {
-  readonly #known = new Map<string, Requirements | null>();
+  readonly #known = new BoundedCache<string, Requirements | null>(MOST);
 
   /**
    * What a unit asks for; null where its file can't be read.
@@ -16,12 +17,7 @@ export class RequirementsCache {
   of(name: string, hash: string, text: string): Requirements | null {
     // Without a specifier the same file asks the same for every instance.
     const key = text.includes("%") ? `${hash} ${name}` : hash;
-    const known = this.#known.get(key);
-    if (known !== undefined) return known;
-    const requirements = read(name, text);
-    if (this.#known.size >= MOST) this.#known.clear();
-    this.#known.set(key, requirements);
-    return requirements;
+    return this.#known.getOrMake(key, () => read(name, text));
   }
 }
 

@@ -1,0 +1,2 @@
+/** Memory of what can be computed again. Pure. */
+export { BoundedCache } from "./bounded-cache.ts";
