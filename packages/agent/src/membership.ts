@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Keys, type MachineRecord, RegistryError } from "@fleet/domain/cluster";
-import { backoff } from "@fleet/loop";
+import { backoff, SaidOnce } from "@fleet/loop";
 import { type Etcd, Lease, MachineRegistration } from "@fleet/registry";
 import type { BaseLogger } from "pino";
 
@@ -56,19 +56,18 @@ export class Membership {
   /** Stays a member until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { log, ttlMs } = this.#options;
-    let saidWhy: string | null = null;
+    const trouble = new SaidOnce<RegistryError>(({ code, message }) => log.error({ code }, message));
     while (!signal.aborted) {
       try {
         await this.#enter();
-        saidWhy = null;
+        trouble.over();
         await this.#lease?.keepAlive(signal);
         if (signal.aborted) return;
         log.warn("the machine's lease was lost; entering the registry again, the units go on running");
       } catch (error) {
         if (!(error instanceof RegistryError)) throw error;
         this.#refusal = error.code === "refused" ? error.message : null;
-        if (error.message !== saidWhy) log.error({ code: error.code }, error.message);
-        saidWhy = error.message;
+        trouble.say(error);
         await sleep(Math.min(ttlMs / 4, 2_000), undefined, { signal }).catch(() => undefined);
       }
       this.#registration = null;

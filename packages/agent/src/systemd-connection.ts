@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { backoff } from "@fleet/loop";
+import { backoff, SaidOnce } from "@fleet/loop";
 import type { BaseLogger } from "pino";
 import type { Systemd } from "./systemd/systemd.ts";
 
@@ -33,7 +33,9 @@ export class SystemdConnection {
   async run(signal: AbortSignal): Promise<void> {
     const { log, connect, onChanged, onConnected, onReady } = this.#options;
     let failures = 0;
-    let saidWhy: string | null = null;
+    const trouble = new SaidOnce((error) =>
+      log.error({ err: error }, `systemd can't be used, trying again: ${error.message}`),
+    );
     while (!signal.aborted) {
       try {
         const systemd = await connect();
@@ -41,7 +43,7 @@ export class SystemdConnection {
         await onConnected();
         this.#current = systemd;
         failures = 0;
-        saidWhy = null;
+        trouble.over();
         onReady();
         await Promise.race([systemd.lost, aborted(signal)]);
         if (signal.aborted) return;
@@ -49,9 +51,7 @@ export class SystemdConnection {
         systemd.close();
         log.warn("the connection to systemd was lost; the units go on running");
       } catch (error) {
-        const message = error instanceof Error ? error.message : String(error);
-        if (message !== saidWhy) log.error({ err: error }, `systemd can't be used, trying again: ${message}`);
-        saidWhy = message;
+        trouble.say(error instanceof Error ? error : new Error(String(error)));
         await sleep(backoff(failures++), undefined, { signal }).catch(() => undefined);
       }
     }

@@ -1,6 +1,5 @@
-import { type DesiredState, hashUnitFile } from "@fleet/domain/unit";
+import { conditionOf, type DesiredState, hashUnitFile } from "@fleet/domain/unit";
 import type { StateInfo, UnitInfo } from "../client/cluster-client.ts";
-import { isUp } from "./phase.ts";
 
 /** Where a unit is to get to. */
 export interface Goal {
@@ -48,12 +47,13 @@ export function judge(
 
 /** What systemd's word on a unit that is launched comes to. */
 function judgeRun(state: StateInfo, restedMs: number): Verdict {
-  const { name, load, active, sub } = state;
-  if (isUp(state)) return THERE;
-  if (active === "failed")
+  const { name, load, sub } = state;
+  const condition = conditionOf(state);
+  if (condition === "up") return THERE;
+  if (condition === "failed")
     return inTrouble(`failed (${sub}): "fleetctl status ${name}" and "fleetctl journal ${name}" say more`);
   if (load !== "" && load !== "loaded") return inTrouble(`can't run: systemd says its file is ${load}`);
-  if (active !== "inactive") return ON_ITS_WAY;
+  if (condition !== "at-rest") return ON_ITS_WAY;
   return restedMs >= ENDED_MS ? THERE : { kind: "at-rest" };
 }
 

@@ -1,9 +1,10 @@
+import { conditionOf } from "@fleet/domain/unit";
+import type { StateInfo } from "../../client/cluster-client.ts";
 import { findUnits } from "../../client/find.ts";
 import type { Command } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { isGlobal, unitNames } from "../../targets/units.ts";
 import { followUnits } from "../../waiting/follow.ts";
-import { hasStopped } from "../../waiting/phase.ts";
 import { untilSettled } from "../../waiting/until-settled.ts";
 import { bringTo, readWaiting, WAIT_FLAGS } from "./desired-state.ts";
 
@@ -45,6 +46,7 @@ const GLOBAL_STOP_MS = 30_000;
 /** A global unit is stopped when no machine says that it is up: only then does starting it again restart it. */
 async function allStopped(context: Context, name: string): Promise<void> {
   const client = await context.client();
+  const hasStopped = (state: StateInfo): boolean => ["at-rest", "failed"].includes(conditionOf(state));
   const look = async (): Promise<true | null> => ((await client.states(name)).every(hasStopped) ? true : null);
   if ((await untilSettled(await followUnits(client, [name]), GLOBAL_STOP_MS, { look })) !== null) return;
   context.err(`WARNING: Unit ${name} has not stopped on all machines yet; it is started all the same.`);
