@@ -1,10 +1,10 @@
 import { type DesiredState, isDesiredState, type UnitOption } from "@fleet/domain/unit";
-import type { Registry, UnitWriter } from "@fleet/registry";
+import { type Registry, RegistryError, type UnitChange, type UnitOutcome, type UnitWriter } from "@fleet/registry";
 import type { ClusterView } from "../../model/cluster-view.ts";
 import { HttpError } from "../errors.ts";
 import { pageJson } from "../paging.ts";
 import type { PlacementExplainer } from "../placement-explainer.ts";
-import type { UntilVisible } from "../read-your-writes.ts";
+import type { UntilShown, UntilVisible } from "../read-your-writes.ts";
 import { pathParameter, queryOf } from "../request-parts.ts";
 import type { Handlers } from "../routes.ts";
 
@@ -12,9 +12,10 @@ import type { Handlers } from "../routes.ts";
 export interface UnitDeps {
   readonly view: ClusterView;
   readonly writer: UnitWriter;
-  readonly keys: Registry["keys"];
+  readonly registry: Registry;
   readonly explainer: PlacementExplainer;
   readonly untilVisible: UntilVisible;
+  readonly untilShown: UntilShown;
   /** Most entries of a page. */
   readonly tokenLimit: () => number;
 }
@@ -29,7 +30,8 @@ interface UnitChangeBody {
 type UnitHandlers = Pick<Handlers, "Units.List" | "Units.Get" | "Units.Set" | "Units.Delete" | "Units.Placement">;
 
 /** The handlers of operations on units. */
-export function unitHandlers({ view, writer, keys, explainer, untilVisible, tokenLimit }: UnitDeps): UnitHandlers {
+export function unitHandlers(deps: UnitDeps): UnitHandlers {
+  const { view, explainer, tokenLimit } = deps;
   return {
     "Units.List": async (request, reply) => {
       const query = queryOf(request);
@@ -50,14 +52,12 @@ export function unitHandlers({ view, writer, keys, explainer, untilVisible, toke
       const name = pathParameter(request, "unitName");
       checkName(name, body.name);
       const change = { kind: "set", name, options: optionsOf(body), desiredState: desiredStateOf(body) } as const;
-      const { outcome, revision } = await writer.submit(change);
-      await untilVisible(keys.unit(name), revision);
+      const outcome = await submit(deps, change);
       return reply.code(outcome === "created" || outcome === "replaced" ? 201 : 204).send();
     },
     "Units.Delete": async (request, reply) => {
       const name = pathParameter(request, "unitName");
-      const { revision } = await writer.submit({ kind: "destroy", name });
-      await untilVisible(keys.unit(name), revision);
+      await submit(deps, { kind: "destroy", name });
       return reply.code(204).send();
     },
     "Units.Placement": async (request, reply) => {
@@ -66,6 +66,26 @@ export function unitHandlers({ view, writer, keys, explainer, untilVisible, toke
       return reply.send(JSON.stringify(placement));
     },
   };
+}
+
+/**
+ * Carries a change out. It is answered once this server shows it; a refusal too, which goes by what etcd has by then: a
+ * client that asks again after a request whose answer was lost is refused what it has done itself.
+ */
+async function submit(
+  { writer, registry, untilVisible, untilShown }: UnitDeps,
+  change: UnitChange,
+): Promise<UnitOutcome> {
+  const key = registry.keys.unit(change.name);
+  try {
+    const { outcome, revision } = await writer.submit(change);
+    await untilVisible(key, revision);
+    return outcome;
+  } catch (error) {
+    const isRefused = error instanceof RegistryError && ["not-found", "refused"].includes(error.code);
+    if (isRefused) await untilShown(change.name, await registry.has(key));
+    throw error;
+  }
 }
 
 /** Checks that a body which names a unit names the one in the URL. */

@@ -1,0 +1,60 @@
+import type { Mirror } from "@fleet/registry";
+import { describe, expect, it } from "vitest";
+import { fakeRegistry } from "../../../../testbed/fake-registry.ts";
+import { unitHandlers } from "./handlers/units.ts";
+import { readYourRefusals, readYourWrites } from "./read-your-writes.ts";
+
+const { etcd, registry, stopping } = fakeRegistry();
+const A = "a.service";
+const OPTIONS = [{ section: "Service", name: "ExecStart", value: "/bin/a" }];
+
+/** A server whose view of etcd is held up while others change a unit that it shows, and what its handlers answer. */
+async function behind(timeoutMs: number) {
+  const here = registry();
+  const elsewhere = etcd().connect();
+  await here.unitWriter().submit({ kind: "set", name: A, options: OPTIONS, desiredState: "launched" });
+  const mirror: Mirror = here.mirror({ inOrder: true });
+  void mirror.run(stopping().signal);
+  await expect.poll(() => mirror.isConnected && mirror.state.units.has(A)).toBe(true);
+  etcd().hold("watch");
+  const { units } = mirror.state;
+  await elsewhere.txn([], [{ delete: here.keys.unit(A) }]);
+  const handlers = unitHandlers({
+    view: { unit: (name: string) => (units.has(name) ? "{}" : null) } as never,
+    writer: here.unitWriter((name) => {
+      const record = units.get(name);
+      return record === undefined ? null : { record, text: null };
+    }),
+    registry: here,
+    explainer: {} as never,
+    untilVisible: readYourWrites(mirror, timeoutMs),
+    untilShown: readYourRefusals(mirror, timeoutMs),
+    tokenLimit: () => 100,
+  });
+  const reply = { code: () => reply, send: () => reply } as never;
+  const request = (body: unknown = {}) => ({ params: { unitName: A }, body, query: {} }) as never;
+  return { handlers, request, reply, mirror };
+}
+
+describe("a server whose view of etcd is behind", () => {
+  it.each([
+    ["a destroy", "Units.Delete", {}, "not-found"],
+    ["a change of what others have destroyed", "Units.Set", { desiredState: "loaded" }, "refused"],
+  ] as const)("refuses %s only once it shows the unit no more", async (_what, operation, body, code) => {
+    const { handlers, request, reply, mirror } = await behind(5_000);
+    let error: unknown = null;
+    const answered = Promise.resolve(handlers[operation](request(body), reply)).catch((reason: unknown) => {
+      error = reason;
+      return mirror.state.units.has(A);
+    });
+    await expect.poll(() => etcd().asked.get("range") ?? 0).toBeGreaterThan(1);
+    expect(error).toBeNull();
+    etcd().release("watch");
+    expect(await answered).toBe(false);
+    expect(error).toMatchObject({ code });
+  });
+  it("answers 503 where its view stays behind", async () => {
+    const { handlers, request, reply } = await behind(30);
+    await expect(handlers["Units.Delete"](request(), reply)).rejects.toMatchObject({ status: 503 });
+  });
+});
