@@ -66,12 +66,14 @@ export class MachineOrder {
   }
 }
 
-function position<T>(sorted: readonly T[], value: T): number {
+/** Where a value is in a sorted list, or would have to go. */
+function position<T extends string | number>(sorted: readonly T[], value: T): number {
   let low = 0;
   let high = sorted.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((sorted[middle] as T) < value) low = middle + 1;
+    const there = sorted[middle];
+    if (there !== undefined && there < value) low = middle + 1;
     else high = middle;
   }
   return low;
