@@ -1,0 +1,86 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { globMatches, isGlob } from "./glob.ts";
+
+describe("globs", () => {
+  it.each([
+    ["*", "foo.service", true],
+    ["foo*", "foo.service", true],
+    ["f?o.service", "foo.service", true],
+    ["[a-f]oo.service", "foo.service", true],
+    ["[^a-e]oo.service", "foo.service", true],
+    ["[^f]oo.service", "foo.service", false],
+    ["foo\\*", "foo*", true],
+    ["foo\\*", "foox", false],
+    ["", "", true],
+    ["[", "[", false],
+    ["[]a]", "]", false],
+    ["a[", "a", false],
+    ["\\", "\\", false],
+    ["[a-]", "a", false],
+    ["foo@*.service", "foo@.service", true],
+    ["a*", "b", false],
+    ["ab", "a", false],
+    ["a", "ab", false],
+    ["a**", "a", true],
+    ["**a", "ba", true],
+    ["*a", "b", false],
+    ["*ab", "aab", true],
+    ["a*b*c", "a1b2b3c", true],
+    ["a*b*c", "a1b2b3", false],
+    ["a?", "a", false],
+    ["a?", "a/", false],
+    ["a*", "a/b", true],
+    ["*b", "a/b", true],
+    ["a[/]b", "a/b", true],
+    ["a[^/]b", "a/b", false],
+    ["a[^x]b", "a/b", true],
+    ["*/b", "a/b", true],
+    ["[ab]x", "bx", true],
+    ["[ab]x", "cx", false],
+    ["[a-cx-z]", "y", true],
+    ["[a-cx-z]", "d", false],
+    ["[a-c]", "a", true],
+    ["[a-c]", "c", true],
+    ["[c-a]", "b", false],
+    ["[^a-cx]", "b", false],
+    ["[^a-cx]", "x", false],
+    ["[^a-cx]", "d", true],
+    ["[^]", "^", false],
+    ["[\\]]", "]", true],
+    ["[\\-]", "-", true],
+    ["[A-\\]]", "]", true],
+    ["[\\a-c]", "b", true],
+    ["*\\*", "x*", true],
+    ["*\\*", "xy", false],
+    ["[a]b", "ab", true],
+    ["[a]b", "a", false],
+    ["[a]b", "abc", false],
+  ])("%j on %j: %s", (glob, name, matches) => expect(globMatches(glob, name)).toBe(matches));
+  it.each(["[", "[]", "[]a]", "[^]", "[a", "[a-", "[a-]", "[-a]", "[a-]b]", "[\\", "[a-\\", "a\\", "[-", "[^-a]"])(
+    "%j is malformed",
+    (glob) => expect(isGlob(glob)).toBe(false),
+  );
+  it.each(["", "a", "*", "?", "[a]", "[^a]", "[a-b]", "[ab-cd]", "]", "a-b", "\\[", "[\\]]", "a]", "[[]"])(
+    "%j is well-formed",
+    (glob) => expect(isGlob(glob)).toBe(true),
+  );
+  it("take no longer than length times length, whatever the pattern", () => {
+    const startedAt = performance.now();
+    expect(globMatches(`${"*a".repeat(200)}b`, "a".repeat(250))).toBe(false);
+    expect(performance.now() - startedAt).toBeLessThan(1000);
+  });
+  it("agree with a plain definition", () => {
+    const plain = (glob: string, name: string): boolean => {
+      if (glob === "") return name === "";
+      if (glob[0] === "*") return plain(glob.slice(1), name) || (name !== "" && plain(glob, name.slice(1)));
+      return name !== "" && (glob[0] === "?" || glob[0] === name[0]) && plain(glob.slice(1), name.slice(1));
+    };
+    fc.assert(
+      fc.property(fc.stringMatching(/^[ab*?]{0,8}$/), fc.stringMatching(/^[ab]{0,8}$/), (glob, name) => {
+        expect(globMatches(glob, name)).toBe(plain(glob, name));
+      }),
+      { numRuns: 5000 },
+    );
+  });
+});
