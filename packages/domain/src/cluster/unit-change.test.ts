@@ -1,0 +1,152 @@
+import { describe, expect, it } from "vitest";
+import { hashText, parseUnitFile, serializeUnitFile } from "../unit/file.ts";
+import { NOWHERE, type Whereabouts } from "../whereabouts/whereabouts.ts";
+import { Keys } from "./keys.ts";
+import { decodeUnit, type UnitRecord } from "./records.ts";
+import { checkUnit, type KnownUnit, type PlannedChange, planUnitChange, type UnitChange } from "./unit-change.ts";
+
+const keys = new Keys("/f/");
+const PLAIN = serializeUnitFile(parseUnitFile("[Service]\nExecStart=/bin/a\n"));
+const OTHER = serializeUnitFile(parseUnitFile("[Service]\nExecStart=/bin/b\n"));
+const PICKY = serializeUnitFile(parseUnitFile("[Service]\nExecStart=/bin/a\n[X-Fleet]\nMachineMetadata=a=1\n"));
+const GLOBAL = serializeUnitFile(parseUnitFile("[Service]\nExecStart=/bin/a\n[X-Fleet]\nGlobal=true\n"));
+const ON_M1: Whereabouts = { kind: "placed", on: "m1" };
+
+function known(more: Partial<UnitRecord> = {}, text: string | null = PLAIN): KnownUnit {
+  const record: UnitRecord = {
+    ...{ hash: hashText(text ?? PLAIN), desiredState: "launched", global: false, whereabouts: ON_M1, cause: "it fits" },
+    ...more,
+  };
+  return { record: { ...record, createRevision: 3, modRevision: 5 }, text };
+}
+const set = (
+  text: string | null,
+  desiredState: UnitRecord["desiredState"] | null = null,
+  name = "a.service",
+): UnitChange => ({ kind: "set", name, options: text === null ? null : parseUnitFile(text), desiredState });
+
+/** The unit's record as the transaction writes it; null: it does not. */
+function written({ ops }: PlannedChange): UnitRecord | null {
+  const op = ops.find((entry) => "put" in entry && entry.put === keys.unit("a.service"));
+  return op !== undefined && "put" in op ? decodeUnit(op.value) : null;
+}
+
+describe("a unit as a user hands it over", () => {
+  const option = { section: "Service", name: "ExecStart", value: "/bin/a" };
+  it("is taken", () => expect(() => checkUnit("a.service", [option])).not.toThrow());
+  it.each([
+    ["under a name that is none", "a", [option], 'unit name "a" is not valid: the name has no type such as .service'],
+    ["without options", "a.service", [], "unit a.service has no options: at least one Name=value is needed"],
+    ["with an option that can't be written", "a.service", [{ ...option, value: "a\nb" }], "unit a.service: option"],
+    [
+      "with options that contradict each other",
+      "a.service",
+      [option, { section: "X-Fleet", name: "OnPartition", value: "x" }],
+      "unit a.service: invalid OnPartition=x",
+    ],
+  ])("%s is refused", (_what, name, options, message) => expect(() => checkUnit(name, options)).toThrow(message));
+});
+
+describe("a change of a unit is refused", () => {
+  it.each<[what: string, change: UnitChange, known: KnownUnit | null, message: string]>([
+    [
+      "that would destroy what is not there",
+      { kind: "destroy", name: "a.service" },
+      null,
+      "unit a.service does not exist",
+    ],
+    ["under a name that is none", set(null, "launched", "a"), null, 'unit name "a" is not valid'],
+    [
+      "without options of a unit that is not there",
+      set(null, "launched"),
+      null,
+      "does not exist and options field empty",
+    ],
+    ["that changes nothing", set(null), known(), "unit a.service exists: must provide desiredState"],
+    ["with the options that it has and no desired state", set(PLAIN), known(), "must provide desiredState"],
+    ["that would start a template", set(PLAIN, "launched", "a@.service"), null, "is a template: it can't be launched"],
+    ["that would load a template", set(null, "loaded", "a@.service"), known(), "is a template: it can't be loaded"],
+    ["with a version that can't be", set("[X-Fleet]\nOnPartition=x\n"), known(), "invalid OnPartition=x"],
+  ])("%s", (_what, change, before, message) => {
+    expect(() => planUnitChange(keys, change, before)).toThrow(message);
+  });
+});
+
+describe("a unit that is not there", () => {
+  it("is created, with its file, and only if it still is not there", () => {
+    const plan = planUnitChange(keys, set(PLAIN, "launched"), null);
+    expect(plan).toMatchObject({ compare: { key: keys.unit("a.service"), modRevision: 0 }, outcome: "created" });
+    expect(plan.ops).toContainEqual({ put: keys.unitFile(hashText(PLAIN)), value: PLAIN });
+    expect(written(plan)).toEqual({
+      ...{ hash: hashText(PLAIN), desiredState: "launched", global: false, whereabouts: NOWHERE, cause: null },
+    });
+  });
+  it("is inactive where nothing else is said", () => {
+    expect(written(planUnitChange(keys, set(PLAIN), null))?.desiredState).toBe("inactive");
+  });
+  it("may be a template as long as it is inactive", () => {
+    expect(planUnitChange(keys, set(PLAIN, "inactive", "a@.service"), null).outcome).toBe("created");
+  });
+  it("is told to every agent where it is global", () => {
+    const plan = planUnitChange(keys, set(GLOBAL, "launched"), null);
+    expect(written(plan)?.global).toBe(true);
+    expect(plan.ops).toContainEqual({ put: keys.global("a.service"), value: expect.any(String) });
+  });
+});
+
+describe("a unit that is there", () => {
+  it("is destroyed with what its machine was told, if it still is as known", () => {
+    expect(planUnitChange(keys, { kind: "destroy", name: "a.service" }, known())).toEqual({
+      compare: { key: keys.unit("a.service"), modRevision: 5 },
+      ops: [{ delete: keys.unit("a.service") }, { delete: keys.schedule("m1", "a.service") }],
+      outcome: "destroyed",
+    });
+  });
+  it.each([
+    ["with the state that it has", set(null, "launched")],
+    ["with the options and the state that it has", set(PLAIN, "launched")],
+  ])("stays as it is %s", (_what, change) => {
+    expect(planUnitChange(keys, change, known())).toEqual({
+      ...{ compare: { key: keys.unit("a.service"), modRevision: 5 }, ops: [], outcome: "unchanged" },
+    });
+  });
+  it("stays where it is when it is to be loaded only", () => {
+    const plan = planUnitChange(keys, set(null, "loaded"), known());
+    expect(plan).toMatchObject({ compare: { modRevision: 5 }, outcome: "changed" });
+    expect(written(plan)).toMatchObject({ desiredState: "loaded", whereabouts: ON_M1, cause: "it fits" });
+  });
+  it("is nowhere when it is to be inactive", () => {
+    const plan = planUnitChange(keys, set(null, "inactive"), known());
+    expect(plan.outcome).toBe("changed");
+    expect(written(plan)).toMatchObject({ desiredState: "inactive", whereabouts: NOWHERE, cause: null });
+    expect(plan.ops).toContainEqual({ delete: keys.schedule("m1", "a.service") });
+  });
+  it("under a name that was valid once can still be changed", () => {
+    expect(planUnitChange(keys, set(null, "inactive", "old name"), known()).outcome).toBe("changed");
+  });
+});
+
+describe("a new version of a unit", () => {
+  const ANEW: Whereabouts = { kind: "nowhere", last: "m1", preferred: null };
+  it.each<[what: string, change: UnitChange, known: KnownUnit, whereabouts: Whereabouts, cause: string | null]>([
+    ["stays where it asks for the same", set(OTHER), known(), ON_M1, "it fits"],
+    ["is placed anew where it asks for something else", set(PICKY), known(), ANEW, null],
+    ["is placed anew where the old file is not known", set(OTHER), known({ hash: "h0" }, null), ANEW, null],
+    ["is nowhere where it is to be inactive", set(OTHER, "inactive"), known(), NOWHERE, null],
+    ["is nowhere where it becomes global", set(GLOBAL), known(), NOWHERE, null],
+    [
+      "of a unit that was inactive stays nowhere",
+      set(OTHER, "launched"),
+      known({ desiredState: "inactive", whereabouts: NOWHERE, cause: null }),
+      NOWHERE,
+      null,
+    ],
+  ])("%s", (_what, change, before, whereabouts, cause) => {
+    const plan = planUnitChange(keys, change, before);
+    expect(plan).toMatchObject({ compare: { key: keys.unit("a.service"), modRevision: 5 }, outcome: "replaced" });
+    expect(written(plan)).toMatchObject({ whereabouts, cause });
+  });
+  it("keeps the desired state that the unit has", () => {
+    expect(written(planUnitChange(keys, set(OTHER), known({ desiredState: "loaded" })))?.desiredState).toBe("loaded");
+  });
+});
