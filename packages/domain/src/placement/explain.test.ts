@@ -1,13 +1,14 @@
 import fc from "fast-check";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { Keys } from "../cluster/keys.ts";
 import { encodeCordon, encodeMachine, encodeUnit } from "../cluster/records.ts";
 import { ClusterState } from "../cluster/state.ts";
 import { hashText } from "../unit/file.ts";
 import { NOWHERE, type Whereabouts } from "../whereabouts/whereabouts.ts";
-import { explainPlacement } from "./explain.ts";
+import { explainPlacement, reasonsAgainst } from "./explain.ts";
 import { ModelFeed } from "./model-feed.ts";
 import { unfitText } from "./rules.ts";
+import { run } from "./testing/clusters.ts";
 
 const keys = new Keys("/f/");
 const MACHINES = ["m1", "m2", "m3"];
@@ -33,13 +34,6 @@ const cluster = fc.record({
     ),
   ),
 });
-
-function run<T>(work: Generator<void, T>): T {
-  for (;;) {
-    const { done, value } = work.next();
-    if (done === true) return value;
-  }
-}
 
 it("what is explained is what the engine goes by, machine by machine, on random clusters", () => {
   fc.assert(
@@ -80,4 +74,215 @@ it("what is explained is what the engine goes by, machine by machine, on random 
     }),
     { numRuns: 1_000 },
   );
+});
+
+/** The text of a unit's file with these lines for fleet. */
+const fileOf = (lines: string): string => `[Service]\nExecStart=/bin/a\n[X-Fleet]\n${lines}\n`;
+const LEADER = { [keys.leader()]: { machineID: "m1", version: 2, startedAt: "" } };
+const machines = (...ids: readonly string[]) =>
+  Object.fromEntries(ids.map((id) => [keys.machine(id), { id, metadata: id === "m1" ? { a: "1" } : {} }]));
+const unit = (name: string, lines = "", more: object = {}) => ({
+  [keys.unitFile(hashText(fileOf(lines)))]: fileOf(lines),
+  [keys.unit(name)]: { hash: hashText(fileOf(lines)), desiredState: "launched", ...more },
+});
+const globalUnit = (name: string, lines = "", more: object = {}) => ({
+  ...unit(name, `Global=true\n${lines}`, { global: true, ...more }),
+  [keys.global(name)]: { hash: hashText(fileOf(`Global=true\n${lines}`)), desiredState: "launched" },
+});
+const report = (id: string, name: string, more: object = {}) => ({
+  [keys.state(id, name)]: { hash: "h", current: "launched", load: "loaded", active: "active", sub: "running", ...more },
+});
+
+function explained(values: Readonly<Record<string, object | string>>, name = "a.service") {
+  const state = new ClusterState(keys);
+  let revision = 0;
+  for (const [key, value] of Object.entries(values)) {
+    const text = typeof value === "string" ? value : JSON.stringify(value);
+    state.put({ key, value: text, createRevision: ++revision, modRevision: revision });
+  }
+  return run(explainPlacement(state, name));
+}
+
+describe("the summary of where a unit is says", () => {
+  const FAILED = { active: "failed", sub: "failed" };
+  it.each<[what: string, values: Readonly<Record<string, object | string>>, summary: string]>([
+    [
+      "that its file can't be read",
+      { [keys.unit("a.service")]: { hash: "none", desiredState: "launched" }, ...machines("m1") },
+      "its file can't be read: destroy it and submit it anew",
+    ],
+    [
+      "that it is wanted nowhere",
+      { ...machines("m1"), ...unit("a.service", "", { desiredState: "inactive" }) },
+      "it is wanted on no machine: its desired state is inactive",
+    ],
+    ["where it is", { ...machines("m1"), ...unit("a.service", "", { machineID: "m1" }) }, "it is on machine m1"],
+    [
+      "why it is there",
+      { ...machines("m1"), ...unit("a.service", "", { machineID: "m1", cause: "it fits" }) },
+      "it is on machine m1: it fits",
+    ],
+    [
+      "what its agent could not do there",
+      {
+        ...machines("m1"),
+        ...unit("a.service", "", { machineID: "m1" }),
+        ...report("m1", "a.service", { error: "no such file" }),
+      },
+      "it is on machine m1, but there: no such file",
+    ],
+    [
+      "that it has failed there",
+      { ...machines("m1"), ...unit("a.service", "", { machineID: "m1" }), ...report("m1", "a.service", FAILED) },
+      "it is on machine m1, but there: it has failed (fleetctl status a.service has more)",
+    ],
+    [
+      "nothing of what another machine says",
+      {
+        ...machines("m1", "m2"),
+        ...unit("a.service", "", { machineID: "m1" }),
+        ...report("m1", "a.service"),
+        ...report("m2", "a.service", FAILED),
+      },
+      "it is on machine m1",
+    ],
+    [
+      "that its machine is gone, and nobody leads",
+      { ...machines("m1"), ...unit("a.service", "", { machineID: "m9" }) },
+      "it is scheduled to machine m9, which is gone; no engine leads that could move it",
+    ],
+    [
+      "that its machine is gone, and an engine leads",
+      { ...machines("m1"), ...LEADER, ...unit("a.service", "", { machineID: "m9" }) },
+      "it is scheduled to machine m9, which is gone; the engine is about to move it",
+    ],
+    [
+      "that its machine no longer fits",
+      { ...machines("m1", "m2"), ...LEADER, ...unit("a.service", "MachineMetadata=a=1", { machineID: "m2" }) },
+      "it is on machine m2, which no longer fits: its metadata lacks a=1; the engine is about to move it",
+    ],
+    [
+      "that it waits for its machine to let go, and why",
+      { ...machines("m1"), ...unit("a.service", "", { leaving: "m1", cause: "it is drained" }) },
+      "it waits until machine m1 has let go of it: it is drained",
+    ],
+    [
+      "that it waits for its machine to let go",
+      { ...machines("m1"), ...unit("a.service", "", { leaving: "m1" }) },
+      "it waits until machine m1 has let go of it: it is moved",
+    ],
+    ["that there is no machine", unit("a.service"), "it waits: there is no machine"],
+    [
+      "that it fits nowhere",
+      { ...machines("m2", "m3"), ...unit("a.service", "MachineMetadata=a=1") },
+      "it waits: it fits none of 2 machines",
+    ],
+    [
+      "that nobody leads",
+      { ...machines("m1", "m2"), ...unit("a.service", "MachineMetadata=a=1") },
+      "it waits: it fits 1 of 2 machines, but no engine leads",
+    ],
+    [
+      "that it is about to be placed",
+      { ...machines("m1", "m2"), ...LEADER, ...unit("a.service", "MachineMetadata=a=1") },
+      "it fits 1 of 2 machines, and is about to be placed",
+    ],
+    [
+      "of a global unit on how many machines it runs",
+      { ...machines("m1", "m2"), ...globalUnit("a.service", "MachineMetadata=a=1") },
+      "it is a global unit, and runs on 1 of 2 machines",
+    ],
+    [
+      "of a global unit what is wrong with it, of which there is more",
+      {
+        ...machines("m1", "m2", "m3"),
+        ...globalUnit("a.service"),
+        ...report("m1", "a.service"),
+        ...report("m2", "a.service", { error: "no such file" }),
+        ...report("m3", "a.service", FAILED),
+      },
+      "it is a global unit, and runs on 3 of 3 machines, but there: no such file (and 1 more)",
+    ],
+  ])("%s", (_what, values, summary) => expect(explained(values)?.summary).toBe(summary));
+  it("of a template that it is one", () => {
+    expect(explained({ ...machines("m1"), ...unit("a@.service") }, "a@.service")?.summary).toBe(
+      "it is a template: start an instance of it",
+    );
+  });
+});
+
+describe("what is explained", () => {
+  it("has where the unit is, and on how many machines it may be", () => {
+    expect(
+      explained({ ...machines("m1", "m2"), ...unit("a.service", "MachineMetadata=a=1", { machineID: "m1" }) }),
+    ).toEqual({
+      ...{ name: "a.service", desiredState: "launched", machineID: "m1", global: false, machines: 2, fitting: 1 },
+      summary: "it is on machine m1",
+      reasons: [{ reason: "its metadata lacks a=1", machines: 1, examples: ["m2"] }],
+    });
+  });
+  it("has no machine where the unit is nowhere", () => {
+    expect(explained({ ...machines("m1"), ...unit("a.service") })).not.toHaveProperty("machineID");
+  });
+  it("is null where there is no such unit", () => expect(explained(machines("m1"))).toBeNull());
+  it("has why a global unit does not run on a machine", () => {
+    const values = {
+      ...machines("m1", "m2"),
+      ...globalUnit("a.service", "MachineMetadata=a=1\nConflicts=b*"),
+      ...unit("b.service", "", { machineID: "m1" }),
+    };
+    expect(explained(values)).toMatchObject({
+      fitting: 0,
+      reasons: [
+        { reason: "it conflicts with a unit there", examples: ["m1"] },
+        { reason: "its metadata is not what MachineMetadata asks for", examples: ["m2"] },
+      ],
+    });
+    expect(
+      explained({ ...machines("m1"), ...globalUnit("a.service", "", { desiredState: "inactive" }) })?.reasons,
+    ).toEqual([{ reason: "its desired state is inactive", machines: 1, examples: ["m1"] }]);
+  });
+  it("counts the units of a machine together, and global ones that run there", () => {
+    const values = {
+      ...machines("m1", "m2"),
+      ...unit("a.service", "Conflicts=c.service g.service"),
+      ...unit("b.service", "", { machineID: "m1" }),
+      ...unit("c.service", "", { machineID: "m1" }),
+      ...globalUnit("g.service", "MachineMetadata=a=2"),
+      [keys.machineMetadata("m2", "a")]: "2",
+    };
+    expect(explained(values)?.reasons.map(({ reason }) => reason)).toEqual([
+      "it conflicts with c.service there",
+      "it conflicts with g.service there",
+    ]);
+  });
+  it("knows who replaces whom, and which machines are cordoned", () => {
+    const values = {
+      ...machines("m1", "m2"),
+      ...unit("a.service"),
+      ...unit("r.service", "Replaces=a.service", { machineID: "m1" }),
+      [keys.cordon("m2")]: { drain: false, since: "" },
+    };
+    expect(explained(values)?.reasons.map(({ reason }) => reason)).toEqual([
+      "it is cordoned",
+      "r.service there replaces it",
+    ]);
+  });
+});
+
+describe("reasons against machines", () => {
+  const of = (reasons: Readonly<Record<string, string | null>>) =>
+    reasonsAgainst(Object.keys(reasons), (id) => reasons[id] ?? null);
+  it("come with the one that is true of most first, with a few examples, and count what fits", () => {
+    expect(of({ m1: "b", m2: "a", m3: "a", m4: null, m5: "a", m6: "a" })).toEqual({
+      fitting: 1,
+      reasons: [
+        { reason: "a", machines: 4, examples: ["m2", "m3", "m5"] },
+        { reason: "b", machines: 1, examples: ["m1"] },
+      ],
+    });
+  });
+  it("come by their words where they are true of as many", () => {
+    expect(of({ m1: "b", m2: "c", m3: "a" }).reasons.map(({ reason }) => reason)).toEqual(["a", "b", "c"]);
+  });
 });

@@ -1,0 +1,121 @@
+import { describe, expect, it } from "vitest";
+import { Keys } from "../cluster/keys.ts";
+import { ClusterState } from "../cluster/state.ts";
+import { ModelFeed } from "./model-feed.ts";
+import { plan } from "./plan.ts";
+import { run } from "./testing/clusters.ts";
+
+const keys = new Keys("/f/");
+const TEXT = "[X-Fleet]\nMachineMetadata=a=1\n";
+const unit = (more: object = {}) => ({ hash: "h", desiredState: "launched", ...more });
+
+/** A feed, and a registry whose changes it hears of. */
+function feedOf(values: Readonly<Record<string, object | string>> = {}) {
+  const state = new ClusterState(keys);
+  let revision = 0;
+  const put = (key: string, value: object | string) => {
+    const text = typeof value === "string" ? value : JSON.stringify(value);
+    return state.put({ key, value: text, createRevision: ++revision, modRevision: revision });
+  };
+  for (const [key, value] of Object.entries(values)) put(key, value);
+  const feed = new ModelFeed(state);
+  run(feed.load());
+  const { model } = feed;
+  const put1 = (key: string, value: object | string): void =>
+    feed.apply([put(key, value)].filter((one) => one !== null));
+  const remove = (key: string): void => feed.apply([state.delete(key, ++revision)].filter((one) => one !== null));
+  return { feed, model, state, put: put1, remove };
+}
+
+const EVERYTHING = {
+  [keys.unitFile("h")]: TEXT,
+  [keys.unitFile("g")]: "[X-Fleet]\nGlobal=true\n",
+  [keys.unit("a.service")]: unit(),
+  [keys.unit("g.service")]: unit({ hash: "g", global: true }),
+  [keys.global("g.service")]: { hash: "g", desiredState: "launched" },
+  [keys.machine("m1")]: { id: "m1", metadata: { a: "1" } },
+  [keys.machine("m2")]: { id: "m2", metadata: {} },
+  [keys.machineMetadata("m2", "a")]: "1",
+  [keys.cordon("m1")]: { drain: true, since: "" },
+};
+
+describe("a model", () => {
+  it("has what the registry held when it was loaded", () => {
+    const { model } = feedOf(EVERYTHING);
+    expect([...model.machineIDs]).toEqual(["m1", "m2"]);
+    expect([model.machineRevision("m1"), model.machineRevision("m9")]).toEqual([6, null]);
+    expect([model.isCordoned("m1"), model.isCordoned("m2"), model.draining]).toEqual([true, false, ["m1"]]);
+    expect([model.loadOf("m1"), model.loadOf("m2")]).toEqual([1, 1]);
+    expect(plan(model, 10)).toMatchObject([{ name: "a.service", to: "m2" }]);
+  });
+  it("has the same when it heard of it change by change", () => {
+    const { model, put } = feedOf();
+    for (const [key, value] of Object.entries(EVERYTHING)) put(key, value);
+    expect([model.isCordoned("m1"), model.loadOf("m1"), model.loadOf("m2"), model.machineCount]).toEqual([
+      true,
+      1,
+      1,
+      2,
+    ]);
+    expect(plan(model, 10)).toMatchObject([{ name: "a.service", to: "m2" }]);
+  });
+  it("forgets what goes", () => {
+    const { model, remove } = feedOf(EVERYTHING);
+    remove(keys.unit("a.service"));
+    expect(model.units.has("a.service")).toBe(false);
+    remove(keys.global("g.service"));
+    expect(model.loadOf("m1")).toBe(0);
+    remove(keys.machineMetadata("m2", "a"));
+    expect(model.machine("m2")?.metadata).toEqual({});
+    remove(keys.machine("m2"));
+    expect([...model.machineIDs]).toEqual(["m1"]);
+    remove(keys.cordon("m1"));
+    expect(model.isCordoned("m1")).toBe(false);
+  });
+  it("does not know a unit whose file is not there, or can't be read", () => {
+    const { model, put } = feedOf(EVERYTHING);
+    put(keys.unit("a.service"), unit({ hash: "none" }));
+    expect(model.units.has("a.service")).toBe(false);
+    put(keys.unitFile("bad"), "[X-Fleet\n");
+    put(keys.unit("b.service"), unit({ hash: "bad" }));
+    expect(model.units.has("b.service")).toBe(false);
+  });
+  it("takes a global unit in when its file comes, though that comes later, also anew", () => {
+    const { model, put } = feedOf({ [keys.machine("m1")]: { id: "m1", metadata: {} } });
+    const wanted = (hash: string) => put(keys.global("g.service"), { hash, desiredState: "launched" });
+    wanted("g1");
+    put(keys.global("h.service"), { hash: "g1", desiredState: "launched" });
+    expect(model.loadOf("m1")).toBe(0);
+    put(keys.unitFile("other"), "[X-Fleet]\nWeight=9\n");
+    expect(model.loadOf("m1")).toBe(0);
+    put(keys.unitFile("g1"), "[X-Fleet]\nWeight=2\n");
+    expect(model.loadOf("m1")).toBe(4);
+    wanted("g2");
+    expect(model.loadOf("m1")).toBe(2);
+    put(keys.unitFile("g2"), "[X-Fleet]\nWeight=3\n");
+    expect(model.loadOf("m1")).toBe(5);
+  });
+  it("minds no other changes", () => {
+    const { model, put } = feedOf(EVERYTHING);
+    plan(model, 10);
+    put(keys.leader(), { machineID: "m1", version: 2, startedAt: "" });
+    put(keys.move("a.service"), { to: "m1" });
+    expect(model.dirtyCount).toBe(0);
+  });
+  it("is as the registry has it after a decision that was not kept", () => {
+    const { feed, model } = feedOf(EVERYTHING);
+    plan(model, 10);
+    expect(model.units.get("a.service")?.on).toBe("m2");
+    feed.syncUnit("a.service");
+    expect(model.units.get("a.service")?.on).toBeNull();
+  });
+  it("is loaded in parts, so that a large cluster holds nothing else up", () => {
+    const state = new ClusterState(keys);
+    state.put({ key: keys.unitFile("h"), value: "", createRevision: 1, modRevision: 1 });
+    for (let n = 0; n < 401; n++)
+      state.put({ key: keys.unit(`u${n}.service`), value: JSON.stringify(unit()), createRevision: 1, modRevision: 1 });
+    const feed = new ModelFeed(state);
+    const sizes = [...feed.load()].length;
+    expect([sizes, feed.model.units.size]).toEqual([2, 401]);
+  });
+});
