@@ -114,6 +114,18 @@ rows("a move begins", [
   ["not where the unit is elsewhere by now", begun, view(record({ kind: "placed", on: "m3" })), { kind: "drop" }],
   ["not where its user has stopped it", begun, view(record(NOWHERE, { desiredState: "inactive" })), { kind: "drop" }],
   ["not where it was destroyed", begun, view(null), { kind: "drop" }],
+  [
+    "not where its user wants it inactive, though it is there still",
+    begun,
+    view(record(placed, { desiredState: "inactive" })),
+    { kind: "drop" },
+  ],
+  [
+    "by setting out for another machine where another engine had chosen one that fits no more",
+    begun,
+    view(record({ kind: "moving", on: "m1", to: "m3" }), { mayOverlap: true }),
+    { kind: "write", event: { kind: "begin-move", to: "m2" } },
+  ],
 ]);
 
 rows("a unit that is started on its new machine too", [
@@ -188,6 +200,24 @@ rows("a unit that is started on its new machine too", [
     { kind: "wait", phase: begun },
   ],
   ["is left to who has changed it", starting, view(record(placed)), { kind: "drop" }],
+  ...[
+    ["on its way from elsewhere", { ...moving, on: "m3" }],
+    ["on its way elsewhere", { ...moving, to: "m3" }],
+    ["leaving", leaving],
+  ].map(
+    ([what, whereabouts]): Row => [
+      `is left to who has changed it so that it is ${what}`,
+      starting,
+      view(record(whereabouts as Whereabouts), { stateOn: () => UP }),
+      { kind: "drop" },
+    ],
+  ),
+  [
+    "is waited for while its machine has it loaded only",
+    starting,
+    view(record(moving), { stateOn: () => state("active", "running", { current: "loaded" }) }),
+    { kind: "wait" },
+  ],
   ["is over when it was destroyed", starting, view(null), { kind: "end" }],
 ]);
 
@@ -215,7 +245,13 @@ rows("a unit that is taken off its machine", [
     view(record(leaving), { stateOn: () => UP }),
     { event: { kind: "left" }, warning: "it has not stopped within 300 s: it is placed anew" },
   ],
-  ["is over when its user has stopped it", stopping, view(record(NOWHERE)), { kind: "end" }],
+  ["is over when its user has stopped it", stopping, view(record(NOWHERE), { stateOn: () => null }), { kind: "end" }],
+  [
+    "is over when it leaves another machine by now",
+    stopping,
+    view(record({ ...leaving, from: "m3" }), { stateOn: () => null }),
+    { kind: "end" },
+  ],
   ["is over when it was destroyed", stopping, view(null), { kind: "end" }],
 ]);
 
@@ -264,6 +300,12 @@ rows("a unit that has left its machine", [
     view(record({ kind: "placed", on: "m2" })),
     { kind: "end" },
   ],
+  [
+    "is done with when it is not to be started any more",
+    settling,
+    view(record({ kind: "placed", on: "m2" }, { desiredState: "loaded" })),
+    { kind: "end" },
+  ],
   ["is done with when it is elsewhere by now", settling, view(record({ kind: "placed", on: "m3" })), { kind: "end" }],
 ]);
 
@@ -287,6 +329,20 @@ describe("what the engine has written itself", () => {
       expect(stepMove(move(late({ ...phase } as never, MOVE_LIMITS.behind)), behind, NOW)).toEqual({ kind: "drop" });
     },
   );
+});
+
+describe("a limit is reached only when more time than that has passed", () => {
+  const due = (phase: Exclude<MovePhase, { kind: "begin" }>, limit: number): MovePhase => ({
+    ...phase,
+    since: NOW - limit,
+  });
+  it.each<[what: string, phase: MovePhase, view: MoveView]>([
+    ["starting", due({ ...starting }, MOVE_LIMITS.start), view(record(moving))],
+    ["stopping", due({ ...stopping }, MOVE_LIMITS.stop), view(record(leaving))],
+    ["placing", due({ ...placing }, MOVE_LIMITS.place), view(record(NOWHERE))],
+    ["settling", due({ ...settling }, MOVE_LIMITS.start), view(record({ kind: "placed", on: "m2" }))],
+    ["being behind", due({ ...starting }, MOVE_LIMITS.behind), view(record(moving, { modRevision: 9 }))],
+  ])("%s", (_what, phase, seen) => expect(stepMove(move(phase), seen, NOW)).toEqual({ kind: "wait", phase }));
 });
 
 it("the plan leaves a unit alone until it has left its machine, or its move is over", () => {

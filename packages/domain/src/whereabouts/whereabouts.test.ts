@@ -5,7 +5,15 @@ import type { Op } from "../cluster/op.ts";
 import { decodeUnit, encodeSchedule, encodeUnit, type UnitRecord } from "../cluster/records.ts";
 import { canChange, change, ImpossibleChangeError, type WhereaboutsEvent } from "./change.ts";
 import { recordOps, scheduleOps } from "./schedule-ops.ts";
-import { firstChoice, NOWHERE, placesOf, sameWhereabouts, scheduledTo, type Whereabouts } from "./whereabouts.ts";
+import {
+  firstChoice,
+  lastOf,
+  NOWHERE,
+  placesOf,
+  sameWhereabouts,
+  scheduledTo,
+  type Whereabouts,
+} from "./whereabouts.ts";
 
 const placed: Whereabouts = { kind: "placed", on: "m1" };
 const moving: Whereabouts = { kind: "moving", on: "m1", to: "m2" };
@@ -69,6 +77,22 @@ describe("what can happen to where a unit is", () => {
 });
 
 describe("where a unit is", () => {
+  it("was last on the machine that is noted, while it is on none", () => {
+    expect([freed, leaving, NOWHERE, placed, moving].map(lastOf)).toEqual(["m1", "m1", null, null, null]);
+  });
+  it("is the same as another exactly where all of it is the same", () => {
+    const all: readonly Whereabouts[] = [
+      ...[NOWHERE, { ...freed, last: "m3" }, { ...freed, preferred: "m3" }, freed, placed, { ...placed, on: "m2" }],
+      ...[moving, { ...moving, on: "m3" }, { ...moving, to: "m3" }, leaving, { ...leaving, from: "m3" }],
+      ...[
+        { ...leaving, last: "m3" },
+        { ...leaving, preferred: "m3" },
+      ],
+    ];
+    for (const [index, one] of all.entries())
+      for (const [place, other] of all.entries())
+        expect(sameWhereabouts(one, { ...other }), JSON.stringify([one, other])).toBe(index === place);
+  });
   it("takes its place on its machine, and on the one that it is being moved to", () => {
     expect([NOWHERE, placed, moving, leaving].map(placesOf)).toEqual([[], ["m1"], ["m1", "m2"], []]);
     expect([NOWHERE, placed, moving, leaving].map(scheduledTo)).toEqual([null, "m1", "m1", null]);
@@ -205,6 +229,13 @@ describe("what agents are told", () => {
     expect(scheduleOps(keys, "a", record, null)).toEqual([
       { delete: "/f/schedule/m1/a" },
       { delete: "/f/schedule/m2/a" },
+    ]);
+  });
+  it("is not said again where it is the same", () => {
+    const record: UnitRecord = { hash: "h", desiredState: "launched", global: false, whereabouts: placed, cause: null };
+    expect(scheduleOps(keys, "a", record, { ...record, cause: "it fits" })).toEqual([]);
+    expect(scheduleOps(keys, "a", record, { ...record, whereabouts: moving })).toEqual([
+      { put: "/f/schedule/m2/a", value: encodeSchedule(record) },
     ]);
   });
   it("goes with the record, once for each key", () => {
