@@ -59,6 +59,8 @@ describe("options of fleet's", () => {
     "MachineMetadata=a=b",
     "MachineMetadata=",
     'MachineMetadata="a=b" "c=d"',
+    'MachineMetadata="a=b"  "c=d"',
+    "Conflicts=a*  b*",
     "MachineMetadata=cores>=4",
     "PreferMetadata=disk!=hdd",
     "X-ConditionMachineMetadata=a=b",
