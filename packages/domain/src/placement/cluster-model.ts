@@ -338,12 +338,11 @@ export class ClusterModel {
 
   /** Who else must be looked at when a unit came to a machine or left one. */
   #placementChanged(unit: ModelUnit, from: string | null): void {
-    const followers = this.#followers.get(unit.name);
-    if (followers !== undefined) for (const follower of followers) this.#dirty.add(follower);
+    for (const follower of this.#followers.get(unit.name) ?? NOBODY) this.#dirty.add(follower);
     const to = this.units.get(unit.name)?.on ?? null;
     if (to !== null) for (const name of this.replacedBy(unit, to)) this.#dirty.add(name);
     // A place that was taken has become free for those that conflicted with it.
-    if (from !== null && this.#pending.size > 0) this.#retryPending();
+    if (from !== null) this.#retryPending();
   }
 
   #retryPending(): void {
