@@ -92,7 +92,7 @@ describe("parsing", () => {
     expect(failure(Buffer.from([0x0a, 0xff])).line).toBe(2);
     expect(failure(Buffer.from([0xff, 0x0a])).line).toBe(1);
     expect(failure(Buffer.from([0xff])).message).toBe("line 1: the text is not valid UTF-8");
-    expect(failure(Buffer.from([0xc3, 0x0a])).cause).toBeInstanceOf(TypeError);
+    expect(failure(Buffer.from([0xc3, 0x0a])).cause).toHaveProperty("name", "TypeError");
   });
   it("takes bytes that are UTF-8, with a byte order mark and without", () => {
     expect(parseUnitFile(Buffer.from("\uFEFF[S]\na=é\n"))).toEqual([option("S", "a", "é")]);
