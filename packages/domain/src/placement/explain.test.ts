@@ -5,7 +5,7 @@ import { encodeCordon, encodeMachine, encodeUnit } from "../cluster/records.ts";
 import { ClusterState } from "../cluster/state.ts";
 import { hashText } from "../unit/file.ts";
 import { NOWHERE, type Whereabouts } from "../whereabouts/whereabouts.ts";
-import { explainPlacement, reasonsAgainst } from "./explain.ts";
+import { explainIn, explainPlacement, lookAt, reasonsAgainst } from "./explain.ts";
 import { ModelFeed } from "./model-feed.ts";
 import { unfitText } from "./rules.ts";
 import { run } from "./testing/clusters.ts";
@@ -267,6 +267,37 @@ describe("what is explained", () => {
       "it is cordoned",
       "r.service there replaces it",
     ]);
+  });
+  it("has machines by ID, whatever was heard first", () => {
+    const values = { ...machines("m3", "m2"), ...unit("a.service", "MachineMetadata=a=1") };
+    expect(explained(values)?.reasons.map(({ examples }) => examples)).toEqual([["m2", "m3"]]);
+  });
+  it("says of a global unit that one of two that are in each other's way runs, the older one", () => {
+    const values = { ...machines("m1"), ...globalUnit("b.service"), ...globalUnit("a.service", "Conflicts=b.service") };
+    expect(explained(values)).toMatchObject({ fitting: 0, reasons: [{ reason: "it conflicts with a unit there" }] });
+    expect(explained(values, "b.service")?.fitting).toBe(1);
+  });
+  it("knows that in a ring of units none pushes another away", () => {
+    const values = {
+      ...machines("m1"),
+      ...unit("a.service", "Replaces=b.service", { machineID: "m1" }),
+      ...unit("b.service", "Replaces=c.service"),
+      ...unit("c.service", "Replaces=a.service"),
+    };
+    expect(explained(values, "b.service")?.fitting).toBe(1);
+  });
+  it("comes in parts, so that a large cluster holds nothing else up", () => {
+    const state = new ClusterState(keys);
+    const put = (values: object): void => {
+      for (const [key, value] of Object.entries(values)) {
+        const text = typeof value === "string" ? value : JSON.stringify(value);
+        state.put({ key, value: text, createRevision: 1, modRevision: 1 });
+      }
+    };
+    for (let n = 0; n < 401; n++) put(unit(`u${n}.service`));
+    for (let n = 0; n < 100; n++) put(machines(`m${n}`));
+    expect([...lookAt(state)]).toHaveLength(2);
+    expect([...explainIn(state, run(lookAt(state)), "u1.service")]).toHaveLength(2);
   });
 });
 
