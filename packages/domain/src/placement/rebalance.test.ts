@@ -72,6 +72,27 @@ describe("a rebalance", () => {
     ]);
     expect(run(planRebalance(model, 10)).map(({ unit }) => unit)).toEqual(["a.service"]);
   });
+  it("moves a unit for a later preference where the earlier ones make no difference", () => {
+    const model = cluster(three.slice(0, 2), [
+      { name: "a.service", machineID: id(1), lines: "PreferApart=x*" },
+      { name: "x.service", machineID: id(1), lines: "Stay=true" },
+      ...[1, 2, 3].map((n) => ({ name: `stays${n}.service`, machineID: id(2), lines: "Stay=true" })),
+    ]);
+    expect(run(planRebalance(model, 10)).map(({ unit, to }) => [unit, to])).toEqual([["a.service", id(2)]]);
+  });
+  it("leaves a unit that likes no machine where it is while that carries no more", () => {
+    const lines = "PreferMetadata=disk=ssd";
+    const model = cluster(three.slice(0, 2), [
+      { name: "a.service", machineID: id(1), lines },
+      { name: "b.service", machineID: id(2), lines },
+    ]);
+    expect(run(planRebalance(model, 10))).toEqual([]);
+  });
+  it("leaves a unit on a cordoned machine that it likes better than any other, however much that carries", () => {
+    const machines = [{ id: id(1), metadata: { disk: "ssd" }, isCordoned: true }, { id: id(2) }];
+    const units = [1, 2, 3].map((n) => ({ name: `u${n}.service`, machineID: id(1), lines: "PreferMetadata=disk=ssd" }));
+    expect(run(planRebalance(cluster(machines, units), 10))).toEqual([]);
+  });
   it("takes the heaviest machine first", () => {
     const model = cluster(
       [...three, { id: id(4) }],
