@@ -154,6 +154,67 @@ describe("a unit may need a decision", () => {
     put(model, { name: "b.service", lines: "Replaces=a.service" });
     expect(settle(model).get("b.service")).toBe(id(1));
   });
+  const ring = (): ClusterModel =>
+    settled(
+      [{ id: id(1) }, { id: id(2) }],
+      [
+        { name: "a.service", lines: "Replaces=b.service", machineID: id(1) },
+        { name: "b.service", lines: "Replaces=c.service", machineID: id(1) },
+        { name: "c.service", lines: "Replaces=a.service", machineID: id(2) },
+      ],
+    );
+  it("when a ring of three opens elsewhere, by another version or by the end of a unit", () => {
+    const changed = ring();
+    put(changed, { name: "c.service", machineID: id(2) });
+    expect(dirty(changed)).toEqual(["b.service", "c.service"]);
+    const shorter = ring();
+    shorter.deleteUnit("c.service");
+    expect(dirty(shorter)).toEqual(["b.service"]);
+  });
+  it("not when a ring stays closed by another version", () => {
+    const model = ring();
+    put(model, { name: "c.service", machineID: id(2), lines: "Replaces=a.service x.service" });
+    expect(dirty(model)).toEqual(["c.service"]);
+  });
+  it("not when one that replaces others comes to its machine, or changes on its way there", () => {
+    const model = settled(three, [
+      { name: "r.service", machineID: id(3), lines: "Replaces=a* b*" },
+      { name: "y.service", machineID: id(1) },
+      { name: "z.service", machineID: id(2) },
+      { name: "b.service", machineID: id(2) },
+    ]);
+    happen(model, "r.service", { kind: "place", on: id(1) });
+    expect(dirty(model)).toEqual(["r.service"]);
+    happen(model, "r.service", { kind: "begin-move", to: id(2) });
+    expect(dirty(model)).toEqual(["b.service", "r.service"]);
+    const unit = model.units.get("r.service");
+    if (unit === undefined) throw new Error("there is no unit");
+    model.setUnit(unit.name, { ...unit.record, desiredState: "loaded" }, unit.requirements);
+    expect(dirty(model)).toEqual(["r.service"]);
+  });
+  it("not when it waits and another comes, or changes where it is", () => {
+    const model = settled(three, [{ name: "a.service", lines: "MachineMetadata=x=1" }]);
+    put(model, { name: "b.service", machineID: id(1) });
+    expect(dirty(model)).toEqual(["b.service"]);
+    put(model, { name: "b.service", machineID: id(1), desiredState: "loaded" });
+    expect(dirty(model)).toEqual(["b.service"]);
+    put(model, { name: "c.service", desiredState: "inactive" });
+    expect(dirty(model)).toEqual(["c.service"]);
+    model.deleteUnit("c.service");
+    expect(dirty(model)).toEqual([]);
+  });
+  it("with all that follow the same, as soon as that is known, and not when it is gone itself", () => {
+    const model = settled(
+      three,
+      ["a", "c", "d"].map((name) => ({ name: `${name}.service`, lines: "MachineOf=b.service" })),
+    );
+    put(model, { name: "b.service", desiredState: "inactive" });
+    expect(dirty(model)).toEqual(["a.service", "b.service", "c.service", "d.service"]);
+    model.deleteUnit("c.service");
+    expect(dirty(model)).toEqual([]);
+    put(model, { name: "b.service", machineID: id(2) });
+    expect(dirty(model)).toEqual(["a.service", "b.service", "d.service"]);
+  });
   it("when somebody says so, if it is known", () => {
     const model = settled(three, [{ name: "a.service" }, { name: "b.service", desiredState: "inactive" }]);
     model.markDirty("a.service");
@@ -314,6 +375,25 @@ describe("the choice of a machine", () => {
     expect(choose(model, "a.service")).toBeNull();
     model.deleteGlobal("g.service");
     expect(choose(model, "a.service")).toBe(id(1));
+  });
+  it("comes with a ring of units that closes", () => {
+    const model = cluster(
+      [{ id: id(1) }],
+      [
+        { name: "a.service", lines: "Replaces=b.service", machineID: id(1) },
+        { name: "b.service", lines: "Replaces=c.service" },
+      ],
+    );
+    expect(choose(model, "b.service")).toBeNull();
+    put(model, { name: "c.service", lines: "Replaces=a.service", desiredState: "inactive" });
+    expect(choose(model, "b.service")).toBe(id(1));
+  });
+  it("is never a machine that does not fit, however much that is preferred", () => {
+    const machines = [{ id: id(1), metadata: { x: "1" }, isCordoned: true }, { id: id(2) }];
+    expect(choose(cluster(machines, [{ name: "a.service", lines: "PreferMetadata=x=1" }]), "a.service")).toBe(id(2));
+  });
+  it("is none for a unit that follows one that is not known", () => {
+    expect(choose(cluster(three, [{ name: "a.service", lines: "MachineOf=b.service" }]), "a.service")).toBeNull();
   });
   it("is of equals among those that are preferred the first", () => {
     const model = cluster(three, [{ name: "a.service", lines: "PreferMetadata=x=1" }]);

@@ -148,7 +148,6 @@ export class ClusterModel {
     const entry: ModelMachine = { machine, createRevision, globals: [] };
     this.#machines.set(id, entry);
     this.#recount(entry);
-    this.#room.changed();
     for (const name of this.#occupancy.unitsOn(id)) this.#dirty.add(name);
     this.#retryPending();
   }
