@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Keys } from "./keys.ts";
+import { type KeyRange, Keys } from "./keys.ts";
 import { KINDS, type Kind } from "./kinds.ts";
 import { ClusterState } from "./state.ts";
 
@@ -41,6 +41,35 @@ describe("keys", () => {
   });
 });
 
+describe("ranges of keys", () => {
+  const ALL = [
+    ...[keys.unit("a"), keys.unitFile("h"), keys.schedule("m1", "a"), keys.schedule("m2", "a"), keys.global("a")],
+    ...[keys.state("m1", "a"), keys.machine("m1"), keys.machineMetadata("m1", "k"), keys.machineMetadata("m2", "k")],
+    ...[keys.cordon("m1"), keys.move("a"), keys.leader(), keys.engineVersion()],
+  ];
+  const others = ["/f", "/g/units/a", "/e/units/a"];
+  /** The keys that lie in the ranges. */
+  const within = (ranges: readonly KeyRange[]): readonly string[] =>
+    [...ALL, ...others].filter((key) => ranges.some(({ start, end }) => start <= key && key < end));
+  it("are all of fleet's", () => {
+    expect(keys.all()).toEqual({ start: "/f/", end: "/f0" });
+    expect(within([keys.all()])).toEqual(ALL);
+  });
+  it("of an agent are what it acts on, and nothing of another machine", () => {
+    expect(within(keys.agentRanges("m1"))).toEqual([
+      ...[keys.schedule("m1", "a"), keys.global("a"), keys.machineMetadata("m1", "k")],
+    ]);
+  });
+  it("of the engine leave out what follows the units, and the states", () => {
+    const left = [keys.schedule("m1", "a"), keys.schedule("m2", "a"), keys.state("m1", "a")];
+    expect(within(keys.engineRanges())).toEqual(ALL.filter((key) => !left.includes(key)));
+  });
+  it("of the API leave out what follows the units", () => {
+    const left = [keys.schedule("m1", "a"), keys.schedule("m2", "a")];
+    expect(within(keys.apiRanges())).toEqual(ALL.filter((key) => !left.includes(key)));
+  });
+});
+
 describe("the copy in memory", () => {
   const put = (state: ClusterState, key: string, value: string, revision = 1) =>
     state.put({ key, value, createRevision: revision, modRevision: revision });
@@ -72,5 +101,12 @@ describe("the copy in memory", () => {
     expect([state.leader?.machineID, [...state.malformed]]).toEqual(["m1", [keys.leader()]]);
     state.delete(keys.leader(), 3);
     expect([state.leader, state.malformed.size]).toEqual([null, 0]);
+  });
+  it("has a value that could not be read and was written anew", () => {
+    const state = new ClusterState(keys);
+    put(state, keys.engineVersion(), "two");
+    expect([state.engineVersion, state.malformed.size]).toEqual([null, 1]);
+    put(state, keys.engineVersion(), "2", 2);
+    expect([state.engineVersion?.version, state.malformed.size]).toEqual([2, 0]);
   });
 });
