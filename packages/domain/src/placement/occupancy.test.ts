@@ -59,4 +59,18 @@ describe("the places of units", () => {
     occupancy.drop(unit.requirements);
     expect([occupancy.globsMatching("a.service"), occupancy.matchedOn("m1", "c*")]).toEqual(["", 0]);
   });
+  it("are known to globs that are used later, until they are given up", () => {
+    const [unit, mover] = [
+      occupant("a@1.service", "", on("m1")),
+      occupant("a@2.service", "", { kind: "moving", on: "m2", to: "m3" }),
+    ];
+    const later = requirementsOf({ name: "l.service", lines: "PreferApart=a@*" });
+    const occupancy = occupied(unit, mover);
+    occupancy.use(later);
+    expect(["m1", "m2", "m3"].map((id) => occupancy.matchedOn(id, "a@*"))).toEqual([1, 1, 1]);
+    occupancy.drop(later);
+    occupancy.remove(unit);
+    occupancy.use(later);
+    expect(["m1", "m2", "m3"].map((id) => occupancy.matchedOn(id, "a@*"))).toEqual([0, 1, 1]);
+  });
 });
