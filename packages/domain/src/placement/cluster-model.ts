@@ -5,7 +5,7 @@ import { isTemplateName } from "../unit/name.ts";
 import type { Requirements } from "../unit/requirements.ts";
 import { change, type WhereaboutsEvent } from "../whereabouts/change.ts";
 import { firstChoice, placesOf, sameWhereabouts, scheduledTo } from "../whereabouts/whereabouts.ts";
-import { conflicts, type GlobalUnit, globalsOn, type Neighbour } from "./fit.ts";
+import { conflicts, type GlobalUnit, globalsOn, type Neighbour } from "./conflicts.ts";
 import { FreeRoom } from "./free-room.ts";
 import { MachineIndex } from "./machine-index.ts";
 import type { MachineOrder } from "./machine-order.ts";

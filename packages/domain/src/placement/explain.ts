@@ -6,7 +6,8 @@ import { RequirementsCache } from "../unit/requirements-cache.ts";
 import type { DesiredState } from "../unit/states.ts";
 import { placesOf, scheduledTo } from "../whereabouts/whereabouts.ts";
 import { type ModelUnit, modelUnit } from "./cluster-model.ts";
-import { type GlobalUnit, globalsOn, metadataFits } from "./fit.ts";
+import { type GlobalUnit, globalsOn } from "./conflicts.ts";
+import { metadataFits } from "./metadata-fit.ts";
 import { type PlacedUnit, type Surroundings, unfitOn, unfitText } from "./rules.ts";
 
 /** Where a unit is, where it may be, and why not elsewhere. */

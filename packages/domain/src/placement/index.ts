@@ -1,5 +1,6 @@
 /** Where units may be and are to be: rules, the model of a cluster, plans and explanations. Pure. */
 export { ClusterModel, type ModelUnit, modelUnit } from "./cluster-model.ts";
+export { conflicts, type GlobalUnit, globalsOn, type Neighbour } from "./conflicts.ts";
 export {
   explainIn,
   explainPlacement,
@@ -9,17 +10,8 @@ export {
   type Reason,
   reasonsAgainst,
 } from "./explain.ts";
-export {
-  conflicts,
-  type GlobalUnit,
-  globalsOn,
-  meets,
-  metadataFits,
-  type Neighbour,
-  unmetBound,
-  unmetMetadata,
-} from "./fit.ts";
 export { MachineOrder } from "./machine-order.ts";
+export { meets, metadataFits, unmetBound, unmetMetadata } from "./metadata-fit.ts";
 export { ModelFeed } from "./model-feed.ts";
 export { type Decision, decide, eventOf, plan, REASONS } from "./plan.ts";
 export { type Move, planRebalance, targetOf } from "./rebalance.ts";

@@ -3,7 +3,7 @@ import type { Change, ClusterState } from "../cluster/state.ts";
 import type { Requirements } from "../unit/requirements.ts";
 import { RequirementsCache } from "../unit/requirements-cache.ts";
 import { ClusterModel } from "./cluster-model.ts";
-import type { GlobalUnit } from "./fit.ts";
+import type { GlobalUnit } from "./conflicts.ts";
 
 /** Keeps a model in step with the mirrored registry. */
 export class ModelFeed {

@@ -1,7 +1,8 @@
 import { type Machine, matchesMachineID } from "../cluster/machine.ts";
 import { globMatches } from "../unit/glob.ts";
 import type { MetadataBound, Requirements } from "../unit/requirements.ts";
-import { conflicts, type Neighbour, unmetBound, unmetMetadata } from "./fit.ts";
+import { conflicts, type Neighbour } from "./conflicts.ts";
+import { unmetBound, unmetMetadata } from "./metadata-fit.ts";
 
 /** Why a unit can't be on a machine. */
 export type Unfit =

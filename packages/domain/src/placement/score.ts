@@ -1,7 +1,7 @@
 import type { Metadata } from "@fleet/config";
 import { globMatches } from "../unit/glob.ts";
 import { placesOf } from "../whereabouts/whereabouts.ts";
-import { meets } from "./fit.ts";
+import { meets } from "./metadata-fit.ts";
 import type { Occupancy, Occupant } from "./occupancy.ts";
 
 /**

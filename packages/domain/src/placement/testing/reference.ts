@@ -2,7 +2,8 @@ import { matchesMachineID } from "../../cluster/machine.ts";
 import { globMatches } from "../../unit/glob.ts";
 import { isTemplateName, parseUnitName } from "../../unit/name.ts";
 import type { Requirements } from "../../unit/requirements.ts";
-import { conflicts, globalsOn, meets, metadataFits } from "../fit.ts";
+import { conflicts, globalsOn } from "../conflicts.ts";
+import { meets, metadataFits } from "../metadata-fit.ts";
 import { requirementsOf, type TestMachine, type TestUnit } from "./clusters.ts";
 
 /** The rules, written as slowly and plainly as they can be: one unit after the other, each machine tried in order. */

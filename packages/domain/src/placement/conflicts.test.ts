@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { matchesMachineID, mergeMetadata } from "../cluster/machine.ts";
 import { parseUnitFile } from "../unit/file.ts";
 import { readRequirements } from "../unit/requirements.ts";
-import { conflicts, globalsOn, meets, metadataFits, unmetBound, unmetMetadata } from "./fit.ts";
+import { conflicts, globalsOn } from "./conflicts.ts";
+import { meets, metadataFits, unmetBound, unmetMetadata } from "./metadata-fit.ts";
 
 const requirements = (lines: string, name = "foo@bar.service") =>
   readRequirements(name, parseUnitFile(`[X-Fleet]\n${lines}`));
