@@ -68,6 +68,11 @@ describe("an engine", () => {
     await cluster().unit(A, NOWHERE, MISFIT);
     await clock.pass(5_000);
     expect(told()).toBe(2);
+    for (const desiredState of ["inactive", "launched"] as const) {
+      await registry().unitWriter().submit({ kind: "set", name: A, options: null, desiredState });
+      await clock.pass(5_000);
+    }
+    expect(told()).toBe(3);
   });
   it("shows in its snapshot who waits, and why", async () => {
     await cluster().unit(A);

@@ -1,7 +1,7 @@
 import { type ClusterModel, explainWaiting, type Waiting, waitingText } from "@fleet/domain/placement";
 import type { BaseLogger } from "pino";
 
-/** Units that are explained at a time: a machine is looked at for each. */
+/** Most units that are explained at a time: each explanation looks at every machine. */
 const MOST_EXPLAINED = 20;
 
 /** Tells why units are on no machine: to whoever asks, and in the log once for each while it waits. */
@@ -22,12 +22,12 @@ export class WaitingReport {
   }
 
   /**
-   * Logs each unit that fits nowhere, with why, unless the log tells of it already.
+   * Logs units that fit nowhere, with why, unless the log tells of them already; at most 20 a call.
    *
    * @param isOnItsWay whether a unit is being moved: it waits for that only
    */
   say(isOnItsWay: (unit: string) => boolean): void {
-    for (const name of this.#said) if (this.#model.units.get(name)?.on !== null) this.#said.delete(name);
+    for (const name of this.#said) if (!this.#model.isWaiting(name)) this.#said.delete(name);
     let count = 0;
     for (const name of this.#model.waiting) {
       if (this.#said.has(name) || isOnItsWay(name) || count++ >= MOST_EXPLAINED) continue;

@@ -50,6 +50,16 @@ describe("signals of changes", () => {
     await clock.pass(60_000);
     expect(asked).toHaveLength(2);
   });
+  it("are listened to again after two seconds, also where starts end and begin all the while", async () => {
+    const { signals, asked } = changeSignals();
+    for (let round = 0; round < 42; round++) {
+      for (const name of names(20)) signals.startBegins(name);
+      for (const name of names(20)) signals.startEnds(name);
+      await clock.pass(50);
+    }
+    expect(asked.slice(0, 2)).toEqual([false, true]);
+    signals.close();
+  });
   it("that can't be asked for leave the connection of no use", async () => {
     const { signals, failures } = changeSignals();
     failures.push("systemd refuses");

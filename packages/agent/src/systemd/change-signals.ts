@@ -17,8 +17,8 @@ export interface ChangeSignalsOptions {
  * Signals of units that have changed. systemd sends six or more of them for each unit that starts, and the end of the
  * start job says all that matters. While more than eight units start, changes are therefore not listened to; where nobody
  * else on the machine listens, such as logind, systemd then does not even write them. Ends of jobs arrive all the same.
- * Changes are listened to again once the last of these starts has ended, and after two seconds at the latest. Any unit may
- * have changed by then.
+ * Changes are listened to again 100 ms after the last of these starts has ended, and after two seconds at the latest. Any
+ * unit may have changed by then.
  */
 export class ChangeSignals {
   readonly #options: ChangeSignalsOptions;
@@ -26,6 +26,8 @@ export class ChangeSignals {
   /** Units whose start has been asked for and has not ended. */
   readonly #starting = new Set<string>();
   #isDeaf = false;
+  /** When changes are listened to again at the latest, by performance.now(). */
+  #deafUntil = 0;
   #listenAgain: NodeJS.Timeout | undefined;
 
   constructor(options: ChangeSignalsOptions) {
@@ -47,6 +49,7 @@ export class ChangeSignals {
     this.#starting.add(name);
     if (this.#isDeaf || this.#starting.size <= FEW_STARTS) return;
     this.#isDeaf = true;
+    this.#deafUntil = performance.now() + DEAF_AT_MOST_MS;
     void this.#setListening(false);
     this.#listenAgain = setTimeout(() => this.#listen(), DEAF_AT_MOST_MS);
   }
@@ -56,7 +59,8 @@ export class ChangeSignals {
     this.#starting.delete(name);
     if (this.#starting.size > 0 || !this.#isDeaf) return;
     clearTimeout(this.#listenAgain);
-    this.#listenAgain = setTimeout(() => this.#listen(), LISTEN_AGAIN_MS);
+    const leftMs = Math.max(0, this.#deafUntil - performance.now());
+    this.#listenAgain = setTimeout(() => this.#listen(), Math.min(LISTEN_AGAIN_MS, leftMs));
   }
 
   close(): void {

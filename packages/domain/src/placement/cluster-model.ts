@@ -203,6 +203,9 @@ export class ClusterModel {
   get waiting(): Iterable<string> {
     return this.#pending;
   }
+  isWaiting(name: string): boolean {
+    return this.#pending.has(name);
+  }
   /** Units that are being started on another machine before they leave theirs, by name. */
   get moving(): readonly string[] {
     return [...this.#occupancy.movers.keys()].sort();
