@@ -14,7 +14,7 @@ const { values, positionals } = parseArgs({
 });
 process.chdir(join(import.meta.dirname, ".."));
 
-/** Where a target is: `engine/model` is the folder packages/engine/src/model. */
+/** Where a target is: `domain/placement` is the folder packages/domain/src/placement. */
 function pathOf(target: string): string {
   const [name = "", ...path] = target.split("/");
   return ["packages", name, "src", ...path].join("/");
@@ -36,7 +36,7 @@ const missing = positionals.filter((target) => !existsSync(pathOf(target)));
 if (positionals.length === 0 || missing.length > 0) {
   for (const target of missing) console.error(`Error: ${target}: there is no ${pathOf(target)}`);
   console.error(
-    "Error: name packages, folders or files, for example: npm run mutate -- registry/model engine/model/plan.ts",
+    "Error: name packages, folders or files, for example: npm run mutate -- domain/placement domain/unit/file.ts",
   );
   process.exit(2);
 }
