@@ -32,7 +32,7 @@ export interface MoverOptions {
 }
 
 /** A move that this engine has under way. */
-interface Underway extends Relocation {
+interface ActiveMove extends Relocation {
   readonly move: Move;
   /** A write is on its way: the next step is decided on when it has come back. */
   readonly isWriting: boolean;
@@ -56,7 +56,7 @@ const MOST_LOSSES = 3;
  */
 export class Mover {
   readonly #options: MoverOptions;
-  readonly #underway = new Map<string, Underway>();
+  readonly #active = new Map<string, ActiveMove>();
   /** Units that could not be moved, and when they may be tried again, by performance.now(). */
   readonly #notBefore = new Map<string, number>();
   /** Requests that are done with, by unit: the revision that they were written at. Their removal may not have come here. */
@@ -79,7 +79,7 @@ export class Mover {
 
   /** Units that are on their way. */
   get busy(): readonly string[] {
-    return [...this.#underway.keys()].sort();
+    return [...this.#active.keys()].sort();
   }
 
   /** Something has changed that a move may wait for. */
@@ -97,7 +97,7 @@ export class Mover {
     const now = performance.now();
     if (this.#options.leadership() === null) {
       if (now - this.#actedAt > MOVE_LIMITS.deposed) for (const unit of this.busy) this.#drop(unit);
-      return this.#underway.size > 0 ? LOOK_MS : IDLE_MS;
+      return this.#active.size > 0 ? LOOK_MS : IDLE_MS;
     }
     this.#actedAt = now;
     if (!this.#isIdle) {
@@ -115,13 +115,13 @@ export class Mover {
   get #isIdle(): boolean {
     const { model, state } = this.#options;
     const isAsked = state.cordons.size > 0 || state.moves.size > 0;
-    return !isAsked && this.#underway.size === 0 && !model.hasMoving && !model.hasLeaving;
+    return !isAsked && this.#active.size === 0 && !model.hasMoving && !model.hasLeaving;
   }
 
   async #forgetStale(): Promise<void> {
     const { model, state } = this.#options;
     if (state.moves.size === 0) return;
-    for (const name of staleMoves(model, state, this.#underway)) {
+    for (const name of staleMoves(model, state, this.#active)) {
       const request = state.moves.get(name);
       if (request !== undefined) await this.#forget(name, request.modRevision);
     }
@@ -134,7 +134,7 @@ export class Mover {
       if (state.moves.get(unit)?.modRevision !== revision) this.#done.delete(unit);
     const triedAt = (unit: string): number => this.#notBefore.get(unit) ?? 0;
     const isResting = (unit: string): boolean => triedAt(unit) > now || this.#done.has(unit) || this.#isAssumed(unit);
-    return relocationsOf(model, state, { busy: this.#underway, isResting, triedAt });
+    return relocationsOf(model, state, { busy: this.#active, isResting, triedAt });
   }
 
   /** Whether the plan has a decision on a unit on its way that the engine's own view of etcd does not show yet. */
@@ -147,25 +147,25 @@ export class Mover {
   #begin(relocation: Relocation): void {
     const { unit, from, preferred, reason } = relocation;
     const move: Move = { unit, from, preferred, reason, phase: { kind: "begin" } };
-    this.#underway.set(unit, { ...relocation, move, isWriting: false, losses: 0 });
+    this.#active.set(unit, { ...relocation, move, isWriting: false, losses: 0 });
     this.#options.hold(unit, true);
   }
 
   /** Takes the next steps of a move, until it waits for something. */
   #advance(unit: string, now: number): void {
     for (;;) {
-      const underway = this.#underway.get(unit);
-      if (underway === undefined || underway.isWriting) return;
-      const { move } = underway;
+      const active = this.#active.get(unit);
+      if (active === undefined || active.isWriting) return;
+      const { move } = active;
       const step = stepMove(move, this.#viewOf(unit), now);
       switch (step.kind) {
         case "wait": {
           if (step.phase === move.phase) return;
-          this.#enter({ ...underway, move: { ...move, phase: step.phase } });
+          this.#enter({ ...active, move: { ...move, phase: step.phase } });
           break;
         }
         case "write":
-          return this.#write(underway, step);
+          return this.#write(active, step);
         case "end":
           return this.#end(unit, null);
         case "give-up":
@@ -189,32 +189,32 @@ export class Mover {
   }
 
   /** A move has come further. */
-  #enter(underway: Underway): void {
-    const { unit, move } = underway;
-    this.#underway.set(unit, underway);
+  #enter(active: ActiveMove): void {
+    const { unit, move } = active;
+    this.#active.set(unit, active);
     if (!isHeld(move)) this.#options.hold(unit, false);
   }
 
-  #write(underway: Underway, step: Write): void {
-    const writing = this.#commit(underway, step).finally(() => {
+  #write(active: ActiveMove, step: Write): void {
+    const writing = this.#commit(active, step).finally(() => {
       this.#writes.delete(writing);
       this.#loop.trigger();
     });
     this.#writes.add(writing);
   }
 
-  async #commit(underway: Underway, step: Write): Promise<void> {
-    const { unit } = underway;
-    const waiting: Underway = { ...underway, isWriting: true };
-    this.#underway.set(unit, waiting);
+  async #commit(active: ActiveMove, step: Write): Promise<void> {
+    const { unit } = active;
+    const waiting: ActiveMove = { ...active, isWriting: true };
+    this.#active.set(unit, waiting);
     // One that was let go meanwhile is not held any more, and may have been begun anew.
-    const isUnderway = (): boolean => this.#underway.get(unit) === waiting;
+    const isUnderway = (): boolean => this.#active.get(unit) === waiting;
     if (step.event.kind === "begin-move") this.#assume(unit, step.event);
     try {
       const revision = await this.#transact(unit, step);
       if (revision === null) await sleep(LOST_MS);
-      else this.#say(underway, step);
-      if (isUnderway()) this.#goOn(underway, step, revision);
+      else this.#say(active, step);
+      if (isUnderway()) this.#goOn(active, step, revision);
     } catch (error) {
       if (!(error instanceof RegistryError)) throw error;
       const { log } = this.#options;
@@ -230,7 +230,7 @@ export class Mover {
     if (modelled !== undefined && canChange(modelled.record.whereabouts, event)) model.assume(modelled, event);
   }
 
-  #say({ unit, move }: Underway, { event, warning }: Write): void {
+  #say({ unit, move }: ActiveMove, { event, warning }: Write): void {
     const { log } = this.#options;
     const to = event.kind === "begin-move" ? event.to : event.kind === "leave" ? event.preferred : null;
     if (to !== null) log.info({ unit, from: move.from, to, reason: move.reason }, "moving");
@@ -238,11 +238,11 @@ export class Mover {
   }
 
   /** @param revision at which a step was written; null: etcd did not take it */
-  #goOn(underway: Underway, { next }: Write, revision: number | null): void {
-    const { unit, move, losses } = underway;
-    if (revision !== null) this.#enter({ ...underway, losses: 0, move: { ...move, phase: { ...next, revision } } });
+  #goOn(active: ActiveMove, { next }: Write, revision: number | null): void {
+    const { unit, move, losses } = active;
+    if (revision !== null) this.#enter({ ...active, losses: 0, move: { ...move, phase: { ...next, revision } } });
     else if (losses >= MOST_LOSSES) this.#putOff(unit, MOVE_LIMITS.retry);
-    else this.#underway.set(unit, { ...underway, losses: losses + 1 });
+    else this.#active.set(unit, { ...active, losses: losses + 1 });
   }
 
   /** Writes what happens to a unit in one fenced transaction. Returns the etcd revision; null: etcd did not take it. */
@@ -294,7 +294,7 @@ export class Mover {
 
   /** Lets a unit go: it is the plan's again. */
   #drop(unit: string): void {
-    this.#underway.delete(unit);
+    this.#active.delete(unit);
     this.#options.states.forget(unit);
     this.#options.hold(unit, false);
   }

@@ -74,6 +74,6 @@ export { MachineRegistration, type StateUpdate } from "./store/machine-registrat
 export { cordonMachine, requestMoves, uncordonMachine } from "./store/maintenance.ts";
 export { type ChangeListener, Mirror, type MirrorOptions } from "./store/mirror.ts";
 export { ObservedEtcd, type OperationObserver } from "./store/observed-etcd.ts";
-export { MOST_MOVES, planMoves, requestRebalance } from "./store/rebalance.ts";
+export { DEFAULT_MOST_MOVES, planMoves, requestRebalance } from "./store/rebalance.ts";
 export { type MirrorSettings, Registry } from "./store/registry.ts";
 export { type KnownUnits, readUnit, type UnitResult, UnitWriter } from "./store/unit-writer.ts";

@@ -8,8 +8,8 @@ export {
   MachineOrder,
   ModelFeed,
   type ModelUnit,
-  type Move,
   type Placement,
+  type ProposedMove,
   planRebalance,
   targetOf,
 } from "@fleet/domain/placement";

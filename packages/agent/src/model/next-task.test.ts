@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { nextTask, nextTasks, type PresentUnit, REASONS, type WantedUnit } from "./next-task.ts";
+import { nextTask, nextTasks, type PresentUnit, TASK_REASONS, type WantedUnit } from "./next-task.ts";
 
 const name = "a.service";
 const wanted = (desiredState: WantedUnit["desiredState"], hash = "h1"): WantedUnit => ({
@@ -24,13 +24,13 @@ describe("the next task of a unit", () => {
       "wanted and not there: load",
       wanted("launched"),
       null,
-      { kind: "load", name, hash: "h1", reason: REASONS.notLoaded },
+      { kind: "load", name, hash: "h1", reason: TASK_REASONS.notLoaded },
     ],
     [
       "loaded and wanted launched: start",
       wanted("launched"),
       present(),
-      { kind: "start", name, reason: REASONS.wantedLaunched },
+      { kind: "start", name, reason: TASK_REASONS.wantedLaunched },
     ],
     ["launched as wanted: nothing", wanted("launched"), present({ isLaunched: true, isStopped: false }), null],
     ["loaded as wanted: nothing", wanted("loaded"), present(), null],
@@ -38,21 +38,26 @@ describe("the next task of a unit", () => {
       "launched and wanted loaded: stop",
       wanted("loaded"),
       present({ isLaunched: true }),
-      { kind: "stop", name, reason: REASONS.wantedLoaded },
+      { kind: "stop", name, reason: TASK_REASONS.wantedLoaded },
     ],
-    ["not wanted: stop first", null, present({ isStopped: false }), { kind: "stop", name, reason: REASONS.notWanted }],
-    ["not wanted and stopped: unload", null, present(), { kind: "unload", name, reason: REASONS.notWanted }],
+    [
+      "not wanted: stop first",
+      null,
+      present({ isStopped: false }),
+      { kind: "stop", name, reason: TASK_REASONS.notWanted },
+    ],
+    ["not wanted and stopped: unload", null, present(), { kind: "unload", name, reason: TASK_REASONS.notWanted }],
     [
       "another version: stop the old one first",
       wanted("launched", "h2"),
       present({ isLaunched: true, isStopped: false }),
-      { kind: "stop", name, reason: REASONS.newVersion },
+      { kind: "stop", name, reason: TASK_REASONS.newVersion },
     ],
     [
       "another version, stopped: unload the old one",
       wanted("launched", "h2"),
       present(),
-      { kind: "unload", name, reason: REASONS.newVersion },
+      { kind: "unload", name, reason: TASK_REASONS.newVersion },
     ],
   ])("%s", (_what, want, have, task) => expect(nextTask(want, have)).toEqual(task));
   it("comes in the order of kinds, then names; units on hold have none", () => {

@@ -21,7 +21,7 @@ export interface PresentUnit {
 }
 
 /** Why a task is to be done. */
-export const REASONS = {
+export const TASK_REASONS = {
   notWanted: "the unit is not scheduled to this machine",
   newVersion: "the unit has another version",
   unfinished: "the unit was not loaded whole",
@@ -30,15 +30,15 @@ export const REASONS = {
   wantedLoaded: "the unit's desired state is loaded",
 } as const;
 
-/** A reason of REASONS. */
-export type Reason = (typeof REASONS)[keyof typeof REASONS];
+/** A reason of TASK_REASONS. */
+export type TaskReason = (typeof TASK_REASONS)[keyof typeof TASK_REASONS];
 
 /** The next thing to do with a unit. */
 export type Task =
-  | { readonly kind: "stop"; readonly name: string; readonly reason: Reason }
-  | { readonly kind: "unload"; readonly name: string; readonly reason: Reason }
-  | { readonly kind: "load"; readonly name: string; readonly hash: string; readonly reason: Reason }
-  | { readonly kind: "start"; readonly name: string; readonly reason: Reason };
+  | { readonly kind: "stop"; readonly name: string; readonly reason: TaskReason }
+  | { readonly kind: "unload"; readonly name: string; readonly reason: TaskReason }
+  | { readonly kind: "load"; readonly name: string; readonly hash: string; readonly reason: TaskReason }
+  | { readonly kind: "start"; readonly name: string; readonly reason: TaskReason };
 
 /**
  * The next step that leads one unit from what is to what is wanted; null where nothing is left to do. A unit is stopped
@@ -47,19 +47,19 @@ export type Task =
 export function nextTask(wanted: WantedUnit | null, present: PresentUnit | null): Task | null {
   if (present === null) {
     if (wanted === null) return null;
-    return { kind: "load", name: wanted.name, hash: wanted.hash, reason: REASONS.notLoaded };
+    return { kind: "load", name: wanted.name, hash: wanted.hash, reason: TASK_REASONS.notLoaded };
   }
   const { name } = present;
   if (wanted === null || wanted.hash !== present.hash || present.isUnfinished) {
-    const newFile = wanted?.hash === present.hash ? REASONS.unfinished : REASONS.newVersion;
-    const reason = wanted === null ? REASONS.notWanted : newFile;
+    const newFile = wanted?.hash === present.hash ? TASK_REASONS.unfinished : TASK_REASONS.newVersion;
+    const reason = wanted === null ? TASK_REASONS.notWanted : newFile;
     return { kind: present.isStopped ? "unload" : "stop", name, reason };
   }
   if (wanted.desiredState === "launched" && !present.isLaunched) {
-    return { kind: "start", name, reason: REASONS.wantedLaunched };
+    return { kind: "start", name, reason: TASK_REASONS.wantedLaunched };
   }
   if (wanted.desiredState === "loaded" && present.isLaunched) {
-    return { kind: "stop", name, reason: REASONS.wantedLoaded };
+    return { kind: "stop", name, reason: TASK_REASONS.wantedLoaded };
   }
   return null;
 }

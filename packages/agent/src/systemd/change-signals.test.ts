@@ -32,7 +32,7 @@ describe("signals of changes", () => {
     const { signals, asked, told } = changeSignals();
     for (const name of names(20)) signals.startBegins(name);
     expect(asked).toEqual([false]);
-    for (const name of names(20)) signals.startEnds(name);
+    for (const name of names(20)) signals.jobEnded(name);
     await clock.pass(99);
     expect(asked).toEqual([false]);
     await clock.pass(1);
@@ -43,10 +43,10 @@ describe("signals of changes", () => {
   it("are listened to again after two seconds, whatever still starts", async () => {
     const { signals, asked, told } = changeSignals();
     for (const name of names(20)) signals.startBegins(name);
-    for (const name of names(19)) signals.startEnds(name);
+    for (const name of names(19)) signals.jobEnded(name);
     await clock.pass(2_000);
     expect([asked, told]).toEqual([[false, true], [null]]);
-    signals.startEnds("u19.service");
+    signals.jobEnded("u19.service");
     await clock.pass(60_000);
     expect(asked).toHaveLength(2);
   });
@@ -54,7 +54,7 @@ describe("signals of changes", () => {
     const { signals, asked } = changeSignals();
     for (let round = 0; round < 42; round++) {
       for (const name of names(20)) signals.startBegins(name);
-      for (const name of names(20)) signals.startEnds(name);
+      for (const name of names(20)) signals.jobEnded(name);
       await clock.pass(50);
     }
     expect(asked.slice(0, 2)).toEqual([false, true]);

@@ -55,7 +55,7 @@ export class ChangeSignals {
   }
 
   /** A unit's start, or another job of it, has ended. */
-  startEnds(name: string): void {
+  jobEnded(name: string): void {
     this.#starting.delete(name);
     if (this.#starting.size > 0 || !this.#isDeaf) return;
     clearTimeout(this.#listenAgain);

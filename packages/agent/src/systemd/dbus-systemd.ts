@@ -94,7 +94,7 @@ export class DBusSystemd implements Systemd {
     try {
       await this.#manager.call("StartUnit", name, "replace");
     } catch (error) {
-      this.#changes.startEnds(name);
+      this.#changes.jobEnded(name);
       throw error;
     }
   }
@@ -107,7 +107,7 @@ export class DBusSystemd implements Systemd {
       if (error instanceof SystemdError && error.type === NO_SUCH_UNIT) return;
       throw error;
     }
-    const result = await this.#jobs.end(job, name);
+    const result = await this.#jobs.waitForStop(job, name);
     if (result !== "done" && result !== "skipped") {
       throw new SystemdError(
         `stopping ${name} ended with result ${result}: systemctl status ${name} on the machine has more`,
@@ -166,8 +166,8 @@ export class DBusSystemd implements Systemd {
       if (name !== null) this.#changes.tell(name);
     } else if (message.member === JOB_REMOVED && message.path === MANAGER_PATH) {
       const [, job, name, result] = message.body as [number, string, string, string];
-      this.#jobs.ended(job, result);
-      this.#changes.startEnds(name);
+      this.#jobs.noteEnd(job, result);
+      this.#changes.jobEnded(name);
       this.#changes.tell(name);
     }
   }

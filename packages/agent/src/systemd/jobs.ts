@@ -11,7 +11,7 @@ export class Jobs {
   readonly #early = new Map<string, string>();
 
   /** Takes note of the end of a job, by its object path. */
-  ended(job: string, result: string): void {
+  noteEnd(job: string, result: string): void {
     const waiting = this.#waiting.get(job);
     if (waiting !== undefined) return waiting.resolve(result);
     this.#early.set(job, result);
@@ -25,7 +25,7 @@ export class Jobs {
    * @returns systemd's word for its result, such as `done`
    * @throws SystemdError where it takes longer than a unit may take to stop, or the connection is lost
    */
-  async end(job: string, unit: string): Promise<string> {
+  async waitForStop(job: string, unit: string): Promise<string> {
     const early = this.#early.get(job);
     if (early !== undefined) {
       this.#early.delete(job);

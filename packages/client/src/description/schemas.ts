@@ -281,5 +281,6 @@ export type Machine = Known<FromSchema<typeof MACHINE>>;
 export type MetadataOperation = Known<FromSchema<typeof METADATA_OPERATION>>;
 export type FleetEvent = Known<FromSchema<typeof EVENT>>;
 export type Placement = Known<FromSchema<typeof PLACEMENT>>;
+/** A move that a rebalance proposes, or has asked for. */
 export type Move = Known<FromSchema<typeof MOVE>>;
 export type RebalanceRequest = Known<FromSchema<typeof REBALANCE>>;

@@ -3,13 +3,16 @@ import { BoundedCache } from "../cache/bounded-cache.ts";
 import { type DesiredState, isDesiredState, type SystemdStates } from "../unit/states.ts";
 import { NOWHERE, type Whereabouts } from "../whereabouts/whereabouts.ts";
 
-/** `units/<name>`: the one truth about a unit. */
+/**
+ * `units/<name>`: the one truth about a unit. Two members have older names in etcd, which every version reads:
+ * `whereabouts` is machineID, lastMachineID, leaving, movingTo and wish there, and `preferred` is that wish.
+ */
 export interface UnitRecord {
   readonly hash: string;
   readonly desiredState: DesiredState;
   readonly global: boolean;
   readonly whereabouts: Whereabouts;
-  /** Why the engine last gave it a machine or took it off one; null: it has not, since a client last changed the unit. */
+  /** The `reason` of the engine's last decision on it; null: it has decided nothing since a client last changed the unit. */
   readonly cause: string | null;
 }
 
@@ -48,7 +51,7 @@ export interface CordonRecord {
   readonly since: string;
 }
 
-/** `moves/<name>`: a unit that somebody has asked to be moved. The engine removes it when that is done, or can't be. */
+/** `moves/<name>`: a move that somebody has asked for. The engine removes it when that is done, or can't be. */
 export interface MoveRecord {
   /** The machine that it is to go to, if it fits. */
   readonly to: string;

@@ -129,7 +129,7 @@ function newVersion(
     hash,
     desiredState,
     global: requirements.global,
-    whereabouts: staysPut ? before : change(before, { kind: isPlacedAnew ? "replace" : "unplace" }),
+    whereabouts: staysPut ? before : change(before, { kind: isPlacedAnew ? "new-version" : "unplace" }),
     cause: staysPut ? (old?.cause ?? null) : null,
   };
   return {

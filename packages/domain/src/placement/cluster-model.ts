@@ -6,7 +6,7 @@ import type { Requirements } from "../unit/requirements.ts";
 import { change, type WhereaboutsEvent } from "../whereabouts/change.ts";
 import { firstChoice, placesOf, sameWhereabouts, scheduledTo } from "../whereabouts/whereabouts.ts";
 import { conflicts, type GlobalUnit, globalsOn, type Neighbour } from "./conflicts.ts";
-import { FreeRoom } from "./free-room.ts";
+import { FitsNowhere } from "./fits-nowhere.ts";
 import { MachineIndex } from "./machine-index.ts";
 import type { MachineOrder } from "./machine-order.ts";
 import { Occupancy } from "./occupancy.ts";
@@ -47,7 +47,7 @@ export class ClusterModel {
   /** Units that may need a decision. */
   readonly #dirty = new WorkQueue();
   readonly #index = new MachineIndex();
-  readonly #room = new FreeRoom();
+  readonly #fitsNowhere = new FitsNowhere();
   readonly #occupancy = new Occupancy();
   readonly #cordons = new Map<string, { readonly drain: boolean }>();
   /** Units that have Replaces globs. */
@@ -157,7 +157,7 @@ export class ClusterModel {
     if (entry === undefined) return;
     this.#index.delete(id, entry.machine.metadata);
     this.#machines.delete(id);
-    this.#room.changed();
+    this.#fitsNowhere.clear();
     for (const name of this.#occupancy.unitsOn(id)) this.#dirty.add(name);
   }
 
@@ -168,7 +168,7 @@ export class ClusterModel {
       return;
     }
     if (!this.#cordons.delete(id)) return;
-    this.#room.changed();
+    this.#fitsNowhere.clear();
     this.#retryPending();
   }
 
@@ -269,11 +269,11 @@ export class ClusterModel {
     const first = firstChoice(unit.record.whereabouts);
     if (first !== null && this.#machines.has(first) && fits(first)) return first;
     const globs = this.#occupancy.globsMatching(unit.name);
-    if (this.#room.isNone(unit.requirements, globs)) return null;
+    if (this.#fitsNowhere.has(unit.requirements, globs)) return null;
     const best =
       unit.requirements.preferences === null ? this.#index.candidates(metadata).find(fits) : this.#preferred(unit);
     if (best != null) return best;
-    this.#room.noteNone(unit.requirements, globs);
+    this.#fitsNowhere.note(unit.requirements, globs);
     return null;
   }
 
@@ -313,7 +313,7 @@ export class ClusterModel {
     this.#leaving.delete(unit.name);
     this.#occupancy.remove(unit);
     const places = placesOf(unit.record.whereabouts);
-    if (places.length > 0) this.#room.changed();
+    if (places.length > 0) this.#fitsNowhere.clear();
     for (const machineID of places) this.#neighbourhoodChanged(unit, machineID);
   }
 
@@ -326,7 +326,7 @@ export class ClusterModel {
     this.#occupancy.use(requirements);
     if (requirements.replaces.length > 0) {
       this.#replacers.add(name);
-      this.#room.changed(); // it may close a ring, in which none pushes another any more
+      this.#fitsNowhere.clear(); // it may close a ring, in which none pushes another any more
     }
     for (const peer of requirements.machineOf) add(this.#followers, peer, name);
   }
@@ -380,7 +380,7 @@ export class ClusterModel {
       entry.globals = globalsOn([...this.#globals.values()], entry.machine.metadata, scheduled).map(({ name }) => name);
     }
     this.#setLoad(entry);
-    this.#room.changed();
+    this.#fitsNowhere.clear();
   }
 
   #neighbours(unit: PlacedUnit, id: string): readonly Neighbour[] {

@@ -13,8 +13,8 @@ export {
 export { MachineOrder } from "./machine-order.ts";
 export { meets, metadataFits, unmetBound, unmetMetadata } from "./metadata-fit.ts";
 export { ModelFeed } from "./model-feed.ts";
-export { type Decision, decide, eventOf, plan, REASONS } from "./plan.ts";
-export { type Move, planRebalance, targetOf } from "./rebalance.ts";
-export { type Relocation, relocationsOf, staleMoves, type Underway } from "./relocations.ts";
+export { CAUSES, type Decision, decide, eventOf, plan } from "./plan.ts";
+export { type ProposedMove, planRebalance, targetOf } from "./rebalance.ts";
+export { type MoveActivity, type Relocation, relocationsOf, staleMoves } from "./relocations.ts";
 export { type PlacedUnit, pushes, type Surroundings, type Unfit, unfitOn, unfitText } from "./rules.ts";
 export { explainWaiting, type Waiting, waitingText } from "./waiting.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { eventOf, plan, REASONS } from "./plan.ts";
+import { CAUSES, eventOf, plan } from "./plan.ts";
 import { cluster, happen, id, put, settle, three } from "./testing/clusters.ts";
 import { explainWaiting } from "./waiting.ts";
 
@@ -29,7 +29,7 @@ describe("placing", () => {
   });
   it("takes a unit that is inactive off its machine", () => {
     const model = cluster(three, [{ name: "a.service", desiredState: "inactive", machineID: id(1) }]);
-    expect(plan(model, 10)).toEqual([{ name: "a.service", from: id(1), to: null, reason: REASONS.notWanted }]);
+    expect(plan(model, 10)).toEqual([{ name: "a.service", from: id(1), to: null, reason: CAUSES.notWanted }]);
   });
   it("prefers the machine that a new version was freed from", () => {
     expect(settle(cluster(three, [{ name: "a.service", last: id(3) }])).get("a.service")).toBe(id(3));
@@ -140,9 +140,7 @@ describe("moving", () => {
     ]);
     settle(model);
     model.deleteMachine(id(1));
-    expect(plan(model, 10)).toEqual([
-      { name: "a.service", from: id(1), to: id(3), reason: REASONS.machineGone(id(1)) },
-    ]);
+    expect(plan(model, 10)).toEqual([{ name: "a.service", from: id(1), to: id(3), reason: CAUSES.machineGone(id(1)) }]);
   });
   it("moves a whole chain of followers with its head", () => {
     const model = cluster(three, [
@@ -268,7 +266,7 @@ describe("moving on request", () => {
     freed("b.service", "Conflicts=taken.service");
     expect(plan(model, 10)).toEqual([
       { name: "a.service", from: null, to: id(3), reason: "its machine is being drained" },
-      { name: "b.service", from: null, to: id(1), reason: REASONS.leastLoaded },
+      { name: "b.service", from: null, to: id(1), reason: CAUSES.leastLoaded },
     ]);
   });
 });
@@ -303,8 +301,8 @@ describe("a plan", () => {
       [{ name: "c.service" }, { name: "e.service", lines: "Replaces=c*\nMachineMetadata=a=1" }],
     );
     expect(plan(model, 10)).toEqual([
-      { name: "c.service", from: null, to: id(1), reason: REASONS.leastLoaded },
-      { name: "e.service", from: null, to: id(1), reason: REASONS.leastLoaded },
+      { name: "c.service", from: null, to: id(1), reason: CAUSES.leastLoaded },
+      { name: "e.service", from: null, to: id(1), reason: CAUSES.leastLoaded },
     ]);
     expect(plan(model, 10)).toEqual([
       { name: "c.service", from: id(1), to: id(2), reason: "its machine no longer fits: e.service there replaces it" },
@@ -313,7 +311,7 @@ describe("a plan", () => {
   });
   it("takes a unit that has become global off its machine", () => {
     const model = cluster(three, [{ name: "g.service", lines: "Global=true", machineID: id(1) }]);
-    expect(plan(model, 10)).toEqual([{ name: "g.service", from: id(1), to: null, reason: REASONS.global }]);
+    expect(plan(model, 10)).toEqual([{ name: "g.service", from: id(1), to: null, reason: CAUSES.global }]);
   });
   it("takes a unit off a machine that is gone, also where it fits nowhere else", () => {
     const model = cluster(three, [{ name: "a.service", machineID: id(9), lines: `MachineID=${id(9)}` }]);
@@ -327,7 +325,7 @@ describe("a plan", () => {
     const unit = model.units.get("a.service");
     if (unit === undefined) throw new Error("there is no unit");
     model.setUnit(unit.name, { ...unit.record, cause: "it was moved" }, unit.requirements);
-    expect(plan(model, 10)).toEqual([{ name: "a.service", from: null, to: id(2), reason: REASONS.leastLoaded }]);
+    expect(plan(model, 10)).toEqual([{ name: "a.service", from: null, to: id(2), reason: CAUSES.leastLoaded }]);
   });
   it.each([
     ["takes a unit off", null, { kind: "unplace" }],

@@ -16,7 +16,7 @@ export function eventOf({ to }: Decision): WhereaboutsEvent {
 }
 
 /** Why units are placed. */
-export const REASONS = {
+export const CAUSES = {
   notWanted: "its desired state is inactive",
   global: "it is a global unit, which agents run by themselves",
   leastLoaded: "the machine fits and carries the fewest units",
@@ -34,7 +34,7 @@ export function decide(model: ClusterModel, unit: ModelUnit): Decision | null {
   const { whereabouts } = record;
   if (!isWanted) {
     if (machineID === null) return null;
-    return { name, from: machineID, to: null, reason: record.global ? REASONS.global : REASONS.notWanted };
+    return { name, from: machineID, to: null, reason: record.global ? CAUSES.global : CAUSES.notWanted };
   }
   if (machineID === null) {
     // Its last machine has not let go of it yet: two copies would run at once.
@@ -44,12 +44,12 @@ export function decide(model: ClusterModel, unit: ModelUnit): Decision | null {
     // Freed to be moved here, and for what: that is what its users want to know.
     const isPreferred = whereabouts.kind === "nowhere" && to === whereabouts.preferred;
     const reason = isPreferred ? record.cause : null;
-    return { name, from: null, to, reason: reason ?? REASONS.leastLoaded };
+    return { name, from: null, to, reason: reason ?? CAUSES.leastLoaded };
   }
   const isGone = model.machine(machineID) === null;
   const unfit = isGone ? null : model.unfit(unit, machineID);
   if (!isGone && unfit === null) return null;
-  const reason = unfit === null ? REASONS.machineGone(machineID) : REASONS.noLongerFits(unfit);
+  const reason = unfit === null ? CAUSES.machineGone(machineID) : CAUSES.noLongerFits(unfit);
   return { name, from: machineID, to: model.choose(unit), reason };
 }
 

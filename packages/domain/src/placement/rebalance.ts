@@ -1,8 +1,8 @@
 import { NOWHERE } from "../whereabouts/whereabouts.ts";
 import type { ClusterModel, ModelUnit } from "./cluster-model.ts";
 
-/** A unit that is to go from one machine to another. */
-export interface Move {
+/** A move that would make the cluster better. Asked for, it is a MoveRecord; the engine carries it out as a Relocation. */
+export interface ProposedMove {
   readonly unit: string;
   readonly from: string;
   readonly to: string;
@@ -28,8 +28,8 @@ export function targetOf(model: ClusterModel, unit: ModelUnit, preferred: string
  *
  * @param most how many moves at most
  */
-export function* planRebalance(model: ClusterModel, most: number): Generator<void, readonly Move[]> {
-  const moves: Move[] = [];
+export function* planRebalance(model: ClusterModel, most: number): Generator<void, readonly ProposedMove[]> {
+  const moves: ProposedMove[] = [];
   const moved = new Set<string>();
   // The heaviest machines give first; a pass without a move is the end.
   for (let isChanged = true; isChanged && moves.length < most; ) {
@@ -58,7 +58,7 @@ function mayMove({ isWanted, requirements, record }: ModelUnit): boolean {
   return isWanted && !stay && machineID === null && machineOf.length === 0 && replaces.length === 0;
 }
 
-function improvement(model: ClusterModel, unit: ModelUnit, from: string): Move | null {
+function improvement(model: ClusterModel, unit: ModelUnit, from: string): ProposedMove | null {
   const to = targetOf(model, unit);
   if (to === null) return null;
   const here = model.score(unit, from);

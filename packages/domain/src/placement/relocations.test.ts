@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { ClusterState } from "../cluster/state.ts";
 import { targetOf } from "./rebalance.ts";
-import { relocationsOf, staleMoves, type Underway } from "./relocations.ts";
+import { type MoveActivity, relocationsOf, staleMoves } from "./relocations.ts";
 import { cluster, happen, id, put, settle, three } from "./testing/clusters.ts";
 
 describe("moving on request", () => {
@@ -9,7 +9,7 @@ describe("moving on request", () => {
     ({
       moves: new Map(Object.entries(moves).map(([name, move]) => [name, { ...move, reason: "even" }])),
     }) as unknown as ClusterState;
-  const underway = (more: Partial<Underway> = {}): Underway => ({
+  const activity = (more: Partial<MoveActivity> = {}): MoveActivity => ({
     busy: new Map(),
     isResting: () => false,
     triedAt: () => 0,
@@ -23,12 +23,12 @@ describe("moving on request", () => {
       { name: "d.service", machineID: id(2) },
     ]);
     model.setCordon(id(1), { drain: true });
-    const [first, ...others] = relocationsOf(model, state({}), underway());
+    const [first, ...others] = relocationsOf(model, state({}), activity());
     expect([first?.unit, others]).toEqual(["b.service", []]);
     if (first === undefined) throw new Error("nothing to move");
-    expect(relocationsOf(model, state({}), underway({ busy: new Map([["b.service", first]]) }))).toEqual([]);
+    expect(relocationsOf(model, state({}), activity({ busy: new Map([["b.service", first]]) }))).toEqual([]);
     expect(
-      relocationsOf(model, state({}), underway({ isResting: (unit) => unit === "b.service" })).map(({ unit }) => unit),
+      relocationsOf(model, state({}), activity({ isResting: (unit) => unit === "b.service" })).map(({ unit }) => unit),
     ).toEqual(["c.service"]);
     const unit = model.units.get("b.service");
     expect(unit && targetOf(model, unit)).toBe(id(3));
@@ -41,7 +41,7 @@ describe("moving on request", () => {
       [1, 2, 3, 4].map((n) => ({ name: `u${n}.service`, machineID: id(1) })),
     );
     const moves = Object.fromEntries([1, 2, 3].map((n) => [`u${n}.service`, { to: id(2), limit: 2 }]));
-    expect(relocationsOf(model, state(moves), underway()).map(({ unit, preferred }) => [unit, preferred])).toEqual([
+    expect(relocationsOf(model, state(moves), activity()).map(({ unit, preferred }) => [unit, preferred])).toEqual([
       ["u1.service", id(2)],
       ["u2.service", id(2)],
     ]);
@@ -66,7 +66,7 @@ describe("moving on request", () => {
     put(model, { name: "a.service", machineID: id(1) });
     happen(model, "a.service", { kind: "leave", preferred: id(2) });
     expect(settle(model).get("a.service")).toBeNull();
-    expect(relocationsOf(model, state({}), underway())).toMatchObject([
+    expect(relocationsOf(model, state({}), activity())).toMatchObject([
       { unit: "a.service", from: id(1), preferred: id(2) },
     ]);
     happen(model, "a.service", { kind: "left" });
@@ -80,7 +80,7 @@ describe("moving on request", () => {
     model.setCordon(id(1), { drain: true });
     const tried: Record<string, number> = { "a.service": 20, "b.service": 10 };
     const next = (): string | undefined =>
-      relocationsOf(model, state({}), underway({ triedAt: (unit) => tried[unit] ?? 0 }))[0]?.unit;
+      relocationsOf(model, state({}), activity({ triedAt: (unit) => tried[unit] ?? 0 }))[0]?.unit;
     expect(next()).toBe("c.service");
     tried["c.service"] = 30;
     expect(next()).toBe("b.service");
@@ -88,7 +88,7 @@ describe("moving on request", () => {
   it("finishes what another engine began", () => {
     const model = cluster(three, [{ name: "a.service", machineID: id(1) }]);
     happen(model, "a.service", { kind: "begin-move", to: id(3) });
-    expect(relocationsOf(model, state({}), underway())).toMatchObject([
+    expect(relocationsOf(model, state({}), activity())).toMatchObject([
       { unit: "a.service", from: id(1), preferred: id(3) },
     ]);
   });
@@ -105,11 +105,11 @@ describe("moving on request", () => {
       { unit: "b.service", from: id(1), preferred: id(3), ...unfinished("b") },
       { unit: "d.service", from: id(1), preferred: id(3), group: "rebalance", reason: "rebalanced: even" },
     ];
-    expect(relocationsOf(model, moves, underway())).toEqual(asked);
+    expect(relocationsOf(model, moves, activity())).toEqual(asked);
     model.setCordon(id(1), { drain: true });
     const reason = `its machine ${id(1)} is being drained`;
     const drained = { unit: "c.service", from: id(1), preferred: null, group: `drain ${id(1)}`, reason };
-    expect(relocationsOf(model, state({}), underway())).toEqual([...asked.slice(0, 2), drained]);
+    expect(relocationsOf(model, state({}), activity())).toEqual([...asked.slice(0, 2), drained]);
   });
   it("drains each machine by itself, and only those that are to be drained and are there", () => {
     const model = cluster(three, [
@@ -122,38 +122,38 @@ describe("moving on request", () => {
     model.setCordon(id(1), { drain: true });
     model.setCordon(id(3), { drain: false });
     model.setCordon(id(9), { drain: true });
-    expect(due(model, state({}), underway())).toEqual(["a.service", "c.service"]);
+    expect(due(model, state({}), activity())).toEqual(["a.service", "c.service"]);
   });
   it("leaves a unit to its other machine that is on its way to one that is drained", () => {
     const model = cluster(three, units("a"));
     happen(model, "a.service", { kind: "begin-move", to: id(2) });
     model.setCordon(id(2), { drain: true });
-    expect(relocationsOf(model, state({}), underway()).map(({ unit, from }) => [unit, from])).toEqual([
+    expect(relocationsOf(model, state({}), activity()).map(({ unit, from }) => [unit, from])).toEqual([
       ["a.service", id(1)],
     ]);
   });
   it("sets a unit in motion once that is drained and asked for at the same time", () => {
     const model = cluster(three, units("a"));
     model.setCordon(id(1), { drain: true });
-    expect(due(model, state({ "a.service": { to: id(2), limit: 5 } }), underway())).toEqual(["a.service"]);
+    expect(due(model, state({ "a.service": { to: id(2), limit: 5 } }), activity())).toEqual(["a.service"]);
   });
   it("takes requests by name, whatever came first", () => {
     const model = cluster(three, units("a", "b", "c"));
     const moves = Object.fromEntries(["b", "c", "a"].map((name) => [`${name}.service`, { to: id(2), limit: 9 }]));
-    expect(due(model, state(moves), underway())).toEqual(["a.service", "b.service", "c.service"]);
+    expect(due(model, state(moves), activity())).toEqual(["a.service", "b.service", "c.service"]);
   });
   it("counts what is on its way against the limit of a rebalance", () => {
     const model = cluster(three, units("a", "b", "c", "d"));
     const moves = Object.fromEntries(["a", "b", "c", "d"].map((name) => [`${name}.service`, { to: id(2), limit: 3 }]));
     const busy = new Map(["a.service", "b.service"].map((name) => [name, { group: "rebalance" }]));
-    expect(due(model, state(moves), underway({ busy }))).toEqual(["c.service"]);
+    expect(due(model, state(moves), activity({ busy }))).toEqual(["c.service"]);
     const others = new Map([["a.service", { group: "drain x" }]]);
-    expect(due(model, state(moves), underway({ busy: others }))).toEqual(["b.service", "c.service", "d.service"]);
+    expect(due(model, state(moves), activity({ busy: others }))).toEqual(["b.service", "c.service", "d.service"]);
   });
   it("asks nothing of a unit that is where it is to go, is nowhere, or is unknown", () => {
     const model = cluster(three, [...units("a"), { name: "b.service" }]);
     const moves = Object.fromEntries(["a", "b", "c"].map((name) => [`${name}.service`, { to: id(1), limit: 3 }]));
-    expect(due(model, state(moves), underway())).toEqual([]);
+    expect(due(model, state(moves), activity())).toEqual([]);
   });
   it("keeps a request for a unit that is on its way to where it is to go", () => {
     const model = cluster(three, units("a"));

@@ -13,7 +13,7 @@ export interface Relocation {
 }
 
 /** What is known of moves beside the cluster's state. */
-export interface Underway {
+export interface MoveActivity {
   /** Units that are on their way. */
   readonly busy: ReadonlyMap<string, Pick<Relocation, "group">>;
   /** Whether a unit could not be moved lately, and is left alone for a while. */
@@ -43,20 +43,20 @@ export function staleMoves(
  * Which units are to be set in motion now: of each machine that is drained one after the other, of those that a rebalance
  * moves as many as its limit allows; by name. The same state always gives the same answer.
  */
-export function relocationsOf(model: ClusterModel, state: ClusterState, underway: Underway): readonly Relocation[] {
+export function relocationsOf(model: ClusterModel, state: ClusterState, activity: MoveActivity): readonly Relocation[] {
   const due: Relocation[] = [];
   const counts = new Map<string, number>();
-  for (const { group } of underway.busy.values()) counts.set(group, (counts.get(group) ?? 0) + 1);
-  const taken = new Set(underway.busy.keys());
+  for (const { group } of activity.busy.values()) counts.set(group, (counts.get(group) ?? 0) + 1);
+  const taken = new Set(activity.busy.keys());
   const wanted = [
     ...unfinished(model).map((relocation) => ({ relocation, limit: 1 })),
-    ...drained(model, underway).map((relocation) => ({ relocation, limit: 1 })),
+    ...drained(model, activity).map((relocation) => ({ relocation, limit: 1 })),
     ...requested(model, state),
   ];
   for (const { relocation, limit } of wanted) {
     const { unit, group } = relocation;
     const count = counts.get(group) ?? 0;
-    if (count >= limit || taken.has(unit) || underway.isResting(unit)) continue;
+    if (count >= limit || taken.has(unit) || activity.isResting(unit)) continue;
     counts.set(group, count + 1);
     taken.add(unit);
     due.push(relocation);
@@ -76,7 +76,7 @@ function unfinished(model: ClusterModel): readonly Relocation[] {
   });
 }
 
-function drained(model: ClusterModel, { triedAt }: Underway): readonly Relocation[] {
+function drained(model: ClusterModel, { triedAt }: MoveActivity): readonly Relocation[] {
   return model.draining.flatMap((id) => {
     const inTurn = [...model.unitsOn(id)].sort((a, b) => triedAt(a) - triedAt(b));
     return inTurn.flatMap((name) => {

@@ -7,7 +7,7 @@ export type WhereaboutsEvent =
   /** It is to be on no machine: it is not wanted any more, is global, or fits nowhere. */
   | { readonly kind: "unplace" }
   /** A new version asks for something else: it is placed anew, where it was if it fits there. */
-  | { readonly kind: "replace" }
+  | { readonly kind: "new-version" }
   /** It is started on another machine before it leaves its own. */
   | { readonly kind: "begin-move"; readonly to: string }
   /** It is up on the machine that it was being moved to, and leaves the other. */
@@ -48,14 +48,14 @@ function after(whereabouts: Whereabouts, event: WhereaboutsEvent): Whereabouts |
   switch (whereabouts.kind) {
     case "nowhere":
       if (event.kind === "place") return { kind: "placed", on: event.on };
-      return event.kind === "replace" ? NOWHERE : null;
+      return event.kind === "new-version" ? NOWHERE : null;
     case "placed":
     case "moving":
       return afterScheduled(whereabouts, event);
     case "leaving":
       if (event.kind === "left") return { kind: "nowhere", last: whereabouts.last, preferred: whereabouts.preferred };
       // The old version has still to leave its machine before the new one may be anywhere.
-      return event.kind === "replace" ? { ...whereabouts, last: null, preferred: null } : null;
+      return event.kind === "new-version" ? { ...whereabouts, last: null, preferred: null } : null;
   }
 }
 
@@ -67,7 +67,7 @@ function afterScheduled(
   switch (event.kind) {
     case "place":
       return { kind: "placed", on: event.on };
-    case "replace":
+    case "new-version":
       return { kind: "nowhere", last: on, preferred: null };
     case "begin-move":
       return event.to === on ? null : { kind: "moving", on, to: event.to };

@@ -23,7 +23,7 @@ const freed: Whereabouts = { kind: "nowhere", last: "m1", preferred: "m2" };
 const EVENTS: Readonly<Record<WhereaboutsEvent["kind"], WhereaboutsEvent>> = {
   place: { kind: "place", on: "m3" },
   unplace: { kind: "unplace" },
-  replace: { kind: "replace" },
+  "new-version": { kind: "new-version" },
   "begin-move": { kind: "begin-move", to: "m3" },
   "finish-move": { kind: "finish-move" },
   "cancel-move": { kind: "cancel-move" },
@@ -33,14 +33,18 @@ const EVENTS: Readonly<Record<WhereaboutsEvent["kind"], WhereaboutsEvent>> = {
 
 describe("what can happen to where a unit is", () => {
   it.each<[string, Whereabouts, Partial<Record<WhereaboutsEvent["kind"], Whereabouts>>]>([
-    ["a unit that is nowhere", freed, { place: { kind: "placed", on: "m3" }, unplace: NOWHERE, replace: NOWHERE }],
+    [
+      "a unit that is nowhere",
+      freed,
+      { place: { kind: "placed", on: "m3" }, unplace: NOWHERE, "new-version": NOWHERE },
+    ],
     [
       "a unit that is placed",
       placed,
       {
         place: { kind: "placed", on: "m3" },
         unplace: NOWHERE,
-        replace: { kind: "nowhere", last: "m1", preferred: null },
+        "new-version": { kind: "nowhere", last: "m1", preferred: null },
         "begin-move": { kind: "moving", on: "m1", to: "m3" },
         leave: { kind: "leaving", from: "m1", last: "m1", preferred: "m3" },
       },
@@ -51,7 +55,7 @@ describe("what can happen to where a unit is", () => {
       {
         place: { kind: "placed", on: "m3" },
         unplace: NOWHERE,
-        replace: { kind: "nowhere", last: "m1", preferred: null },
+        "new-version": { kind: "nowhere", last: "m1", preferred: null },
         "begin-move": { kind: "moving", on: "m1", to: "m3" },
         "finish-move": { kind: "placed", on: "m2" },
         "cancel-move": { kind: "placed", on: "m1" },
@@ -61,7 +65,7 @@ describe("what can happen to where a unit is", () => {
     [
       "a unit that is leaving, which a new version does not forget",
       leaving,
-      { unplace: NOWHERE, replace: { kind: "leaving", from: "m1", last: null, preferred: null }, left: freed },
+      { unplace: NOWHERE, "new-version": { kind: "leaving", from: "m1", last: null, preferred: null }, left: freed },
     ],
   ])("%s", (_what, whereabouts, allowed) => {
     for (const event of Object.values(EVENTS)) {

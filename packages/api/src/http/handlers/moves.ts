@@ -1,6 +1,6 @@
 import type { RebalanceRequest } from "@fleet/client";
 import { type ClusterState, unitOf } from "@fleet/domain/cluster";
-import { MOST_MOVES, planMoves, type Registry, requestRebalance } from "@fleet/registry";
+import { DEFAULT_MOST_MOVES, planMoves, type Registry, requestRebalance } from "@fleet/registry";
 import type { UntilVisible } from "../read-your-writes.ts";
 import type { Handlers } from "../routes.ts";
 import { inTimeSlices } from "../time-slices.ts";
@@ -27,7 +27,7 @@ export function moveHandlers(deps: MoveDeps): Pick<Handlers, "Moves.List" | "Mov
       return reply.send(JSON.stringify({ moves: list }));
     },
     "Moves.Rebalance": async (request, reply) => {
-      const { dryRun = false, limit = 1, most = MOST_MOVES } = request.body as RebalanceRequest;
+      const { dryRun = false, limit = 1, most = DEFAULT_MOST_MOVES } = request.body as RebalanceRequest;
       const moves = await inTimeSlices(planMoves(state, most));
       const [first] = moves;
       if (!dryRun && first !== undefined) {

@@ -33,14 +33,14 @@ export function readSubmit(flags: Readonly<Record<string, unknown>>): SubmitOpti
 }
 
 /** How a command goes about waiting. */
-export interface Waiting {
+export interface WaitOptions {
   readonly block: boolean;
   /** Infinity: without limit. */
   readonly mostMs: number;
 }
 
 /** Reads WAIT_FLAGS. */
-export function readWaiting(flags: Readonly<Record<string, unknown>>): Waiting {
+export function readWaitOptions(flags: Readonly<Record<string, unknown>>): WaitOptions {
   const text = String(flags.blockAttempts ?? "0");
   if (!/^-?\d{1,9}$/.test(text))
     throw new CommandError(`invalid --block-attempts ${JSON.stringify(text)}: expected a whole number`);
@@ -60,7 +60,7 @@ export async function bringTo(
   names: readonly string[],
   state: DesiredState,
   verb: string,
-  waiting: Waiting,
+  waiting: WaitOptions,
 ): Promise<boolean> {
   const client = await context.client();
   const units = await findUnits(client, names);

@@ -2,7 +2,7 @@ import { concurrently } from "../../client/concurrently.ts";
 import type { Command } from "../../command.ts";
 import { unitNames } from "../../targets/units.ts";
 import { waitUntilGone } from "../../waiting/wait-until-gone.ts";
-import { readWaiting, WAIT_FLAGS } from "./desired-state.ts";
+import { readWaitOptions, WAIT_FLAGS } from "./desired-state.ts";
 
 export const destroy: Command = {
   name: "destroy",
@@ -16,7 +16,7 @@ Units that are not there are skipped. Waits until no machine reports the units a
   examples: ["fleetctl destroy foo.service", "fleetctl destroy web@{1..3}"],
   completes: "unit",
   async run(context, args, flags) {
-    const { block, mostMs } = readWaiting(flags);
+    const { block, mostMs } = readWaitOptions(flags);
     const client = await context.client();
     const names = unitNames(args);
     const destroyed = new Set<string>();

@@ -1,7 +1,7 @@
 import type { Command } from "../../command.ts";
 import { ensureUnits } from "../../submitting/ensure-units.ts";
 import { unitNames } from "../../targets/units.ts";
-import { bringTo, readSubmit, readWaiting, STRICT_FLAG, WAIT_FLAGS } from "./desired-state.ts";
+import { bringTo, readSubmit, readWaitOptions, STRICT_FLAG, WAIT_FLAGS } from "./desired-state.ts";
 
 export const load: Command = {
   name: "load",
@@ -22,7 +22,7 @@ Units that are not in the cluster yet are submitted first. Waits until the units
   examples: ["fleetctl load foo.service", "fleetctl load --no-block foo@1 foo@2"],
   completes: "unit-or-file",
   async run(context, args, flags) {
-    const waiting = readWaiting(flags);
+    const waiting = readWaitOptions(flags);
     await ensureUnits(context, args, "loaded", readSubmit(flags));
     return (await bringTo(context, unitNames(args), "loaded", "load", waiting)) ? 0 : 1;
   },

@@ -6,7 +6,7 @@ import type { Context } from "../../context.ts";
 import { isGlobal, unitNames } from "../../targets/units.ts";
 import { followUnits } from "../../waiting/follow.ts";
 import { untilSettled } from "../../waiting/until-settled.ts";
-import { bringTo, readWaiting, WAIT_FLAGS } from "./desired-state.ts";
+import { bringTo, readWaitOptions, WAIT_FLAGS } from "./desired-state.ts";
 
 export const restart: Command = {
   name: "restart",
@@ -19,7 +19,7 @@ export const restart: Command = {
   examples: ["fleetctl restart web@{1..3}"],
   completes: "unit",
   async run(context, args, flags) {
-    const waiting = { ...readWaiting(flags), block: true };
+    const waiting = { ...readWaitOptions(flags), block: true };
     const names = unitNames(args);
     const units = await findUnits(await context.client(), names);
     let isFine = true;

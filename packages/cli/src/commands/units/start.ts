@@ -1,7 +1,7 @@
 import type { Command } from "../../command.ts";
 import { ensureUnits } from "../../submitting/ensure-units.ts";
 import { unitNames } from "../../targets/units.ts";
-import { bringTo, readSubmit, readWaiting, STRICT_FLAG, WAIT_FLAGS } from "./desired-state.ts";
+import { bringTo, readSubmit, readWaitOptions, STRICT_FLAG, WAIT_FLAGS } from "./desired-state.ts";
 
 export const start: Command = {
   name: "start",
@@ -20,7 +20,7 @@ units are active; a unit that fails ends the wait with exit code 1.`,
   examples: ["fleetctl start foo.service", "fleetctl start web@{1..3}", "fleetctl start --no-block foo.service"],
   completes: "unit-or-file",
   async run(context, args, flags) {
-    const waiting = readWaiting(flags);
+    const waiting = readWaitOptions(flags);
     await ensureUnits(context, args, "launched", readSubmit(flags));
     return (await bringTo(context, unitNames(args), "launched", "start", waiting)) ? 0 : 1;
   },

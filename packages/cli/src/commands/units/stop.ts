@@ -1,7 +1,7 @@
 import { findUnits } from "../../client/find.ts";
 import type { Command } from "../../command.ts";
 import { unitNames } from "../../targets/units.ts";
-import { bringTo, readWaiting, WAIT_FLAGS } from "./desired-state.ts";
+import { bringTo, readWaitOptions, WAIT_FLAGS } from "./desired-state.ts";
 
 export const stop: Command = {
   name: "stop",
@@ -13,7 +13,7 @@ export const stop: Command = {
   examples: ["fleetctl stop foo.service", "fleetctl stop --no-block web@1 web@2"],
   completes: "unit",
   async run(context, args, flags) {
-    const waiting = readWaiting(flags);
+    const waiting = readWaitOptions(flags);
     const names = unitNames(args);
     const units = await findUnits(await context.client(), names);
     const stoppable: string[] = [];

@@ -2,7 +2,7 @@ import { findUnits } from "../../client/find.ts";
 import type { Command } from "../../command.ts";
 import { unitNames } from "../../targets/units.ts";
 import { waitUntilGone } from "../../waiting/wait-until-gone.ts";
-import { bringTo, readWaiting, WAIT_FLAGS } from "./desired-state.ts";
+import { bringTo, readWaitOptions, WAIT_FLAGS } from "./desired-state.ts";
 
 export const unload: Command = {
   name: "unload",
@@ -15,7 +15,7 @@ export const unload: Command = {
   examples: ["fleetctl unload foo.service"],
   completes: "unit",
   async run(context, args, flags) {
-    const waiting = readWaiting(flags);
+    const waiting = readWaitOptions(flags);
     const names = unitNames(args);
     const units = await findUnits(await context.client(), names);
     const known = names.filter((name) => units.has(name));
