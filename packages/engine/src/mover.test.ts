@@ -1,6 +1,9 @@
-import { RegistryError } from "@fleet/domain/cluster";
+import { ClusterState, RegistryError } from "@fleet/domain/cluster";
+import { ModelFeed } from "@fleet/domain/placement";
 import { MOVE_LIMITS, NOWHERE, type Placed } from "@fleet/domain/whereabouts";
+import { pino } from "pino";
 import { describe, expect, it, vi } from "vitest";
+import { Mover } from "./mover.ts";
 import { engineConfig, OVERLAP } from "./testing/simulated-cluster.ts";
 import { type EngineUnderTest, engineTest } from "./testing/simulated-engine.ts";
 
@@ -91,6 +94,50 @@ describe("a unit whose placement is on its way to etcd", () => {
     etcd.release("watch");
     await clock.pass(1_000);
     expect([cluster().done, cluster().where(B), cluster().where(A)]).toEqual([[`m1 + ${B}`], on("m1"), NOWHERE]);
+  });
+});
+
+describe("an engine whose view of etcd stays behind", () => {
+  it("keeps the place of a unit that is being started there", async () => {
+    await onFirst([A], OVERLAP);
+    cluster().fates.set(`m2 ${A}`, "starting");
+    const { etcd } = start();
+    await clock.pass(100);
+    etcd.hold("txn", "request");
+    await cluster().drain("m1");
+    await clock.pass(600);
+    await cluster().unit(B, NOWHERE, `[Service]\nExecStart=/bin/b\n[X-Fleet]\nMachineID=m2\nConflicts=${A}\n`);
+    await clock.pass(100);
+    etcd.hold("watch");
+    etcd.release("txn");
+    await clock.pass(20_000);
+    expect([cluster().where(A), cluster().where(B)]).toEqual([{ kind: "moving", on: "m1", to: "m2" }, NOWHERE]);
+  });
+});
+
+describe("an engine that may not act for a moment", () => {
+  it("looks again soon at what is asked for, though nothing changes", async () => {
+    await onFirst();
+    await cluster().request(A, "m2");
+    const state = new ClusterState(registry().keys);
+    const { keyValues } = await registry().etcd.range(registry().keys.all());
+    for (const keyValue of keyValues) state.put(keyValue);
+    let asked = 0;
+    const mover = new Mover({
+      ...{ registry: registry(), log: pino({ level: "silent" }), state, model: new ModelFeed(state).model },
+      states: { of: () => null, forget: () => undefined },
+      leadership: () => {
+        asked++;
+        return null;
+      },
+      hold: () => undefined,
+    });
+    const stopping = new AbortController();
+    const over = mover.run(stopping.signal);
+    await clock.pass(10_000);
+    stopping.abort();
+    await over;
+    expect(asked).toBeGreaterThan(5);
   });
 });
 

@@ -97,11 +97,12 @@ export class Mover {
     const now = performance.now();
     if (this.#options.leadership() === null) {
       if (now - this.#actedAt > MOVE_LIMITS.deposed) for (const unit of this.busy) this.#drop(unit);
-      return this.#active.size > 0 ? LOOK_MS : IDLE_MS;
+      return this.#isIdle ? IDLE_MS : LOOK_MS;
     }
     this.#actedAt = now;
     if (!this.#isIdle) {
-      await this.#forgetStale();
+      const { model, state } = this.#options;
+      for (const unit of staleMoves(model, state, this.#active)) this.#removeRequest(unit);
       for (const relocation of this.#due(now)) this.#begin(relocation);
       const looked = this.busy;
       for (const unit of looked) this.#advance(unit, now);
@@ -116,15 +117,6 @@ export class Mover {
     const { model, state } = this.#options;
     const isAsked = state.cordons.size > 0 || state.moves.size > 0;
     return !isAsked && this.#active.size === 0 && !model.hasMoving && !model.hasLeaving;
-  }
-
-  async #forgetStale(): Promise<void> {
-    const { model, state } = this.#options;
-    if (state.moves.size === 0) return;
-    for (const name of staleMoves(model, state, this.#active)) {
-      const request = state.moves.get(name);
-      if (request !== undefined) await this.#forget(name, request.modRevision);
-    }
   }
 
   #due(now: number): readonly Relocation[] {
@@ -270,8 +262,13 @@ export class Mover {
       this.#putOff(unit, MOVE_LIMITS.rest);
     }
     this.#loop.trigger(); // for the next in turn
+    this.#removeRequest(unit);
+  }
+
+  /** Takes the request for a unit's move away, if there is one: whoever waits for it waits no longer. */
+  #removeRequest(unit: string): void {
     const request = this.#options.state.moves.get(unit);
-    if (request === undefined) return;
+    if (request === undefined || this.#done.get(unit) === request.modRevision) return;
     this.#done.set(unit, request.modRevision);
     const forgetting = this.#forget(unit, request.modRevision)
       .catch((error: unknown) => {

@@ -11,15 +11,21 @@ type PartsOf<K extends Kind> = Parameters<(typeof KINDS)[K]["key"]>;
 /** The layout of fleet's keys in etcd: with kinds.ts the only place that spells one. */
 export class Keys {
   readonly prefix: string;
+  /** Of each kind, made once: keys are made by the thousand. */
+  readonly #paths: Readonly<Record<Kind, string>>;
 
   /** @param prefix the cluster's key space, ending with a slash */
   constructor(prefix: string) {
     this.prefix = prefix;
+    const paths = Object.entries(KINDS).map(([kind, { path }]) => [kind, prefix + path]);
+    this.#paths = Object.fromEntries(paths) as Record<Kind, string>;
   }
 
   /** The key of a kind. */
   of<K extends Kind>(kind: K, ...parts: PartsOf<K>): string {
-    return [this.prefix + KINDS[kind].path, ...parts].join("/");
+    let key = this.#paths[kind];
+    for (const part of parts) key += `/${part}`;
+    return key;
   }
 
   unit(name: string): string {

@@ -46,17 +46,21 @@ export function reasonsAgainst(
   ids: readonly string[],
   whyNot: (id: string) => string | null,
 ): { readonly fitting: number; readonly reasons: readonly Reason[] } {
-  const found = new Map<string, string[]>();
+  const found = new Map<string, { reason: string; machines: number; examples: string[] }>();
   let fitting = 0;
   for (const id of ids) {
     const reason = whyNot(id);
-    if (reason === null) fitting++;
-    else found.set(reason, [...(found.get(reason) ?? []), id]);
+    if (reason === null) {
+      fitting++;
+      continue;
+    }
+    const those = found.get(reason) ?? { reason, machines: 0, examples: [] };
+    those.machines++;
+    if (those.examples.length < MOST_EXAMPLES) those.examples.push(id);
+    found.set(reason, those);
   }
-  const reasons = [...found]
-    .map(([reason, those]) => ({ reason, machines: those.length, examples: those.slice(0, MOST_EXAMPLES) }))
-    .sort((a, b) => b.machines - a.machines || (a.reason < b.reason ? -1 : 1));
-  return { fitting, reasons };
+  const byCount = (a: Reason, b: Reason): number => b.machines - a.machines || (a.reason < b.reason ? -1 : 1);
+  return { fitting, reasons: [...found.values()].sort(byCount) };
 }
 
 /** The cluster as one look sees it: units by machine, and what each asks for. */

@@ -11,8 +11,6 @@ export const MOVE_LIMITS = {
   start: 90_000,
   /** For the plan to place a unit that has left its machine: one that fits nowhere waits longer, and holds up no other move. */
   place: 3_000,
-  /** For the engine's own view of a unit to show what the engine has written itself. */
-  behind: 5_000,
   /** An engine that may not act for so long leaves its moves to the one that leads by then. */
   deposed: 5_000,
   /** A unit that could not be moved is left alone for so long. */
@@ -83,15 +81,14 @@ export type MoveStep =
 
 type View = MoveView & { readonly record: NonNullable<MoveView["record"]> };
 
-/** The next step of a move. A total function: each move ends, within the limits of its parts. */
+/** The next step of a move. A total function: each move ends, within the limits of its parts, once the engine's view is up to date. */
 export function stepMove(move: Move, view: MoveView, now: number): MoveStep {
   const { phase } = move;
   const { record } = view;
   if (record === null) return phase.kind === "begin" ? { kind: "drop" } : { kind: "end" };
-  // An outdated record would have the move begun once more, and the plan decide on where the unit was.
-  if (phase.kind !== "begin" && record.modRevision < phase.revision) {
-    return now - phase.since > MOVE_LIMITS.behind ? { kind: "drop" } : { kind: "wait", phase };
-  }
+  // By an outdated record the move would begin once more, and the plan would give away the place that the unit takes on
+  // its new machine. A view that stays behind is listed anew in the end.
+  if (phase.kind !== "begin" && record.modRevision < phase.revision) return { kind: "wait", phase };
   const seen: View = {
     record,
     mayOverlap: view.mayOverlap,

@@ -11,11 +11,15 @@ import { placesOf } from "./whereabouts.ts";
  * @param after null: it is destroyed
  */
 export function scheduleOps(keys: Keys, name: string, before: UnitRecord | null, after: UnitRecord | null): Op[] {
-  const stale = before === null ? NO_ENTRIES : entriesOf(keys, name, before);
-  const wanted = after === null ? NO_ENTRIES : entriesOf(keys, name, after);
+  const named = before === null ? NO_KEYS : keysNamedBy(keys, name, before);
+  const wanted = after === null ? NO_KEYS : keysWantedBy(keys, name, after);
   const ops: Op[] = [];
-  for (const [key, value] of wanted) if (stale.get(key) !== value) ops.push({ put: key, value });
-  for (const key of stale.keys()) if (!wanted.has(key)) ops.push({ delete: key });
+  if (after !== null && wanted.length > 0) {
+    const value = encodeSchedule(after);
+    const told = before !== null && encodeSchedule(before) === value ? keysWantedBy(keys, name, before) : NO_KEYS;
+    for (const key of wanted) if (!told.includes(key)) ops.push({ put: key, value });
+  }
+  for (const key of named) if (!wanted.includes(key)) ops.push({ delete: key });
   return ops;
 }
 
@@ -24,15 +28,20 @@ export function recordOps(keys: Keys, name: string, before: UnitRecord | null, a
   return [{ put: keys.unit(name), value: encodeUnit(after) }, ...scheduleOps(keys, name, before, after)];
 }
 
-const NO_ENTRIES: ReadonlyMap<string, string> = new Map();
+const NO_KEYS: readonly string[] = [];
 
 /** The entries that go with a record. A unit that is inactive has none, wherever its record says it is. */
-function entriesOf(keys: Keys, name: string, record: UnitRecord): ReadonlyMap<string, string> {
-  const entries = new Map<string, string>();
-  const value = encodeSchedule(record);
-  const isWanted = record.desiredState !== "inactive";
-  if (record.global && isWanted) entries.set(keys.global(name), value);
-  if (!record.global && isWanted)
-    for (const id of placesOf(record.whereabouts)) entries.set(keys.schedule(id, name), value);
-  return entries;
+function keysWantedBy(keys: Keys, name: string, record: UnitRecord): readonly string[] {
+  if (record.desiredState === "inactive") return NO_KEYS;
+  return record.global ? [keys.global(name)] : scheduleKeys(keys, name, record);
+}
+
+/** Every entry that may be there: a record by another hand may name a machine for a unit that is inactive, or global. */
+function keysNamedBy(keys: Keys, name: string, record: UnitRecord): readonly string[] {
+  const scheduled = scheduleKeys(keys, name, record);
+  return record.global ? [keys.global(name), ...scheduled] : scheduled;
+}
+
+function scheduleKeys(keys: Keys, name: string, { whereabouts }: UnitRecord): readonly string[] {
+  return placesOf(whereabouts).map((id) => keys.schedule(id, name));
 }

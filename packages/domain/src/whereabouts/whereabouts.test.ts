@@ -228,6 +228,16 @@ describe("what agents are told", () => {
       { numRuns: 2_000 },
     );
   });
+  it.each([{ desiredState: "inactive" as const }, { global: true }])(
+    "a record by another hand that names a machine for no reason: its entry goes with it: %j",
+    (odd) => {
+      const plain = { hash: "h", desiredState: "launched", global: false, cause: null } as const;
+      const before: UnitRecord = { ...plain, ...odd, whereabouts: placed };
+      const gone = { delete: keys.schedule("m1", "a") };
+      expect(scheduleOps(keys, "a", before, { ...before, whereabouts: NOWHERE })).toContainEqual(gone);
+      expect(scheduleOps(keys, "a", before, null)).toContainEqual(gone);
+    },
+  );
   it("is taken back at both machines where a unit on its way is destroyed", () => {
     const record: UnitRecord = { hash: "h", desiredState: "launched", global: false, whereabouts: moving, cause: null };
     expect(scheduleOps(keys, "a", record, null)).toEqual([
