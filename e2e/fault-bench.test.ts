@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Registry, type UnitOption } from "@fleet/registry";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { until } from "../deploy/local-cluster/processes.ts";
+import { Consistency } from "../faults/consistency.ts";
 import { History } from "../faults/history.ts";
 import { RegistryWatch } from "../faults/registry-watch.ts";
 import { grown, type Uses } from "../faults/resources.ts";
@@ -38,7 +39,7 @@ afterAll(async () => {
 
 it("a schedule that disagrees with its unit, and a constraint that does not hold, are seen at their revision", async () => {
   const history = new History(join(folder, "history.jsonl"));
-  const watch = new RegistryWatch(registry.etcd, registry.keys, history, unfit);
+  const watch = new RegistryWatch(registry.etcd, registry.keys, history, new Consistency(), unfit);
   watch.start();
   const { keys, etcd } = registry;
   const unit = (name: string, machineID: string) => ({

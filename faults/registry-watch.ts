@@ -1,7 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { decodeUnit } from "@fleet/domain/cluster";
 import { type Etcd, type Keys, type RangePage, RegistryError, type WatchEvent } from "@fleet/registry";
+import type { Consistency, Value } from "./consistency.ts";
 import type { History } from "./history.ts";
 import { type Fits, RegistryView } from "./registry-view.ts";
+import { seenAs } from "./session.ts";
 
 /** Malformed values are put under this name. */
 const MALFORMED = "broken.service";
@@ -21,10 +24,12 @@ export class RegistryWatch {
   readonly #etcd: Etcd;
   readonly #keys: Keys;
   readonly #history: History;
+  readonly #consistency: Consistency;
   readonly #stopping = new AbortController();
   #done: Promise<void> = Promise.resolve();
 
-  constructor(etcd: Etcd, keys: Keys, history: History, fits: Fits) {
+  constructor(etcd: Etcd, keys: Keys, history: History, consistency: Consistency, fits: Fits) {
+    this.#consistency = consistency;
     this.#etcd = etcd;
     this.#keys = keys;
     this.#history = history;
@@ -38,6 +43,16 @@ export class RegistryWatch {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#done;
+  }
+
+  /**
+   * Waits until it has seen what etcd has now.
+   *
+   * @throws RegistryError where etcd does not answer
+   */
+  async caughtUp(): Promise<void> {
+    const { revision } = await this.#etcd.range(this.#range, { limit: 1 });
+    while (this.revision < revision && !this.#stopping.signal.aborted) await sleep(RETRY_MS);
   }
 
   get #range(): { readonly start: string; readonly end: string } {
@@ -76,6 +91,11 @@ export class RegistryWatch {
     const events = page.keyValues.map((keyValue): WatchEvent => ({ kind: "put", keyValue }));
     const touched = events.map((event) => this.view.apply(modRevisionOf(event), event));
     this.revision = page.revision;
+    const values = events.flatMap((event) => {
+      const name = this.#unitOf(event);
+      return name === null ? [] : [[name, valueIn(event)] as const];
+    });
+    this.#consistency.readAnew(page.revision, new Map(values));
     this.#history.append("etcd", `${page.revision} read anew after a compaction: ${events.length} keys`);
     this.#check(page.revision, touched);
   }
@@ -86,6 +106,10 @@ export class RegistryWatch {
       if (at <= this.revision) continue;
       const changes = byRevision.get(at) ?? [];
       const touched = changes.map((event) => this.view.apply(at, event));
+      for (const event of changes) {
+        const name = this.#unitOf(event);
+        if (name !== null) this.#consistency.version(name, at, valueIn(event));
+      }
       this.#history.append("etcd", `${at} ${changes.map(said).join("; ")}`);
       const files = `${this.#keys.prefix}unit-files/`;
       if (changes.every((event) => event.kind === "delete" && event.key.startsWith(files))) this.swept.add(at);
@@ -95,6 +119,12 @@ export class RegistryWatch {
     this.revision = Math.max(this.revision, revision);
   }
 
+  /** The unit whose record an event is about; null: another key's. */
+  #unitOf(event: WatchEvent): string | null {
+    const parsed = this.#keys.parse(event.kind === "put" ? event.keyValue.key : event.key);
+    return parsed?.kind === "unit" ? parsed.name : null;
+  }
+
   /** @param touched units that changes were about, in their order; null: another key's change */
   #check(revision: number, touched: readonly (string | null)[]): void {
     for (const name of new Set(touched)) {
@@ -102,6 +132,12 @@ export class RegistryWatch {
       for (const { invariant, text } of this.view.violations(revision, name)) this.#history.break(invariant, text);
     }
   }
+}
+
+/** What users see of a unit by its record; null: there is none, or none that is understood. */
+function valueIn(event: WatchEvent): Value {
+  const record = event.kind === "put" ? decodeUnit(event.keyValue.value) : null;
+  return record === null ? null : seenAs(record.hash, record.desiredState);
 }
 
 function modRevisionOf(event: WatchEvent): number {

@@ -4,6 +4,7 @@ import { Registry } from "@fleet/registry";
 import { ROOT } from "../deploy/local-cluster/cluster.ts";
 import { SeededRandom } from "../testbed/seeded-random.ts";
 import { TestCluster } from "../testbed/test-cluster.ts";
+import { Consistency } from "./consistency.ts";
 import { FAULTS } from "./faults.ts";
 import { History } from "./history.ts";
 import { quiet } from "./quiet.ts";
@@ -49,6 +50,7 @@ class Storm {
   readonly #registry: Registry;
   readonly #watch: RegistryWatch;
   readonly #traffic: Traffic;
+  readonly #consistency = new Consistency();
   readonly #startedAt = performance.now();
   readonly #endsAt: number;
   /** Units that a fault has stopped or started by hand; `*@N`: all of host N. */
@@ -70,13 +72,14 @@ class Storm {
     this.#random = random;
     this.#cluster = cluster;
     this.#registry = Registry.open({ servers: [...etcdURLs], requestTimeoutMs: 3_000 });
-    this.#watch = new RegistryWatch(this.#registry.etcd, this.#registry.keys, history, unfit);
+    this.#watch = new RegistryWatch(this.#registry.etcd, this.#registry.keys, history, this.#consistency, unfit);
     this.#watch.start();
     this.#traffic = new Traffic(
       LEADING.map((host) => cluster.cluster.endpoint(host)),
       () => [...network.hosts.values()].map(({ machineID }) => machineID),
       random,
       history,
+      this.#consistency,
     );
   }
 
@@ -149,7 +152,7 @@ class Storm {
         await sleep(this.#random.between(200, 2_500));
       }
     };
-    await Promise.all([users(), harm()]);
+    await Promise.all([users(), this.#traffic.read(isOver), harm()]);
     await this.#traffic.uncordon();
   }
 
@@ -180,6 +183,8 @@ class Storm {
       since: this.#revision,
     };
     for (const text of collateral(this.#seen, settled, reasons)) history.break(2, text);
+    await this.#watch.caughtUp();
+    for (const text of this.#consistency.check()) history.break(12, text);
     for (const text of await leftovers(this.#cluster, this.#traffic)) history.break(6, text);
     for (const text of await deposedWrites(this.#cluster, reigns)) history.break(7, text);
     for (const [host, units] of settled) {
@@ -192,7 +197,7 @@ class Storm {
     const use = await uses(this.#cluster);
     this.#samples.push(use);
     const faults = [...this.#counts.values()].reduce((a, b) => a + b, 0);
-    const done = `round ${this.#rounds}: ${this.#traffic.calls} calls, ${faults} faults, revision ${this.#revision}`;
+    const done = `round ${this.#rounds}: ${this.#consistency.checked} calls checked, ${faults} faults, revision ${this.#revision}`;
     history.add("rest", `${done}; ${sayUses(use)}`);
     console.log(done);
   }

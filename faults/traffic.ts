@@ -1,7 +1,10 @@
-import { FleetApi, FleetApiError } from "@fleet/client";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type FleetApi, FleetApiError } from "@fleet/client";
 import { parseUnitFile, type UnitOption } from "@fleet/registry";
 import type { SeededRandom } from "../testbed/seeded-random.ts";
+import type { Consistency } from "./consistency.ts";
 import type { History } from "./history.ts";
+import { Session } from "./session.ts";
 
 /** What the users of a run have asked for and been promised. */
 export interface Expected {
@@ -51,23 +54,29 @@ export function unfit(
 }
 
 const ATTEMPTS_MS = 60_000;
+const READ_EVERY_MS = 150;
 
 /** Users that change units at random, through any API, and remember what they were promised. */
 export class Traffic {
   readonly expected = new Map<string, Expected>();
   /** Units of which the text or the state was changed since this was last emptied. */
   readonly changed = new Set<string>();
-  readonly #apis: readonly FleetApi[];
+  readonly #sessions: readonly Session[];
   readonly #random: SeededRandom;
   readonly #history: History;
   readonly #drain: () => readonly string[];
   #cordoned: string | null = null;
   #version = 0;
-  calls = 0;
 
   /** @param machines IDs of machines that may be drained */
-  constructor(endpoints: readonly string[], machines: () => readonly string[], random: SeededRandom, history: History) {
-    this.#apis = endpoints.map((endpoint) => new FleetApi({ endpoint, timeoutMs: 5_000 }));
+  constructor(
+    endpoints: readonly string[],
+    machines: () => readonly string[],
+    random: SeededRandom,
+    history: History,
+    consistency: Consistency,
+  ) {
+    this.#sessions = endpoints.map((endpoint) => new Session(endpoint, consistency));
     this.#drain = machines;
     this.#random = random;
     this.#history = history;
@@ -79,7 +88,18 @@ export class Traffic {
   }
 
   get api(): FleetApi {
-    return this.#apis[0] as FleetApi;
+    return (this.#sessions[0] as Session).api;
+  }
+
+  /** Reads units in turn, through every API at once, until it is over. A read that fails says nothing. */
+  async read(isOver: () => boolean): Promise<void> {
+    const readAll = async (session: Session): Promise<void> => {
+      for (let turn = 0; !isOver(); turn++) {
+        await this.#read(session, NAMES[turn % NAMES.length] as string);
+        await sleep(READ_EVERY_MS);
+      }
+    };
+    await Promise.all(this.#sessions.map(readAll));
   }
 
   /** Does one thing at random, again and again until it was acknowledged. */
@@ -103,12 +123,12 @@ export class Traffic {
   async uncordon(): Promise<void> {
     const machine = this.#cordoned;
     if (machine === null) return;
-    await this.#ask(`uncordon ${machine.slice(0, 8)}`, (api) => api.uncordonMachine(machine));
+    await this.#ask(`uncordon ${machine.slice(0, 8)}`, ({ api }) => api.uncordonMachine(machine));
     this.#cordoned = null;
   }
 
   close(): void {
-    for (const api of this.#apis) api.close();
+    for (const session of this.#sessions) session.close();
   }
 
   #text(name: string): readonly UnitOption[] {
@@ -119,30 +139,23 @@ export class Traffic {
   async #set(name: string, options: readonly UnitOption[] | null, state: Expected["state"]): Promise<void> {
     const whole = options ?? this.expected.get(name)?.options ?? [];
     this.changed.add(name);
-    const api = await this.#ask(`${state} ${name}${options === null ? "" : " in a new version"}`, (one) =>
-      one.setUnit(name, { options: whole, desiredState: state }),
+    const session = await this.#ask(`${state} ${name}${options === null ? "" : " in a new version"}`, (one) =>
+      one.set(name, whole, state),
     );
     this.expected.set(name, { options: whole, state });
-    await this.#readBack(api, name, state);
+    await this.#read(session, name);
   }
 
   async #destroy(name: string): Promise<void> {
     this.changed.add(name);
-    const api = await this.#ask(`destroy ${name}`, (one) => one.deleteUnit(name));
+    const session = await this.#ask(`destroy ${name}`, (one) => one.destroy(name));
     this.expected.delete(name);
-    await this.#readBack(api, name, null);
+    await this.#read(session, name);
   }
 
-  /** The API that has acknowledged a write shows it from then on. */
-  async #readBack(api: FleetApi, name: string, state: string | null): Promise<void> {
+  async #read(session: Session, name: string): Promise<void> {
     try {
-      const unit = await api.getUnit(name);
-      if ((unit?.desiredState ?? null) !== state) {
-        this.#history.break(
-          6,
-          `${name} was acknowledged as ${state}, and is shown as ${unit?.desiredState ?? "not there"}`,
-        );
-      }
+      await session.read(name);
     } catch (error) {
       if (!(error instanceof FleetApiError)) throw error;
     }
@@ -152,34 +165,33 @@ export class Traffic {
     const machine = this.#random.pick(this.#drain());
     const value = String(this.#random.between(1, 9));
     const op = { op: "add", path: `/${machine}/metadata/note`, value } as const;
-    await this.#ask(`metadata note=${value}`, (api) => api.patchMachines([op]));
+    await this.#ask(`metadata note=${value}`, ({ api }) => api.patchMachines([op]));
   }
 
   async #cordon(): Promise<void> {
     if (this.#cordoned !== null) return this.uncordon();
     const machine = this.#random.pick(this.#drain());
-    await this.#ask(`drain ${machine.slice(0, 8)}`, (api) => api.cordonMachine(machine, true));
+    await this.#ask(`drain ${machine.slice(0, 8)}`, ({ api }) => api.cordonMachine(machine, true));
     this.#cordoned = machine;
   }
 
-  async #ask(what: string, work: (api: FleetApi) => Promise<unknown>): Promise<FleetApi> {
+  async #ask(what: string, work: (session: Session) => Promise<unknown>): Promise<Session> {
     const endsAt = performance.now() + ATTEMPTS_MS;
     for (;;) {
-      const api = this.#random.pick(this.#apis);
-      this.calls++;
+      const session = this.#random.pick(this.#sessions);
       try {
-        await work(api);
+        await work(session);
         this.#history.add("call", `${what}: done`);
-        return api;
+        return session;
       } catch (error) {
         if (!(error instanceof FleetApiError)) throw error;
         this.#history.add("call", `${what}: ${error.message}`);
         const isPassing = error.code !== "refused" || error.status === 503 || error.status === 409;
         if (!isPassing || performance.now() > endsAt) {
           this.#history.break(6, `${what} was refused, or not done within ${ATTEMPTS_MS / 1000} s: ${error.message}`);
-          return api;
+          return session;
         }
-        await new Promise((resolve) => setTimeout(resolve, 300));
+        await sleep(300);
       }
     }
   }
