@@ -22,6 +22,16 @@ export interface MethodCall {
   readonly body: unknown[];
 }
 
+/** @throws SystemdError where dbus-next lacks what is needed of it; the connection is closed then. */
+function accessOrClose(bus: MessageBus): BusAccess {
+  try {
+    return accessTo(bus);
+  } catch (error) {
+    bus.disconnect();
+    throw error;
+  }
+}
+
 /**
  * A connection to D-Bus with what dbus-next leaves to its users: time-outs, a bound on calls under way, and an end for
  * all calls when the connection is lost.
@@ -66,7 +76,7 @@ export class Bus {
       try {
         const bus = useUserBus ? dbus.sessionBus({ busAddress: userBusAddress(process.env) }) : dbus.systemBus();
         bus.on("error", fail);
-        const access = accessTo(bus);
+        const access = accessOrClose(bus);
         access.onceClosed(() => fail(new Error("the connection was closed")));
         bus.once("connect", () => {
           clearTimeout(timer);

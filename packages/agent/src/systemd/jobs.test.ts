@@ -27,7 +27,9 @@ describe("jobs of systemd", () => {
     expect(await Promise.allSettled(waits)).toMatchObject([{ reason: error }, { value: "done" }]);
   });
   it("that take too long are an error that names the unit", async () => {
-    const end = expect(new Jobs().waitForStop("/job/1", "a.service")).rejects.toThrow("a.service has been stopping for 300 s");
+    const end = expect(new Jobs().waitForStop("/job/1", "a.service")).rejects.toThrow(
+      "a.service has been stopping for 300 s",
+    );
     await clock.pass(300_000);
     await end;
   });

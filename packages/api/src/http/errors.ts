@@ -16,6 +16,9 @@ export class HttpError extends Error {
 
 /** The answer to a write that etcd holds and that the mirror of this server does not show yet. */
 export const UNSEEN = "the change was made, and this server does not see it yet: ask again, or ask another one";
+/** The answer to a refused change, where the mirror of this server does not show yet what it was refused for. */
+export const REFUSED_UNSEEN =
+  "the change was refused, and this server does not see yet why: ask again, or ask another one";
 /** The answer while the registry can't be used. Old clients look for these words. */
 export const UNAVAILABLE = "fleet server unable to communicate with etcd";
 

@@ -6,6 +6,7 @@ import { readYourRefusals, readYourWrites } from "./read-your-writes.ts";
 
 const { etcd, registry, stopping } = fakeRegistry();
 const A = "a.service";
+const RECORD = { hash: "h", desiredState: "launched" };
 const OPTIONS = [{ section: "Service", name: "ExecStart", value: "/bin/a" }];
 
 /** A server whose view of etcd is held up while others change a unit that it shows, and what its handlers answer. */
@@ -33,7 +34,8 @@ async function behind(timeoutMs: number) {
   });
   const reply = { code: () => reply, send: () => reply } as never;
   const request = (body: unknown = {}) => ({ params: { unitName: A }, body, query: {} }) as never;
-  return { handlers, request, reply, mirror };
+  const again = () => elsewhere.txn([], [{ put: here.keys.unit(A), value: JSON.stringify(RECORD) }]);
+  return { handlers, request, reply, mirror, again };
 }
 
 describe("a server whose view of etcd is behind", () => {
@@ -58,6 +60,22 @@ describe("a server whose view of etcd is behind", () => {
   });
   it("answers 503 where its view stays behind", async () => {
     const { handlers, request, reply } = await behind(30);
-    await expect(handlers["Units.Delete"](request(), reply)).rejects.toMatchObject({ status: 503 });
+    await expect(handlers["Units.Delete"](request(), reply)).rejects.toMatchObject({
+      status: 503,
+      message: "the change was refused, and this server does not see yet why: ask again, or ask another one",
+    });
+  });
+  it("refuses at once when its view is up to date, though the unit is there again by then", async () => {
+    const { handlers, request, reply, mirror, again } = await behind(60_000);
+    const asked = (): number => etcd().asked.get("range") ?? 0;
+    const before = asked();
+    const answered = expect(Promise.resolve(handlers["Units.Delete"](request(), reply))).rejects.toMatchObject({
+      code: "not-found",
+    });
+    await expect.poll(asked).toBeGreaterThan(before);
+    await again();
+    etcd().release("watch");
+    await answered;
+    expect(mirror.state.units.has(A)).toBe(true);
   });
 });

@@ -1,6 +1,5 @@
 import type { Mirror } from "@fleet/registry";
-
-import { HttpError, UNSEEN } from "./errors.ts";
+import { HttpError, REFUSED_UNSEEN, UNSEEN } from "./errors.ts";
 
 /**
  * Waits until this server shows a key as of a revision, or a later one.
@@ -23,31 +22,40 @@ export function readYourWrites(mirror: Pick<Mirror, "waitFor">, timeoutMs: numbe
   };
 }
 
+/** Whether etcd has a unit, as of a revision. */
+export interface Presence {
+  readonly isThere: boolean;
+  readonly revision: number;
+}
+
 /**
- * Waits until this server shows a unit, or shows it no more.
+ * Waits until this server shows a unit, or shows it no more, as etcd does, or shows what came later.
  *
+ * @param key the unit's
  * @throws HttpError 503 where that takes too long
  */
-export type UntilShown = (unit: string, isThere: boolean) => Promise<void>;
+export type UntilShown = (unit: string, key: string, presence: Presence) => Promise<void>;
 
 /**
  * Makes the function that handlers call before they refuse a change for what etcd has, which this server may not show
- * yet: who is told that there is no such unit is not shown it a moment later.
+ * yet: who is told that there is no such unit is not shown it a moment later, unless somebody has put it in since.
  *
  * @param timeoutMs most milliseconds that it waits
  */
-export function readYourRefusals(mirror: Pick<Mirror, "state" | "onChanges">, timeoutMs: number): UntilShown {
-  return async (unit, isThere) => {
+export function readYourRefusals(
+  mirror: Pick<Mirror, "state" | "onChanges" | "waitFor">,
+  timeoutMs: number,
+): UntilShown {
+  return async (unit, key, { isThere, revision }) => {
     const isShown = (): boolean => mirror.state.units.has(unit) === isThere;
     if (isShown()) return;
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    const timer = setTimeout(() => resolve(false), timeoutMs);
     const forget = mirror.onChanges(() => {
       if (isShown()) resolve(true);
     });
-    const wasShown = await promise;
-    clearTimeout(timer);
+    // A unit that was put in again meanwhile is never shown as it was in between.
+    const wasShown = await Promise.race([promise, mirror.waitFor(key, revision, timeoutMs)]);
     forget();
-    if (!wasShown) throw new HttpError(503, UNSEEN);
+    if (!wasShown) throw new HttpError(503, REFUSED_UNSEEN);
   };
 }

@@ -135,6 +135,13 @@ describe("a new version of a unit", () => {
     ["is nowhere where it is to be inactive", set(OTHER, "inactive"), known(), NOWHERE, null],
     ["is nowhere where it becomes global", set(GLOBAL), known(), NOWHERE, null],
     [
+      "with the same requirements, of a unit that waits, leaves it its first choice",
+      set(OTHER),
+      known({ whereabouts: ANEW, cause: null }),
+      ANEW,
+      null,
+    ],
+    [
       "of a unit that was inactive stays nowhere",
       set(OTHER, "launched"),
       known({ desiredState: "inactive", whereabouts: NOWHERE, cause: null }),

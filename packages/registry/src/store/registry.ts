@@ -85,7 +85,13 @@ export class Registry {
 
   /** Whether etcd has a key right now, whatever its value. */
   async has(key: string): Promise<boolean> {
-    return (await this.#one(key)).keyValues.length > 0;
+    return (await this.presence(key)).isThere;
+  }
+
+  /** The same, and the revision that etcd is at. */
+  async presence(key: string): Promise<{ readonly isThere: boolean; readonly revision: number }> {
+    const { keyValues, revision } = await this.#one(key);
+    return { isThere: keyValues.length > 0, revision };
   }
 
   /** The revision that etcd is at right now. */

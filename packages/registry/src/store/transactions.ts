@@ -31,14 +31,16 @@ export async function inTransactions(
 }
 
 /**
- * Reads any number of keys right now, in as few transactions as etcd takes, which are on their way together.
+ * Reads any number of keys right now, in as few transactions as etcd takes, one after the other: each has the whole time
+ * of a request to itself, also where many clients ask at the same time.
  *
  * @returns what was found, in the order of the keys; null where there is no such key
  */
 export async function readKeys(etcd: Etcd, keys: readonly string[]): Promise<readonly (KeyValue | null)[]> {
   const gets = keys.map((key): Op => ({ get: key }));
-  const results = await Promise.all(parts(gets).map((part) => etcd.txn([], part)));
-  return results.flatMap((result) => result.gets);
+  const found: (KeyValue | null)[] = [];
+  for (const part of parts(gets)) found.push(...(await etcd.txn([], part)).gets);
+  return found;
 }
 
 function parts(ops: readonly Op[]): readonly (readonly Op[])[] {

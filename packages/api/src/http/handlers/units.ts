@@ -83,7 +83,7 @@ async function submit(
     return outcome;
   } catch (error) {
     const isRefused = error instanceof RegistryError && ["not-found", "refused"].includes(error.code);
-    if (isRefused) await untilShown(change.name, await registry.has(key));
+    if (isRefused) await untilShown(change.name, key, await registry.presence(key));
     throw error;
   }
 }
