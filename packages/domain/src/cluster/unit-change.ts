@@ -1,6 +1,6 @@
 import { InvalidUnitError } from "../unit/errors.ts";
 import { hashText, invalidOption, parseUnitFile, serializeUnitFile, type UnitOption } from "../unit/file.ts";
-import { isTemplateName, unitNameProblem } from "../unit/name.ts";
+import { isTemplateName, refusedNameProblem } from "../unit/name.ts";
 import { checkRequirements, readRequirements, sameRequirements } from "../unit/requirements.ts";
 import type { DesiredState } from "../unit/states.ts";
 import { change } from "../whereabouts/change.ts";
@@ -46,13 +46,17 @@ export interface PlannedChange {
  * @throws InvalidUnitError
  */
 export function checkUnit(name: string, options: readonly UnitOption[]): void {
-  const problem = unitNameProblem(name);
-  if (problem !== null) throw new InvalidUnitError(`unit name ${JSON.stringify(name)} is not valid: ${problem}`);
+  checkName(name);
   if (options.length === 0)
     throw new InvalidUnitError(`unit ${name} has no options: at least one Name=value is needed`);
   const badOption = invalidOption(options);
   if (badOption !== null) throw new InvalidUnitError(`unit ${name}: ${badOption}`);
   checkRequirements(name, readRequirements(name, options));
+}
+
+function checkName(name: string): void {
+  const problem = refusedNameProblem(name);
+  if (problem !== null) throw new InvalidUnitError(`unit name ${JSON.stringify(name)} is not valid: ${problem}`);
 }
 
 /**
@@ -73,9 +77,9 @@ export function planUnitChange(keys: Keys, change: UnitChange, known: KnownUnit 
       outcome: "destroyed",
     };
   }
-  const problem = known === null ? unitNameProblem(name) : null;
-  if (problem !== null) throw new InvalidUnitError(`unit name ${JSON.stringify(name)} is not valid: ${problem}`);
   const desiredState = change.desiredState ?? (known === null ? "inactive" : known.record.desiredState);
+  // What an earlier version took can still be stopped and destroyed.
+  if (known === null || desiredState !== "inactive") checkName(name);
   if (desiredState !== "inactive" && isTemplateName(name)) {
     throw new InvalidUnitError(`unit ${name} is a template: it can't be ${desiredState}; use an instance of it`);
   }

@@ -18,3 +18,11 @@ export class InvalidUnitError extends Error {
     this.name = "InvalidUnitError";
   }
 }
+
+/** A unit's text is larger than this cluster takes. */
+export class UnitTooLargeError extends InvalidUnitError {
+  constructor(name: string, bytes: number, limit: number) {
+    super(`unit ${name} has ${bytes} bytes, more than the ${limit} that a unit may have`);
+    this.name = "UnitTooLargeError";
+  }
+}

@@ -42,7 +42,20 @@ describe("hashes are the old fleet's", () => {
 describe("parsing", () => {
   it.each([
     ["skips what stands before any section", "a=b\n[S]\nc=d\n", [option("S", "c", "d")]],
-    ["skips comments and their continuations", "[S]\n# x \\\nb=c\n ; y\nd=e\n", [option("S", "d", "e")]],
+    ["skips comments, which never carry on", "[S]\n# x \\\nb=c\n ; y\n", [option("S", "b", "c")]],
+    ["ends a value at two backslashes", "[S]\na=b\\\\\n[T]\nc=d\n", [option("S", "a", "b\\\\"), option("T", "c", "d")]],
+    ["leaves a comment out of a value", "[S]\na=b \\\n# c\n d\n", [option("S", "a", "b \\\n d")]],
+    [
+      "keeps a comment in a value that the old fleet keeps",
+      "[S]\na=b \\\n# c \\\n d\n",
+      [option("S", "a", "b \\\n# c \\\n d")],
+    ],
+    [
+      "keeps a backslash before white space from carrying on",
+      "[S]\na=b \\ \nc=d\n",
+      [option("S", "a", "b \\ "), option("S", "c", "d")],
+    ],
+    ["carries a line before any section on", "a=b \\\n[S]\nc=d\n[T]\ne=f\n", [option("T", "e", "f")]],
     ["trims names and values", "[S]\n  a  =   b c  \n", [option("S", "a", "b c")]],
     ["keeps an empty value, which resets a list", "[S]\na=\n", [option("S", "a", "")]],
     ["keeps backslash and line end of a continued value", "[S]\na=b \\\n c\n", [option("S", "a", "b \\\n c")]],
@@ -64,7 +77,7 @@ describe("parsing", () => {
       "[S]\na=b \\\n \t\nc=d\n",
       [option("S", "a", "b \\\n"), option("S", "c", "d")],
     ],
-    ["takes a continued comment with line ends of Windows", "[S]\r\n# c \\\r\nd=e\r\nf=g\r\n", [option("S", "f", "g")]],
+    ["takes a comment with line ends of Windows", "[S]\r\n# c \\\r\nd=e\r\n", [option("S", "d", "e")]],
   ])("%s", (_what, text, options) => expect(parseUnitFile(text)).toEqual(options));
 
   it.each([
@@ -79,6 +92,19 @@ describe("parsing", () => {
     ["a line that systemd would end earlier", "[S]\na=b\rc=d\n", 2, "a carriage return in the middle of a line"],
     ["a comment that systemd would end earlier", "[S]\n# a\rb=c\n", 2, "a carriage return in the middle of a line"],
     ["half a character", "[S]\na=\ud800\n", 2, "not valid UTF-8"],
+    ["a byte order mark that systemd may skip", "[S]\n\uFEFFa=b\n", 2, "begins with a byte order mark"],
+    [
+      "a comment behind white space that systemd does not know",
+      "[S]\n\u00a0# c=d\n",
+      2,
+      'expected Name=value, found "\u00a0# c=d"',
+    ],
+    [
+      "lines that carry on beyond systemd's limit",
+      `[S]\na=b\\\n${"x".repeat(LINE_LIMIT - 2)}\n`,
+      3,
+      "longer than systemd's",
+    ],
     ["a line beyond systemd's limit", `[S]\na=${"x".repeat(LINE_LIMIT)}\n`, 2, "longer than systemd's"],
   ])("names the line of %s", (_what, text, line, reason) => {
     const error = failure(text);
@@ -132,6 +158,17 @@ describe("options that did not come from a file", () => {
     ["ends in a line end", "b\n", "a", "S", "a line end in a value needs a backslash before it"],
     ["begins with white space", " b", "a", "S", "white space around a value is not kept by systemd; leave it out"],
     ["ends in white space", "b ", "a", "S", "white space around a value is not kept by systemd; leave it out"],
+    ["has a comment that is lost", "b \\\n# c\n d", "a", "S", "a comment in a value needs a backslash at its end"],
+    ["carries on behind two backslashes", "b\\\\\nc=d", "a", "S", "a line end in a value needs a backslash before it"],
+    ["carries on behind a comment only", "b\n# c \\\nd", "a", "S", "a line end in a value needs a backslash before it"],
+    ["begins with a byte order mark", "b", "\uFEFFa", "S", NAME],
+    [
+      "has a byte order mark that systemd may skip",
+      "b\\\n\uFEFFc",
+      "a",
+      "S",
+      "systemd may skip the byte order mark at a line's beginning",
+    ],
     ["would swallow the next", "b\\", "a", "S", "a value that ends in a backslash would swallow the next line"],
   ])("are refused where one %s", (_what, value, name, section, reason) => {
     expect(problem(value, name, section)).toBe(
@@ -145,6 +182,10 @@ describe("options that did not come from a file", () => {
     ["goes on in two more lines", "b\\\nc\\\nd"],
     ["ends where the file would have an empty line", "b \\\n"],
     ["has a backslash in it", "b\\c"],
+    ["ends in two backslashes", "b\\\\"],
+    ["ends in a backslash before a space", "b\\ "],
+    ["has a comment that ends in a backslash in it", "b \\\n# c \\\n d"],
+    ["ends in such a comment", "b \\\n# c \\\n"],
     ["has brackets, comments and = in it", "[#;=]"],
   ])("are taken where a value %s", (_what, value) => expect(problem(value)).toBeNull());
   it.each(["a[", "a#", "a;", "a b", "é"])("may have the name %s", (name) => expect(problem("b", name)).toBeNull());
@@ -168,7 +209,7 @@ describe("options that did not come from a file", () => {
 describe("a walk through a unit file", () => {
   it("tells line by line what stands there", () => {
     const heard: unknown[] = [];
-    walkUnitFile("a=b\n\n [S]\n# c \\\n d\ne=f \\\n g\nh=i\n", {
+    walkUnitFile("a=b\n\n [S]\n# c \\\n\ne=f \\\n g\nh=i\n", {
       onStray: (line) => heard.push(["stray", line]),
       onSection: (name, line) => heard.push(["section", name, line]),
       onOption: ({ name }, line) => heard.push(["option", name, line]),

@@ -1,16 +1,15 @@
 import { createHash } from "node:crypto";
-import { UnitFileError } from "./errors.ts";
-import { isSpaceAt, trimSpace } from "./white-space.ts";
+import { UnitFileError, UnitTooLargeError } from "./errors.ts";
+import { carriesOn, isComment, LINE_LIMIT, type LogicalLine, logicalLines } from "./logical-lines.ts";
+import { trimSpace } from "./white-space.ts";
 
 /** One `Name=value` of a unit file, in the section it stands in. An empty value resets a list in systemd. */
 export interface UnitOption {
   readonly section: string;
   readonly name: string;
+  /** As it is written, with the backslashes and line ends of one that carries on: joinedValue has what systemd makes of it. */
   readonly value: string;
 }
-
-/** The longest line systemd 252 reads (LONG_LINE_MAX), in bytes. */
-export const LINE_LIMIT = 1024 * 1024;
 
 /**
  * Reads a unit file into its options, in file order.
@@ -33,36 +32,36 @@ export interface UnitFileVisitor {
 }
 
 /**
- * Reads a unit file and tells what stands where.
+ * Reads a unit file and tells what stands where. Lines, comments, sections and options are those that systemd sees.
  *
  * @throws UnitFileError naming the line
  */
 export function walkUnitFile(source: string | Uint8Array, visitor: UnitFileVisitor): void {
-  // systemd skips a byte order mark too.
-  const text = (typeof source === "string" ? source : decode(source)).replace(/^\uFEFF/, "");
-  const lines = text.split("\n");
-  checkLines(text, lines);
   let section: string | null = null;
-  for (let index = 0; index < lines.length; index++) {
-    const line = withoutReturn(lines[index] ?? "");
-    const start = firstVisible(line);
-    if (start === line.length) continue;
-    const first = line[start];
-    if (first === "#" || first === ";") {
-      index = endOfComment(lines, index);
-    } else if (first === "[") {
-      section = sectionName(line.slice(start), index + 1);
-      visitor.onSection?.(section, index + 1);
+  for (const line of logicalLines(typeof source === "string" ? source : decode(source))) {
+    const [first = ""] = line.lines;
+    if (/^[ \t\r]*\[/.test(first)) {
+      section = sectionName(trimSpace(line.lines.join("\n")), line.number);
+      visitor.onSection?.(section, line.number);
     } else if (section === null) {
-      visitor.onStray?.(index + 1);
+      visitor.onStray?.(line.number);
     } else {
-      const equals = line.indexOf("=", start);
-      const name = optionName(line, start, equals, index + 1);
-      const value = valueLines(lines, index, line.slice(equals + 1));
-      visitor.onOption({ section, name, value: optionValue(value) }, index + 1);
-      index += value.length - 1;
+      const equals = first.indexOf("=");
+      const name = optionName(first, equals, line.number);
+      visitor.onOption({ section, name, value: optionValue(line, equals) }, line.number);
     }
   }
+}
+
+/**
+ * What systemd makes of an option's value: the lines of one that carries on are joined by white space, and comments
+ * between them are left out.
+ */
+export function joinedValue(value: string): string {
+  if (!value.includes("\n")) return trimSpace(value);
+  const [first = "", ...others] = value.split("\n");
+  const lines = [first, ...others.filter((line) => !isComment(line))];
+  return trimSpace(lines.map((line) => (carriesOn(line) ? `${line.slice(0, -1)} ` : line)).join(""));
 }
 
 /**
@@ -82,6 +81,20 @@ export function serializeUnitFile(options: readonly UnitOption[]): string {
   return [...sections.values()].map((lines) => lines.join("")).join("\n");
 }
 
+/** The bytes that a unit's text may have where nothing else is configured. */
+export const UNIT_SIZE_LIMIT = 256 * 1024;
+
+/**
+ * Checks how large a unit is, before anything else is done with it: every daemon reads it, and etcd keeps it.
+ *
+ * @param limit in bytes of the text as it is written out
+ * @throws UnitTooLargeError
+ */
+export function checkUnitSize(name: string, options: readonly UnitOption[], limit: number = UNIT_SIZE_LIMIT): void {
+  const bytes = Buffer.byteLength(serializeUnitFile(options));
+  if (bytes > limit) throw new UnitTooLargeError(name, bytes, limit);
+}
+
 /** The SHA-1 of the serialised text, 40 hex digits: the same that the old fleet computes. */
 export function hashUnitFile(options: readonly UnitOption[]): string {
   return hashText(serializeUnitFile(options));
@@ -97,28 +110,43 @@ export function hashText(text: string): string {
  * nothing does. Without this check a newline in a value would smuggle in options that nobody sees.
  */
 export function invalidOption(options: readonly UnitOption[]): string | null {
-  for (const { section, name, value } of options) {
-    const where = `option ${shown(name)} in section ${shown(section)}`;
-    if (section === "" || /[\]\n\r\0]/.test(section)) return `${where}: a section is text without ] and line ends`;
-    if (name === "" || trimSpace(name) !== name || /[=\n\r\0]/.test(name) || /^[[#;]/.test(name)) {
-      return `${where}: a name is text without =, line ends and white space around it`;
-    }
-    const text = `${section}${name}${value}`;
-    if (text.includes("\0")) return `${where}: a NUL byte is not allowed`;
-    if (!text.isWellFormed()) return `${where}: the text is not valid Unicode`;
-    if (value.includes("\r")) return `${where}: systemd would end the line at the carriage return`;
-    if (/(?:^|[^\\])\n/.test(value.replace(/\\\n$/, "\\"))) {
-      return `${where}: a line end in a value needs a backslash before it`;
-    }
-    if (trimSpace(value.replace(/\\\n$/, "\\")) !== value.replace(/\\\n$/, "\\")) {
-      return `${where}: white space around a value is not kept by systemd; leave it out`;
-    }
-    if (value.endsWith("\\")) return `${where}: a value that ends in a backslash would swallow the next line`;
-    if (value.split("\n").some((line) => Buffer.byteLength(line) + Buffer.byteLength(name) + 1 > LINE_LIMIT)) {
-      return `${where}: a line is longer than systemd's ${LINE_LIMIT} bytes`;
-    }
+  for (const option of options) {
+    const why = partsProblem(option) ?? valueProblem(option);
+    if (why !== null) return `option ${shown(option.name)} in section ${shown(option.section)}: ${why}`;
   }
   return null;
+}
+
+/** What would be written out as a section or a comment, or lose its first character. */
+const NOT_A_NAME = /^[[#;\uFEFF]/;
+
+function partsProblem({ section, name, value }: UnitOption): string | null {
+  if (section === "" || /[\]\n\r\0]/.test(section)) return "a section is text without ] and line ends";
+  if (name === "" || trimSpace(name) !== name || /[=\n\r\0]/.test(name) || NOT_A_NAME.test(name)) {
+    return "a name is text without =, line ends and white space around it";
+  }
+  const text = `${section}${name}${value}`;
+  if (text.includes("\0")) return "a NUL byte is not allowed";
+  return text.isWellFormed() ? null : "the text is not valid Unicode";
+}
+
+function valueProblem({ name, value }: UnitOption): string | null {
+  if (value.includes("\r")) return "systemd would end the line at the carriage return";
+  if (value.includes("\n\uFEFF")) return "systemd may skip the byte order mark at a line's beginning";
+  const lines = value.split("\n");
+  let isOpen = true;
+  for (const [index, line] of lines.entries()) {
+    const isBlank = index > 0 && trimSpace(line) === "";
+    if (!isOpen || (isBlank && index < lines.length - 1)) return "a line end in a value needs a backslash before it";
+    // A comment without a backslash is lost where it is read again.
+    if (index > 0 && isComment(line)) {
+      if (!line.endsWith("\\")) return "a comment in a value needs a backslash at its end";
+    } else isOpen = carriesOn(line);
+  }
+  if (isOpen) return "a value that ends in a backslash would swallow the next line";
+  if (canonicalValue(lines, false) !== value) return "white space around a value is not kept by systemd; leave it out";
+  const tooLong = Buffer.byteLength(value) + Buffer.byteLength(name) + 1 > LINE_LIMIT;
+  return tooLong ? `a line is longer than systemd's ${LINE_LIMIT} bytes` : null;
 }
 
 function decode(bytes: Uint8Array): string {
@@ -141,25 +169,6 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-/** A carriage return that no newline follows: systemd ends the line there, so that nobody would see what comes after. */
-const LONE_RETURN = /\r(?!\n|$)/;
-
-function checkLines(text: string, lines: readonly string[]): void {
-  const isSuspect =
-    text.includes("\0") || !text.isWellFormed() || LONE_RETURN.test(text) || text.length * 3 > LINE_LIMIT;
-  if (!isSuspect) return;
-  for (const [index, line] of lines.entries()) {
-    if (line.includes("\0")) throw new UnitFileError(index + 1, "a NUL byte is not allowed");
-    if (!line.isWellFormed()) throw new UnitFileError(index + 1, "the text is not valid UTF-8");
-    if (LONE_RETURN.test(line)) {
-      throw new UnitFileError(index + 1, "a carriage return in the middle of a line, where systemd would end it");
-    }
-    if (line.length * 3 > LINE_LIMIT && Buffer.byteLength(line) > LINE_LIMIT) {
-      throw new UnitFileError(index + 1, `the line is longer than systemd's ${LINE_LIMIT} bytes`);
-    }
-  }
-}
-
 function sectionName(line: string, number: number): string {
   const end = line.indexOf("]");
   if (end < 0) throw new UnitFileError(number, `the section ${shown(line)} has no closing ]`);
@@ -170,49 +179,29 @@ function sectionName(line: string, number: number): string {
   return name;
 }
 
-/** The index of a comment's last line: a backslash at its end carries it on. */
-function endOfComment(lines: readonly string[], index: number): number {
-  let end = index;
-  while (end + 1 < lines.length && withoutReturn(lines[end] ?? "").endsWith("\\")) end++;
-  return end;
-}
-
 /** @param equals where the line's first = is, negative: it has none */
-function optionName(line: string, start: number, equals: number, number: number): string {
+function optionName(line: string, equals: number, number: number): string {
   if (equals < 0) throw new UnitFileError(number, `expected Name=value, found ${shown(trimSpace(line))}`);
-  const name = trimSpace(line.slice(start, equals));
+  const name = trimSpace(line.slice(0, equals));
   if (name === "") throw new UnitFileError(number, "expected a name before =");
+  // Only white space that systemd does not know as such, or a byte order mark, can have kept it from being seen as another thing.
+  if (NOT_A_NAME.test(name)) throw new UnitFileError(number, `expected Name=value, found ${shown(line)}`);
   return name;
 }
 
-/** An option's value, line by line: a backslash at a line's end carries it on, unless the next line is blank. */
-function valueLines(lines: readonly string[], index: number, first: string): readonly string[] {
-  const value = [first];
-  for (let next = index + 1; next < lines.length && value[value.length - 1]?.endsWith("\\"); next++) {
-    const line = withoutReturn(lines[next] ?? "");
-    if (firstVisible(line) === line.length) break;
-    value.push(line);
-  }
-  return value;
+function optionValue({ lines: [first = "", ...others], isOpen }: LogicalLine, equals: number): string {
+  return canonicalValue([first.slice(equals + 1), ...others], isOpen);
 }
 
 /**
- * Joins a value's lines. A value that ends in a backslash keeps a line end behind it, or it would swallow the line
- * after it once it is written out again.
+ * A value as it is written out. White space around it is left out, as the old fleet does, unless a backslash would then
+ * carry the line on that did not: where a blank line or the file's end stopped one the value ends in a line end, and
+ * where white space stood behind one it ends in a space.
  */
-function optionValue(lines: readonly string[]): string {
+function canonicalValue(lines: readonly string[], isOpen: boolean): string {
   const value = trimSpace(lines.join("\n"));
-  return value.endsWith("\\") ? `${value}\n` : value;
-}
-
-function firstVisible(line: string): number {
-  let index = 0;
-  while (index < line.length && isSpaceAt(line, index)) index++;
-  return index;
-}
-
-function withoutReturn(line: string): string {
-  return line.endsWith("\r") ? line.slice(0, -1) : line;
+  if (isOpen || (lines.length > 1 && trimSpace(lines.at(-1) ?? "") === "")) return `${value}\n`;
+  return carriesOn(value) ? `${value} ` : value;
 }
 
 function shown(text: string): string {

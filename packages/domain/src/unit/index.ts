@@ -1,32 +1,45 @@
 /** Unit files, names, what [X-Fleet] asks for, and the states of units. Pure. */
-export { InvalidUnitError, UnitFileError } from "./errors.ts";
+export { InvalidUnitError, UnitFileError, UnitTooLargeError } from "./errors.ts";
 export {
+  checkUnitSize,
   hashText,
   hashUnitFile,
   invalidOption,
-  LINE_LIMIT,
+  joinedValue,
   parseUnitFile,
   serializeUnitFile,
+  UNIT_SIZE_LIMIT,
   type UnitFileVisitor,
   type UnitOption,
   walkUnitFile,
 } from "./file.ts";
+export { FLEET_SECTION, isFleetOption, unknownFleetOptions } from "./fleet-section.ts";
 export { globMatches, isGlob } from "./glob.ts";
-export { type Finding, lintUnitFile } from "./lint.ts";
-export { expandUnitName, isTemplateName, parseUnitName, UNIT_TYPES, type UnitName, unitNameProblem } from "./name.ts";
+export { type Finding, type FindingInFiles, likeFindings, lintUnitFile } from "./lint.ts";
+export { LINE_LIMIT } from "./logical-lines.ts";
+export {
+  expandUnitName,
+  isTemplateName,
+  NAME_LIMIT,
+  OWN_UNITS,
+  parseUnitName,
+  refusedNameProblem,
+  UNIT_TYPES,
+  type UnitName,
+  unitNameProblem,
+} from "./name.ts";
 export {
   checkRequirements,
-  FLEET_SECTION,
-  isFleetOption,
   isMetadataTest,
   isNumber,
   type MetadataBound,
+  MOST_CONDITION_BYTES,
+  MOST_CONDITIONS,
   MOST_WEIGHT,
   type Preferences,
   type Requirements,
   readRequirements,
   sameRequirements,
-  unknownFleetOptions,
 } from "./requirements.ts";
 export { RequirementsCache } from "./requirements-cache.ts";
 export {

@@ -1,17 +1,11 @@
 import { InvalidUnitError, UnitFileError } from "./errors.ts";
 import { type UnitOption, walkUnitFile } from "./file.ts";
-import { isGlob } from "./glob.ts";
-import { parseUnitName, unitNameProblem } from "./name.ts";
-import {
-  checkRequirements,
-  FLEET_SECTION,
-  isFleetOption,
-  isMetadataTest,
-  MOST_WEIGHT,
-  readRequirements,
-} from "./requirements.ts";
+import { FleetLinter, misspeltFleetSection } from "./fleet-lint.ts";
+import { parseUnitName, refusedNameProblem } from "./name.ts";
+import { checkRequirements, readRequirements } from "./requirements.ts";
+import { systemdRefusals } from "./systemd-refusals.ts";
 
-/** Something in a unit file that is wrong, or hardly meant so. */
+/** Something in a unit file that is wrong, or a likely mistake. */
 export interface Finding {
   /** The line, from 1; null: the file as a whole. */
   readonly line: number | null;
@@ -34,50 +28,74 @@ const TYPE_SECTIONS: Readonly<Record<string, string>> = {
   timer: "Timer",
 };
 
+/** After so many findings of one file nobody reads on. */
+const MOST_FINDINGS = 1_000;
+
 /**
- * Checks a unit file as far as that can be done without systemd: what fleet refuses, and obvious mistakes. By line.
+ * Checks a unit file as far as that can be done without systemd: what fleet refuses, what has no effect, and what systemd
+ * would refuse to load. By line.
  *
  * @param name the unit's name
  */
 export function lintUnitFile(name: string, source: string | Uint8Array): readonly Finding[] {
-  const problem = unitNameProblem(name);
+  const problem = refusedNameProblem(name);
   if (problem !== null)
     return [{ line: null, severity: "error", message: `the name ${name} is not valid: ${problem}` }];
   const findings: Finding[] = [];
   const warn = (line: number | null, message: string): void => {
-    findings.push({ line, severity: "warning", message });
+    if (findings.length < MOST_FINDINGS) findings.push({ line, severity: "warning", message });
   };
-  const options: UnitOption[] = [];
-  const type = parseUnitName(name)?.type ?? "";
   try {
-    walkUnitFile(source, {
-      onStray: (line) => warn(line, "stands before any [Section] and is ignored"),
-      onSection: (section, line) => {
-        const why = sectionProblem(section, type);
-        if (why !== null) warn(line, why);
-      },
-      onOption: (option, line) => {
-        options.push(option);
-        const why = option.section === FLEET_SECTION ? fleetOptionProblem(option) : null;
-        if (why !== null) warn(line, why);
-      },
-    });
+    const options = walk(name, source, warn);
     if (options.length === 0) throw new InvalidUnitError("the file has no options: at least one Name=value is needed");
     checkRequirements(name, readRequirements(name, options));
+    for (const why of systemdRefusals(name, options)) warn(null, `${why}: systemd will refuse it`);
   } catch (error) {
     const { message } = error as Error;
     if (error instanceof UnitFileError) {
       findings.push({ line: error.line, severity: "error", message: error.reason });
     } else if (error instanceof InvalidUnitError) findings.push({ line: null, severity: "error", message });
     else throw error;
-    return findings;
   }
-  const lacking = whatIsLacking(type, options);
-  if (lacking !== null) warn(null, lacking);
-  return findings;
+  return findings.sort((a, b) => (a.line ?? Infinity) - (b.line ?? Infinity) || 0);
+}
+
+function walk(
+  name: string,
+  source: string | Uint8Array,
+  warn: (line: number, message: string) => void,
+): readonly UnitOption[] {
+  const options: UnitOption[] = [];
+  const type = parseUnitName(name)?.type ?? "";
+  const linter = new FleetLinter(name);
+  walkUnitFile(source, {
+    onStray: (line) => warn(line, "stands before any [Section] and is ignored"),
+    onSection: (section, line) => {
+      const why = sectionProblem(section, type);
+      if (why !== null) warn(line, why);
+    },
+    onOption: (option, line) => {
+      options.push(option);
+      const swallowed = swallowedSection(option);
+      if (swallowed !== null)
+        warn(
+          line,
+          `${option.name} carries on to the line ${swallowed}, which opens no section: end the line before it without a backslash`,
+        );
+      for (const [where, why] of linter.problems(option, line)) warn(where, why);
+    },
+  });
+  return options;
+}
+
+/** A line within a value that looks like a section; null: there is none. */
+function swallowedSection({ value }: UnitOption): string | null {
+  return value.includes("\n") ? (/\n[ \t]*(\[[A-Za-z][\w-]*\])[ \t]*(?=\\?\n|\\?$)/.exec(value)?.[1] ?? null) : null;
 }
 
 function sectionProblem(section: string, type: string): string | null {
+  const misspelt = misspeltFleetSection(section);
+  if (misspelt !== null) return misspelt;
   if (section === "Unit" || section === "Install" || section.startsWith("X-")) return null;
   if (section === TYPE_SECTIONS[type]) return null;
   return Object.values(TYPE_SECTIONS).includes(section)
@@ -85,35 +103,24 @@ function sectionProblem(section: string, type: string): string | null {
     : `section [${section}] is not known and has no effect`;
 }
 
-function fleetOptionProblem({ name, value }: UnitOption): string | null {
-  if (!isFleetOption(name)) return `option ${name} in [${FLEET_SECTION}] is not known and has no effect`;
-  const words = value.replace(/^"|"$/g, "").split(/"?\s+"?/);
-  if (value === "") return null;
-  if (/Metadata$/.test(name)) {
-    const bad = words.find((word) => !isMetadataTest(word));
-    return bad === undefined
-      ? null
-      : `${JSON.stringify(bad)} in ${name} is not key=value, key!=value, key>=number or key<=number and has no effect`;
-  }
-  if (name === "Weight" && !/^\d{1,5}$/.test(value))
-    return `${JSON.stringify(value)} is no number from 1 to ${MOST_WEIGHT}: Weight counts as 1`;
-  if (/(Conflicts|Replaces|PreferApart)$/.test(name)) {
-    const bad = words.find((word) => !isGlob(word));
-    return bad === undefined ? null : `${JSON.stringify(bad)} in ${name} is not a valid glob and matches nothing`;
-  }
-  if (["Global", "Stay", "Overlap"].includes(name) && !/^"?(true|yes|1|on|t|false|no|0|off|f)"?$/i.test(value))
-    return `${JSON.stringify(value)} is neither true nor false: ${name} counts as false`;
-  return null;
+/** A finding of one or more files. */
+export interface FindingInFiles {
+  /** The first file that it is in. */
+  readonly path: string;
+  readonly finding: Finding;
+  /** How many more times the same was found, in this file and in others. */
+  readonly more: number;
 }
 
-function whatIsLacking(type: string, options: readonly UnitOption[]): string | null {
-  const has = (section: string, ...names: readonly string[]): boolean =>
-    options.some((option) => option.section === section && names.includes(option.name) && option.value !== "");
-  if (type === "service" && !has("Service", "ExecStart", "ExecStop") && !has("Unit", "SuccessAction"))
-    return "a service needs ExecStart= in [Service]: systemd will refuse it";
-  if (type === "timer" && !options.some(({ section, name }) => section === "Timer" && /^On/.test(name)))
-    return "a timer needs OnCalendar=, OnActiveSec= or the like in [Timer]: systemd will refuse it";
-  if (type === "socket" && !options.some(({ section, name }) => section === "Socket" && /^Listen/.test(name)))
-    return "a socket needs ListenStream= or the like in [Socket]: systemd will refuse it";
-  return null;
+/** Findings of many files, each sentence once: what is true of a hundred lines needs to be read once. */
+export function likeFindings(found: ReadonlyMap<string, readonly Finding[]>): readonly FindingInFiles[] {
+  const bySentence = new Map<string, FindingInFiles>();
+  for (const [path, findings] of found) {
+    for (const finding of findings) {
+      const key = `${finding.severity} ${finding.message}`;
+      const known = bySentence.get(key);
+      bySentence.set(key, known === undefined ? { path, finding, more: 0 } : { ...known, more: known.more + 1 });
+    }
+  }
+  return [...bySentence.values()];
 }

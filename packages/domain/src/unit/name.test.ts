@@ -1,5 +1,13 @@
+import { readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { expandUnitName, isTemplateName, parseUnitName, unitNameProblem } from "./name.ts";
+import {
+  expandUnitName,
+  isTemplateName,
+  OWN_UNITS,
+  parseUnitName,
+  refusedNameProblem,
+  unitNameProblem,
+} from "./name.ts";
 
 describe("names", () => {
   it.each([
@@ -73,4 +81,28 @@ describe("names", () => {
     ["a/b/c.socket", "c.socket"],
     ["foo.service", "foo.service"],
   ])("expands %s to %s", (typed, name) => expect(expandUnitName(typed)).toBe(name));
+});
+
+describe("a unit is not taken under a name", () => {
+  it.each([
+    ["foo", "no type"],
+    ["fleet.service", "one of fleet's own daemons"],
+    ["fleet-fence.service", "one of fleet's own daemons"],
+    ["a.snapshot", "a snapshot unit can't be run from a file"],
+    ["a.busname", "a busname unit can't be run from a file"],
+    ["a.scope", "scopes are made by programs that run"],
+    [`${"x".repeat(244)}.service`, "the name has 252 bytes, more than the 251"],
+    [`${"-".repeat(61)}@a.service`, "its slice system-"],
+  ])("like %s", (name, reason) => expect(refusedNameProblem(name)).toContain(reason));
+  it.each([
+    ...["a.service", "fleet-dashboard.service", "fleet.timer", "a.device", "fleet@1.service"],
+    ...[`${"x".repeat(243)}.service`, `${"-".repeat(60)}@a.service`],
+  ])("other than %s", (name) => expect(refusedNameProblem(name)).toBeNull());
+  it("that a daemon has in the packages", () => {
+    const packaged = readdirSync(new URL("../../../../deploy/systemd", import.meta.url)).filter(
+      (name) => parseUnitName(name) !== null,
+    );
+    expect(packaged).toContain("fleet.service");
+    expect(packaged.filter((name) => !OWN_UNITS.includes(name))).toEqual([]);
+  });
 });

@@ -17,6 +17,7 @@ export const UNIT_TYPES = [
 
 const TEMPLATE_TYPES: ReadonlySet<string> = new Set(["path", "service", "socket", "target", "timer"]);
 const TYPES: ReadonlySet<string> = new Set(UNIT_TYPES);
+const NAME_CHARACTERS = /^[A-Za-z0-9:_.\\@-]+$/;
 
 /** A unit's name, taken apart. */
 export interface UnitName {
@@ -50,7 +51,7 @@ export function parseUnitName(full: string): UnitName | null {
 export function unitNameProblem(full: string): string | null {
   if (full === "") return "the name is empty";
   if (Buffer.byteLength(full) > 256) return "the name is longer than 256 bytes";
-  if (!/^[A-Za-z0-9:_.\\@-]+$/.test(full)) return "only letters, digits and : _ . \\ @ - are allowed in a name";
+  if (!NAME_CHARACTERS.test(full)) return "only letters, digits and : _ . \\ @ - are allowed in a name";
   if (!full.includes(".")) return "the name has no type such as .service";
   if (full.endsWith(".")) return "the name ends in a dot";
   if (full.startsWith("@")) return "the name starts with @";
@@ -59,6 +60,47 @@ export function unitNameProblem(full: string): string | null {
   if (!TYPES.has(type)) return `${JSON.stringify(type)} is not a unit type (${UNIT_TYPES.join(", ")})`;
   if (full.includes("@") && !TEMPLATE_TYPES.has(type)) return `a ${type} unit can't be a template or an instance`;
   return null;
+}
+
+/** The longest name, in bytes: an agent writes a unit's file as `NAME.new` first, and file systems take 255 bytes. */
+export const NAME_LIMIT = 251;
+
+/** The units of fleet's own daemons, as they are packaged: a unit of such a name would stop the agent that runs it. */
+export const OWN_UNITS: readonly string[] = [
+  ...["fleet.service", "fleet.socket", "fleet-agent.service", "fleet-engine.service", "fleet-api.service"],
+  "fleet-fence.service",
+];
+
+const WITHOUT_FILES: Readonly<Record<string, string>> = {
+  busname: "systemd has had no busname units since version 233",
+  snapshot: "systemd has had no snapshot units since version 228",
+  scope: "scopes are made by programs that run, not by files",
+};
+
+/** Why fleet takes no unit of this name, as the end of a sentence; null where it does. One that is there already may go. */
+export function refusedNameProblem(full: string): string | null {
+  const problem = unitNameProblem(full);
+  if (problem !== null) return problem;
+  if (full.length > NAME_LIMIT)
+    return `the name has ${full.length} bytes, more than the ${NAME_LIMIT} that a machine can write a file for`;
+  if (OWN_UNITS.includes(full)) return "it is the name of one of fleet's own daemons";
+  const { type = "", prefix = "", template = null } = parseUnitName(full) ?? {};
+  const why = WITHOUT_FILES[type];
+  if (why !== undefined) return `a ${type} unit can't be run from a file: ${why}`;
+  const slice = template === null ? "" : `system-${escaped(prefix)}.slice`;
+  if (slice.length > 255)
+    return `its slice ${slice.slice(0, 40)}... would have ${slice.length} bytes, and systemd takes 255`;
+  return null;
+}
+
+/** A prefix as systemd puts it into the name of a slice, in which dashes divide. */
+function escaped(prefix: string): string {
+  return prefix.replace(/^\.|[-\\]/g, (character) => `\\x${character.charCodeAt(0).toString(16)}`);
+}
+
+/** Whether a text has the characters and the length of a unit's name. */
+export function isNameText(text: string): boolean {
+  return text.length <= 256 && NAME_CHARACTERS.test(text);
 }
 
 /** Whether the name is a template's, `foo@.service`: it can be submitted, never loaded. */

@@ -1,14 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parseUnitFile } from "./file.ts";
-import {
-  checkRequirements,
-  isFleetOption,
-  isMetadataTest,
-  isNumber,
-  readRequirements,
-  sameRequirements,
-  unknownFleetOptions,
-} from "./requirements.ts";
+import { isFleetOption, unknownFleetOptions } from "./fleet-section.ts";
+import { checkRequirements, isMetadataTest, isNumber, readRequirements, sameRequirements } from "./requirements.ts";
 
 const requirements = (lines: string, name = "foo@bar.service") =>
   readRequirements(name, parseUnitFile(`[X-Fleet]\n${lines}`));
@@ -116,6 +109,7 @@ describe("requirements", () => {
       weight: 1,
       stay: false,
       overlap: false,
+      rerun: false,
       onPartition: "keep",
     });
   });

@@ -1,7 +1,8 @@
 import { InvalidUnitError } from "./errors.ts";
 import type { UnitOption } from "./file.ts";
+import { FLEET_SECTION, fleetWords, replaceSpecifiers, splitWords } from "./fleet-section.ts";
 import { globMatches } from "./glob.ts";
-import { parseUnitName, type UnitName } from "./name.ts";
+import { isNameText, parseUnitName } from "./name.ts";
 
 /** A condition on a machine's metadata beyond a plain value. */
 export interface MetadataBound {
@@ -48,51 +49,27 @@ export interface Requirements {
   readonly stay: boolean;
   /** Two copies of it may run for a moment: when it is moved on request it is started anew before it is stopped. */
   readonly overlap: boolean;
+  /** A oneshot that has ended well is run anew when it comes to another machine. */
+  readonly rerun: boolean;
   /** What becomes of it on a machine that can't renew its lease: `keep` or `stop`; anything else is refused. */
   readonly onPartition: string;
 }
 
-/** The section of a unit file that fleet reads. */
-export const FLEET_SECTION = "X-Fleet";
-
 /** The heaviest that a unit may be. */
 export const MOST_WEIGHT = 10_000;
 
-const OPTIONS: ReadonlySet<string> = new Set([
-  "MachineID",
-  "X-ConditionMachineID",
-  "X-ConditionMachineBootID",
-  "MachineOf",
-  "X-ConditionMachineOf",
-  "MachineMetadata",
-  "X-ConditionMachineMetadata",
-  "Conflicts",
-  "X-Conflicts",
-  "Replaces",
-  "Global",
-  "PreferMetadata",
-  "PreferApart",
-  "Spread",
-  "Weight",
-  "Stay",
-  "Overlap",
-  "OnPartition",
-]);
+/** The most conditions and preferences that a unit may have, each word counted. */
+export const MOST_CONDITIONS = 256;
 
-/** Whether fleet knows an option of the `[X-Fleet]` section. */
-export function isFleetOption(name: string): boolean {
-  return OPTIONS.has(name);
-}
+/** The most bytes that these may have together, specifiers replaced. */
+export const MOST_CONDITION_BYTES = 8 * 1024;
+
+/** Beyond so much text nothing is replaced any more: a unit that asks for so much is refused as it is. */
+const MOST_REPLACED = 16 * MOST_CONDITION_BYTES;
 
 const TRUE = /^(true|yes|1|on|t)$/i;
 /** The old fleet took exactly one =, with something on both sides. */
 const METADATA_TEST = /^([^=!<>]+)(=|!=|>=|<=)([^=]+)$/;
-
-/** Names of `[X-Fleet]` options that fleet does not know; they have no effect and deserve a warning. */
-export function unknownFleetOptions(options: readonly UnitOption[]): readonly string[] {
-  const names = options.filter(({ section, name }) => section === FLEET_SECTION && !isFleetOption(name));
-  return [...new Set(names.map(({ name }) => name))];
-}
 
 /**
  * Reads the requirements of a unit from its options.
@@ -100,16 +77,10 @@ export function unknownFleetOptions(options: readonly UnitOption[]): readonly st
  * @param name the unit's name, for the specifiers %n, %N, %p and %i
  */
 export function readRequirements(name: string, options: readonly UnitOption[]): Requirements {
-  const unitName = parseUnitName(name);
-  const values = (...spellings: readonly string[]): string[] =>
-    spellings.flatMap((spelling) =>
-      options
-        .filter((option) => option.section === FLEET_SECTION && option.name === spelling)
-        .flatMap(({ value }) => quotedWords(value))
-        .map((word) => (unitName === null ? word : replaceSpecifiers(word, unitName))),
-    );
-  const words = (...spellings: readonly string[]): string[] =>
-    values(...spellings).flatMap((value) => value.split(/\s+/).filter((word) => word !== ""));
+  const given = valuesByName(name, options);
+  const values = (...spellings: readonly string[]): readonly string[] =>
+    spellings.flatMap((spelling) => given.get(spelling) ?? []);
+  const words = (...spellings: readonly string[]): readonly string[] => values(...spellings).flatMap(splitWords);
   const wanted = metadataTests(values("X-ConditionMachineMetadata", "MachineMetadata"));
   const isTrue = (spelling: string): boolean => TRUE.test(values(spelling).at(-1) ?? "");
   const preferences: Preferences = {
@@ -130,16 +101,36 @@ export function readRequirements(name: string, options: readonly UnitOption[]): 
     weight: readWeight(words("Weight").at(-1)),
     stay: isTrue("Stay"),
     overlap: isTrue("Overlap"),
+    rerun: isTrue("Rerun"),
     onPartition: (words("OnPartition").at(-1) ?? "keep").toLowerCase(),
   };
 }
 
+/** The values of each option of fleet's, quoted words by themselves, specifiers replaced. */
+function valuesByName(name: string, options: readonly UnitOption[]): ReadonlyMap<string, string[]> {
+  const unitName = parseUnitName(name);
+  const given = new Map<string, string[]>();
+  let length = 0;
+  for (const option of options) {
+    if (option.section !== FLEET_SECTION) continue;
+    const values = given.get(option.name) ?? [];
+    given.set(option.name, values);
+    for (const word of fleetWords(option.value).words) {
+      const text = unitName === null || length > MOST_REPLACED ? word : replaceSpecifiers(word, unitName);
+      length += text.length;
+      values.push(text);
+    }
+  }
+  return given;
+}
+
 /**
- * Checks that the requirements can hold together.
+ * Checks that the requirements can hold together, and are not too many.
  *
  * @throws InvalidUnitError naming both options
  */
 export function checkRequirements(name: string, requirements: Requirements): void {
+  checkBounds(name, requirements);
   const { machineID, machineOf, conflicts, replaces, global, overlap, onPartition } = requirements;
   if (onPartition !== "keep" && onPartition !== "stop") {
     throw new InvalidUnitError(`unit ${name}: invalid OnPartition=${onPartition} in [X-Fleet]: expected keep or stop`);
@@ -172,17 +163,37 @@ export function checkRequirements(name: string, requirements: Requirements): voi
       );
     }
   }
-  for (const [option, globs] of [
-    ["Conflicts", conflicts],
-    ["Replaces", replaces],
-  ] as const) {
-    for (const peer of machineOf) {
+  checkPeers(name, requirements);
+}
+
+/** Every unit on a machine is compared with each condition of every other one: what one unit may cost all has a limit. */
+function checkBounds(name: string, requirements: Requirements): void {
+  const { machineOf, metadata, bounds, conflicts, replaces, preferences } = requirements;
+  const conditions = [
+    ...[...machineOf, ...conflicts, ...replaces, ...(preferences?.apart ?? [])],
+    ...metadata.flatMap(({ key, values }) => values.map((value) => key + value)),
+    ...[...bounds, ...(preferences?.metadata ?? [])].map(({ key, value }) => key + value),
+  ];
+  const bytes = conditions.reduce((sum, condition) => sum + Buffer.byteLength(condition), 0);
+  if (conditions.length > MOST_CONDITIONS || bytes > MOST_CONDITION_BYTES) {
+    throw new InvalidUnitError(
+      `unit ${name}: ${conditions.length} conditions of ${bytes} bytes in [X-Fleet] are more than the ${MOST_CONDITIONS} of ${MOST_CONDITION_BYTES} bytes that a unit may have: use globs, or a metadata key of its own`,
+    );
+  }
+}
+
+function checkPeers(name: string, { machineOf, conflicts, replaces }: Requirements): void {
+  // What can't be a unit's name is never there, and never in conflict.
+  for (const peer of machineOf.filter(isNameText)) {
+    for (const [option, globs] of [
+      ["Conflicts", conflicts],
+      ["Replaces", replaces],
+    ] as const) {
       const glob = globs.find((candidate) => globMatches(candidate, peer));
-      if (glob !== undefined) {
-        throw new InvalidUnitError(
-          `unit ${name}: MachineOf=${peer} and ${option}=${glob} in [X-Fleet] contradict each other; remove one`,
-        );
-      }
+      if (glob === undefined) continue;
+      throw new InvalidUnitError(
+        `unit ${name}: MachineOf=${peer} and ${option}=${glob} in [X-Fleet] contradict each other; remove one`,
+      );
     }
   }
 }
@@ -192,17 +203,6 @@ export function sameRequirements(one: Requirements, other: Requirements): boolea
   const hard = ({ machineID, machineOf, metadata, bounds, conflicts, replaces, global }: Requirements): string =>
     JSON.stringify([machineID, machineOf, metadata, bounds, conflicts, replaces, global]);
   return hard(one) === hard(other);
-}
-
-/** A value that starts and ends with `"` is a list of quoted words; any other is itself. */
-function quotedWords(value: string): string[] {
-  if (value.length < 2 || !value.startsWith('"') || !value.endsWith('"')) return [value];
-  return [...value.matchAll(/"([^"]*)"/g)].map(([, word]) => word ?? "");
-}
-
-function replaceSpecifiers(text: string, { full, name, prefix, instance }: UnitName): string {
-  const values: Readonly<Record<string, string>> = { "%n": full, "%N": name, "%p": prefix, "%i": instance ?? "" };
-  return text.replace(/%[nNpi]/g, (specifier) => values[specifier] ?? specifier);
 }
 
 /** Reads `key=value`, `key!=value`, `key>=number` and `key<=number`; what is none of them is left out. */
@@ -229,7 +229,10 @@ export function isNumber(text: string): boolean {
 function alternatives(tests: Preferences["metadata"]): { key: string; values: string[] }[] {
   const byKey = new Map<string, string[]>();
   for (const { key, operator, value } of tests) {
-    if (operator === "=") byKey.set(key, [...(byKey.get(key) ?? []), value]);
+    if (operator !== "=") continue;
+    const values = byKey.get(key);
+    if (values === undefined) byKey.set(key, [value]);
+    else values.push(value);
   }
   return [...byKey].map(([key, values]) => ({ key, values: unique(values) }));
 }
