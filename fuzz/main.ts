@@ -1,4 +1,5 @@
 // npm run fuzz [-- --seed N --files N --requests N]: random unit files through every parser, random requests at an API.
+// npm run fuzz -- --slow [--seed N --rounds N]: a search for units that are slow to read, check or place.
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -6,6 +7,7 @@ import { BIN } from "../deploy/local-cluster/cluster.ts";
 import { until } from "../deploy/local-cluster/processes.ts";
 import { EtcdServer, freePort } from "../testbed/etcd-server.ts";
 import { fuzzRequests } from "./requests.ts";
+import { findSlowInputs } from "./slow-inputs.ts";
 import { fuzzUnitFiles } from "./unit-files.ts";
 
 const { values } = parseArgs({
@@ -13,10 +15,17 @@ const { values } = parseArgs({
     seed: { type: "string", default: "1" },
     files: { type: "string", default: "1000000" },
     requests: { type: "string", default: "1000000" },
+    slow: { type: "boolean", default: false },
+    rounds: { type: "string", default: "2000" },
   },
 });
 const [seed, files, requests] = [values.seed, values.files, values.requests].map(Number) as [number, number, number];
 console.log(`seed ${seed}`);
+if (values.slow) {
+  const slow = findSlowInputs(Number(values.rounds), seed, (line) => console.log(line));
+  for (const problem of slow) console.error(`Error: ${problem}`);
+  process.exit(slow.length > 0 ? 1 : 0);
+}
 const problems = [...fuzzUnitFiles(files, seed, (done) => console.log(`${done} unit files`))];
 
 if (requests > 0) {

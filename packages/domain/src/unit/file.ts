@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { UnitFileError, UnitTooLargeError } from "./errors.ts";
-import { carriesOn, isComment, LINE_LIMIT, type LogicalLine, logicalLines } from "./logical-lines.ts";
+import { carriesOn, eachLogicalLine, isComment, isSection, LINE_LIMIT, type LogicalLine } from "./logical-lines.ts";
 import { trimSpace } from "./white-space.ts";
 
 /** One `Name=value` of a unit file, in the section it stands in. An empty value resets a list in systemd. */
@@ -38,9 +38,9 @@ export interface UnitFileVisitor {
  */
 export function walkUnitFile(source: string | Uint8Array, visitor: UnitFileVisitor): void {
   let section: string | null = null;
-  for (const line of logicalLines(typeof source === "string" ? source : decode(source))) {
-    const [first = ""] = line.lines;
-    if (/^[ \t\r]*\[/.test(first)) {
+  eachLogicalLine(typeof source === "string" ? source : decode(source), (line) => {
+    const first = line.lines[0] ?? "";
+    if (isSection(first)) {
       section = sectionName(trimSpace(line.lines.join("\n")), line.number);
       visitor.onSection?.(section, line.number);
     } else if (section === null) {
@@ -50,7 +50,7 @@ export function walkUnitFile(source: string | Uint8Array, visitor: UnitFileVisit
       const name = optionName(first, equals, line.number);
       visitor.onOption({ section, name, value: optionValue(line, equals) }, line.number);
     }
-  }
+  });
 }
 
 /**
@@ -111,11 +111,26 @@ export function hashText(text: string): string {
  */
 export function invalidOption(options: readonly UnitOption[]): string | null {
   for (const option of options) {
+    if (isPlain(option)) continue;
     const why = partsProblem(option) ?? valueProblem(option);
     if (why !== null) return `option ${shown(option.name)} in section ${shown(option.section)}: ${why}`;
   }
   return null;
 }
+
+/** Whether an option has nothing in it that needs a closer look, as nearly all have. */
+function isPlain({ section, name, value }: UnitOption): boolean {
+  return (
+    name.length + value.length < LINE_LIMIT / 2 &&
+    PLAIN_SECTION.test(section) &&
+    PLAIN_NAME.test(name) &&
+    PLAIN_VALUE.test(value)
+  );
+}
+
+const PLAIN_SECTION = /^[ -\\^-~]+$/;
+const PLAIN_NAME = /^(?![[#;])[!-<>-~](?:[ -<>-~]*[!-<>-~])?$/;
+const PLAIN_VALUE = /^(?:[!-~](?:[ -~]*[!-[\]-~])?)?$/;
 
 /** What would be written out as a section or a comment, or lose its first character. */
 const NOT_A_NAME = /^[[#;\uFEFF]/;
@@ -189,7 +204,8 @@ function optionName(line: string, equals: number, number: number): string {
   return name;
 }
 
-function optionValue({ lines: [first = "", ...others], isOpen }: LogicalLine, equals: number): string {
+function optionValue({ lines, isOpen }: LogicalLine, equals: number): string {
+  const [first = "", ...others] = lines;
   return canonicalValue([first.slice(equals + 1), ...others], isOpen);
 }
 

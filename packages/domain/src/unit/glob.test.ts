@@ -84,3 +84,8 @@ describe("globs", () => {
     );
   });
 });
+
+it("a glob longer than a unit's conditions may be matches nothing", () => {
+  expect([isGlob("*".repeat(8192)), globMatches("*".repeat(8192), "a")]).toEqual([true, true]);
+  expect([isGlob("*".repeat(8193)), globMatches("*".repeat(8193), "a")]).toEqual([false, false]);
+});

@@ -1,15 +1,29 @@
 import { BoundedCache } from "../cache/bounded-cache.ts";
 
-/** One step of a compiled glob: a run of stars, any character, or a set of ranges. */
+/** One step of a compiled glob: a run of stars, any character, one character, or a set of them. */
 type Step =
   | { readonly kind: "star" }
   | { readonly kind: "any" }
-  | { readonly kind: "set"; readonly negated: boolean; readonly ranges: readonly (readonly [string, string])[] };
+  | { readonly kind: "character"; readonly code: number }
+  | CharacterSet;
+
+interface CharacterSet {
+  readonly kind: "set";
+  readonly negated: boolean;
+  readonly ranges: readonly (readonly [low: number, high: number])[];
+  /**
+   * The same for the characters of ASCII, a bit each, once it is asked for: names have no others, and a set may have
+   * thousands of ranges.
+   */
+  ascii: readonly number[] | null;
+}
 
 /** What a glob begins with, character by character, and the steps after that. */
 interface Compiled {
   readonly literal: string;
   readonly steps: readonly Step[];
+  /** The length of the shortest name that it can match. */
+  readonly least: number;
 }
 
 const compiled = new BoundedCache<string, Compiled | null>(10_000);
@@ -25,7 +39,8 @@ export function globMatches(glob: string, name: string): boolean {
     compiled.set(glob, known);
   }
   // Most globs of a cluster end here for most names.
-  return known !== null && name.startsWith(known.literal) && run(known.steps, name, known.literal.length);
+  if (known === null || name.length < known.least || !name.startsWith(known.literal)) return false;
+  return run(known.steps, name, known.literal.length);
 }
 
 /** Whether a glob is well-formed: one that is not matches nothing. */
@@ -43,7 +58,7 @@ function run(steps: readonly Step[], name: string, start: number): boolean {
     if (current?.kind === "star") {
       starStep = step++;
       starAt = at;
-    } else if (current !== undefined && accepts(current, name[at] ?? "")) {
+    } else if (current !== undefined && accepts(current, name.charCodeAt(at))) {
       step++;
       at++;
     } else if (starStep >= 0) {
@@ -57,16 +72,44 @@ function run(steps: readonly Step[], name: string, start: number): boolean {
   return step === steps.length;
 }
 
-function accepts(step: Step, character: string): boolean {
-  if (character === "/") return step.kind === "set" && inRanges(step, character);
-  return step.kind === "any" || (step.kind === "set" && inRanges(step, character));
+const SLASH = 47;
+
+function accepts(step: Step, code: number): boolean {
+  switch (step.kind) {
+    case "character":
+      return step.code === code;
+    case "any":
+      return code !== SLASH;
+    case "set":
+      if (code >= 128) return inRanges(step, code);
+      step.ascii ??= asciiOf(step);
+      return (((step.ascii[code >> 5] ?? 0) >>> (code & 31)) & 1) === 1;
+    default:
+      return false;
+  }
 }
 
-function inRanges(step: Extract<Step, { kind: "set" }>, character: string): boolean {
-  return step.ranges.some(([low, high]) => low <= character && character <= high) !== step.negated;
+function inRanges({ ranges, negated }: CharacterSet, code: number): boolean {
+  return ranges.some(([low, high]) => low <= code && code <= high) !== negated;
 }
+
+function asciiOf(set: CharacterSet): readonly number[] {
+  const bits = [0, 0, 0, 0];
+  for (const [low, high] of set.ranges) {
+    for (let code = low; code <= Math.min(high, 127); code++)
+      bits[code >> 5] = (bits[code >> 5] ?? 0) | (1 << (code & 31));
+  }
+  return set.negated ? bits.map((word) => ~word) : bits;
+}
+
+/** No unit may have more than 8 KiB of conditions: what is longer is not looked at, and matches nothing. */
+const MOST_GLOB_LENGTH = 8 * 1024;
 
 function compileGlob(glob: string): Compiled | null {
+  return glob.length > MOST_GLOB_LENGTH ? null : compileSteps(glob);
+}
+
+function compileSteps(glob: string): Compiled | null {
   let literal = "";
   const steps: Step[] = [];
   for (let index = 0; index < glob.length; index++) {
@@ -84,28 +127,29 @@ function compileGlob(glob: string): Compiled | null {
       const plain = character === "\\" ? glob[++index] : character;
       if (plain === undefined) return null;
       if (steps.length === 0) literal += plain;
-      else steps.push({ kind: "set", negated: false, ranges: [[plain, plain]] });
+      else steps.push({ kind: "character", code: plain.charCodeAt(0) });
     }
   }
-  return { literal, steps };
+  return { literal, steps, least: literal.length + steps.filter(({ kind }) => kind !== "star").length };
 }
 
 function compileSet(glob: string, start: number): { readonly step: Step; readonly end: number } | null {
-  const ranges: [string, string][] = [];
+  const ranges: [number, number][] = [];
   let index = start;
   const negated = glob[index] === "^";
   if (negated) index++;
-  const bound = (): string | null => {
+  const bound = (): number | null => {
     let character = glob[index++];
     if (character === undefined || character === "-" || character === "]") return null;
     if (character === "\\") character = glob[index++];
-    return character ?? null;
+    return character?.charCodeAt(0) ?? null;
   };
   while (index < glob.length) {
-    if (glob[index] === "]" && ranges.length > 0) return { step: { kind: "set", negated, ranges }, end: index };
+    if (glob[index] === "]" && ranges.length > 0)
+      return { step: { kind: "set", negated, ranges, ascii: null }, end: index };
     const low = bound();
     if (low === null) return null;
-    let high: string | null = low;
+    let high: number | null = low;
     if (glob[index] === "-") {
       index++;
       high = bound();

@@ -46,7 +46,7 @@ export function lintUnitFile(name: string, source: string | Uint8Array): readonl
     if (findings.length < MOST_FINDINGS) findings.push({ line, severity: "warning", message });
   };
   try {
-    const options = walk(name, source, warn);
+    const options = walk(name, source, warn, () => findings.length >= MOST_FINDINGS);
     if (options.length === 0) throw new InvalidUnitError("the file has no options: at least one Name=value is needed");
     checkRequirements(name, readRequirements(name, options));
     for (const why of systemdRefusals(name, options)) warn(null, `${why}: systemd will refuse it`);
@@ -64,6 +64,7 @@ function walk(
   name: string,
   source: string | Uint8Array,
   warn: (line: number, message: string) => void,
+  isFull: () => boolean,
 ): readonly UnitOption[] {
   const options: UnitOption[] = [];
   const type = parseUnitName(name)?.type ?? "";
@@ -76,6 +77,7 @@ function walk(
     },
     onOption: (option, line) => {
       options.push(option);
+      if (isFull()) return;
       const swallowed = swallowedSection(option);
       if (swallowed !== null)
         warn(

@@ -23,16 +23,20 @@ export interface LogicalLine {
  *
  * @throws UnitFileError naming the line
  */
-export function* logicalLines(text: string): Generator<LogicalLine, void> {
+export function eachLogicalLine(text: string, take: (line: LogicalLine) => void): void {
   // systemd skips a byte order mark too, but takes nothing behind it for a comment.
   const hasMark = text.startsWith(BYTE_ORDER_MARK);
   const lines = (hasMark ? text.slice(1) : text).split("\n");
   checkLines(text, lines);
   for (let index = 0; index < lines.length; index++) {
     const line = withoutReturn(lines[index] ?? "");
-    if (trimSpace(line) === "" || (isComment(line) && !(hasMark && index === 0))) continue;
+    if (isBlank(line) || (isComment(line) && !(hasMark && index === 0))) continue;
+    if (!line.endsWith("\\")) {
+      take({ number: index + 1, lines: [line], isOpen: false });
+      continue;
+    }
     const joined = carryOn(lines, index, line);
-    yield { number: index + 1, lines: joined.lines, isOpen: joined.isOpen };
+    take({ number: index + 1, lines: joined.lines, isOpen: joined.isOpen });
     index = joined.last;
   }
 }
@@ -48,7 +52,7 @@ function carryOn(
   let index = start;
   while (isOpen && index + 1 < lines.length) {
     const line = withoutReturn(lines[++index] ?? "");
-    if (trimSpace(line) === "") break;
+    if (isBlank(line)) break;
     const isLeftOut = isComment(line) && !line.endsWith("\\");
     if (isLeftOut) continue;
     taken.push(line);
@@ -62,7 +66,25 @@ function carryOn(
 
 /** Whether systemd takes a line for a comment: it knows fewer kinds of white space than the old fleet. */
 export function isComment(line: string): boolean {
-  return /^[ \t\r]*[#;]/.test(line);
+  const first = line[firstVisible(line)];
+  return first === "#" || first === ";";
+}
+
+/** Whether a line begins a section, by the same white space. */
+export function isSection(line: string): boolean {
+  return line[firstVisible(line)] === "[";
+}
+
+function firstVisible(line: string): number {
+  let index = 0;
+  while (line[index] === " " || line[index] === "\t" || line[index] === "\r") index++;
+  return index;
+}
+
+/** Files may have a hundred thousand lines: most show by their first character that they are not blank. */
+function isBlank(line: string): boolean {
+  const code = line.charCodeAt(0);
+  return !(code > 0x20 && code < 0x7f) && trimSpace(line) === "";
 }
 
 /** Whether the backslashes at a text's end, taken in pairs, leave one that carries it on. */

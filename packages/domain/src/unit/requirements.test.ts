@@ -237,3 +237,52 @@ it.each([
   ["machineof", false],
   ["ExecStart", false],
 ])("%s is an option of fleet's: %s", (name, isKnown) => expect(isFleetOption(name)).toBe(isKnown));
+
+describe("what one unit may cost", () => {
+  const check =
+    (lines: string): (() => void) =>
+    () =>
+      checkRequirements("a.service", requirements(lines, "a.service"));
+  const conditions = (count: number): string =>
+    Array.from({ length: count }, (_, index) => `Conflicts=c${index}`).join("\n");
+  it("is bounded by the number of its conditions", () => {
+    expect(check(conditions(256))).not.toThrow();
+    expect(check(conditions(257))).toThrow(
+      /257 conditions of \d+ bytes in \[X-Fleet\] are more than the 256 of 8192 bytes/,
+    );
+    expect(check(`${conditions(255)}\nMachineMetadata=a=1\nPreferMetadata=a=2`)).toThrow("257 conditions");
+  });
+  it.each(["MachineOf", "Conflicts", "Replaces", "PreferApart", "MachineMetadata", "PreferMetadata"])(
+    "is bounded by the length of those of %s",
+    (option) => {
+      const length = 8192 - (option.endsWith("Metadata") ? 1 : 0);
+      const value = (size: number): string => `${option.endsWith("Metadata") ? "a=" : ""}${"b".repeat(size)}`;
+      expect(check(`${option}=${value(length)}`)).not.toThrow();
+      expect(check(`${option}=${value(length + 1)}`)).toThrow("8193 bytes");
+    },
+  );
+  it("is bounded by the length that specifiers give them", () => {
+    expect(check(`Conflicts=${"%n".repeat(1_000)}`)).toThrow("9000 bytes");
+    const [glob = ""] = requirements(`Conflicts=${"%n".repeat(100_000)}`, `${"a".repeat(200)}.service`).conflicts;
+    expect(glob).toHaveLength(200_000);
+  });
+  it("grows with its options, and no faster", () => {
+    const readsOf = (count: number): number => {
+      let reads = 0;
+      const option = {
+        name: "MachineMetadata",
+        value: "a=b",
+        get section() {
+          reads++;
+          return "X-Fleet";
+        },
+      };
+      readRequirements(
+        "a.service",
+        Array.from({ length: count }, () => option),
+      );
+      return reads;
+    };
+    expect(readsOf(2_000)).toBe(2 * readsOf(1_000));
+  });
+});

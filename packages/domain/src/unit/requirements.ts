@@ -64,8 +64,8 @@ export const MOST_CONDITIONS = 256;
 /** The most bytes that these may have together, specifiers replaced. */
 export const MOST_CONDITION_BYTES = 8 * 1024;
 
-/** Beyond so much text nothing is replaced any more: a unit that asks for so much is refused as it is. */
-const MOST_REPLACED = 16 * MOST_CONDITION_BYTES;
+/** Where it could become more text than this nothing is replaced: a unit that asks for so much is refused as it is. */
+const MOST_REPLACED = 256 * MOST_CONDITION_BYTES;
 
 const TRUE = /^(true|yes|1|on|t)$/i;
 /** The old fleet took exactly one =, with something on both sides. */
@@ -116,7 +116,8 @@ function valuesByName(name: string, options: readonly UnitOption[]): ReadonlyMap
     const values = given.get(option.name) ?? [];
     given.set(option.name, values);
     for (const word of fleetWords(option.value).words) {
-      const text = unitName === null || length > MOST_REPLACED ? word : replaceSpecifiers(word, unitName);
+      const isTooMuch = length + word.length * name.length > MOST_REPLACED;
+      const text = unitName === null || isTooMuch ? word : replaceSpecifiers(word, unitName);
       length += text.length;
       values.push(text);
     }
