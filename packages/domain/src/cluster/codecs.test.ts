@@ -45,6 +45,24 @@ describe("values that nobody can read are null", () => {
   });
 });
 
+describe("what decisions are made on and is not what this version knows is unreadable, not left out", () => {
+  it.each<[what: string, decode: Decode, value: object]>([
+    ["a desired state", decodeUnit, { ...UNIT, desiredState: "paused" }],
+    ["a desired state of a schedule entry", decodeSchedule, { ...UNIT, desiredState: "paused" }],
+    ["a current state", decodeState, { ...STATE, current: "paused" }],
+    ["whether a unit is global", decodeUnit, { ...UNIT, global: "zone" }],
+    ...["machineID", "lastMachineID", "leaving", "wish", "movingTo"].map((member): [string, Decode, object] => [
+      `${member} of a unit`,
+      decodeUnit,
+      { ...UNIT, [member]: ["m1", "m2"] },
+    ]),
+    ["metadata that is a list", decodeMachine, { id: "m1", metadata: ["a"] }],
+    ["metadata that is a text", decodeMachine, { id: "m1", metadata: "ab" }],
+    ["one key of metadata", decodeMachine, { id: "m1", metadata: { a: "1", b: 2 } }],
+    ["what a cordon is for", decodeCordon, { drain: "slowly" }],
+  ])("%s", (_what, decode, value) => expect(decode(JSON.stringify(value))).toBeNull());
+});
+
 describe("what is left out", () => {
   it.each<[what: string, decode: Decode, value: object, record: object]>([
     [
@@ -73,16 +91,13 @@ describe("what is of another type than it should be counts as left out", () => {
     [
       "of a unit",
       decodeUnit,
-      { ...UNIT, global: "yes", machineID: 1, cause: 2 },
+      { ...UNIT, global: null, machineID: null, cause: 2 },
       { global: false, cause: null, whereabouts: { kind: "nowhere" } },
     ],
-    ["of metadata that is a list", decodeMachine, { id: "m1", metadata: ["a"] }, { metadata: {} }],
     ["of metadata that is null", decodeMachine, { id: "m1", metadata: null }, { metadata: {} }],
-    ["of metadata that is a text", decodeMachine, { id: "m1", metadata: "ab" }, { metadata: {} }],
-    ["of one key of metadata", decodeMachine, { id: "m1", metadata: { a: "1", b: 2 } }, { metadata: { a: "1" } }],
     ["of capabilities", decodeMachine, { id: "m1", capabilities: "x" }, { capabilities: [] }],
     ["of one capability", decodeMachine, { id: "m1", capabilities: ["x", 1] }, { capabilities: ["x"] }],
-    ["of a cordon", decodeCordon, { drain: "true" }, { drain: false }],
+    ["of a cordon", decodeCordon, { drain: null, since: 1 }, { drain: false, since: "" }],
     ["of the limit of a move", decodeMove, { to: "m1", limit: "3" }, { limit: 1 }],
   ])("%s", (_what, decode, value, record) => {
     const decoded = decode(JSON.stringify(value)) as Readonly<Record<string, unknown>>;

@@ -83,7 +83,7 @@ export class Keys {
     return [this.#folders("cordon", "move"), this.#folders("state", "unit")];
   }
 
-  /** Takes a key apart; null where it is not one of fleet's. */
+  /** Takes a key apart; null where it is not one of fleet's, or has parts that fleet would not write. */
   parse(key: string): ParsedKey | null {
     const parts = this.parts(key);
     return parts === null ? null : parsedKey(parts);
@@ -91,6 +91,16 @@ export class Keys {
 
   /** The same without the names of its parts, for those who take in many. */
   parts(key: string): KeyParts | null {
+    const parts = this.#partsOf(key);
+    return parts === "refused" ? null : parts;
+  }
+
+  /** Whether a key lies among fleet's, and has parts that fleet would not write: `schedule/m1/../x`. */
+  isRefused(key: string): boolean {
+    return this.#partsOf(key) === "refused";
+  }
+
+  #partsOf(key: string): KeyParts | "refused" | null {
     return key.startsWith(this.prefix) ? partsOf(key.slice(this.prefix.length)) : null;
   }
 

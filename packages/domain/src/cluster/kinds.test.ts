@@ -20,17 +20,12 @@ describe("keys", () => {
     ["/f/engine/leader", { kind: "leader" }],
     ["/f/engine/version", { kind: "engine-version" }],
   ])("%s is taken apart", (key, parsed) => expect(keys.parse(key)).toEqual(parsed));
-  it.each([
-    "/g/units/a",
-    "/f/unknown/a",
-    "/f/units",
-    "/f/schedule/m1",
-    "/f/schedule//a",
-    "/f/schedule/m1/",
-    "/f/engine/x",
-  ])("%s is none of fleet's", (key) => expect(keys.parse(key)).toBeNull());
+  it.each(["/g/units/a", "/f/unknown/a", "/f/units", "/f/schedule/m1/", "/f/engine/x"])(
+    "%s is none of fleet's",
+    (key) => expect(keys.parse(key)).toBeNull(),
+  );
   it("of every kind are read as they were written", () => {
-    const part = fc.stringMatching(/^[A-Za-z0-9@._-]{1,12}$/);
+    const part = fc.stringMatching(/^[A-Za-z0-9@._-]{1,12}$/).filter((text) => text !== "." && text !== "..");
     fc.assert(
       fc.property(fc.constantFrom(...(Object.keys(KINDS) as Kind[])), part, part, (kind, first, second) => {
         const parts = [first, second].slice(0, KINDS[kind].parts);
@@ -38,6 +33,46 @@ describe("keys", () => {
         expect(keys.parts(key)).toEqual({ kind, first: parts[0] ?? "", second: parts[1] ?? "" });
       }),
     );
+  });
+});
+
+describe("a key with parts that fleet would not write", () => {
+  it.each([
+    ...["/f/schedule/m1/../x.service", "/f/schedule/m1/a/b.service", "/f/schedule/../a.service", "/f/schedule/m1/.."],
+    ...[
+      "/f/units/",
+      "/f/units/a b.service",
+      "/f/units/a\nb.service",
+      "/f/units/\x1b[2J",
+      "/f/units/a/b",
+      "/f/units/..",
+    ],
+    ...[
+      "/f/states/m1/../../x",
+      "/f/machines/..",
+      "/f/machines/m\u00851",
+      "/f/machine-metadata/m1/a/b",
+      "/f/moves/é.service",
+    ],
+    ...[
+      "/f/cordons/m1\n",
+      "/f/unit-files/../units/a.service",
+      `/f/units/${"a".repeat(257)}`,
+      "/f/schedule/m1",
+      "/f/schedule//a",
+    ],
+  ])("%j is refused, and told", (key) => {
+    expect([keys.parse(key), keys.parts(key), keys.isRefused(key)]).toEqual([null, null, true]);
+    const state = new ClusterState(keys);
+    expect(
+      state.put({ key, value: '{"hash":"h","desiredState":"launched"}', createRevision: 1, modRevision: 1 }),
+    ).toBeNull();
+    expect([...state.malformed]).toEqual([key]);
+    expect([state.units.size, state.schedule.size, state.machines.size]).toEqual([0, 0, 0]);
+    expect([state.delete(key, 2), state.malformed.size]).toEqual([null, 0]);
+  });
+  it.each(["/g/units/a/..", "/f/rolls/../a", "/f/units", "/f/engine/x"])("%s is not fleet's at all", (key) => {
+    expect(keys.isRefused(key)).toBe(false);
   });
 });
 
@@ -101,6 +136,32 @@ describe("the copy in memory", () => {
     expect([state.leader?.machineID, [...state.malformed]]).toEqual(["m1", [keys.leader()]]);
     state.delete(keys.leader(), 3);
     expect([state.leader, state.malformed.size]).toEqual([null, 0]);
+  });
+  it("knows what can't be read from what is not there", () => {
+    const state = new ClusterState(keys);
+    const hash = "0123456789".repeat(4);
+    expect([state.isUnreadable("unit", "a.service"), state.unreadableHashes]).toEqual([false, new Set()]);
+    put(state, keys.unit("a.service"), `{"hash": "${hash}","desiredState":"paused"}`);
+    expect([state.isUnreadable("unit", "a.service"), state.isUnreadable("unit", "b.service")]).toEqual([true, false]);
+    expect(state.unreadableHashes).toEqual(new Set([hash]));
+    put(state, keys.machine("m1"), "?");
+    expect(state.unreadableHashes).toEqual(new Set([hash]));
+    put(state, keys.global("b.service"), "{broken");
+    expect(state.unreadableHashes).toBeNull();
+    put(state, keys.global("b.service"), '{"hash":"h","desiredState":"launched"}', 2);
+    expect(state.unreadableHashes).toEqual(new Set([hash]));
+  });
+  it("tells when something went that could never be read", () => {
+    const state = new ClusterState(keys);
+    put(state, keys.machine("m1"), "?");
+    expect(state.delete(keys.machine("m1"), 2)).toEqual({
+      kind: "machine",
+      id: "m1",
+      before: null,
+      after: null,
+      revision: 2,
+    });
+    expect([state.isUnreadable("machine", "m1"), state.delete(keys.machine("m1"), 3)]).toEqual([false, null]);
   });
   it("has a value that could not be read and was written anew", () => {
     const state = new ClusterState(keys);

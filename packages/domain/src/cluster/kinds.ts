@@ -1,3 +1,4 @@
+import { isNameText } from "../unit/name.ts";
 import {
   decodeCordon,
   decodeLeader,
@@ -74,22 +75,33 @@ export interface KeyParts {
   readonly second: string;
 }
 
+/** What a key's parts may be: a path or a terminal that a part gets to must not be led elsewhere by it. */
+const PLAIN_PART = /^(?!\.{1,2}$)[!-.0-~]{1,256}$/;
+/** The kinds whose keys end in the name of a unit. */
+const OF_UNITS: ReadonlySet<Kind> = new Set<Kind>(["unit", "schedule", "global", "state", "move"]);
+
 const BY_PATH: ReadonlyMap<string, Kind> = new Map(
   (Object.keys(KINDS) as Kind[]).map((kind) => [KINDS[kind].path, kind]),
 );
 
-/** Takes a key apart that has lost the cluster's prefix; null where it is of no kind. */
-export function partsOf(rest: string): KeyParts | null {
+/**
+ * Takes a key apart that has lost the cluster's prefix; null where it is of no kind, and "refused" where it is of one, and
+ * its parts are none that fleet would write.
+ */
+export function partsOf(rest: string): KeyParts | "refused" | null {
   const slash = rest.indexOf("/");
   const kind = BY_PATH.get(rest.slice(0, slash));
   if (kind === undefined) {
     const single = BY_PATH.get(rest);
     return single === undefined || KINDS[single].parts !== 0 ? null : { kind: single, first: "", second: "" };
   }
-  const tail = rest.slice(slash + 1);
-  if (KINDS[kind].parts === 1) return { kind, first: tail, second: "" };
-  const next = tail.indexOf("/");
-  return next > 0 && next < tail.length - 1 ? { kind, first: tail.slice(0, next), second: tail.slice(next + 1) } : null;
+  const parts = rest.slice(slash + 1).split("/");
+  const name = parts.at(-1) ?? "";
+  const isRefused =
+    parts.length !== KINDS[kind].parts ||
+    !parts.every((part) => PLAIN_PART.test(part)) ||
+    (OF_UNITS.has(kind) && !isNameText(name));
+  return isRefused ? "refused" : { kind, first: parts[0] ?? "", second: parts[1] ?? "" };
 }
 
 /** The same with the names that the parts of its kind have. */

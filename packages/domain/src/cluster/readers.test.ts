@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Keys } from "./keys.ts";
-import { machineOf, unitOf, unitStatesOf } from "./readers.ts";
+import { cordonOf, machineOf, unitOf, unitStatesOf } from "./readers.ts";
 import { ClusterState } from "./state.ts";
 
 const keys = new Keys("/f/");
@@ -75,4 +75,12 @@ describe("a machine", () => {
     expect(machineOf(holding({ [keys.machine("m1")]: published }), "m1")?.metadata).toEqual({ a: "1", b: "2" });
   });
   it("that is not there is null", () => expect(machineOf(holding({}), "m1")).toBeNull());
+});
+
+it("a cordon that can't be read is one that moves nothing away", () => {
+  const state = holding({
+    [keys.cordon("m1")]: { drain: true, since: "2026" },
+    [keys.cordon("m2")]: '{"drain":"slowly"}',
+  });
+  expect(["m1", "m2", "m3"].map((id) => cordonOf(state, id)?.drain)).toEqual([true, false, undefined]);
 });

@@ -1,6 +1,7 @@
 import type { DesiredState, SystemdStates } from "../unit/states.ts";
 import { scheduledTo } from "../whereabouts/whereabouts.ts";
 import { type Machine, mergeMetadata } from "./machine.ts";
+import type { CordonRecord } from "./records.ts";
 import type { ClusterState } from "./state.ts";
 
 /** A unit as the cluster sees it. */
@@ -46,6 +47,13 @@ export function unitStatesOf(state: ClusterState, name: string): readonly UnitSt
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([machineID, { hash, systemd, error }]) => ({ name, machineID, hash, systemd, error }));
 }
+
+/** Whether a machine is to get nothing new; null: it is not. A cordon that can't be read is one that moves nothing away. */
+export function cordonOf(state: ClusterState, machineID: string): CordonRecord | null {
+  return state.cordons.get(machineID) ?? (state.isUnreadable("cordon", machineID) ? UNREADABLE_CORDON : null);
+}
+
+const UNREADABLE_CORDON: CordonRecord = { drain: false, since: "" };
 
 /** One machine of a mirrored registry with its dynamic metadata laid over; null where there is none. */
 export function machineOf(state: ClusterState, id: string): Machine | null {

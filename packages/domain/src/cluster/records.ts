@@ -87,10 +87,15 @@ function shared(text: string | null): string | null {
 
 const string = (value: unknown): string | null => (typeof value === "string" ? value : null);
 
-function strings(value: unknown): Metadata {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return {};
+/** Whether a member that decisions are made on is left out, or of the type that this version knows. */
+const isKnown = (value: unknown, type: "string" | "boolean"): boolean => value == null || typeof value === type;
+
+/** A member that is left out is no metadata; null: it is something that this version does not know. */
+function strings(value: unknown): Metadata | null {
+  if (value == null) return {};
+  if (typeof value !== "object" || Array.isArray(value)) return null;
   const entries = Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === "string");
-  return Object.fromEntries(entries);
+  return entries.length === Object.keys(value).length ? Object.fromEntries(entries) : null;
 }
 
 /** Where a unit is, as the members of its record in etcd: their names and order are those of every version. */
@@ -144,11 +149,18 @@ export function encodeUnit({ hash, desiredState, global, whereabouts, cause }: U
   });
 }
 
-/** Every decoder returns null for a value it does not understand: it is reported, and never acted on. */
+/**
+ * Every decoder returns null for a value it does not understand, also where only a member that decisions are made on has
+ * another type or another word than it knows. Such a value is unreadable, not nothing: it is reported, never acted on, and
+ * what it may refer to is left alone.
+ */
 export function decodeUnit(text: string): UnitRecord | null {
   const value = object(text);
   const hash = string(value?.hash);
   if (value === null || hash === null || !isDesiredState(value.desiredState)) return null;
+  const { machineID, lastMachineID, leaving, wish, movingTo } = value;
+  const members = [machineID, lastMachineID, leaving, wish, movingTo];
+  if (!isKnown(value.global, "boolean") || !members.every((member) => isKnown(member, "string"))) return null;
   return {
     hash,
     desiredState: value.desiredState,
@@ -190,12 +202,13 @@ export function encodeMachine(record: MachineRecord): string {
 export function decodeMachine(text: string): MachineRecord | null {
   const value = object(text);
   const id = string(value?.id);
-  if (value === null || id === null) return null;
+  const metadata = strings(value?.metadata);
+  if (value === null || id === null || metadata === null) return null;
   const capabilities = Array.isArray(value.capabilities) ? value.capabilities : [];
   return {
     id,
     primaryIP: string(value.primaryIP) ?? "",
-    metadata: strings(value.metadata),
+    metadata,
     version: string(value.version) ?? "",
     capabilities: capabilities.filter((entry): entry is string => typeof entry === "string"),
     instanceID: string(value.instanceID) ?? "",
@@ -208,7 +221,9 @@ export function encodeCordon({ drain, since }: CordonRecord): string {
 
 export function decodeCordon(text: string): CordonRecord | null {
   const value = object(text);
-  return value === null ? null : { drain: value.drain === true, since: string(value.since) ?? "" };
+  return value === null || !isKnown(value.drain, "boolean")
+    ? null
+    : { drain: value.drain === true, since: string(value.since) ?? "" };
 }
 
 export function encodeMove({ to, limit, reason }: MoveRecord): string {

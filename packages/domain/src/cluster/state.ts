@@ -5,7 +5,10 @@ import type { KeyValue } from "./op.ts";
 /** A record with the etcd revisions at which its key was created and last written. */
 export type Versioned<R> = R & { readonly createRevision: number; readonly modRevision: number };
 
-/** What a change of one kind of key means: a record that came (`before` null), went (`after` null) or became another. */
+/**
+ * What a change of one kind of key means: a record that came (`before` null), went (`after` null) or became another. Both
+ * are null where one went that could never be read.
+ */
 type ChangeOf<K extends Kind> = KeyOf<K> & {
   readonly before: Versioned<RecordOf<K>> | null;
   readonly after: Versioned<RecordOf<K>> | null;
@@ -44,8 +47,13 @@ export class ClusterState {
   readonly moves: Flat<"move"> = this.#kind("move");
   readonly #leader: Flat<"leader"> = this.#kind("leader");
   readonly #engineVersion: Flat<"engine-version"> = this.#kind("engine-version");
-  /** Keys under fleet's prefix whose values nobody here understands: reported, left alone, never acted on. */
+  /**
+   * Keys under fleet's prefix that nobody here understands, for their values or their parts: reported, left alone, never
+   * acted on. A value that can't be read is not the same as none: isUnreadable and unreadableHashes tell.
+   */
   readonly malformed = new Set<string>();
+  /** The hash that each value which can't be read names; null: none that can be told. */
+  readonly #hashes = new Map<string, string | null>();
   readonly #keys: Keys;
 
   constructor(keys: Keys) {
@@ -59,25 +67,49 @@ export class ClusterState {
     return this.#engineVersion.get("") ?? null;
   }
 
+  /** Whether there is a value of a key that nobody here understands; what was understood last may still be there. */
+  isUnreadable<K extends Kind>(kind: K, ...parts: Parameters<(typeof KINDS)[K]["key"]>): boolean {
+    return this.malformed.size > 0 && this.malformed.has(this.#keys.of(kind, ...parts));
+  }
+
+  /**
+   * The hashes of unit files that values name which can't be read: those files are referred to. Null: some value names none
+   * that can be told, so any file may be.
+   */
+  get unreadableHashes(): ReadonlySet<string> | null {
+    const hashes = new Set<string>();
+    for (const hash of this.#hashes.values()) {
+      if (hash === null) return null;
+      hashes.add(hash);
+    }
+    return hashes;
+  }
+
   /** Takes in a key that was written. Returns what that means; null where the key says nothing to fleet. */
   put({ key, value, createRevision, modRevision }: KeyValue): Change | null {
     const parts = this.#keys.parts(key);
-    if (parts === null) return null;
-    const record = KINDS[parts.kind].decode(value);
-    if (record === null) {
+    const record = parts === null ? null : KINDS[parts.kind].decode(value);
+    if (parts === null || record === null) {
       // What was understood last stays: a value that nobody can read is no order to do anything.
-      this.malformed.add(key);
+      if (parts !== null || this.#keys.isRefused(key)) this.malformed.add(key);
+      if (parts !== null && REFERRING.has(parts.kind)) this.#hashes.set(key, hashIn(value));
       return null;
     }
-    this.malformed.delete(key);
+    this.#understood(key);
     return this.#set(parts, { ...record, createRevision, modRevision }, modRevision);
   }
 
   /** Takes in a key that was deleted. */
   delete(key: string, revision: number): Change | null {
     const parts = this.#keys.parts(key);
-    this.malformed.delete(key);
-    return parts === null ? null : this.#set(parts, null, revision);
+    const wasUnreadable = this.#understood(key);
+    return parts === null ? null : this.#set(parts, null, revision, wasUnreadable);
+  }
+
+  /** @returns whether it was not understood before */
+  #understood(key: string): boolean {
+    this.#hashes.delete(key);
+    return this.malformed.delete(key);
   }
 
   #kind<M extends Map<string, unknown>>(kind: Kind): M {
@@ -87,9 +119,9 @@ export class ClusterState {
   }
 
   // One record type belongs to each kind: the table pairs them, which the type system can't follow through a lookup.
-  #set(key: KeyParts, record: object | null, revision: number): Change | null {
+  #set(key: KeyParts, record: object | null, revision: number, isNews = false): Change | null {
     const before = this.#replace(key, record);
-    if (before === null && record === null) return null;
+    if (before === null && record === null && !isNews) return null;
     return { ...parsedKey(key), before, after: record, revision } as Change;
   }
 
@@ -100,6 +132,14 @@ export class ClusterState {
     const isByLast = "byLast" in spec && spec.byLast;
     return isByLast ? replaceIn(records, second, first, record) : replaceIn(records, first, second, record);
   }
+}
+
+/** The kinds whose values refer to unit files. */
+const REFERRING: ReadonlySet<Kind> = new Set<Kind>(["unit", "schedule", "global"]);
+
+/** The hash of a unit file in a value that can't be read otherwise; null: none. */
+function hashIn(value: string): string | null {
+  return /"hash"\s*:\s*"([0-9a-f]{40})"/.exec(value)?.[1] ?? null;
 }
 
 function replace(map: Map<string, object>, key: string, value: object | null): object | null {

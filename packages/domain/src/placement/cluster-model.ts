@@ -33,6 +33,14 @@ interface ModelMachine {
 
 const NOBODY: readonly never[] = [];
 
+/** What is there by its key in etcd, and can't be read by this version: it is never taken for nothing. */
+export interface Unreadable {
+  machine(id: string): boolean;
+  cordon(machineID: string): boolean;
+}
+
+const ALL_READABLE: Unreadable = { machine: () => false, cordon: () => false };
+
 /**
  * The cluster as the engine sees it, with the indexes that make one decision cost about the same in a large cluster as
  * in a small one. It also knows which units may need a decision since the last time: those are `dirty`.
@@ -57,7 +65,7 @@ export class ClusterModel {
     unit: (name) => this.units.get(name),
     neighbours: (unit, id) => this.#neighbours(unit, id),
     pushers: (unit, id) => this.#pushers(unit, id),
-    cordon: (id) => this.#cordons.get(id) ?? null,
+    cordon: (id) => this.#cordons.get(id) ?? (this.#unreadable.cordon(id) ? { drain: false } : null),
     replacers: () => this.#unitsOf(this.#replacers),
   };
 
@@ -65,6 +73,12 @@ export class ClusterModel {
     occupancy: this.#occupancy,
     metadataOf: (id) => this.#machines.get(id)?.machine.metadata,
   };
+
+  readonly #unreadable: Unreadable;
+
+  constructor(unreadable: Unreadable = ALL_READABLE) {
+    this.#unreadable = unreadable;
+  }
 
   // ---- what comes in
 
@@ -154,8 +168,7 @@ export class ClusterModel {
 
   deleteMachine(id: string): void {
     const entry = this.#machines.get(id);
-    if (entry === undefined) return;
-    this.#index.delete(id, entry.machine.metadata);
+    if (entry !== undefined) this.#index.delete(id, entry.machine.metadata);
     this.#machines.delete(id);
     this.#fitsNowhere.clear();
     for (const name of this.#occupancy.unitsOn(id)) this.#dirty.add(name);
@@ -195,6 +208,10 @@ export class ClusterModel {
   }
   machine(id: string): Machine | null {
     return this.#machines.get(id)?.machine ?? null;
+  }
+  /** Whether a machine is gone. One whose record can't be read is there, and nothing is decided about its units. */
+  isGone(id: string): boolean {
+    return !this.#machines.has(id) && !this.#unreadable.machine(id);
   }
   machineRevision(id: string): number | null {
     return this.#machines.get(id)?.createRevision ?? null;

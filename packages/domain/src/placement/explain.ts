@@ -1,4 +1,4 @@
-import { machineOf, unitStatesOf } from "../cluster/readers.ts";
+import { cordonOf, machineOf, unitStatesOf } from "../cluster/readers.ts";
 import type { ClusterState } from "../cluster/state.ts";
 import { isTemplateName } from "../unit/name.ts";
 import type { Requirements } from "../unit/requirements.ts";
@@ -176,7 +176,7 @@ function surroundings({ units, byMachine, globals }: Look, state: ClusterState):
     unit: (name) => units.get(name),
     neighbours: (_unit, id) => [...on(id), ...globalsOn(globals, machineOf(state, id)?.metadata ?? {}, on(id))],
     pushers: (_unit, id) => (replacers.length === 0 ? [] : on(id)),
-    cordon: (id) => state.cordons.get(id) ?? null,
+    cordon: (id) => cordonOf(state, id),
     replacers: () => replacers,
   };
 }

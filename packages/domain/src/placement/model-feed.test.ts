@@ -119,3 +119,31 @@ describe("a model", () => {
     expect([sizes, feed.model.units.size]).toEqual([2, 401]);
   });
 });
+
+describe("what can't be read is not taken for nothing", () => {
+  const PLACED = { [keys.unitFile("h")]: "[Service]\n", [keys.unit("a.service")]: unit({ machineID: "m1" }) };
+  it("units of a machine whose record can't be read stay there, until it goes", () => {
+    const { model, put, remove } = feedOf({ ...PLACED, [keys.machine("m1")]: "?", [keys.machine("m2")]: { id: "m2" } });
+    expect([model.isGone("m1"), plan(model, 10)]).toEqual([false, []]);
+    remove(keys.machine("m1"));
+    expect(model.isGone("m1")).toBe(true);
+    expect(plan(model, 10)).toMatchObject([{ name: "a.service", from: "m1", to: "m2" }]);
+    put(keys.machine("m1"), "?");
+    expect(model.isGone("m1")).toBe(false);
+  });
+  it("a machine whose record can't be read gets nothing new", () => {
+    const { model } = feedOf({ ...PLACED, [keys.unit("a.service")]: unit(), [keys.machine("m1")]: "?" });
+    expect(plan(model, 10)).toEqual([]);
+  });
+  it("a cordon that can't be read keeps new units away, moves none, and ends with its key", () => {
+    const { model, put, remove } = feedOf({
+      ...PLACED,
+      [keys.machine("m1")]: { id: "m1" },
+      [keys.cordon("m1")]: '{"drain":"slowly"}',
+    });
+    put(keys.unit("b.service"), unit());
+    expect([plan(model, 10), model.draining]).toEqual([[], []]);
+    remove(keys.cordon("m1"));
+    expect(plan(model, 10)).toMatchObject([{ name: "b.service", to: "m1" }]);
+  });
+});

@@ -7,7 +7,7 @@ import type { GlobalUnit } from "./conflicts.ts";
 
 /** Keeps a model in step with the mirrored registry. */
 export class ModelFeed {
-  readonly model = new ClusterModel();
+  readonly model: ClusterModel;
   readonly #state: ClusterState;
   readonly #requirementsOf = new RequirementsCache();
   /** Global units whose file has not come yet, by its hash. */
@@ -15,6 +15,10 @@ export class ModelFeed {
 
   constructor(state: ClusterState) {
     this.#state = state;
+    this.model = new ClusterModel({
+      machine: (id) => state.isUnreadable("machine", id),
+      cordon: (id) => state.isUnreadable("cordon", id),
+    });
   }
 
   /** Takes in everything that the registry holds. Yields now and then. */
@@ -46,6 +50,8 @@ export class ModelFeed {
           this.#syncMachine(change.id);
           break;
         case "cordon":
+          // One that could never be read went: it kept units away as any other does.
+          if (change.before === null && change.after === null) this.model.setCordon(change.machineID, { drain: false });
           this.model.setCordon(change.machineID, change.after);
           break;
         case "machine-metadata":

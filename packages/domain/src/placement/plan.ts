@@ -46,7 +46,8 @@ export function decide(model: ClusterModel, unit: ModelUnit): Decision | null {
     const reason = isPreferred ? record.cause : null;
     return { name, from: null, to, reason: reason ?? CAUSES.leastLoaded };
   }
-  const isGone = model.machine(machineID) === null;
+  const isGone = model.isGone(machineID);
+  if (!isGone && model.machine(machineID) === null) return null;
   const unfit = isGone ? null : model.unfit(unit, machineID);
   if (!isGone && unfit === null) return null;
   const reason = unfit === null ? CAUSES.machineGone(machineID) : CAUSES.noLongerFits(unfit);

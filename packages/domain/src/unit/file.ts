@@ -130,7 +130,7 @@ function isPlain({ section, name, value }: UnitOption): boolean {
 
 const PLAIN_SECTION = /^[ -\\^-~]+$/;
 const PLAIN_NAME = /^(?![[#;])[!-<>-~](?:[ -<>-~]*[!-<>-~])?$/;
-const PLAIN_VALUE = /^(?:[!-~](?:[ -~]*[!-[\]-~])?)?$/;
+const PLAIN_VALUE = /^(?:[!-[\]-~]|[!-~][ -~]*[!-[\]-~])?$/;
 
 /** What would be written out as a section or a comment, or lose its first character. */
 const NOT_A_NAME = /^[[#;\uFEFF]/;

@@ -28,6 +28,8 @@ export function eachLogicalLine(text: string, take: (line: LogicalLine) => void)
   const hasMark = text.startsWith(BYTE_ORDER_MARK);
   const lines = (hasMark ? text.slice(1) : text).split("\n");
   checkLines(text, lines);
+  // A character has three bytes at most.
+  const mayBeTooLong = text.length * 3 > LINE_LIMIT;
   for (let index = 0; index < lines.length; index++) {
     const line = withoutReturn(lines[index] ?? "");
     if (isBlank(line) || (isComment(line) && !(hasMark && index === 0))) continue;
@@ -35,7 +37,7 @@ export function eachLogicalLine(text: string, take: (line: LogicalLine) => void)
       take({ number: index + 1, lines: [line], isOpen: false });
       continue;
     }
-    const joined = carryOn(lines, index, line);
+    const joined = carryOn(lines, index, mayBeTooLong);
     take({ number: index + 1, lines: joined.lines, isOpen: joined.isOpen });
     index = joined.last;
   }
@@ -44,11 +46,12 @@ export function eachLogicalLine(text: string, take: (line: LogicalLine) => void)
 function carryOn(
   lines: readonly string[],
   start: number,
-  first: string,
+  mayBeTooLong: boolean,
 ): { readonly lines: readonly string[]; readonly last: number; readonly isOpen: boolean } {
+  const first = withoutReturn(lines[start] ?? "");
   const taken = [first];
   let isOpen = carriesOn(first);
-  let length = Buffer.byteLength(first);
+  let length = mayBeTooLong ? Buffer.byteLength(first) : 0;
   let index = start;
   while (isOpen && index + 1 < lines.length) {
     const line = withoutReturn(lines[++index] ?? "");
@@ -56,7 +59,7 @@ function carryOn(
     const isLeftOut = isComment(line) && !line.endsWith("\\");
     if (isLeftOut) continue;
     taken.push(line);
-    length += 1 + Buffer.byteLength(line);
+    if (mayBeTooLong) length += 1 + Buffer.byteLength(line);
     if (length > LINE_LIMIT)
       throw new UnitFileError(index + 1, `the continued line is longer than systemd's ${LINE_LIMIT} bytes`);
     if (!isComment(line)) isOpen = carriesOn(line);
