@@ -42,6 +42,7 @@ export {
   sameRequirements,
 } from "./requirements.ts";
 export { RequirementsCache } from "./requirements-cache.ts";
+export { failureText, type RunResult } from "./run-result.ts";
 export {
   type Condition,
   type CurrentState,
