@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   decodeCordon,
+  decodeEnded,
   decodeLeader,
   decodeMachine,
   decodeMove,
@@ -8,6 +9,7 @@ import {
   decodeState,
   decodeUnit,
   encodeCordon,
+  encodeEnded,
   encodeLeader,
   encodeMachine,
   encodeMove,
@@ -31,6 +33,7 @@ describe("values that nobody can read are null", () => {
     ["a state", decodeState, STATE],
     ["a machine", decodeMachine, { id: "m1" }],
     ["a move", decodeMove, { to: "m1" }],
+    ["a note of a oneshot that has ended", decodeEnded, { hash: "h" }],
     ["a leader", decodeLeader, { machineID: "m1", version: 2 }],
   ];
   it.each(all)("of %s: each member that must be there", (_what, decode, value) => {
@@ -172,7 +175,37 @@ describe("a record is written as every version reads it, and read as it was", ()
       encodeState(state),
       { hash: "h", current: "loaded", load: "a", active: "b", sub: "c", error: "no" },
       decodeState(encodeState(state)),
-      state,
+      { ...state, run: null },
+    ],
+    ...(
+      [
+        [
+          { result: "exit-code", exitStatus: 3, exitSignal: null, restarts: 0 },
+          { result: "exit-code", exitStatus: 3 },
+        ],
+        [
+          { result: "signal", exitStatus: null, exitSignal: "SIGKILL", restarts: 2 },
+          { result: "signal", exitSignal: "SIGKILL", restarts: 2 },
+        ],
+        [{ result: "success", exitStatus: null, exitSignal: null, restarts: 5 }, { restarts: 5 }],
+      ] as const
+    ).map(([run, members]): [string, string, object, unknown, object] => {
+      const text = encodeState({ ...state, error: null, run });
+      const written = { hash: "h", current: "loaded", load: "a", active: "b", sub: "c", ...members };
+      return [
+        `a state whose run ended with ${run.result}`,
+        text,
+        written,
+        decodeState(text),
+        { ...state, error: null, run },
+      ];
+    }),
+    [
+      "a note of a oneshot that has ended",
+      encodeEnded({ hash: "h" }),
+      { hash: "h" },
+      decodeEnded('{"hash":"h"}'),
+      { hash: "h" },
     ],
     ["a machine", encodeMachine(machine), machine, decodeMachine(encodeMachine(machine)), machine],
     ...[true, false].map((drain): [string, string, object, unknown, object] => {

@@ -52,6 +52,9 @@ export class Keys {
   cordon(machineID: string): string {
     return this.of("cordon", machineID);
   }
+  ended(machineID: string, name: string): string {
+    return this.of("ended", machineID, name);
+  }
   move(name: string): string {
     return this.of("move", name);
   }

@@ -1,6 +1,7 @@
 import { isNameText } from "../unit/name.ts";
 import {
   decodeCordon,
+  decodeEnded,
   decodeLeader,
   decodeMachine,
   decodeMove,
@@ -47,6 +48,10 @@ export const KINDS = {
     ...{ path: "cordons", parts: 1, decode: decodeCordon },
     key: (machineID: string) => ({ kind: "cordon" as const, machineID }),
   },
+  ended: {
+    ...{ path: "ended", parts: 2, byLast: true, decode: decodeEnded },
+    key: (machineID: string, name: string) => ({ kind: "ended" as const, machineID, name }),
+  },
   move: { path: "moves", parts: 1, decode: decodeMove, key: (name: string) => ({ kind: "move" as const, name }) },
   leader: { path: "engine/leader", parts: 0, decode: decodeLeader, key: () => ({ kind: "leader" as const }) },
   "engine-version": {
@@ -78,7 +83,7 @@ export interface KeyParts {
 /** What a key's parts may be: a path or a terminal that a part gets to must not be led elsewhere by it. */
 const PLAIN_PART = /^(?!\.{1,2}$)[!-.0-~]{1,256}$/;
 /** The kinds whose keys end in the name of a unit. */
-const OF_UNITS: ReadonlySet<Kind> = new Set<Kind>(["unit", "schedule", "global", "state", "move"]);
+const OF_UNITS: ReadonlySet<Kind> = new Set<Kind>(["unit", "schedule", "global", "state", "ended", "move"]);
 
 const BY_PATH: ReadonlyMap<string, Kind> = new Map(
   (Object.keys(KINDS) as Kind[]).map((kind) => [KINDS[kind].path, kind]),

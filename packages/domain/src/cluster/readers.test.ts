@@ -51,9 +51,9 @@ describe("what machines say of a unit", () => {
     });
     const systemd = { load: "loaded", active: "active", sub: "running" };
     expect(unitStatesOf(state, "a.service")).toEqual([
-      { name: "a.service", machineID: "m1", hash: "h0", systemd, error: "no such file" },
-      { name: "a.service", machineID: "m2", hash: "h1", systemd, error: null },
-      { name: "a.service", machineID: "m3", hash: "h1", systemd, error: null },
+      { name: "a.service", machineID: "m1", hash: "h0", systemd, current: "loaded", error: "no such file", run: null },
+      { name: "a.service", machineID: "m2", hash: "h1", systemd, current: "launched", error: null, run: null },
+      { name: "a.service", machineID: "m3", hash: "h1", systemd, current: "loaded", error: null, run: null },
     ]);
   });
   it("is nothing where none says anything", () => expect(unitStatesOf(holding({}), "a.service")).toEqual([]));

@@ -1,3 +1,4 @@
+import type { RunResult } from "../unit/run-result.ts";
 import type { DesiredState, SystemdStates } from "../unit/states.ts";
 import { scheduledTo } from "../whereabouts/whereabouts.ts";
 import { type Machine, mergeMetadata } from "./machine.ts";
@@ -24,8 +25,12 @@ export interface UnitState {
   /** SHA-1 of the file that the machine has. */
   readonly hash: string;
   readonly systemd: SystemdStates;
+  /** What fleet has done with it there. */
+  readonly current: DesiredState;
   /** Why fleet could not do there what was wanted; null where it could. */
   readonly error: string | null;
+  /** How its last run ended; null: nothing to tell. */
+  readonly run: RunResult | null;
 }
 
 /** One unit of a mirrored registry; null where there is none. */
@@ -45,7 +50,10 @@ export function unitStatesOf(state: ClusterState, name: string): readonly UnitSt
   if (byMachine === undefined) return [];
   return [...byMachine]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([machineID, { hash, systemd, error }]) => ({ name, machineID, hash, systemd, error }));
+    .map(([machineID, record]) => {
+      const { hash, systemd, current, error, run = null } = record;
+      return { name, machineID, hash, systemd, current, error, run };
+    });
 }
 
 /** Whether a machine is to get nothing new; null: it is not. A cordon that can't be read is one that moves nothing away. */

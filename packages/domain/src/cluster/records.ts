@@ -1,5 +1,6 @@
 import type { Metadata } from "@fleet/config";
 import { BoundedCache } from "../cache/bounded-cache.ts";
+import type { RunResult } from "../unit/run-result.ts";
 import { type DesiredState, isDesiredState, type SystemdStates } from "../unit/states.ts";
 import { NOWHERE, type Whereabouts } from "../whereabouts/whereabouts.ts";
 
@@ -14,6 +15,17 @@ export interface UnitRecord {
   readonly whereabouts: Whereabouts;
   /** The `reason` of the engine's last decision on it; null: it has decided nothing since a client last changed the unit. */
   readonly cause: string | null;
+  /**
+   * It is a oneshot that has ended well, and has left the machine that it ran on: it is only loaded from then on, until a
+   * client asks for something else. Absent: it has not.
+   */
+  readonly ended?: boolean;
+}
+
+/** `ended/<machineID>/<name>`: a oneshot that a machine was told to start has ended well there. It outlives the machine. */
+export interface EndedRecord {
+  /** Of the file that it was. */
+  readonly hash: string;
 }
 
 /** `schedule/<machineID>/<name>` and `global/<name>`: what an agent is to do. */
@@ -29,6 +41,8 @@ export interface StateRecord {
   readonly systemd: SystemdStates;
   /** Why fleet could not do with the unit what was wanted; null where it could. */
   readonly error: string | null;
+  /** How its last run ended; null or absent: nothing to tell, or nothing known, as from an older agent. */
+  readonly run?: RunResult | null;
 }
 
 /** `machines/<id>`: a machine, as its agent publishes it. */
@@ -134,7 +148,7 @@ function whereaboutsOf(value: Json): Whereabouts {
 }
 
 /** Members that are null, false or empty are left out, so that values stay short and old records read alike. */
-export function encodeUnit({ hash, desiredState, global, whereabouts, cause }: UnitRecord): string {
+export function encodeUnit({ hash, desiredState, global, whereabouts, cause, ended }: UnitRecord): string {
   const { machineID, lastMachineID, leaving, wish, movingTo } = membersOf(whereabouts);
   return JSON.stringify({
     hash,
@@ -146,6 +160,7 @@ export function encodeUnit({ hash, desiredState, global, whereabouts, cause }: U
     wish,
     movingTo,
     cause: cause ?? undefined,
+    ended: ended || undefined,
   });
 }
 
@@ -160,14 +175,29 @@ export function decodeUnit(text: string): UnitRecord | null {
   if (value === null || hash === null || !isDesiredState(value.desiredState)) return null;
   const { machineID, lastMachineID, leaving, wish, movingTo } = value;
   const members = [machineID, lastMachineID, leaving, wish, movingTo];
-  if (!isKnown(value.global, "boolean") || !members.every((member) => isKnown(member, "string"))) return null;
+  if (
+    !isKnown(value.global, "boolean") ||
+    !isKnown(value.ended, "boolean") ||
+    !members.every((member) => isKnown(member, "string"))
+  )
+    return null;
   return {
     hash,
     desiredState: value.desiredState,
     global: value.global === true,
     whereabouts: whereaboutsOf(value),
     cause: shared(string(value.cause)),
+    ...(value.ended === true ? { ended: true } : {}),
   };
+}
+
+export function encodeEnded({ hash }: EndedRecord): string {
+  return JSON.stringify({ hash });
+}
+
+export function decodeEnded(text: string): EndedRecord | null {
+  const hash = string(object(text)?.hash);
+  return hash === null ? null : { hash };
 }
 
 export function encodeSchedule({ hash, desiredState }: ScheduleRecord): string {
@@ -182,8 +212,31 @@ export function decodeSchedule(text: string): ScheduleRecord | null {
     : { hash, desiredState: value.desiredState };
 }
 
-export function encodeState({ hash, current, systemd, error }: StateRecord): string {
-  return JSON.stringify({ hash, current, ...systemd, error: error ?? undefined });
+export function encodeState({ hash, current, systemd, error, run }: StateRecord): string {
+  return JSON.stringify({ hash, current, ...systemd, error: error ?? undefined, ...runMembers(run ?? null) });
+}
+
+/** Members that say nothing are left out: most records stay as short as before. */
+function runMembers(run: RunResult | null): object {
+  if (run === null) return {};
+  const { result, exitStatus, exitSignal, restarts } = run;
+  return {
+    result: result === "success" ? undefined : result,
+    exitStatus: exitStatus ?? undefined,
+    exitSignal: exitSignal ?? undefined,
+    restarts: restarts === 0 ? undefined : restarts,
+  };
+}
+
+function runOf({ result, exitStatus, exitSignal, restarts }: Json): RunResult | null {
+  const count = typeof restarts === "number" ? restarts : 0;
+  if (typeof result !== "string" && count === 0) return null;
+  return {
+    result: string(result) ?? "success",
+    exitStatus: typeof exitStatus === "number" ? exitStatus : null,
+    exitSignal: string(exitSignal),
+    restarts: count,
+  };
 }
 
 export function decodeState(text: string): StateRecord | null {
@@ -192,7 +245,13 @@ export function decodeState(text: string): StateRecord | null {
   const [load, active, sub] = [string(value?.load), string(value?.active), string(value?.sub)];
   if (value === null || hash === null || load === null || active === null || sub === null) return null;
   if (!isDesiredState(value.current)) return null;
-  return { hash, current: value.current, systemd: { load, active, sub }, error: string(value.error) };
+  return {
+    hash,
+    current: value.current,
+    systemd: { load, active, sub },
+    error: string(value.error),
+    run: runOf(value),
+  };
 }
 
 export function encodeMachine(record: MachineRecord): string {

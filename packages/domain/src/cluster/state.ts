@@ -43,6 +43,8 @@ export class ClusterState {
   readonly machineMetadata: Nested<"machine-metadata"> = this.#kind("machine-metadata");
   /** Machines that get nothing new, by ID. */
   readonly cordons: Flat<"cordon"> = this.#kind("cordon");
+  /** Oneshots that have ended well, by unit name, then by machine ID. */
+  readonly ended: Nested<"ended"> = this.#kind("ended");
   /** Moves that were asked for and are not done, by unit name. */
   readonly moves: Flat<"move"> = this.#kind("move");
   readonly #leader: Flat<"leader"> = this.#kind("leader");

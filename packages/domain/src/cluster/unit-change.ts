@@ -5,7 +5,7 @@ import { checkRequirements, readRequirements, sameRequirements } from "../unit/r
 import type { DesiredState } from "../unit/states.ts";
 import { change } from "../whereabouts/change.ts";
 import { recordOps, scheduleOps } from "../whereabouts/schedule-ops.ts";
-import { NOWHERE } from "../whereabouts/whereabouts.ts";
+import { NOWHERE, scheduledTo } from "../whereabouts/whereabouts.ts";
 import { RegistryError } from "./errors.ts";
 import type { Keys } from "./keys.ts";
 import type { Compare, Op } from "./op.ts";
@@ -99,13 +99,22 @@ export function planUnitChange(keys: Keys, change: UnitChange, known: KnownUnit 
   }
   if (known.record.desiredState === desiredState) return { compare, ops: [], outcome: "unchanged" };
   const isGone = desiredState === "inactive";
+  // Whoever asks for something else, and then for a start, wants a oneshot that has ended to run once more.
+  const { ended: _ended, ...rest } = known.record;
   const record: UnitRecord = {
-    ...known.record,
+    ...rest,
     desiredState,
     whereabouts: isGone ? NOWHERE : known.record.whereabouts,
     cause: isGone ? null : known.record.cause,
   };
-  return { compare, ops: recordOps(keys, name, known.record, record), outcome: "changed" };
+  const ops = [...recordOps(keys, name, known.record, record), ...endedOps(keys, name, known.record)];
+  return { compare, ops, outcome: "changed" };
+}
+
+/** Takes back the note that a oneshot has ended where it is. */
+function endedOps(keys: Keys, name: string, { desiredState, whereabouts }: UnitRecord): Op[] {
+  const on = scheduledTo(whereabouts);
+  return desiredState === "launched" && on !== null ? [{ delete: keys.ended(on, name) }] : [];
 }
 
 /**

@@ -43,6 +43,7 @@ export {
 } from "./requirements.ts";
 export { RequirementsCache } from "./requirements-cache.ts";
 export { failureText, type RunResult } from "./run-result.ts";
+export { isOneshot } from "./settings.ts";
 export {
   type Condition,
   type CurrentState,

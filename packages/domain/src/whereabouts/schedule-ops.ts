@@ -15,8 +15,8 @@ export function scheduleOps(keys: Keys, name: string, before: UnitRecord | null,
   const wanted = after === null ? NO_KEYS : keysWantedBy(keys, name, after);
   const ops: Op[] = [];
   if (after !== null && wanted.length > 0) {
-    const value = encodeSchedule(after);
-    const told = before !== null && encodeSchedule(before) === value ? keysWantedBy(keys, name, before) : NO_KEYS;
+    const value = entryOf(after);
+    const told = before !== null && entryOf(before) === value ? keysWantedBy(keys, name, before) : NO_KEYS;
     for (const key of wanted) if (!told.includes(key)) ops.push({ put: key, value });
   }
   for (const key of named) if (!wanted.includes(key)) ops.push({ delete: key });
@@ -34,6 +34,14 @@ const NO_KEYS: readonly string[] = [];
 function keysWantedBy(keys: Keys, name: string, record: UnitRecord): readonly string[] {
   if (record.desiredState === "inactive") return NO_KEYS;
   return record.global ? [keys.global(name)] : scheduleKeys(keys, name, record);
+}
+
+/** What a machine is told. A oneshot that has ended is there for those who need it, such as its timer, and not started. */
+function entryOf({ hash, desiredState, ended }: UnitRecord): string {
+  return encodeSchedule({
+    hash,
+    desiredState: desiredState === "launched" && ended === true ? "loaded" : desiredState,
+  });
 }
 
 /** Every entry that may be there: a record by another hand may name a machine for a unit that is inactive, or global. */
