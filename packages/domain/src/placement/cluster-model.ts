@@ -75,6 +75,8 @@ export class ClusterModel {
   };
 
   readonly #unreadable: Unreadable;
+  /** Machines that have vanished, and are taken for being there for a while. */
+  readonly #held = new Set<string>();
 
   constructor(unreadable: Unreadable = ALL_READABLE) {
     this.#unreadable = unreadable;
@@ -160,6 +162,7 @@ export class ClusterModel {
     const before = this.#machines.get(id);
     if (before !== undefined) this.#index.delete(id, before.machine.metadata);
     const entry: ModelMachine = { machine, createRevision, globals: [] };
+    this.#held.delete(id);
     this.#machines.set(id, entry);
     this.#recount(entry);
     for (const name of this.#occupancy.unitsOn(id)) this.#dirty.add(name);
@@ -171,6 +174,17 @@ export class ClusterModel {
     if (entry !== undefined) this.#index.delete(id, entry.machine.metadata);
     this.#machines.delete(id);
     this.#fitsNowhere.clear();
+    for (const name of this.#occupancy.unitsOn(id)) this.#dirty.add(name);
+  }
+
+  /** A machine that vanishes is not gone yet: until it is back, or is released, nothing is decided about its units. */
+  holdMachine(id: string): void {
+    this.#held.add(id);
+  }
+
+  /** A machine that is held is gone, if it is not back. */
+  releaseMachine(id: string): void {
+    if (!this.#held.delete(id)) return;
     for (const name of this.#occupancy.unitsOn(id)) this.#dirty.add(name);
   }
 
@@ -209,9 +223,9 @@ export class ClusterModel {
   machine(id: string): Machine | null {
     return this.#machines.get(id)?.machine ?? null;
   }
-  /** Whether a machine is gone. One whose record can't be read is there, and nothing is decided about its units. */
+  /** Whether a machine is gone. One that is held, or whose record can't be read, is not: nothing is decided about its units. */
   isGone(id: string): boolean {
-    return !this.#machines.has(id) && !this.#unreadable.machine(id);
+    return !this.#machines.has(id) && !this.#held.has(id) && !this.#unreadable.machine(id);
   }
   machineRevision(id: string): number | null {
     return this.#machines.get(id)?.createRevision ?? null;

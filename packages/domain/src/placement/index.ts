@@ -17,4 +17,5 @@ export { CAUSES, type Decision, decide, eventOf, plan } from "./plan.ts";
 export { type ProposedMove, planRebalance, targetOf } from "./rebalance.ts";
 export { type MoveActivity, type Relocation, relocationsOf, staleMoves } from "./relocations.ts";
 export { type PlacedUnit, pushes, type Surroundings, type Unfit, unfitOn, unfitText } from "./rules.ts";
+export { graceUntil, type Silence, VanishedMachines } from "./vanished.ts";
 export { explainWaiting, type Waiting, waitingText } from "./waiting.ts";

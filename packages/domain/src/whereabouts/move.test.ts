@@ -48,6 +48,29 @@ const rows = (name: string, all: readonly Row[]): void => {
   });
 };
 
+rows("a oneshot that has ended", [
+  [
+    "is on its new machine once it is loaded there",
+    settling,
+    view(record({ kind: "placed", on: "m2" }, { ended: true }), {
+      stateOn: () => state("inactive", "dead", { current: "loaded" }),
+    }),
+    { kind: "end" },
+  ],
+  [
+    "leaves its old machine once it is loaded on the new one",
+    starting,
+    view(record(moving, { ended: true }), { stateOn: () => state("inactive", "dead", { current: "loaded" }) }),
+    { kind: "write", event: { kind: "finish-move" } },
+  ],
+  [
+    "and is not known to is waited for",
+    settling,
+    view(record({ kind: "placed", on: "m2" }), { stateOn: () => state("inactive", "dead", { current: "loaded" }) }),
+    { kind: "wait" },
+  ],
+]);
+
 rows("a move begins", [
   [
     "by taking the unit off its machine",

@@ -137,10 +137,10 @@ function begin(move: Move, view: View, now: number): MoveStep {
 
 function start(move: Move, phase: Extract<MovePhase, { kind: "starting" }>, view: View, now: number): MoveStep {
   const { to } = phase;
-  const { whereabouts, desiredState, hash, modRevision: revision } = view.record;
+  const { whereabouts, desiredState, modRevision: revision } = view.record;
   if (whereabouts.kind !== "moving" || whereabouts.on !== move.from || whereabouts.to !== to) return { kind: "drop" };
   if (desiredState !== "launched") return { kind: "wait", phase: { kind: "begin" } };
-  switch (outcomeOf(view.stateOn(to), hash)) {
+  switch (outcomeOf(view.stateOn(to), view.record)) {
     case "up":
       if (view.target(to) !== to) return cancel(`machine ${to} does not fit it any more`, now);
       return write({
@@ -178,19 +178,21 @@ function place(phase: Extract<MovePhase, { kind: "placing" }>, view: View, now: 
 }
 
 function settle(phase: Extract<MovePhase, { kind: "settling" }>, view: View, now: number): MoveStep {
-  const { whereabouts, desiredState, hash } = view.record;
+  const { whereabouts, desiredState } = view.record;
   const isOver =
     scheduledTo(whereabouts) !== phase.on ||
     desiredState !== "launched" ||
-    outcomeOf(view.stateOn(phase.on), hash) !== "unknown" ||
+    outcomeOf(view.stateOn(phase.on), view.record) !== "unknown" ||
     now - phase.since > MOVE_LIMITS.start;
   return isOver ? { kind: "end" } : { kind: "wait", phase };
 }
 
 /** What became of a unit that was given to a machine, by what that says of the version it was given. */
-function outcomeOf(state: StateRecord | null | undefined, hash: string): "up" | "failed" | "unknown" {
+function outcomeOf(state: StateRecord | null | undefined, { hash, ended }: UnitRecord): "up" | "failed" | "unknown" {
   if (state == null || state.hash !== hash) return "unknown";
   if (state.error !== null) return "failed";
+  // A oneshot that has ended is loaded there, and that is all.
+  if (ended === true && state.current === "loaded") return "up";
   if (state.current !== "launched") return "unknown";
   switch (conditionOf(state.systemd)) {
     case "up":
