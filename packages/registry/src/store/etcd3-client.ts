@@ -3,7 +3,7 @@ import { type Compare, type KeyRange, type Op, RegistryError } from "@fleet/doma
 import type { Etcd3 } from "etcd3";
 import type { Etcd, RangePage, TxnResult, WatchBatch } from "./etcd.ts";
 import { EtcdSession } from "./etcd-session.ts";
-import { connect } from "./etcd3-connection.ts";
+import { Etcd3Endpoint } from "./etcd3-endpoint.ts";
 import { isRefusedToken, registryError, wasNeverSent } from "./etcd3-errors.ts";
 import { LeaseStream } from "./etcd3-lease-stream.ts";
 import { compareRequest, keyValueOf, opRequests } from "./etcd3-translation.ts";
@@ -11,8 +11,8 @@ import { RangeWatch, WatchCanceled } from "./etcd3-watch.ts";
 
 /** etcd through the etcd3 library's raw clients. */
 export class Etcd3Client implements Etcd {
-  /** One client for each endpoint: the library's own choice among several is a throw of the dice for each request. */
-  readonly #clients: readonly Etcd3[];
+  /** The library would choose among them by a throw of the dice for each request. */
+  readonly #endpoints: readonly Etcd3Endpoint[];
   /** The endpoint that answered last. */
   #current = 0;
   readonly #config: EtcdConfig;
@@ -24,17 +24,21 @@ export class Etcd3Client implements Etcd {
   constructor(config: EtcdConfig) {
     this.#config = config;
     this.#session = config.auth === null ? null : new EtcdSession(() => this.#login());
-    this.#clients = config.servers.map((server) => connect(config, server, () => this.#session?.token ?? null));
+    const token = (): string | null => this.#session?.token ?? null;
+    this.#endpoints = config.servers.map((server) => new Etcd3Endpoint(config, server, token));
     this.#leases = new LeaseStream(async () => {
       await this.#session?.ready();
-      return this.#client.leaseClient.leaseKeepAlive();
+      return this.#endpoint.open((client) => client.leaseClient.leaseKeepAlive());
     }, config.requestTimeoutMs);
   }
 
+  get #endpoint(): Etcd3Endpoint {
+    const endpoint = this.#endpoints[this.#current];
+    if (endpoint === undefined) throw new RegistryError("unexpected", "no etcd endpoint is configured");
+    return endpoint;
+  }
   get #client(): Etcd3 {
-    const client = this.#clients[this.#current];
-    if (client === undefined) throw new RegistryError("unexpected", "no etcd endpoint is configured");
-    return client;
+    return this.#endpoint.client;
   }
 
   async range(
@@ -84,9 +88,11 @@ export class Etcd3Client implements Etcd {
       this.#turnFrom(asked);
       throw registryError(error, this.#config.servers);
     });
-    const stream = await this.#client.watchClient.watch().catch((error: unknown) => {
-      throw registryError(error, this.#config.servers);
-    });
+    const { stream, release } = await this.#endpoint
+      .open((client) => client.watchClient.watch())
+      .catch((error: unknown) => {
+        throw registryError(error, this.#config.servers);
+      });
     const watch = new RangeWatch(stream, ranges, onBatch, onOpen);
     const stop = (): void => watch.stop();
     signal.addEventListener("abort", stop);
@@ -102,6 +108,7 @@ export class Etcd3Client implements Etcd {
     } finally {
       signal.removeEventListener("abort", stop);
       this.#watches.delete(stop);
+      release();
       stream.cancel();
     }
   }
@@ -112,10 +119,13 @@ export class Etcd3Client implements Etcd {
   }
 
   async keepLeaseAlive(id: string): Promise<number> {
+    const asked = this.#current;
     try {
       return await this.#leases.keepAlive(id);
     } catch (error) {
-      throw registryError(error, this.#config.servers);
+      const translated = registryError(error, this.#config.servers);
+      if (translated.code === "unavailable" || translated.code === "timeout") this.#turnFrom(asked);
+      throw translated;
     }
   }
 
@@ -132,7 +142,7 @@ export class Etcd3Client implements Etcd {
     if (auth === null) throw new RegistryError("unexpected", "there is nobody to log in as");
     const { username: name, password } = auth;
     let last: unknown;
-    for (let tries = 0; tries < this.#clients.length; tries++) {
+    for (let tries = 0; tries < this.#endpoints.length; tries++) {
       const asked = this.#current;
       try {
         return (await this.#client.auth.authenticate({ name, password })).token;
@@ -149,7 +159,7 @@ export class Etcd3Client implements Etcd {
   close(): void {
     for (const stop of this.#watches) stop();
     this.#leases.close();
-    for (const client of this.#clients) client.close();
+    for (const endpoint of this.#endpoints) endpoint.close();
   }
 
   /**
@@ -160,6 +170,8 @@ export class Etcd3Client implements Etcd {
     let logins = 0;
     for (let attempt = 1; ; attempt++) {
       const asked = this.#current;
+      const endpoint = this.#endpoint;
+      const askedAt = performance.now();
       let token: string | null = null;
       try {
         await this.#session?.ready();
@@ -175,16 +187,17 @@ export class Etcd3Client implements Etcd {
           }
         }
         const translated = registryError(error, this.#config.servers);
+        if (translated.code === "timeout") endpoint.unanswered(askedAt);
         if (translated.code === "unavailable" || translated.code === "timeout") this.#turnFrom(asked);
         const maySendAgain = wasNeverSent(error) || (isRepeatable && translated.code === "unavailable");
-        if (attempt >= this.#clients.length || !maySendAgain) throw translated;
+        if (attempt >= this.#endpoints.length || !maySendAgain) throw translated;
       }
     }
   }
 
   /** Goes on to the next endpoint, unless another request has done so already. */
   #turnFrom(failed: number): void {
-    if (this.#current === failed) this.#current = (failed + 1) % this.#clients.length;
+    if (this.#current === failed) this.#current = (failed + 1) % this.#endpoints.length;
   }
 
   #canceled({ reason }: WatchCanceled): RegistryError {

@@ -1,6 +1,7 @@
 import type { EtcdConfig } from "@fleet/config";
 import {
-  type ChannelOptions,
+  Channel,
+  credentials,
   InterceptingCall,
   type Interceptor,
   type InterceptorOptions,
@@ -11,7 +12,7 @@ import { noop } from "cockatiel";
 import { Etcd3, type IOptions } from "etcd3";
 import { isRefusedToken, STALE_LOGIN } from "./etcd3-errors.ts";
 import { READERS } from "./etcd3-messages.ts";
-import { SecureEtcd3, tlsFor } from "./etcd3-secure.ts";
+import { tlsFor } from "./etcd3-secure.ts";
 
 /**
  * Has the frequent answers read by READERS. grpc-js makes a description of its method for each call, shows it to
@@ -23,16 +24,34 @@ export function readDirectly(method: InterceptorOptions["method_definition"]): v
   if (read !== undefined && typeof method.responseDeserialize === "function") method.responseDeserialize = read;
 }
 
-/** Of every call. It tells etcd to refuse rather than hang when it has no leader: a watch would else be silent for ever. */
-const EVERY_CALL: Interceptor = (options, nextCall) => {
-  readDirectly(options.method_definition);
-  return new InterceptingCall(nextCall(options), {
-    start(metadata: Metadata, listener, next) {
-      metadata.set("hasleader", "true");
-      next(metadata, listener);
-    },
-  });
-};
+/**
+ * Of every call. It tells etcd to refuse rather than hang when it has no leader: a watch would else be silent for ever.
+ *
+ * @param heard called whenever something came
+ */
+const everyCall =
+  (heard: () => void): Interceptor =>
+  (options, nextCall) => {
+    readDirectly(options.method_definition);
+    return new InterceptingCall(nextCall(options), {
+      start(metadata: Metadata, _listener, next) {
+        metadata.set("hasleader", "true");
+        next(
+          metadata,
+          new ListenerBuilder()
+            .withOnReceiveMetadata((received, pass) => {
+              heard();
+              pass(received);
+            })
+            .withOnReceiveMessage((message, pass) => {
+              heard();
+              pass(message);
+            })
+            .build(),
+        );
+      },
+    });
+  };
 
 /** Shows etcd who asks. A login itself has no token to show. */
 const withToken =
@@ -55,6 +74,8 @@ const withToken =
     });
 
 const GRPC_OPTIONS = {
+  // Closing a channel then ends its connection, and a new one makes a new one.
+  "grpc.use_local_subchannel_pool": 1,
   "grpc.max_receive_message_length": 256 * 1024 * 1024,
   "grpc.keepalive_time_ms": 10_000,
   "grpc.keepalive_timeout_ms": 3_000,
@@ -62,26 +83,76 @@ const GRPC_OPTIONS = {
   "grpc.max_reconnect_backoff_ms": 1_000,
 };
 
+/** A connection to one endpoint: TCP connects when something is sent, and anew after it broke. */
+export interface Connection {
+  readonly client: Etcd3;
+  /** When something last came from etcd, by performance.now(); when it was made, where nothing has. */
+  readonly heardAt: number;
+  close(): void;
+}
+
 /**
- * A client of one endpoint, set up as fleet needs it; nothing is sent yet.
+ * A connection to one endpoint, set up as fleet needs it; nothing is sent yet.
  *
  * @param token what a login has brought; null: there was none
  */
-export function connect(config: EtcdConfig, server: string, token: () => string | null): Etcd3 {
-  if (!server.startsWith("https:")) return new Etcd3(clientOptions(config, server, {}, token));
-  const { credentials, options } = tlsFor(config.tls, server);
-  return new SecureEtcd3(clientOptions(config, server, options, token), credentials);
+export function connect(config: EtcdConfig, server: string, token: () => string | null): Connection {
+  const { credentials: trust, options } = server.startsWith("https:")
+    ? tlsFor(config.tls, server)
+    : { credentials: credentials.createInsecure(), options: {} };
+  const channel = new Channel(new URL(server).host, trust, { ...GRPC_OPTIONS, ...options });
+  let heardAt = performance.now();
+  const everyAnswer = everyCall(() => {
+    heardAt = performance.now();
+  });
+  const client = new Etcd3(clientOptions(config, server, channel, [everyAnswer, ...login(config, token)]));
+  keepChannel(client);
+  return {
+    client,
+    get heardAt() {
+      return heardAt;
+    },
+    close: () => {
+      client.close();
+      channel.close();
+    },
+  };
 }
 
-function clientOptions(config: EtcdConfig, server: string, more: ChannelOptions, token: () => string | null): IOptions {
-  const interceptors = config.auth === null ? [EVERY_CALL] : [EVERY_CALL, withToken(token)];
+const login = (config: EtcdConfig, token: () => string | null): readonly Interceptor[] =>
+  config.auth === null ? [] : [withToken(token)];
+
+/**
+ * Keeps the library from closing the channels of an endpoint after any error of any call, also of a watch that was ended
+ * on purpose. A closed channel's streams live on until the ping ten seconds later fails, which is the next error: the
+ * connection would be dropped every ten seconds from then on.
+ */
+function keepChannel(client: Etcd3): void {
+  const pool = client["pool"] as unknown as {
+    readonly hosts: readonly { cachedServices: object; resetAllServices: () => void }[];
+  };
+  for (const host of pool.hosts) {
+    host.resetAllServices = () => {
+      host.cachedServices = {};
+    };
+  }
+}
+
+function clientOptions(
+  config: EtcdConfig,
+  server: string,
+  channel: Channel,
+  interceptors: readonly Interceptor[],
+): IOptions {
+  const common = { interceptors: [...interceptors] };
   return {
     hosts: server,
-    grpcOptions: { ...GRPC_OPTIONS, ...more } as typeof GRPC_OPTIONS,
+    // All services by one channel, and so by one connection.
+    grpcOptions: { channelOverride: channel } as NonNullable<IOptions["grpcOptions"]>,
     // The library's own retries repeat writes that may have been carried out, and its breaker refuses calls that would
     // succeed: fleet decides itself what may be sent again.
     faultHandling: { host: () => noop, global: noop },
     defaultCallOptions: ({ isStream }) =>
-      isStream ? { interceptors } : { deadline: Date.now() + config.requestTimeoutMs, interceptors },
+      isStream ? common : { deadline: Date.now() + config.requestTimeoutMs, ...common },
   };
 }

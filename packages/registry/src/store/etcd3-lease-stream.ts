@@ -1,4 +1,5 @@
 import { RegistryError } from "@fleet/domain/cluster";
+import type { OpenedStream } from "./etcd3-endpoint.ts";
 
 /** What is needed of a gRPC keep-alive stream. */
 interface KeepAliveCall {
@@ -8,14 +9,20 @@ interface KeepAliveCall {
   cancel(): void;
 }
 
+/** Opens the stream. */
+export type OpenKeepAlive = () => Promise<OpenedStream<KeepAliveCall>>;
+
+/** A stream that is being opened, or is open. */
+type Opening = Promise<OpenedStream<KeepAliveCall>>;
+
 /** Keeps leases alive over one stream, opened when first needed and anew after it broke or fell silent. */
 export class LeaseStream {
-  readonly #open: () => Promise<unknown>;
+  readonly #open: OpenKeepAlive;
   readonly #timeoutMs: number;
   readonly #waiting = new Map<string, { resolve: (ttl: number) => void; reject: (error: unknown) => void }>();
-  #call: Promise<KeepAliveCall> | null = null;
+  #current: Opening | null = null;
 
-  constructor(open: () => Promise<unknown>, timeoutMs: number) {
+  constructor(open: OpenKeepAlive, timeoutMs: number) {
     this.#open = open;
     this.#timeoutMs = timeoutMs;
   }
@@ -23,18 +30,19 @@ export class LeaseStream {
   /** @returns the lease's remaining seconds; 0: it is gone */
   async keepAlive(id: string): Promise<number> {
     const { promise, resolve, reject } = Promise.withResolvers<number>();
-    const timer = setTimeout(
-      () => this.#fail(new RegistryError("timeout", "etcd did not answer a lease's keep-alive in time")),
-      this.#timeoutMs,
-    );
+    const askedAt = performance.now();
+    const opening = this.#current ?? this.#connect();
+    const timer = setTimeout(() => {
+      this.#fail(opening, new RegistryError("timeout", "etcd did not answer a lease's keep-alive in time"));
+      opening.then(({ unanswered }) => unanswered(askedAt), ignore);
+    }, this.#timeoutMs);
     this.#waiting.set(id, { resolve, reject });
-    promise.catch(() => undefined); // it may fail while the stream is still being opened, with nobody waiting for it yet
+    promise.catch(ignore); // it may fail while the stream is still being opened, with nobody waiting for it yet
     try {
-      this.#call ??= this.#connect();
-      (await this.#call).write({ ID: id });
+      (await opening).stream.write({ ID: id });
       return await promise;
     } catch (error) {
-      this.#fail(error);
+      this.#fail(opening, error);
       throw error;
     } finally {
       clearTimeout(timer);
@@ -43,30 +51,34 @@ export class LeaseStream {
   }
 
   close(): void {
-    this.#fail(new RegistryError("closed", "the etcd client has been closed"));
+    if (this.#current !== null)
+      this.#fail(this.#current, new RegistryError("closed", "the etcd client has been closed"));
   }
 
-  async #connect(): Promise<KeepAliveCall> {
-    const call = (await this.#open()) as KeepAliveCall;
-    let isOver = false;
-    const fail = (error: unknown): void => {
-      if (!isOver) this.#fail(error); // 'end' follows 'error', and by then a new stream may be open
-      isOver = true;
-    };
-    call.on("data", ({ ID, TTL }) => this.#waiting.get(ID)?.resolve(Number(TTL)));
-    call.on("error", (error) => fail(error));
-    call.on("end", () => fail(new RegistryError("unavailable", "etcd closed the keep-alive stream")));
-    return call;
+  #connect(): Opening {
+    const opening = this.#open();
+    this.#current = opening;
+    opening.then(({ stream }) => {
+      stream.on("data", ({ ID, TTL }) => this.#waiting.get(ID)?.resolve(Number(TTL)));
+      stream.on("error", (error) => this.#fail(opening, error));
+      stream.on("end", () =>
+        this.#fail(opening, new RegistryError("unavailable", "etcd closed the keep-alive stream")),
+      );
+    }, ignore);
+    return opening;
   }
 
-  #fail(error: unknown): void {
-    const call = this.#call;
-    this.#call = null;
+  /** An older stream's word, which may come late, says nothing of the present one. */
+  #fail(opening: Opening, error: unknown): void {
+    if (this.#current !== opening) return;
+    this.#current = null;
     for (const { reject } of this.#waiting.values()) reject(error);
     this.#waiting.clear();
-    call?.then(
-      (open) => open.cancel(),
-      () => undefined,
-    );
+    opening.then(({ stream, release }) => {
+      release();
+      stream.cancel();
+    }, ignore);
   }
 }
+
+function ignore(): void {}

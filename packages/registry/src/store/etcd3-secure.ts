@@ -2,22 +2,14 @@ import { isIP } from "node:net";
 import { checkServerIdentity } from "node:tls";
 import type { EtcdConfig } from "@fleet/config";
 import { type ChannelCredentials, type ChannelOptions, credentials } from "@grpc/grpc-js";
-import { Etcd3, type IOptions } from "etcd3";
 
 /** Stands in for the server's name where it has only an address: TLS knows no such names for addresses. */
 const NO_NAME = "address.invalid";
 
-/** etcd3's client with TLS as fleet needs it: also to an address, which its own refuses under present versions of Node. */
-export class SecureEtcd3 extends Etcd3 {
-  constructor(options: IOptions, channelCredentials: ChannelCredentials) {
-    super(options);
-    // The library builds its credentials from three files and nothing else: what is checked can't be told.
-    const pool = this.pool as unknown as { readonly hosts: readonly { channelCredentials: ChannelCredentials }[] };
-    for (const host of pool.hosts) host.channelCredentials = channelCredentials;
-  }
-}
-
-/** TLS credentials for one endpoint, and the channel options that go with them. */
+/**
+ * TLS credentials for one endpoint, and the channel options that go with them: also for an address, which etcd3's own
+ * credentials refuse under present versions of Node.
+ */
 export function tlsFor(
   tls: EtcdConfig["tls"],
   server: string,
