@@ -128,6 +128,7 @@ function rangeRules(on: OnEtcd): void {
       const second = await on.put("c", "b");
       const page = await on.etcd.range({ start: on.key("a"), end: on.key("c") });
       expect(page).toEqual({
+        count: 2,
         keyValues: [
           { key: on.key("a"), value: "value of a", createRevision: first, modRevision: first },
           { key: on.key("b"), value: "value of b", createRevision: first, modRevision: second },
@@ -148,6 +149,20 @@ function rangeRules(on: OnEtcd): void {
       expect(await on.etcd.range(on.all, { limit: 2, after: on.key("d") })).toMatchObject({ more: false });
       expect(await on.found({ limit: 5 })).toEqual(["a", "b", "c", "d", "e"]);
       expect(await on.etcd.range(on.all, { limit: 5 })).toMatchObject({ more: false });
+    });
+    it("may leave values out, and counts what is beyond the page", async () => {
+      await on.put("a", "b", "c");
+      const { keyValues, count } = await on.etcd.range(on.all, { limit: 2, keysOnly: true });
+      expect([keyValues.map(({ value }) => value), count]).toEqual([["", ""], 3]);
+      expect((await on.etcd.range(on.all, { limit: 1, after: on.key("a"), keysOnly: true })).count).toBe(2);
+    });
+    it("shows how far etcd's history is, the same cluster to every client", async () => {
+      const revision = await on.put("a");
+      expect(on.etcd.history.position?.revision).toBe(revision);
+      const other = on.connect();
+      expect(other.history.position).toBeNull();
+      await other.range(on.all);
+      expect(other.history.position).toEqual(on.etcd.history.position);
     });
     it("shows what was at a revision, until that is compacted away", async () => {
       const old = await on.put("a", "b");

@@ -1,5 +1,5 @@
 import { type Compare, type KeyRange, type KeyValue, type Op, RegistryError } from "@fleet/domain/cluster";
-import type { RangePage, TxnResult, WatchEvent } from "@fleet/registry";
+import type { RangeOptions, RangePage, TxnResult, WatchEvent } from "@fleet/registry";
 
 /** What one transaction, or the end of a lease, has changed, in the order of its operations. */
 export interface Commit {
@@ -11,6 +11,12 @@ export interface Commit {
 interface Version {
   readonly revision: number;
   readonly keyValue: KeyValue | null;
+}
+
+/** What a store held at a time. */
+export interface FakeSnapshot {
+  readonly revision: number;
+  readonly keyValues: readonly KeyValue[];
 }
 
 interface HeldLease {
@@ -29,6 +35,7 @@ const LEAST_TTL_SECONDS = 2;
  * many clients (FakeEtcd). Leases end by timers and `performance.now()`, which a test may fake, or by hand.
  */
 export class FakeEtcdStore {
+  clusterID = "1";
   /** Versions of each key, oldest first. */
   readonly #history = new Map<string, Version[]>();
   readonly #leases = new Map<string, HeldLease>();
@@ -70,20 +77,49 @@ export class FakeEtcdStore {
     return this.#latest(key)?.value ?? null;
   }
 
-  range(range: KeyRange, options: { after?: string; limit?: number; revision?: number } = {}): RangePage {
-    const { after, limit = 0, revision = this.#revision } = options;
+  range(range: KeyRange, options: RangeOptions = {}): RangePage {
+    const { after, limit = 0, revision = this.#revision, keysOnly = false } = options;
     if (revision > this.#revision) throw refusal("unexpected", "has no such revision yet");
     if (revision < this.#compacted) throw compacted();
     const most = limit > 0 ? limit : Number.POSITIVE_INFINITY;
     const keyValues: KeyValue[] = [];
+    let count = 0;
     for (const key of this.#keysInOrder()) {
       if (key < range.start || key >= range.end || (after !== undefined && key <= after)) continue;
       const keyValue = this.#history.get(key)?.findLast((version) => version.revision <= revision)?.keyValue;
-      if (keyValue == null) continue;
-      if (keyValues.length === most) return { keyValues, more: true, revision };
-      keyValues.push(keyValue);
+      if (keyValue == null || ++count > most) continue;
+      keyValues.push(keysOnly ? { ...keyValue, value: "" } : keyValue);
     }
-    return { keyValues, more: false, revision };
+    return { keyValues, count, more: count > keyValues.length, revision };
+  }
+
+  /** What is there now, to come back to with `restore`. */
+  snapshot(): FakeSnapshot {
+    const keyValues = [...this.#history.values()].flatMap((versions) => versions.at(-1)?.keyValue ?? []);
+    return { revision: this.#revision, keyValues };
+  }
+
+  /**
+   * Brings back what a snapshot has, as etcd does whose data were restored: what came later is gone, leases too.
+   *
+   * @param revision the revision to be at, later than the snapshot's for a restore with a bump; what was before is
+   * compacted then
+   * @param clusterID another one, where the members are new
+   */
+  restore(
+    snapshot: FakeSnapshot,
+    { revision = snapshot.revision, clusterID = this.clusterID }: { revision?: number; clusterID?: string } = {},
+  ): void {
+    this.clusterID = clusterID;
+    this.#history.clear();
+    this.#ordered = null;
+    this.#log = [];
+    this.#leaseOf.clear();
+    this.#leases.clear();
+    for (const keyValue of snapshot.keyValues)
+      this.#history.set(keyValue.key, [{ revision: keyValue.modRevision, keyValue }]);
+    this.#revision = revision;
+    this.#compacted = revision > snapshot.revision ? revision : 0;
   }
 
   txn(compares: readonly Compare[], ops: readonly Op[], otherwise: readonly Op[] = []): TxnResult {

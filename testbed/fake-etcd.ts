@@ -1,5 +1,12 @@
 import { type Compare, type KeyRange, type Op, RegistryError, type RegistryErrorCode } from "@fleet/domain/cluster";
-import type { Etcd, RangePage, TxnResult, WatchBatch } from "@fleet/registry";
+import {
+  type Etcd,
+  EtcdHistory,
+  type RangeOptions,
+  type RangePage,
+  type TxnResult,
+  type WatchBatch,
+} from "@fleet/registry";
 import { type Commit, FakeEtcdStore, refusal } from "./fake-etcd-store.ts";
 
 /** An operation of the port that may fail or be held up. */
@@ -25,6 +32,7 @@ export interface SentTxn {
  */
 export class FakeEtcd implements Etcd {
   readonly store: FakeEtcdStore;
+  readonly history = new EtcdHistory();
   /** What was carried out of this client's transactions, in order, also of those whose answers were lost. */
   readonly txns: SentTxn[] = [];
   /** How often each operation was asked for. */
@@ -96,6 +104,11 @@ export class FakeEtcd implements Etcd {
     for (const watch of this.#watches) watch.end(error);
   }
 
+  /** Has open watches lose what comes next, without a word: so many batches of each. */
+  loseEvents(batches = 1): void {
+    for (const watch of this.#watches) watch.lose(batches);
+  }
+
   /** Tells open watches how far they are, as etcd does now and then. */
   progress(): void {
     for (const watch of this.#watches) watch.progress(this.store.revision);
@@ -116,7 +129,7 @@ export class FakeEtcd implements Etcd {
     this.store.advance(milliseconds);
   }
 
-  range(range: KeyRange, options?: { after?: string; limit?: number; revision?: number }): Promise<RangePage> {
+  range(range: KeyRange, options?: RangeOptions): Promise<RangePage> {
     return this.#call("range", () => this.store.range(range, options));
   }
 
@@ -172,12 +185,15 @@ export class FakeEtcd implements Etcd {
   }
 
   async #call<T>(operation: Exclude<Operation, "watch">, carryOut: () => T): Promise<T> {
+    const asked = this.history.asking();
     await this.#arrive(operation);
     const result = carryOut();
+    const { clusterID, revision } = this.store;
     const dropped = this.#dropped.get(operation) ?? 0;
     this.#dropped.set(operation, Math.max(0, dropped - 1));
     await this.#pass("answer", operation);
     if (dropped > 0) throw refusal("timeout", "did not answer in time: the answer was lost");
+    if (operation === "range" || operation === "txn") this.history.take({ clusterID, revision }, asked);
     return result;
   }
 
@@ -212,6 +228,7 @@ class Watching {
   readonly #isHeld: () => boolean;
   readonly #ended = Promise.withResolvers<void>();
   #waiting: WatchBatch[] = [];
+  #toLose = 0;
   #isOver = false;
 
   constructor(
@@ -271,7 +288,16 @@ class Watching {
     else this.#ended.reject(error);
   }
 
+  /** Loses batches of events to come. */
+  lose(batches: number): void {
+    this.#toLose = batches;
+  }
+
   #tell(batch: WatchBatch): void {
+    if (batch.events.length > 0 && this.#toLose > 0) {
+      this.#toLose--;
+      return;
+    }
     this.#waiting.push(batch);
     queueMicrotask(() => this.flush());
   }

@@ -70,6 +70,11 @@ export const ETCD_FAULTS: Readonly<Record<string, Fault>> = {
     await withEnvironment(target, host, `FLEET_FAILPOINTS=${chances}`, () => lasting(target, 4, 10));
     return `watch events came late and twice on h${host}`;
   },
+  "events dropped": async (target) => {
+    const host = hostOf(target);
+    await withEnvironment(target, host, "FLEET_FAILPOINTS=etcd.event-dropped=0.05", () => lasting(target, 4, 10));
+    return `events of watches were dropped on h${host}`;
+  },
   "answers of etcd lost": async (target) => {
     const host = hostOf(target);
     await withEnvironment(target, host, "FLEET_FAILPOINTS=etcd.answer-lost=0.3", () => lasting(target, 4, 8));

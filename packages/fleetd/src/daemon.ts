@@ -65,6 +65,7 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
   // Only the API shows metrics: in a daemon without it their library stays out of memory.
   const metrics = roles.includes("api") ? new (await import("./metrics.ts")).DaemonMetrics(isHealthy, loopDelay) : null;
   const registry = openRegistry(config, failpoints, metrics?.onOperation);
+  metrics?.showReadAnew(() => registry.readAnew);
   const monitor = new Monitor(registry.etcd, registry.keys, config.agentTtlMs, log);
   log.info({ version: VERSION, roles, etcd: config.etcd.servers, prefix: config.etcd.keyPrefix }, "fleetd is starting");
   const monitoring = monitor.run(stopping.signal);

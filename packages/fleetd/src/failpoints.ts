@@ -9,6 +9,8 @@ export type Fault =
   | "etcd.watch-late"
   /** A batch of watch events comes twice. */
   | "etcd.watch-twice"
+  /** The first event of a batch never comes, and nobody is told. */
+  | "etcd.event-dropped"
   /** A transaction was carried out, and the answer is lost. */
   | "etcd.answer-lost";
 

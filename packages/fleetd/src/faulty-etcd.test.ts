@@ -51,3 +51,22 @@ it("a mirror takes each event once and never goes back where events come late, t
   expect(seen).toEqual([...wanted, "c.service inactive"]);
   expect([...followed.state.units.keys()]).toEqual(["c.service"]);
 }, 60_000);
+
+it("a mirror has what etcd has although events were dropped on their way", async () => {
+  let toDrop = 1;
+  const etcd = new FaultyEtcd(registry().etcd, {
+    reach: () => undefined,
+    happens: (fault) => fault === "etcd.event-dropped" && toDrop-- > 0,
+  });
+  const faulty = new Registry(etcd, registry().keys);
+  const followed = faulty.mirror({ ranges: [registry().keys.all()], checkMs: 100 });
+  void followed.run(stopping().signal);
+  await followed.ready;
+  await expect.poll(() => followed.isConnected).toBe(true);
+  await registry()
+    .unitWriter()
+    .submit(set("a.service", "launched", "/bin/x"));
+  await registry().unitWriter().submit(set("a.service", "inactive"));
+  await expect.poll(() => faulty.readAnew["events-lost"], { timeout: 20_000 }).toBe(1);
+  await expect.poll(() => followed.state.unitFiles.size + followed.state.units.size).toBe(2);
+}, 60_000);

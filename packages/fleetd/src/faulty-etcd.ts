@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Compare, type KeyRange, type Op, RegistryError } from "@fleet/domain/cluster";
-import type { Etcd, RangePage, TxnResult, WatchBatch } from "@fleet/registry";
+import type { Etcd, EtcdHistory, RangeOptions, RangePage, TxnResult, WatchBatch } from "@fleet/registry";
 import type { Failpoints } from "./failpoints.ts";
 
 /** Most milliseconds that a batch of events comes late. */
@@ -16,7 +16,11 @@ export class FaultyEtcd implements Etcd {
     this.#failpoints = failpoints;
   }
 
-  range(range: KeyRange, options?: { after?: string; limit?: number; revision?: number }): Promise<RangePage> {
+  get history(): EtcdHistory {
+    return this.#etcd.history;
+  }
+
+  range(range: KeyRange, options?: RangeOptions): Promise<RangePage> {
     return this.#etcd.range(range, options);
   }
 
@@ -42,8 +46,11 @@ export class FaultyEtcd implements Etcd {
     const take = async (batch: WatchBatch): Promise<void> => {
       if (this.#failpoints.happens("etcd.watch-late")) await sleep(Math.random() * LATE_MS);
       // A watch that has ended passes nothing on: its user has opened another one from where it was.
+      const { events } = batch;
+      const isDropped = events.length > 0 && this.#failpoints.happens("etcd.event-dropped");
+      const told = isDropped ? { ...batch, events: events.slice(1) } : batch;
       for (let times = this.#failpoints.happens("etcd.watch-twice") ? 2 : 1; times > 0 && !isOver; times--)
-        onBatch(batch);
+        onBatch(told);
     };
     const late = (batch: WatchBatch): void => {
       queue = queue.then(() => take(batch));

@@ -18,7 +18,7 @@ const etcd: Pick<Etcd, "range"> = {
   range: async () => {
     asked++;
     if (failure !== null) throw failure;
-    return { keyValues: [], more: false, revision: 1 };
+    return { keyValues: [], count: 0, more: false, revision: 1 };
   },
 };
 const log = {

@@ -67,12 +67,13 @@ export {
 export { scheduledTo, type Whereabouts } from "@fleet/domain/whereabouts";
 export { changeMetadata } from "./store/dynamic-metadata.ts";
 export { Leadership } from "./store/election.ts";
-export type { Etcd, RangePage, TxnResult, WatchBatch, WatchEvent } from "./store/etcd.ts";
+export type { Etcd, RangeOptions, RangePage, TxnResult, WatchBatch, WatchEvent } from "./store/etcd.ts";
+export { type AskedAt, EtcdHistory, type EtcdPosition } from "./store/etcd-history.ts";
 export { Etcd3Client } from "./store/etcd3-client.ts";
 export { Lease, type LeaseOptions } from "./store/lease.ts";
 export { MachineRegistration, type StateUpdate } from "./store/machine-registration.ts";
 export { cordonMachine, requestMoves, uncordonMachine } from "./store/maintenance.ts";
-export { type ChangeListener, Mirror, type MirrorOptions } from "./store/mirror.ts";
+export { type ChangeListener, Mirror, type MirrorOptions, type ReadAnew } from "./store/mirror.ts";
 export { ObservedEtcd, type OperationObserver } from "./store/observed-etcd.ts";
 export { DEFAULT_MOST_MOVES, planMoves, requestRebalance } from "./store/rebalance.ts";
 export { type MirrorSettings, Registry } from "./store/registry.ts";

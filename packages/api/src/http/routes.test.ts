@@ -1,7 +1,7 @@
 import { createServer, request as httpRequest, Agent as KeepAlive, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { OPERATIONS } from "@fleet/client/description";
-import { ClusterState, type Etcd, Keys, type Mirror, Registry, type UnitWriter } from "@fleet/registry";
+import { ClusterState, type Etcd, EtcdHistory, Keys, type Mirror, Registry, type UnitWriter } from "@fleet/registry";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { ClusterView } from "../model/cluster-view.ts";
 import { EventLog } from "../model/event-log.ts";
@@ -79,7 +79,8 @@ const agent = new KeepAlive({ keepAlive: true });
 const keys = new Keys("/routes/");
 /** An etcd that takes every write and holds nothing. */
 const etcd: Etcd = {
-  range: async () => ({ keyValues: [], more: false, revision: 7 }),
+  history: new EtcdHistory(),
+  range: async () => ({ keyValues: [], count: 0, more: false, revision: 7 }),
   txn: async () => ({ succeeded: true, revision: 7, gets: [] }),
   watch: () => new Promise(() => undefined),
   grantLease: async () => "1",

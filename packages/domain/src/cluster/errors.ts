@@ -6,6 +6,11 @@ export const REGISTRY_ERRORS = {
   forbidden: { retryable: false, meaning: "The etcd user's role does not cover fleet's keys." },
   tls: { retryable: false, meaning: "The TLS handshake with etcd failed." },
   compacted: { retryable: true, meaning: "The asked revision of etcd has been compacted away; read anew." },
+  restored: {
+    retryable: true,
+    meaning: "etcd has another history than before, as after a restore from a backup; everything is read anew.",
+  },
+  "events-lost": { retryable: true, meaning: "A watch has lost events; everything is read anew." },
   "no-space": { retryable: true, meaning: "etcd's database is full and takes no writes." },
   conflict: { retryable: true, meaning: "The same thing was changed by others each time it was tried." },
   "not-found": { retryable: false, meaning: "There is no such unit." },

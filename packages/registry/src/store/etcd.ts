@@ -1,4 +1,5 @@
 import type { Compare, KeyRange, KeyValue, Op } from "@fleet/domain/cluster";
+import type { EtcdHistory } from "./etcd-history.ts";
 
 /** What became of a transaction. */
 export interface TxnResult {
@@ -10,9 +11,24 @@ export interface TxnResult {
   readonly gets: readonly (KeyValue | null)[];
 }
 
+/** What is read of a range. */
+export interface RangeOptions {
+  /** Continue behind this key. */
+  readonly after?: string | undefined;
+  readonly limit?: number;
+  /** As of then; absent: now. */
+  readonly revision?: number | undefined;
+  /** True: values are left out, and are "". */
+  readonly keysOnly?: boolean;
+  /** How many times longer than usual the answer is waited for; by default 1. */
+  readonly patience?: number;
+}
+
 /** A page of a range. */
 export interface RangePage {
   readonly keyValues: readonly KeyValue[];
+  /** How many keys there are behind `after`, also beyond this page. */
+  readonly count: number;
   readonly more: boolean;
   readonly revision: number;
 }
@@ -35,8 +51,10 @@ export type WatchEvent =
  * the configured request time-out, but for `watch`. Failures are RegistryErrors.
  */
 export interface Etcd {
-  /** Reads keys in order. `after`: continue behind this key. `revision`: as of then; absent: now. */
-  range(range: KeyRange, options?: { after?: string; limit?: number; revision?: number }): Promise<RangePage>;
+  /** What answers have shown of etcd's history. */
+  readonly history: EtcdHistory;
+  /** Reads keys in order. */
+  range(range: KeyRange, options?: RangeOptions): Promise<RangePage>;
   txn(compares: readonly Compare[], ops: readonly Op[], otherwise?: readonly Op[]): Promise<TxnResult>;
   /**
    * Follows ranges from the given revisions on, each inclusive, until the signal aborts (resolves) or the stream breaks

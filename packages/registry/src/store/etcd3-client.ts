@@ -1,16 +1,18 @@
 import type { EtcdConfig } from "@fleet/config";
 import { type Compare, type KeyRange, type Op, RegistryError } from "@fleet/domain/cluster";
 import type { Etcd3 } from "etcd3";
-import type { Etcd, RangePage, TxnResult, WatchBatch } from "./etcd.ts";
+import type { Etcd, RangeOptions, RangePage, TxnResult, WatchBatch } from "./etcd.ts";
+import { type AskedAt, EtcdHistory } from "./etcd-history.ts";
 import { EtcdSession } from "./etcd-session.ts";
 import { Etcd3Endpoint } from "./etcd3-endpoint.ts";
 import { isRefusedToken, registryError, wasNeverSent } from "./etcd3-errors.ts";
 import { LeaseStream } from "./etcd3-lease-stream.ts";
-import { compareRequest, keyValueOf, opRequests } from "./etcd3-translation.ts";
+import { compareRequest, keyValueOf, opRequests, positionOf } from "./etcd3-translation.ts";
 import { RangeWatch, WatchCanceled } from "./etcd3-watch.ts";
 
 /** etcd through the etcd3 library's raw clients. */
 export class Etcd3Client implements Etcd {
+  readonly history = new EtcdHistory();
   /** The library would choose among them by a throw of the dice for each request. */
   readonly #endpoints: readonly Etcd3Endpoint[];
   /** The endpoint that answered last. */
@@ -41,26 +43,32 @@ export class Etcd3Client implements Etcd {
     return this.#endpoint.client;
   }
 
-  async range(
-    range: KeyRange,
-    { after, limit = 0, revision }: { after?: string; limit?: number; revision?: number } = {},
-  ): Promise<RangePage> {
+  async range(range: KeyRange, options: RangeOptions = {}): Promise<RangePage> {
+    const { after, limit = 0, revision, keysOnly = false, patience = 1 } = options;
+    const asked = this.history.asking();
     const response = await this.#call(true, () =>
-      this.#client.kv.range({
-        key: Buffer.from(after === undefined ? range.start : `${after}\0`),
-        range_end: Buffer.from(range.end),
-        limit,
-        revision: revision ?? 0,
-      }),
+      this.#client.kv.range(
+        {
+          key: Buffer.from(after === undefined ? range.start : `${after}\0`),
+          range_end: Buffer.from(range.end),
+          limit,
+          revision: revision ?? 0,
+          keys_only: keysOnly,
+        },
+        patience === 1 ? undefined : { deadline: Date.now() + patience * this.#config.requestTimeoutMs },
+      ),
     );
+    this.#note(response.header, asked);
     return {
       keyValues: response.kvs.map(keyValueOf),
+      count: Number(response.count),
       more: response.more,
       revision: revision ?? Number(response.header.revision),
     };
   }
 
   async txn(compares: readonly Compare[], ops: readonly Op[], otherwise: readonly Op[] = []): Promise<TxnResult> {
+    const sentAt = this.history.asking();
     const response = await this.#call(false, () =>
       this.#client.kv.txn({
         compare: compares.map(compareRequest),
@@ -68,6 +76,7 @@ export class Etcd3Client implements Etcd {
         failure: opRequests(compares, otherwise),
       }),
     );
+    this.#note(response.header, sentAt);
     const asked = response.succeeded ? ops : otherwise;
     const gets = response.responses
       .slice(0, asked.length)
@@ -93,7 +102,7 @@ export class Etcd3Client implements Etcd {
       .catch((error: unknown) => {
         throw registryError(error, this.#config.servers);
       });
-    const watch = new RangeWatch(stream, ranges, onBatch, onOpen);
+    const watch = new RangeWatch(stream, ranges, onBatch, onOpen, (header) => this.#note(header, null));
     const stop = (): void => watch.stop();
     signal.addEventListener("abort", stop);
     if (signal.aborted) stop();
@@ -193,6 +202,11 @@ export class Etcd3Client implements Etcd {
         if (attempt >= this.#endpoints.length || !maySendAgain) throw translated;
       }
     }
+  }
+
+  #note(header: Parameters<typeof positionOf>[0], asked: AskedAt | null): void {
+    const position = positionOf(header);
+    if (position !== null) this.history.take(position, asked);
   }
 
   /** Goes on to the next endpoint, unless another request has done so already. */

@@ -128,8 +128,8 @@ const login = (config: EtcdConfig, token: () => string | null): readonly Interce
  * connection would be dropped every ten seconds from then on.
  */
 function keepChannel(client: Etcd3): void {
-  const pool = client["pool"] as unknown as {
-    readonly hosts: readonly { cachedServices: object; resetAllServices: () => void }[];
+  const { pool } = client as unknown as {
+    readonly pool: { readonly hosts: readonly { cachedServices: object; resetAllServices: () => void }[] };
   };
   for (const host of pool.hosts) {
     host.resetAllServices = () => {

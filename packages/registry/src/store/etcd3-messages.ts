@@ -14,6 +14,8 @@ export interface KeyValueMessage {
 }
 
 interface HeaderMessage {
+  /** Rounded where it is beyond 2^53: the same for the same cluster. */
+  cluster_id: number;
   revision: number;
 }
 
@@ -22,6 +24,7 @@ export interface RangeMessage {
   header: HeaderMessage | null;
   kvs: KeyValueMessage[];
   more: boolean;
+  count: number;
 }
 
 /** What became of a transaction; of its operations only those that read have something to say. */
@@ -161,13 +164,15 @@ function readKeyValue(wire: Wire, end: number): KeyValueMessage {
 
 /** In each answer. */
 const HEADER = tagOf(1, BYTES);
+const HEADER_CLUSTER_ID = tagOf(1, NUMBER);
 const HEADER_REVISION = tagOf(3, NUMBER);
 
 function readHeader(wire: Wire, end: number): HeaderMessage {
-  const read: HeaderMessage = { revision: 0 };
+  const read: HeaderMessage = { cluster_id: 0, revision: 0 };
   while (wire.at < end) {
     const tag = wire.number();
-    if (tag === HEADER_REVISION) read.revision = wire.number();
+    if (tag === HEADER_CLUSTER_ID) read.cluster_id = wire.number();
+    else if (tag === HEADER_REVISION) read.revision = wire.number();
     else wire.skip(tag);
   }
   return read;
@@ -175,14 +180,16 @@ function readHeader(wire: Wire, end: number): HeaderMessage {
 
 const RANGE_KVS = tagOf(2, BYTES);
 const RANGE_MORE = tagOf(3, NUMBER);
+const RANGE_COUNT = tagOf(4, NUMBER);
 
 function readRange(wire: Wire, end: number): RangeMessage {
-  const read: RangeMessage = { header: null, kvs: [], more: false };
+  const read: RangeMessage = { header: null, kvs: [], more: false, count: 0 };
   while (wire.at < end) {
     const tag = wire.number();
     if (tag === HEADER) read.header = readHeader(wire, wire.end());
     else if (tag === RANGE_KVS) read.kvs.push(readKeyValue(wire, wire.end()));
     else if (tag === RANGE_MORE) read.more = wire.isTrue();
+    else if (tag === RANGE_COUNT) read.count = wire.number();
     else wire.skip(tag);
   }
   return read;

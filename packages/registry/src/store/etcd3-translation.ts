@@ -1,6 +1,7 @@
 import type { Compare, KeyValue, Op } from "@fleet/domain/cluster";
 import type { ICompare, IKeyValue, IRequestOp } from "etcd3";
 import type { WatchEvent } from "./etcd.ts";
+import type { EtcdPosition } from "./etcd-history.ts";
 import type { KeyValueMessage } from "./etcd3-messages.ts";
 
 /** A key and its value as they were read, by either way of reading. */
@@ -21,6 +22,16 @@ export function watchEventOf({ type, kv }: { readonly type: unknown; readonly kv
   return type === "Delete" || type === "DELETE"
     ? { kind: "delete", key: kv.key.toString(), revision: Number(kv.mod_revision) }
     : { kind: "put", keyValue: keyValueOf(kv) };
+}
+
+/** The position of an answer's header; null where there is none. The ID is rounded, by either way of reading. */
+export function positionOf(
+  header: { readonly cluster_id: string | number; readonly revision: string | number } | null | undefined,
+): EtcdPosition | null {
+  if (header == null) return null;
+  const id = header.cluster_id;
+  const clusterID = typeof id === "number" ? id : Number(BigInt.asIntN(64, BigInt(id)));
+  return { clusterID: String(clusterID), revision: Number(header.revision) };
 }
 
 /** A condition as etcd3 sends it. */

@@ -34,21 +34,25 @@ export class RangeWatch {
   readonly #ranges: readonly { readonly range: KeyRange; readonly from: number }[];
   readonly #onBatch: (batch: WatchBatch) => void;
   readonly #onOpen: () => void;
+  readonly #onHeader: (header: WatchResponse["header"]) => void;
   readonly #ended = Promise.withResolvers<void>();
   /** Events, by range, of messages that are not complete. */
   readonly #partial = new Map<number, readonly WatchEvent[]>();
   #created = 0;
   #isOver = false;
 
+  /** @param onHeader hears of the header of each message */
   constructor(
     stream: WatchStream,
     ranges: readonly { readonly range: KeyRange; readonly from: number }[],
     onBatch: (batch: WatchBatch) => void,
     onOpen: () => void,
+    onHeader: (header: WatchResponse["header"]) => void = () => undefined,
   ) {
     this.#ranges = ranges;
     this.#onBatch = onBatch;
     this.#onOpen = onOpen;
+    this.#onHeader = onHeader;
     stream.on("error", (error) => this.#break(error));
     stream.on("end", () => this.#break(new RegistryError("unavailable", "etcd closed the watch")));
     stream.on("data", (response) => this.#take(response));
@@ -85,6 +89,8 @@ export class RangeWatch {
 
   #take(response: WatchResponse): void {
     if (this.#isOver) return;
+    this.#onHeader(response.header);
+    if (this.#isOver) return; // whoever heard of another history has stopped this watch
     if (response.canceled) {
       const isCompacted = Number(response.compact_revision) > 0;
       this.#break(

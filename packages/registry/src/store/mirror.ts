@@ -8,7 +8,9 @@ import {
   RegistryError,
 } from "@fleet/domain/cluster";
 import { backoff, SaidOnce } from "@fleet/loop";
-import type { Etcd, RangePage, WatchBatch, WatchEvent } from "./etcd.ts";
+import type { Etcd, WatchBatch, WatchEvent } from "./etcd.ts";
+import { isIn, missedChanges } from "./mirror-check.ts";
+import { RangeReader } from "./range-reader.ts";
 
 /**
  * Hears of changes once the mirror's state holds them. Changes of one etcd transaction come together. `isGap`: they
@@ -17,6 +19,9 @@ import type { Etcd, RangePage, WatchBatch, WatchEvent } from "./etcd.ts";
  */
 export type ChangeListener = (changes: readonly Change[], revision: number, isGap: boolean) => void;
 
+/** Why a mirror reads everything anew: its watch has lost events, or etcd has another history than before. */
+export type ReadAnew = "events-lost" | "restored";
+
 /** What a mirror needs. */
 export interface MirrorOptions {
   readonly etcd: Etcd;
@@ -24,8 +29,12 @@ export interface MirrorOptions {
   readonly ranges: readonly KeyRange[];
   /** Null: watch. A number: read everything anew after so many milliseconds instead. */
   readonly pollMs: number | null;
-  /** Keys a page when everything is listed; by default 2000, well below what gRPC takes in one message. */
+  /** Keys a page at most when everything is listed; by default 2,000. Pages are bounded in bytes, too. */
   readonly pageSize?: number;
+  /** Milliseconds between two looks whether a watch has lost events; by default a minute, longer for many keys. */
+  readonly checkMs?: number;
+  /** Hears why everything is read anew. */
+  readonly onReadAnew?: (why: ReadAnew) => void;
   /**
    * True: changes come in the order of their revisions, over all ranges. The ranges are then watched as one, with what
    * lies between them; watches of their own would each be in order, but not among each other. By default false.
@@ -35,16 +44,17 @@ export interface MirrorOptions {
   readonly onTrouble: (error: RegistryError) => void;
 }
 
-const PAGE_SIZE = 2000;
-/** Of the first page of a range; each one after it is twice as large. Decoding is slow before it is compiled. */
-const FIRST_PAGE_SIZE = 500;
+const CHECK_MS = 60_000;
+/** How much rarer a check is for each key, in milliseconds: one of 100,000 keys comes every ten minutes. */
+const CHECK_MS_A_KEY = 6;
 /** Keys that are taken in at a stretch. */
 const SLICE = 500;
 
 /**
  * A copy of a part of the registry, kept up to date: listed at one revision in pages, then watched from the next one.
  * After a broken stream it goes on where it was; after a compaction it lists anew and tells the differences. Until the
- * first list is whole there is no state to act on: `ready` says when. When etcd is away the last state stays.
+ * first list is whole there is no state to act on: `ready` says when. When etcd is away the last state stays. What a watch
+ * has lost without a word, and another history of etcd, it notices by itself, and then reads everything anew.
  */
 export class Mirror {
   readonly state: ClusterState;
@@ -60,6 +70,12 @@ export class Mirror {
   #isListed = false;
   #hasBeenListed = false;
   #isConnected = false;
+  /** Why what is known is not to be trusted; null: it is. */
+  #distrust: ReadAnew | null = null;
+  /** Aborted when what is followed is not to be trusted any more. */
+  #following = new AbortController();
+  readonly #reader: RangeReader;
+  readonly #readAnewListeners = new Set<(why: ReadAnew) => void>();
 
   constructor(options: MirrorOptions) {
     this.#options = options;
@@ -67,6 +83,7 @@ export class Mirror {
     this.#watched = options.inOrder === true ? [cover(options.ranges)] : options.ranges;
     this.#revisions = this.#watched.map(() => 0);
     this.#delivered = [...this.#revisions];
+    this.#reader = new RangeReader(options.etcd, options.pageSize);
   }
 
   /** Fulfilled once the first list is complete. */
@@ -92,8 +109,28 @@ export class Mirror {
     return () => this.#listeners.delete(listener);
   }
 
+  /**
+   * Adds a listener that hears that everything was read anew, and why, right before the state takes it in and the other
+   * listeners hear of the differences. Returns a function that takes it away.
+   */
+  onReadAnew(listener: (why: ReadAnew) => void): () => void {
+    this.#readAnewListeners.add(listener);
+    return () => this.#readAnewListeners.delete(listener);
+  }
+
   /** Keeps the copy up to date until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
+    const leave = this.#options.etcd.history.onRestored((why) => this.#readAnew("restored", why));
+    try {
+      await this.#keep(signal);
+    } finally {
+      leave();
+    }
+    this.#isConnected = false;
+    for (const waiter of this.#waiters) waiter.done(false);
+  }
+
+  async #keep(signal: AbortSignal): Promise<void> {
     let failures = 0;
     const trouble = new SaidOnce<RegistryError>((error) => this.#options.onTrouble(error));
     while (!signal.aborted) {
@@ -119,8 +156,17 @@ export class Mirror {
         await sleep(backoff(failures++), undefined, { signal }).catch(() => undefined);
       }
     }
-    this.#isConnected = false;
-    for (const waiter of this.#waiters) waiter.done(false);
+  }
+
+  /** What is known stays, and is not believed: the next thing is a list. */
+  #readAnew(why: ReadAnew, detail: string): void {
+    // A first list begins with nothing to distrust, but its pages may be of two histories.
+    this.#distrust = why;
+    this.#isListed = false;
+    this.#options.onReadAnew?.(why);
+    const what = why === "restored" ? "etcd was restored from a backup or replaced" : "a watch has lost events";
+    this.#options.onTrouble(new RegistryError(why, `${what}: ${detail}; everything is read anew`));
+    this.#following.abort();
   }
 
   /**
@@ -152,30 +198,29 @@ export class Mirror {
     // A first list that broke off half-way is followed by one that must also find what has gone meanwhile.
     const isFresh = this.#known.size === 0;
     const isPolling = this.#options.pollMs !== null;
-    const found = new Set<string>();
-    const waiting: KeyValue[] = [];
-    const changes: (Change | null)[] = [];
+    const distrust = this.#distrust;
+    this.#distrust = null;
+    const found = new Map<string, KeyValue>();
     let revision: number | undefined;
-    for (const range of this.#options.ranges) {
-      for await (const page of this.#pages(range, revision)) {
-        signal.throwIfAborted();
-        revision ??= page.revision;
-        if (!isFresh) for (const { key } of page.keyValues) found.add(key);
-        const changed = page.keyValues.filter(({ key, modRevision }) => this.#known.get(key) !== modRevision);
-        if (isFresh) await this.#takeIn(changed, revision, signal);
-        else waiting.push(...changed);
+    try {
+      for (const range of this.#options.ranges) {
+        for await (const page of this.#reader.pages(range, revision, signal)) {
+          signal.throwIfAborted();
+          revision ??= page.revision;
+          if (isFresh) await this.#takeIn(page.keyValues, revision, signal);
+          else for (const keyValue of page.keyValues) found.set(keyValue.key, keyValue);
+        }
       }
+    } catch (error) {
+      this.#distrust ??= distrust;
+      throw error;
     }
     const at = revision ?? 0;
-    if (!isFresh) {
-      // All at once: readers of the state must not see one half of it new and the other old.
-      for (const key of [...this.#known.keys()]) if (!found.has(key)) changes.push(this.#delete(key, at));
-      for (const keyValue of waiting) changes.push(this.#put(keyValue));
-      changes.sort((a, b) => (a?.revision ?? 0) - (b?.revision ?? 0));
-    }
+    if (distrust !== null) for (const listener of this.#readAnewListeners) listener(distrust);
+    const changes = isFresh ? [] : this.#replace(found, at, distrust !== null);
     const isGap = this.#hasBeenListed && !isPolling;
     const isFirst = !this.#hasBeenListed;
-    this.#isListed = true;
+    this.#isListed = this.#distrust === null;
     this.#hasBeenListed = true;
     this.#isConnected = isPolling;
     this.#revisions.fill(at);
@@ -184,23 +229,24 @@ export class Mirror {
     this.#ready.resolve();
   }
 
-  /** Pages of a range, all at one revision; etcd looks for the next one while one is taken in. */
-  async *#pages(range: KeyRange, revision: number | undefined): AsyncGenerator<RangePage, void> {
-    const most = this.#options.pageSize ?? PAGE_SIZE;
-    let limit = Math.min(most, FIRST_PAGE_SIZE);
-    let next: Promise<RangePage> | null = this.#options.etcd.range(range, {
-      limit,
-      ...(revision === undefined ? {} : { revision }),
-    });
-    while (next !== null) {
-      const page: RangePage = await next;
-      const after = page.keyValues.at(-1)?.key;
-      const at = revision ?? page.revision;
-      limit = Math.min(most, limit * 2);
-      next = page.more && after !== undefined ? this.#options.etcd.range(range, { after, limit, revision: at }) : null;
-      next?.catch(() => undefined); // whoever takes this page in may fail before it is waited for
-      yield page;
+  /**
+   * Takes in what a list has found, all at once: readers of the state must not see one half of it new and the other old.
+   *
+   * @param isAnew what is known is of another history: revisions that are the same may be of other values
+   */
+  #replace(found: ReadonlyMap<string, KeyValue>, revision: number, isAnew: boolean): readonly (Change | null)[] {
+    const changes: (Change | null)[] = [];
+    for (const key of [...this.#known.keys()]) {
+      if (found.has(key)) continue;
+      this.#known.delete(key);
+      changes.push(this.state.delete(key, revision));
     }
+    for (const keyValue of found.values()) {
+      if (!isAnew && this.#known.get(keyValue.key) === keyValue.modRevision) continue;
+      this.#known.set(keyValue.key, keyValue.modRevision);
+      changes.push(this.state.put(keyValue));
+    }
+    return changes.sort((a, b) => (a?.revision ?? 0) - (b?.revision ?? 0));
   }
 
   /** Takes in and tells a page of the first list, in slices: nobody is kept busy long. */
@@ -214,25 +260,62 @@ export class Mirror {
   }
 
   async #follow(signal: AbortSignal, onOpen: () => void): Promise<void> {
+    this.#following = new AbortController();
+    const following = AbortSignal.any([signal, this.#following.signal]);
+    // A watch from a revision that etcd is not at, after a restore, is silent for as long as etcd is not there.
+    const [first] = this.#options.ranges;
+    if (first !== undefined) await this.#options.etcd.range(first, { limit: 1, keysOnly: true });
+    if (following.aborted) return;
     const ranges = this.#watched.map((range, index) => ({ range, from: (this.#revisions[index] ?? 0) + 1 }));
-    const onBatch = ({ range, revision, events }: WatchBatch): void => {
-      const delivered = this.#delivered[range] ?? 0;
-      // A put that is repeated after its key was deleted would bring the key back.
-      const news = events.filter((event) => revisionOf(event) > delivered);
-      const last = news.at(-1);
-      if (last !== undefined) this.#delivered[range] = revisionOf(last);
-      const changes = news.map((event) => {
-        const key = event.kind === "put" ? event.keyValue.key : event.key;
-        if (!this.#options.ranges.some((asked) => isIn(asked, key))) return null;
-        return event.kind === "put" ? this.#put(event.keyValue) : this.#delete(key, event.revision);
-      });
-      this.#revisions[range] = Math.max(this.#revisions[range] ?? 0, revision);
-      this.#tell(changes, revision, false);
-    };
-    await this.#options.etcd.watch(ranges, signal, onBatch, () => {
-      this.#isConnected = true;
-      onOpen();
+    const checking = this.#check(following).catch((error: unknown) => {
+      if (!following.aborted) throw error;
     });
+    try {
+      const watching = this.#options.etcd.watch(
+        ranges,
+        following,
+        (batch) => this.#take(batch),
+        () => {
+          this.#isConnected = true;
+          onOpen();
+        },
+      );
+      await Promise.race([watching, checking.then(() => watching)]);
+    } finally {
+      this.#following.abort();
+      await checking.catch(() => undefined);
+    }
+  }
+
+  #take({ range, revision, events }: WatchBatch): void {
+    const delivered = this.#delivered[range] ?? 0;
+    // A put that is repeated after its key was deleted would bring the key back.
+    const news = events.filter((event) => revisionOf(event) > delivered);
+    const last = news.at(-1);
+    if (last !== undefined) this.#delivered[range] = revisionOf(last);
+    const changes = news.map((event) => {
+      const key = event.kind === "put" ? event.keyValue.key : event.key;
+      if (!this.#options.ranges.some((asked) => isIn(asked, key))) return null;
+      return event.kind === "put" ? this.#put(event.keyValue) : this.#delete(key, event.revision);
+    });
+    this.#revisions[range] = Math.max(this.#revisions[range] ?? 0, revision);
+    this.#tell(changes, revision, false);
+  }
+
+  /** Looks now and then whether the watch has lost events. */
+  async #check(signal: AbortSignal): Promise<void> {
+    const { etcd, keys, ranges, checkMs = CHECK_MS } = this.#options;
+    while (!signal.aborted) {
+      const pauseMs = Math.max(checkMs, this.#known.size * CHECK_MS_A_KEY);
+      await sleep(pauseMs / 2 + Math.random() * pauseMs, undefined, { signal });
+      try {
+        const missed = await missedChanges({ etcd, keys, ranges, known: this.#known }, signal);
+        if (missed > 0 && !signal.aborted) this.#readAnew("events-lost", `${missed} keys differ from etcd's`);
+      } catch (error) {
+        // The watch itself tells of etcd's being away.
+        if (!(error instanceof RegistryError)) throw error;
+      }
+    }
   }
 
   #put(keyValue: KeyValue): Change | null {
@@ -262,10 +345,6 @@ export class Mirror {
 
 function revisionOf(event: WatchEvent): number {
   return event.kind === "put" ? event.keyValue.modRevision : event.revision;
-}
-
-function isIn({ start, end }: KeyRange, key: string): boolean {
-  return start <= key && key < end;
 }
 
 /** The smallest range that has all of these in it. */

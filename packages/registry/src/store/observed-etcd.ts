@@ -1,5 +1,6 @@
 import type { Compare, KeyRange, Op } from "@fleet/domain/cluster";
-import type { Etcd, RangePage, TxnResult, WatchBatch } from "./etcd.ts";
+import type { Etcd, RangeOptions, RangePage, TxnResult, WatchBatch } from "./etcd.ts";
+import type { EtcdHistory } from "./etcd-history.ts";
 
 /** Hears of every operation on etcd: its name, how many seconds it took and whether it worked. */
 export type OperationObserver = (operation: string, seconds: number, succeeded: boolean) => void;
@@ -14,7 +15,11 @@ export class ObservedEtcd implements Etcd {
     this.#observe = observe;
   }
 
-  range(range: KeyRange, options?: { after?: string; limit?: number; revision?: number }): Promise<RangePage> {
+  get history(): EtcdHistory {
+    return this.#etcd.history;
+  }
+
+  range(range: KeyRange, options?: RangeOptions): Promise<RangePage> {
     return this.#timed("range", this.#etcd.range(range, options));
   }
   txn(compares: readonly Compare[], ops: readonly Op[], otherwise?: readonly Op[]): Promise<TxnResult> {

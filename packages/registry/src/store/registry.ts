@@ -11,7 +11,7 @@ import {
 } from "@fleet/domain/cluster";
 import type { Etcd, RangePage } from "./etcd.ts";
 import { Etcd3Client } from "./etcd3-client.ts";
-import { Mirror } from "./mirror.ts";
+import { Mirror, type ReadAnew } from "./mirror.ts";
 import { ObservedEtcd, type OperationObserver } from "./observed-etcd.ts";
 import { readKeys } from "./transactions.ts";
 import { readUnitFiles } from "./unit-files.ts";
@@ -21,6 +21,7 @@ import { type KnownUnits, UnitWriter } from "./unit-writer.ts";
 export class Registry {
   readonly etcd: Etcd;
   readonly keys: Keys;
+  readonly #readAnew: Record<ReadAnew, number> = { "events-lost": 0, restored: 0 };
 
   constructor(etcd: Etcd, keys: Keys) {
     this.etcd = etcd;
@@ -38,6 +39,11 @@ export class Registry {
     return new Registry(observe === undefined ? client : new ObservedEtcd(client, observe), new Keys(whole.keyPrefix));
   }
 
+  /** How often mirrors of this registry have read everything anew, by why. */
+  get readAnew(): Readonly<Record<ReadAnew, number>> {
+    return this.#readAnew;
+  }
+
   /** A copy of the whole registry but the schedule, kept up to date once `run` is called. */
   mirror(options: Partial<MirrorSettings> = {}): Mirror {
     return new Mirror({
@@ -47,7 +53,11 @@ export class Registry {
       inOrder: options.inOrder ?? false,
       pollMs: options.pollMs ?? null,
       ...(options.pageSize === undefined ? {} : { pageSize: options.pageSize }),
+      ...(options.checkMs === undefined ? {} : { checkMs: options.checkMs }),
       onTrouble: options.onTrouble ?? (() => undefined),
+      onReadAnew: (why) => {
+        this.#readAnew[why]++;
+      },
     });
   }
 
@@ -113,6 +123,7 @@ export interface MirrorSettings {
   readonly ranges: readonly KeyRange[];
   readonly pollMs: number | null;
   readonly pageSize: number;
+  readonly checkMs: number;
   readonly inOrder: boolean;
   readonly onTrouble: (error: RegistryError) => void;
 }
