@@ -124,7 +124,7 @@ export class Committer {
     const machines: [string, number][] = [];
     // Machines and units come by different watches: a unit is taken off a machine that is not known only if etcd does
     // not know it either.
-    if (from !== null && model.machine(from) === null) machines.push([from, 0]);
+    if (from !== null && model.isGone(from)) machines.push([from, 0]);
     if (to !== null) {
       const machineRevision = model.machineRevision(to);
       if (machineRevision === null) return null;

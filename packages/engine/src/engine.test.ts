@@ -170,6 +170,21 @@ describe("an engine beside others", () => {
     expect([engine.isLeading(), etcd.txns.length, said.length]).toEqual([false, 0, 1]);
     expect(said[0]).toContain(`an engine of version ${ENGINE_VERSION + 1} has led this cluster`);
   });
+  it("never leads where the newest engine's version can't be read, and says so once", async () => {
+    await cluster().write({ put: registry().keys.engineVersion(), value: "three" });
+    const { engine, etcd, said } = start();
+    await clock.pass(60_000);
+    expect([engine.isLeading(), etcd.txns.length, said.length]).toEqual([false, 0, 1]);
+    expect(said[0]).toContain("can't be read");
+  });
+  it("leaves units where they are whose machine's record can't be read", async () => {
+    await cluster().join("m1", "m2");
+    await cluster().unit(A, on("m1"));
+    await cluster().write({ put: registry().keys.machine("m1"), value: "v3" });
+    const { engine } = start();
+    await clock.pass(60_000);
+    expect([engine.isLeading(), cluster().where(A)]).toEqual([true, on("m1")]);
+  });
   it("steps down when it is disabled, and leads again when it is not", async () => {
     const { engine, said } = start();
     await clock.pass(100);

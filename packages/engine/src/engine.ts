@@ -215,7 +215,11 @@ class Engine implements RunningEngine {
 
   async #campaign(): Promise<Leadership | null> {
     const { state } = this.#mirror;
-    if (state.leader !== null) return null;
+    if (state.leader !== null || state.isUnreadable("leader")) return null;
+    if (state.isUnreadable("engine-version")) {
+      this.#standsBack.say(new Error("the version of the newest engine can't be read: this engine stands back"));
+      return null;
+    }
     if (state.engineVersion !== null && state.engineVersion.version > ENGINE_VERSION) {
       const why = `an engine of version ${state.engineVersion.version} has led this cluster: this one, of version ${ENGINE_VERSION}, stands back`;
       this.#standsBack.say(new Error(why));

@@ -63,6 +63,28 @@ describe("a unit file", () => {
     await cluster.unit("b.service", undefined, "unused");
     expect([await sweep(), await sweep(), isThere("unused")]).toEqual([0, 0, true]);
   });
+  it.each([
+    [
+      "a unit's record of another desired state",
+      "units/b.service",
+      (hash: string) => ({ hash, desiredState: "paused" }),
+    ],
+    ["a global entry of another shape", "global/b.service", (hash: string) => ({ hash, desiredState: 7 })],
+    ["a record that names no file that can be told", "units/b.service", () => "v3"],
+  ])("stays while %s, which can't be read, may refer to it", async (_what, path, value) => {
+    const { sweep, isThere } = await unswept();
+    const key = `${registry().keys.prefix}${path}`;
+    const record = JSON.stringify(value(hashText("unused")));
+    await etcd()
+      .connect()
+      .txn([], [{ put: key, value: record }]);
+    for (let times = 0; times < 4; times++) expect(await sweep()).toBe(0);
+    expect(isThere("unused")).toBe(true);
+    await etcd()
+      .connect()
+      .txn([], [{ delete: key }]);
+    expect([await sweep(), await sweep(), isThere("unused")]).toEqual([0, 1, false]);
+  });
   it("is removed by a leader only", async () => {
     const { sweep, isThere, leadership } = await unswept();
     await sweep();

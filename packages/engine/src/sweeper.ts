@@ -5,7 +5,8 @@ const MOST_DELETES = 60;
 
 /**
  * Removes unit files that no unit refers to. A file goes only when it was unused in two sweeps in a row, and only if
- * it was not written again meanwhile.
+ * it was not written again meanwhile. A record that can't be read, as a newer version may write it, refers to the files
+ * that it names, and to any file where it names none that can be told.
  */
 export class Sweeper {
   readonly #registry: Registry;
@@ -17,7 +18,12 @@ export class Sweeper {
 
   /** @returns how many files were removed */
   async sweep(state: ClusterState, leadership: Leadership): Promise<number> {
-    const used = new Set([...state.units.values()].map(({ hash }) => hash));
+    const { unreadableHashes } = state;
+    if (unreadableHashes === null) {
+      this.#suspects.clear();
+      return 0;
+    }
+    const used = new Set([...unreadableHashes, ...[...state.units.values()].map(({ hash }) => hash)]);
     const unused = new Map(
       [...state.unitFiles].filter(([hash]) => !used.has(hash)).map(([hash, file]) => [hash, file.modRevision]),
     );

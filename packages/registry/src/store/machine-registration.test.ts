@@ -62,10 +62,16 @@ describe("a machine", () => {
     await enter({ ...machine("one"), primaryIP: "" });
     await expect(enter(machine("two"))).rejects.toThrow("at an unknown address");
   });
-  it("takes the place of an entry that nobody understands", async () => {
-    await etcd().txn([], [{ put: registry().keys.machine("m1"), value: "{broken" }]);
-    await enter(machine("one"));
-    expect(entry()).toMatchObject({ instanceID: "one" });
+  it("is refused an ID under which there is an entry that can't be read: another agent may be there", async () => {
+    const key = registry().keys.machine("m1");
+    await etcd()
+      .connect()
+      .txn([], [{ put: key, value: "v3" }]);
+    await expect(enter(machine("one"))).rejects.toMatchObject({
+      code: "refused",
+      message: expect.stringMatching(/record can't be read.*delete \/test\/machines\/m1/),
+    });
+    expect(etcd().store.value(key)).toBe("v3");
   });
   it("does not take over an entry that changes while it looks", async () => {
     await enter(machine("one"));

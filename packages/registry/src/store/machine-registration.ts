@@ -65,7 +65,14 @@ export class MachineRegistration {
     const state = new ClusterState(keys);
     state.put(held);
     const holder = state.machines.get(record.id);
-    if (holder !== undefined && holder.instanceID !== record.instanceID) {
+    if (holder === undefined) {
+      throw new RegistryError(
+        "refused",
+        `machine ID ${record.id} is held by an agent whose record can't be read, maybe of a newer version: ` +
+          `stop that agent and wait until its agent_ttl has passed, or delete ${key}`,
+      );
+    }
+    if (holder.instanceID !== record.instanceID) {
       throw new RegistryError(
         "refused",
         `machine ID ${record.id} is held by another agent (at ${holder.primaryIP || "an unknown address"}): ` +

@@ -68,6 +68,8 @@ export class Mirror {
   readonly #waiters = new Set<{ range: number; revision: number; done: (seen: boolean) => void }>();
   readonly #ready = Promise.withResolvers<void>();
   #isListed = false;
+  /** Nothing was asked of etcd since the list. */
+  #isFresh = false;
   #hasBeenListed = false;
   #isConnected = false;
   /** Why what is known is not to be trusted; null: it is. */
@@ -221,6 +223,7 @@ export class Mirror {
     const isGap = this.#hasBeenListed && !isPolling;
     const isFirst = !this.#hasBeenListed;
     this.#isListed = this.#distrust === null;
+    this.#isFresh = true;
     this.#hasBeenListed = true;
     this.#isConnected = isPolling;
     this.#revisions.fill(at);
@@ -264,7 +267,8 @@ export class Mirror {
     const following = AbortSignal.any([signal, this.#following.signal]);
     // A watch from a revision that etcd is not at, after a restore, is silent for as long as etcd is not there.
     const [first] = this.#options.ranges;
-    if (first !== undefined) await this.#options.etcd.range(first, { limit: 1, keysOnly: true });
+    if (!this.#isFresh && first !== undefined) await this.#options.etcd.range(first, { limit: 1, keysOnly: true });
+    this.#isFresh = false;
     if (following.aborted) return;
     const ranges = this.#watched.map((range, index) => ({ range, from: (this.#revisions[index] ?? 0) + 1 }));
     const checking = this.#check(following).catch((error: unknown) => {

@@ -4,7 +4,7 @@ import {
   decodeUnit,
   type KeyRange,
   Keys,
-  type RegistryError,
+  RegistryError,
   type StateRecord,
   type UnitRecord,
   type Versioned,
@@ -71,7 +71,11 @@ export class Registry {
     return readUnitFiles(this.etcd, this.keys, hashes);
   }
 
-  /** Records of units right now, read from etcd; those that are not there are left out. */
+  /**
+   * Records of units right now, read from etcd; those that are not there are left out.
+   *
+   * @throws RegistryError also where one of them can't be read: it is there
+   */
   async units(names: readonly string[]): Promise<ReadonlyMap<string, Versioned<UnitRecord>>> {
     const found = new Map<string, Versioned<UnitRecord>>();
     const read = await readKeys(
@@ -81,16 +85,25 @@ export class Registry {
     for (const [index, name] of names.entries()) {
       const got = read[index] ?? null;
       const record = got === null ? null : decodeUnit(got.value);
-      if (got === null || record === null) continue;
+      if (got === null) continue;
+      if (record === null) throw unreadable(this.keys.unit(name));
       found.set(name, { ...record, createRevision: got.createRevision, modRevision: got.modRevision });
     }
     return found;
   }
 
-  /** What a machine says of a unit right now, read from etcd; null: nothing. */
+  /**
+   * What a machine says of a unit right now, read from etcd; null: nothing.
+   *
+   * @throws RegistryError also where that can't be read
+   */
   async unitState(name: string, machineID: string): Promise<StateRecord | null> {
-    const [found] = await readKeys(this.etcd, [this.keys.state(machineID, name)]);
-    return found == null ? null : decodeState(found.value);
+    const key = this.keys.state(machineID, name);
+    const [found] = await readKeys(this.etcd, [key]);
+    if (found == null) return null;
+    const state = decodeState(found.value);
+    if (state === null) throw unreadable(key);
+    return state;
   }
 
   /** Whether etcd has a key right now, whatever its value. */
@@ -116,6 +129,10 @@ export class Registry {
   #one(key: string): Promise<RangePage> {
     return this.etcd.range({ start: key, end: `${key}\0` }, { limit: 1 });
   }
+}
+
+function unreadable(key: string): RegistryError {
+  return new RegistryError("unexpected", `the value of ${key} in etcd can't be read, maybe one of a newer version`);
 }
 
 /** How a mirror is to be kept. */
