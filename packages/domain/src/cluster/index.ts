@@ -5,7 +5,7 @@ export { type KeyRange, Keys } from "./keys.ts";
 export type { Kind, ParsedKey, RecordOf } from "./kinds.ts";
 export { type Machine, type MetadataChange, matchesMachineID, mergeMetadata, shortMachineID } from "./machine.ts";
 export type { Compare, KeyValue, Op } from "./op.ts";
-export { cordonOf, machineOf, type Unit, type UnitState, unitOf, unitStatesOf } from "./readers.ts";
+export { cordonOf, machineName, machineOf, type Unit, type UnitState, unitOf, unitStatesOf } from "./readers.ts";
 export {
   type CordonRecord,
   decodeCordon,

@@ -10,6 +10,8 @@ export interface Machine {
   readonly metadata: Metadata;
   /** The agent's fleet version. */
   readonly version: string;
+  /** Absent: its agent does not tell. */
+  readonly hostname?: string;
 }
 
 /** The first 8 digits of a machine ID, as a user may write it. */

@@ -1,7 +1,7 @@
 import type { RunResult } from "../unit/run-result.ts";
 import type { DesiredState, SystemdStates } from "../unit/states.ts";
 import { scheduledTo } from "../whereabouts/whereabouts.ts";
-import { type Machine, mergeMetadata } from "./machine.ts";
+import { type Machine, mergeMetadata, shortMachineID } from "./machine.ts";
 import type { CordonRecord } from "./records.ts";
 import type { ClusterState } from "./state.ts";
 
@@ -67,6 +67,12 @@ const UNREADABLE_CORDON: CordonRecord = { drain: false, since: "" };
 export function machineOf(state: ClusterState, id: string): Machine | null {
   const record = state.machines.get(id);
   if (record === undefined) return null;
-  const { primaryIP, metadata, version } = record;
-  return { id, primaryIP, version, metadata: mergeMetadata(metadata, state.machineMetadata.get(id)) };
+  const { primaryIP, metadata, version, hostname } = record;
+  const merged = mergeMetadata(metadata, state.machineMetadata.get(id));
+  return { id, primaryIP, version, metadata: merged, ...(hostname === undefined ? {} : { hostname }) };
+}
+
+/** A machine as people know it: its host name, or else the short form of its ID. */
+export function machineName(state: ClusterState, id: string): string {
+  return state.machines.get(id)?.hostname ?? shortMachineID(id);
 }

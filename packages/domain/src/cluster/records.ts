@@ -55,6 +55,8 @@ export interface MachineRecord {
   readonly capabilities: readonly string[];
   /** Tells one run of a machine from a clone with the same ID. */
   readonly instanceID: string;
+  /** Absent: an older agent does not tell. */
+  readonly hostname?: string;
 }
 
 /** `cordons/<machineID>`: a machine that gets nothing new. */
@@ -271,6 +273,7 @@ export function decodeMachine(text: string): MachineRecord | null {
     version: string(value.version) ?? "",
     capabilities: capabilities.filter((entry): entry is string => typeof entry === "string"),
     instanceID: string(value.instanceID) ?? "",
+    ...(typeof value.hostname === "string" && value.hostname !== "" ? { hostname: value.hostname } : {}),
   };
 }
 

@@ -3,9 +3,9 @@ import { describe, expect, it } from "vitest";
 import { Keys } from "../cluster/keys.ts";
 import { encodeCordon, encodeMachine, encodeUnit } from "../cluster/records.ts";
 import { ClusterState } from "../cluster/state.ts";
-import { hashText } from "../unit/file.ts";
+import { hashText, parseUnitFile } from "../unit/file.ts";
 import { NOWHERE, type Whereabouts } from "../whereabouts/whereabouts.ts";
-import { explainIn, explainPlacement, lookAt, reasonsAgainst } from "./explain.ts";
+import { explainIn, explainPlacement, explainVersion, lookAt, reasonsAgainst } from "./explain.ts";
 import { ModelFeed } from "./model-feed.ts";
 import { unfitText } from "./rules.ts";
 import { run } from "./testing/clusters.ts";
@@ -94,13 +94,17 @@ const report = (id: string, name: string, more: object = {}) => ({
 });
 
 function explained(values: Readonly<Record<string, object | string>>, name = "a.service") {
+  return run(explainPlacement(stateOf(values), name));
+}
+
+function stateOf(values: Readonly<Record<string, object | string>>): ClusterState {
   const state = new ClusterState(keys);
   let revision = 0;
   for (const [key, value] of Object.entries(values)) {
     const text = typeof value === "string" ? value : JSON.stringify(value);
     state.put({ key, value: text, createRevision: ++revision, modRevision: revision });
   }
-  return run(explainPlacement(state, name));
+  return state;
 }
 
 describe("the summary of where a unit is says", () => {
@@ -109,18 +113,18 @@ describe("the summary of where a unit is says", () => {
     [
       "that its file can't be read",
       { [keys.unit("a.service")]: { hash: "none", desiredState: "launched" }, ...machines("m1") },
-      "its file can't be read: destroy it and submit it anew",
+      "its file can't be read: destroy it and submit it again",
     ],
     [
       "that it is wanted nowhere",
       { ...machines("m1"), ...unit("a.service", "", { desiredState: "inactive" }) },
-      "it is wanted on no machine: its desired state is inactive",
+      "not wanted on any machine: its desired state is inactive",
     ],
-    ["where it is", { ...machines("m1"), ...unit("a.service", "", { machineID: "m1" }) }, "it is on machine m1"],
+    ["where it is", { ...machines("m1"), ...unit("a.service", "", { machineID: "m1" }) }, "on machine m1"],
     [
       "why it is there",
       { ...machines("m1"), ...unit("a.service", "", { machineID: "m1", cause: "it fits" }) },
-      "it is on machine m1: it fits",
+      "on machine m1: it fits",
     ],
     [
       "what its agent could not do there",
@@ -129,12 +133,12 @@ describe("the summary of where a unit is says", () => {
         ...unit("a.service", "", { machineID: "m1" }),
         ...report("m1", "a.service", { error: "no such file" }),
       },
-      "it is on machine m1, but there: no such file",
+      "error on m1: no such file (fleetctl status a.service shows more)",
     ],
     [
       "that it has failed there",
       { ...machines("m1"), ...unit("a.service", "", { machineID: "m1" }), ...report("m1", "a.service", FAILED) },
-      "it is on machine m1, but there: it has failed (fleetctl status a.service has more)",
+      "failed on m1 (fleetctl status a.service shows more)",
     ],
     [
       "nothing of what another machine says",
@@ -144,53 +148,103 @@ describe("the summary of where a unit is says", () => {
         ...report("m1", "a.service"),
         ...report("m2", "a.service", FAILED),
       },
-      "it is on machine m1",
+      "on machine m1",
     ],
     [
       "that its machine is gone, and nobody leads",
       { ...machines("m1"), ...unit("a.service", "", { machineID: "m9" }) },
-      "it is scheduled to machine m9, which is gone; no engine leads that could move it",
+      "on machine m9, which is gone; no engine leads that could move it",
     ],
     [
       "that its machine is gone, and an engine leads",
       { ...machines("m1"), ...LEADER, ...unit("a.service", "", { machineID: "m9" }) },
-      "it is scheduled to machine m9, which is gone; the engine is about to move it",
+      "on machine m9, which is gone; the engine is about to move it",
     ],
     [
       "that its machine no longer fits",
       { ...machines("m1", "m2"), ...LEADER, ...unit("a.service", "MachineMetadata=a=1", { machineID: "m2" }) },
-      "it is on machine m2, which no longer fits: its metadata lacks a=1; the engine is about to move it",
+      "on machine m2, which no longer fits: its metadata lacks a=1; the engine is about to move it",
     ],
     [
       "that it waits for its machine to let go, and why",
       { ...machines("m1"), ...unit("a.service", "", { leaving: "m1", cause: "it is drained" }) },
-      "it waits until machine m1 has let go of it: it is drained",
+      "pending until machine m1 has stopped it: it is drained",
     ],
     [
       "that it waits for its machine to let go",
       { ...machines("m1"), ...unit("a.service", "", { leaving: "m1" }) },
-      "it waits until machine m1 has let go of it: it is moved",
+      "pending until machine m1 has stopped it: it is moved",
     ],
-    ["that there is no machine", unit("a.service"), "it waits: there is no machine"],
+    ["that there is no machine", unit("a.service"), "pending: there is no machine"],
     [
       "that it fits nowhere",
       { ...machines("m2", "m3"), ...unit("a.service", "MachineMetadata=a=1") },
-      "it waits: it fits none of 2 machines",
+      "pending: none of 2 machines fits",
     ],
     [
       "that nobody leads",
       { ...machines("m1", "m2"), ...unit("a.service", "MachineMetadata=a=1") },
-      "it waits: it fits 1 of 2 machines, but no engine leads",
+      "pending: 1 of 2 machines fits, but no engine leads",
     ],
     [
       "that it is about to be placed",
       { ...machines("m1", "m2"), ...LEADER, ...unit("a.service", "MachineMetadata=a=1") },
-      "it fits 1 of 2 machines, and is about to be placed",
+      "pending: 1 of 2 machines fits; it is about to be placed",
+    ],
+    [
+      "how it fails there, with the machine's host name",
+      {
+        [keys.machine("m1")]: { id: "m1", hostname: "h3" },
+        ...unit("a.service", "", { machineID: "m1" }),
+        ...report("m1", "a.service", { ...FAILED, result: "exit-code", exitStatus: 3 }),
+      },
+      "failed on h3: exit status 3 (exit-code) (fleetctl status a.service shows more)",
+    ],
+    [
+      "that it is in a crash loop",
+      {
+        ...machines("m1"),
+        ...unit("a.service", "", { machineID: "m1" }),
+        ...report("m1", "a.service", {
+          active: "activating",
+          sub: "auto-restart",
+          result: "signal",
+          exitSignal: "SIGKILL",
+          restarts: 12,
+        }),
+      },
+      "keeps failing on m1: killed by SIGKILL (signal), after 12 restarts (fleetctl status a.service shows more)",
+    ],
+    [
+      "that its machine's record can't be read",
+      { [keys.machine("m1")]: "?", ...machines("m2"), ...LEADER, ...unit("a.service", "", { machineID: "m1" }) },
+      "on machine m1, whose record this version can't read: it stays there",
+    ],
+    [
+      "that it has ended",
+      { ...machines("m1"), ...unit("a.service", "", { machineID: "m1", ended: true }) },
+      "on machine m1, loaded only: it has ended, and Rerun=true is not set",
+    ],
+    [
+      "of a leader whose record can't be read that it leads",
+      { ...machines("m1", "m2"), [keys.leader()]: "?", ...unit("a.service", "MachineMetadata=a=1") },
+      "pending: 1 of 2 machines fits; it is about to be placed",
+    ],
+    [
+      "of a global unit where it is down, as far as that is short",
+      {
+        ...machines("m1", "m2", "m3", "m4", "m5"),
+        ...globalUnit("a.service"),
+        ...Object.fromEntries(
+          ["m1", "m2", "m3", "m4", "m5"].flatMap((id) => Object.entries(report(id, "a.service", FAILED))),
+        ),
+      },
+      "global: wanted on 5 of 5 machines, and down on 5: failed on m1; failed on m2; failed on m3; 2 more (fleetctl status a.service shows more)",
     ],
     [
       "of a global unit on how many machines it runs",
       { ...machines("m1", "m2"), ...globalUnit("a.service", "MachineMetadata=a=1") },
-      "it is a global unit, and runs on 1 of 2 machines",
+      "global: wanted on 1 of 2 machines",
     ],
     [
       "of a global unit what is wrong with it, of which there is more",
@@ -201,12 +255,12 @@ describe("the summary of where a unit is says", () => {
         ...report("m2", "a.service", { error: "no such file" }),
         ...report("m3", "a.service", FAILED),
       },
-      "it is a global unit, and runs on 3 of 3 machines, but there: no such file (and 1 more)",
+      "global: wanted on 3 of 3 machines, and down on 2: error on m2: no such file; failed on m3 (fleetctl status a.service shows more)",
     ],
   ])("%s", (_what, values, summary) => expect(explained(values)?.summary).toBe(summary));
   it("of a template that it is one", () => {
     expect(explained({ ...machines("m1"), ...unit("a@.service") }, "a@.service")?.summary).toBe(
-      "it is a template: start an instance of it",
+      "a template: start an instance of it",
     );
   });
 });
@@ -217,7 +271,7 @@ describe("what is explained", () => {
       explained({ ...machines("m1", "m2"), ...unit("a.service", "MachineMetadata=a=1", { machineID: "m1" }) }),
     ).toEqual({
       ...{ name: "a.service", desiredState: "launched", machineID: "m1", global: false, machines: 2, fitting: 1 },
-      summary: "it is on machine m1",
+      summary: "on machine m1",
       reasons: [{ reason: "its metadata lacks a=1", machines: 1, examples: ["m2"] }],
     });
   });
@@ -298,6 +352,39 @@ describe("what is explained", () => {
     for (let n = 0; n < 100; n++) put(machines(`m${n}`));
     expect([...lookAt(state)]).toHaveLength(2);
     expect([...explainIn(state, run(lookAt(state)), "u1.service")]).toHaveLength(2);
+  });
+});
+
+describe("a version that is not put in yet", () => {
+  const versionOf = (values: Readonly<Record<string, object | string>>, lines: string, name = "a.service") => {
+    const state = stateOf(values);
+    return run(explainVersion(state, run(lookAt(state)), name, parseUnitFile(fileOf(lines))));
+  };
+  it("of a unit that there is not is explained as one that would be launched", () => {
+    expect(versionOf(machines("m1", "m2"), "MachineMetadata=a=1")).toEqual({
+      ...{ name: "a.service", desiredState: "launched", global: false, machines: 2, fitting: 1 },
+      summary: "1 of 2 machines fits",
+      reasons: [{ reason: "its metadata lacks a=1", machines: 1, examples: ["m2"] }],
+    });
+  });
+  it("is told to fit nowhere, also where the version before runs", () => {
+    const values = { ...machines("m1"), ...unit("a.service", "", { machineID: "m1" }) };
+    expect(versionOf(values, "MachineMetadata=a=2")).toMatchObject({
+      fitting: 0,
+      summary: "pending: none of 1 machines fits",
+    });
+  });
+  it("is not kept off by the version before, nor by its cordoned machine", () => {
+    const values = {
+      ...machines("m1", "m2"),
+      ...unit("a.service", "Conflicts=a*", { machineID: "m1" }),
+      [keys.cordon("m1")]: { drain: false, since: "" },
+    };
+    expect(versionOf(values, "Conflicts=a*")).toMatchObject({ fitting: 2, reasons: [] });
+  });
+  it("may become global, and gives way to older ones", () => {
+    const values = { ...machines("m1", "m2"), ...globalUnit("b.service", "MachineMetadata=a=1") };
+    expect(versionOf(values, "Global=true\nConflicts=b*")).toMatchObject({ global: true, fitting: 1 });
   });
 });
 

@@ -1,10 +1,13 @@
-import { cordonOf, machineOf, unitStatesOf } from "../cluster/readers.ts";
+import { cordonOf, machineName, machineOf, unitStatesOf } from "../cluster/readers.ts";
+import type { UnitRecord } from "../cluster/records.ts";
 import type { ClusterState } from "../cluster/state.ts";
+import type { UnitOption } from "../unit/file.ts";
 import { isTemplateName } from "../unit/name.ts";
-import type { Requirements } from "../unit/requirements.ts";
+import { readRequirements } from "../unit/requirements.ts";
 import { RequirementsCache } from "../unit/requirements-cache.ts";
+import { failureText } from "../unit/run-result.ts";
 import type { DesiredState } from "../unit/states.ts";
-import { placesOf, scheduledTo } from "../whereabouts/whereabouts.ts";
+import { NOWHERE, placesOf, scheduledTo } from "../whereabouts/whereabouts.ts";
 import { type ModelUnit, modelUnit } from "./cluster-model.ts";
 import { type GlobalUnit, globalsOn } from "./conflicts.ts";
 import { metadataFits } from "./metadata-fit.ts";
@@ -25,6 +28,15 @@ export interface Placement {
   readonly summary: string;
   /** Why not on the others. */
   readonly reasons: readonly Reason[];
+  /** What is wrong with it where it is; absent: nothing. */
+  readonly troubles?: readonly Trouble[];
+}
+
+/** What an agent or systemd says against a unit on a machine. */
+export interface Trouble {
+  readonly machineID: string;
+  /** As the end of a sentence about the unit: `failed: exit status 3 (exit-code)`. */
+  readonly text: string;
 }
 
 /** Why a unit can't be on some machines: those of which the same is true count together. */
@@ -83,90 +95,164 @@ export function* explainPlacement(state: ClusterState, name: string): Generator<
 export function* explainIn(state: ClusterState, look: Look, name: string): Generator<void, Placement | null> {
   const record = state.units.get(name);
   if (record === undefined) return null;
-  const unit = look.units.get(name);
+  const { global, desiredState } = record;
+  const { fitting, reasons, whyNot } = yield* lookAround(state, look, look.units.get(name), global);
+  const on = scheduledTo(record.whereabouts);
+  const ownReason = on === null ? null : (whyNot.get(on) ?? null);
+  const machines = state.machines.size;
+  const troubles = desiredState === "inactive" ? [] : troublesOf(state, name, global ? null : on);
+  return {
+    ...{ name, desiredState, ...(on === null ? {} : { machineID: on }), global, machines, fitting },
+    summary: summaryOf(state, name, record, { isReadable: look.units.has(name), fitting, ownReason, troubles }),
+    reasons,
+    ...(troubles.length === 0 ? {} : { troubles }),
+  };
+}
+
+/**
+ * Where a version of a unit could be that is not put in yet, as if it was launched now: also of a unit that there is not.
+ * Its own place does not speak against it.
+ */
+export function* explainVersion(
+  state: ClusterState,
+  look: Look,
+  name: string,
+  options: readonly UnitOption[],
+): Generator<void, Placement> {
+  const requirements = readRequirements(name, options);
+  const { global } = requirements;
+  const known = state.units.get(name);
+  const base = known ?? { createRevision: Number.MAX_SAFE_INTEGER, modRevision: 0, whereabouts: NOWHERE };
+  const { createRevision, modRevision, whereabouts } = base;
+  const record = {
+    hash: "",
+    desiredState: "launched",
+    global,
+    whereabouts,
+    cause: null,
+    createRevision,
+    modRevision,
+  } as const;
+  const unit = modelUnit(name, record, requirements);
+  const others = look.globals.filter((other) => other.name !== name);
+  const since = state.globals.get(name)?.createRevision ?? Number.MAX_SAFE_INTEGER;
+  const then: Look = {
+    units: new Map(look.units).set(name, unit),
+    byMachine: look.byMachine,
+    globals: global ? [...others, { name, requirements, createRevision: since }] : others,
+  };
+  const { fitting, reasons } = yield* lookAround(state, then, unit, global);
+  const machines = state.machines.size;
+  const summary = fitting === 0 ? pendingText(state, fitting) : fits(fitting, machines);
+  return { name, desiredState: "launched", global, machines, fitting, summary, reasons };
+}
+
+/** Which machines a unit may be on; of a global unit: runs on. Yields now and then. */
+function* lookAround(state: ClusterState, look: Look, unit: ModelUnit | undefined, global: boolean) {
   const around = surroundings(look, state);
   const whyNot = new Map<string, string | null>();
   for (const id of [...state.machines.keys()].sort()) {
     if (whyNot.size % 50 === 49) yield;
     const machine = machineOf(state, id);
     if (machine === null || unit === undefined) continue;
-    const unfit = record.global ? null : unfitOn(unit, machine, around);
-    const reason = unfit === null ? null : unfitText(unfit);
-    whyNot.set(id, record.global ? whyNoGlobal(name, unit.requirements, id, look, state) : reason);
+    const unfit = global ? null : unfitOn(unit, machine, around);
+    whyNot.set(id, global ? whyNoGlobal(unit, id, look, state) : unfit && unfitText(unfit));
   }
-  const { fitting, reasons } = reasonsAgainst([...whyNot.keys()], (id) => whyNot.get(id) ?? null);
-  const on = scheduledTo(record.whereabouts);
-  const ownReason = on === null ? null : (whyNot.get(on) ?? null);
-  const machines = state.machines.size;
-  return {
-    name,
-    desiredState: record.desiredState,
-    ...(on === null ? {} : { machineID: on }),
-    global: record.global,
-    machines,
-    fitting,
-    summary: summary(state, name, unit, { machines, fitting, ownReason }),
-    reasons,
-  };
+  return { ...reasonsAgainst([...whyNot.keys()], (id) => whyNot.get(id) ?? null), whyNot };
 }
 
-function summary(
+function summaryOf(
   state: ClusterState,
   name: string,
-  unit: PlacedUnit | undefined,
-  { machines, fitting, ownReason }: { machines: number; fitting: number; ownReason: string | null },
+  record: UnitRecord,
+  seen: {
+    readonly isReadable: boolean;
+    readonly fitting: number;
+    readonly ownReason: string | null;
+    readonly troubles: readonly Trouble[];
+  },
 ): string {
-  const record = state.units.get(name);
-  if (record === undefined || unit === undefined) return "its file can't be read: destroy it and submit it anew";
   const { whereabouts } = record;
-  const machineID = scheduledTo(whereabouts);
-  if (isTemplateName(name)) return "it is a template: start an instance of it";
-  if (record.desiredState === "inactive") {
-    return "it is wanted on no machine: its desired state is inactive";
+  const { fitting, troubles } = seen;
+  const on = scheduledTo(whereabouts);
+  if (!seen.isReadable) return "its file can't be read: destroy it and submit it again";
+  if (isTemplateName(name)) return "a template: start an instance of it";
+  if (record.desiredState === "inactive") return "not wanted on any machine: its desired state is inactive";
+  if (record.global) {
+    const down =
+      troubles.length === 0 ? "" : `, and down on ${troubles.length}: ${troublesText(state, name, troubles)}`;
+    return `global: wanted on ${fitting} of ${state.machines.size} machines${down}`;
   }
-  if (record.global)
-    return `it is a global unit, and runs on ${fitting} of ${machines} machines${troubles(state, name, null)}`;
-  if (machineID !== null) {
-    const next = state.leader === null ? "no engine leads that could move it" : "the engine is about to move it";
-    if (!state.machines.has(machineID)) return `it is scheduled to machine ${machineID}, which is gone; ${next}`;
-    if (ownReason !== null) return `it is on machine ${machineID}, which no longer fits: ${ownReason}; ${next}`;
-    const why = record.cause === null ? "" : `: ${record.cause}`;
-    return `it is on machine ${machineID}${why}${troubles(state, name, machineID)}`;
-  }
+  if (on !== null) return placedText(state, name, on, record, seen.ownReason, troubles);
   if (whereabouts.kind === "leaving")
-    return `it waits until machine ${whereabouts.from} has let go of it: ${record.cause ?? "it is moved"}`;
-  if (machines === 0) return "it waits: there is no machine";
-  if (fitting === 0) return `it waits: it fits none of ${machines} machines`;
-  if (state.leader === null) return `it waits: it fits ${fitting} of ${machines} machines, but no engine leads`;
-  return `it fits ${fitting} of ${machines} machines, and is about to be placed`;
+    return `pending until machine ${whereabouts.from} has stopped it: ${record.cause ?? "it is moved"}`;
+  return pendingText(state, fitting);
 }
 
-/** What agents could not do with the unit, and where it has failed by itself. */
-function troubles(state: ClusterState, name: string, machineID: string | null): string {
-  const errors = unitStatesOf(state, name)
-    .filter((entry) => machineID === null || entry.machineID === machineID)
-    .flatMap(({ error, systemd }) => {
-      if (error !== null) return error;
-      return systemd.active === "failed" ? `it has failed (fleetctl status ${name} has more)` : [];
-    });
-  const [first] = errors;
-  if (first === undefined) return "";
-  const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : "";
-  return `, but there: ${first}${more}`;
-}
-
-function whyNoGlobal(
-  name: string,
-  requirements: Requirements,
-  id: string,
-  look: Look,
+function placedText(
   state: ClusterState,
-): string | null {
+  name: string,
+  on: string,
+  record: UnitRecord,
+  ownReason: string | null,
+  troubles: readonly Trouble[],
+): string {
+  const next = hasLeader(state) ? "the engine is about to move it" : "no engine leads that could move it";
+  if (!state.machines.has(on)) {
+    return state.isUnreadable("machine", on)
+      ? `on machine ${on}, whose record this version can't read: it stays there`
+      : `on machine ${on}, which is gone; ${next}`;
+  }
+  if (ownReason !== null) return `on machine ${on}, which no longer fits: ${ownReason}; ${next}`;
+  if (troubles.length > 0) return troublesText(state, name, troubles);
+  if (record.ended === true) return `on machine ${on}, loaded only: it has ended, and Rerun=true is not set`;
+  return `on machine ${on}${record.cause === null ? "" : `: ${record.cause}`}`;
+}
+
+function pendingText(state: ClusterState, fitting: number): string {
+  const machines = state.machines.size;
+  if (machines === 0) return "pending: there is no machine";
+  if (fitting === 0) return `pending: none of ${machines} machines fits`;
+  return `pending: ${fits(fitting, machines)}${hasLeader(state) ? "; it is about to be placed" : ", but no engine leads"}`;
+}
+
+function fits(fitting: number, machines: number): string {
+  return `${fitting} of ${machines} machines ${fitting === 1 ? "fits" : "fit"}`;
+}
+
+/** Whether an engine leads, also one of a version whose record can't be read. */
+function hasLeader(state: ClusterState): boolean {
+  return state.leader !== null || state.isUnreadable("leader");
+}
+
+/** What agents could not do with the unit, and where it fails by itself. */
+function troublesOf(state: ClusterState, name: string, machineID: string | null): readonly Trouble[] {
+  return unitStatesOf(state, name)
+    .filter((entry) => machineID === null || entry.machineID === machineID)
+    .flatMap(({ machineID: id, error, systemd, run }) => {
+      const text = error ?? failureText(systemd, run);
+      return text === null ? [] : [{ machineID: id, text }];
+    });
+}
+
+/** The troubles as the end of a sentence about the unit. */
+function troublesText(state: ClusterState, name: string, troubles: readonly Trouble[]): string {
+  const said = troubles.slice(0, MOST_EXAMPLES).map(({ machineID, text }) => {
+    const where = `on ${machineName(state, machineID)}`;
+    const [, verb, rest] = /^(failed|keeps failing)(.*)$/s.exec(text) ?? [];
+    return verb === undefined ? `error ${where}: ${text}` : `${verb} ${where}${rest}`;
+  });
+  const more = troubles.length > said.length ? [`${troubles.length - said.length} more`] : [];
+  return `${[...said, ...more].join("; ")} (fleetctl status ${name} shows more)`;
+}
+
+function whyNoGlobal(unit: ModelUnit, id: string, look: Look, state: ClusterState): string | null {
+  const { name, requirements, record } = unit;
   const metadata = machineOf(state, id)?.metadata ?? {};
-  if (state.units.get(name)?.desiredState === "inactive") return "its desired state is inactive";
+  if (record.desiredState === "inactive") return "its desired state is inactive";
   if (!metadataFits(requirements, metadata)) return "its metadata is not what MachineMetadata asks for";
   const running = globalsOn(look.globals, metadata, look.byMachine.get(id) ?? []);
-  return running.some((unit) => unit.name === name) ? null : "it conflicts with a unit there";
+  return running.some((other) => other.name === name) ? null : "it conflicts with a unit there";
 }
 
 function surroundings({ units, byMachine, globals }: Look, state: ClusterState): Surroundings {

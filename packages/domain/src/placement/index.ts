@@ -4,11 +4,13 @@ export { conflicts, type GlobalUnit, globalsOn, type Neighbour } from "./conflic
 export {
   explainIn,
   explainPlacement,
+  explainVersion,
   type Look,
   lookAt,
   type Placement,
   type Reason,
   reasonsAgainst,
+  type Trouble,
 } from "./explain.ts";
 export { MachineOrder } from "./machine-order.ts";
 export { meets, metadataFits, unmetBound, unmetMetadata } from "./metadata-fit.ts";

@@ -43,7 +43,7 @@ describe("explaining", () => {
   it("says that there is no machine", () => {
     const waiting = explainWaiting(cluster([], [{ name: "a.service" }]), "a.service");
     expect(waiting).toEqual({ name: "a.service", machines: 0, reasons: [] });
-    expect(waiting && waitingText(waiting)).toBe("unit a.service waits: there is no machine");
+    expect(waiting && waitingText(waiting)).toBe("unit a.service is pending: there is no machine");
   });
   it("says of machines that fit that one is about to be chosen, before the plan has looked", () => {
     const model = cluster([...three].reverse(), [{ name: "a.service", lines: `MachineID=${id(2)}` }]);

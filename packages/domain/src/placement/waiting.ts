@@ -24,6 +24,6 @@ export function explainWaiting(model: ClusterModel, name: string): Waiting | nul
 
 /** The same as a sentence. */
 export function waitingText({ name, machines, reasons }: Waiting): string {
-  if (machines === 0) return `unit ${name} waits: there is no machine`;
+  if (machines === 0) return `unit ${name} is pending: there is no machine`;
   return `unit ${name} fits none of ${machines} machines: ${reasons.map(({ reason, machines: count }) => `${count}: ${reason}`).join("; ")}`;
 }
