@@ -59,9 +59,12 @@ export function walkUnitFile(source: string | Uint8Array, visitor: UnitFileVisit
  */
 export function joinedValue(value: string): string {
   if (!value.includes("\n")) return trimSpace(value);
-  const [first = "", ...others] = value.split("\n");
-  const lines = [first, ...others.filter((line) => !isComment(line))];
-  return trimSpace(lines.map((line) => (carriesOn(line) ? `${line.slice(0, -1)} ` : line)).join(""));
+  let joined = "";
+  for (const [index, line] of value.split("\n").entries()) {
+    if (index > 0 && isComment(line)) continue;
+    joined += carriesOn(line) ? `${line.slice(0, -1)} ` : line;
+  }
+  return trimSpace(joined);
 }
 
 /**
@@ -205,8 +208,9 @@ function optionName(line: string, equals: number, number: number): string {
 }
 
 function optionValue({ lines, isOpen }: LogicalLine, equals: number): string {
-  const [first = "", ...others] = lines;
-  return canonicalValue([first.slice(equals + 1), ...others], isOpen);
+  const [first = ""] = lines;
+  if (lines.length === 1) return canonicalValue([first.slice(equals + 1)], isOpen);
+  return canonicalValue(lines.with(0, first.slice(equals + 1)), isOpen);
 }
 
 /**

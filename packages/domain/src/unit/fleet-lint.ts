@@ -12,11 +12,15 @@ import { isGlob } from "./glob.ts";
 import { expandUnitName, parseUnitName, type UnitName, unitNameProblem } from "./name.ts";
 import { isMetadataTest, MOST_WEIGHT } from "./requirements.ts";
 
+/** A unit with more options of fleet's has more conditions than it may, or more findings than anybody reads. */
+const MOST_SEEN = 1_000;
+
 /** Finds what takes no effect in the `[X-Fleet]` section of a unit, option by option in the order of the file. */
 export class FleetLinter {
   readonly #unitName: UnitName | null;
   /** The line of each option that counts once only. */
   readonly #given = new Map<string, number>();
+  #seen = 0;
 
   /** @param name a valid unit name; a template's options are looked at as those of an instance */
   constructor(name: string) {
@@ -34,6 +38,7 @@ export class FleetLinter {
         ? [[line, `option ${name} has no effect in [${section}]: fleet reads it in [${FLEET_SECTION}]`]]
         : [];
     }
+    if (++this.#seen > MOST_SEEN) return [];
     if (kind === null) return [[line, unknownOption(name)]];
     const { words, leftOver } = fleetWords(option.value);
     const texts = words.map((word) => (this.#unitName === null ? word : replaceSpecifiers(word, this.#unitName)));

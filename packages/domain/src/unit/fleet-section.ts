@@ -77,11 +77,14 @@ const QUOTED = /"([^"]*)"/g;
 
 /** The text with %n, %N, %p and %i replaced by what they stand for in a unit of this name. */
 export function replaceSpecifiers(text: string, { full, name, prefix, instance }: UnitName): string {
+  if (!text.includes("%")) return text;
   const values: Readonly<Record<string, string>> = { "%n": full, "%N": name, "%p": prefix, "%i": instance ?? "" };
   return text.replace(/%[nNpi]/g, (specifier) => values[specifier] ?? specifier);
 }
 
 /** The words of a text that are divided by white space. */
 export function splitWords(text: string): readonly string[] {
-  return text.split(/\s+/).filter((word) => word !== "");
+  return /\s/.test(text) ? text.split(/\s+/).filter((word) => word !== "") : text === "" ? NO_WORDS : [text];
 }
+
+const NO_WORDS: readonly string[] = [];

@@ -1,27 +1,14 @@
 import { BoundedCache } from "../cache/bounded-cache.ts";
+import { type Atom, GlobSegment } from "./glob-segment.ts";
 
-/** One step of a compiled glob: a run of stars, any character, one character, or a set of them. */
-type Step =
-  | { readonly kind: "star" }
-  | { readonly kind: "any" }
-  | { readonly kind: "character"; readonly code: number }
-  | CharacterSet;
+/** No unit may have more than 8 KiB of conditions: what is longer is not looked at, and matches nothing. */
+const MOST_GLOB_LENGTH = 8 * 1024;
 
-interface CharacterSet {
-  readonly kind: "set";
-  readonly negated: boolean;
-  readonly ranges: readonly (readonly [low: number, high: number])[];
-  /**
-   * The same for the characters of ASCII, a bit each, once it is asked for: names have no others, and a set may have
-   * thousands of ranges.
-   */
-  ascii: readonly number[] | null;
-}
-
-/** What a glob begins with, character by character, and the steps after that. */
+/** A glob as its parts between stars: of one without a star the only part is at the beginning and at the end. */
 interface Compiled {
+  /** The plain characters that it begins with. */
   readonly literal: string;
-  readonly steps: readonly Step[];
+  readonly segments: readonly GlobSegment[];
   /** The length of the shortest name that it can match. */
   readonly least: number;
 }
@@ -30,7 +17,7 @@ const compiled = new BoundedCache<string, Compiled | null>(10_000);
 
 /**
  * Whether a glob matches a whole unit name, by the rules of Go's path.Match: `*`, `?`, `[a-z]`, `[^a]`, `\` escapes.
- * A malformed glob matches nothing. The time is at most length × length, whatever the pattern.
+ * A malformed glob matches nothing. The time grows with the length of the name, and with a 32nd of both lengths multiplied.
  */
 export function globMatches(glob: string, name: string): boolean {
   let known = compiled.get(glob);
@@ -40,100 +27,71 @@ export function globMatches(glob: string, name: string): boolean {
   }
   // Most globs of a cluster end here for most names.
   if (known === null || name.length < known.least || !name.startsWith(known.literal)) return false;
-  return run(known.steps, name, known.literal.length);
+  return matches(known, name);
 }
 
 /** Whether a glob is well-formed: one that is not matches nothing. */
 export function isGlob(glob: string): boolean {
-  return compileGlob(glob) !== null;
+  return glob.length <= MOST_GLOB_LENGTH && atomsOf(glob) !== null;
 }
 
-function run(steps: readonly Step[], name: string, start: number): boolean {
-  let step = 0;
-  let at = start;
-  let starStep = -1;
-  let starAt = 0;
-  while (at < name.length) {
-    const current = steps[step];
-    if (current?.kind === "star") {
-      starStep = step++;
-      starAt = at;
-    } else if (current !== undefined && accepts(current, name.charCodeAt(at))) {
-      step++;
-      at++;
-    } else if (starStep >= 0) {
-      step = starStep + 1;
-      at = ++starAt;
-    } else {
-      return false;
-    }
+function matches({ segments }: Compiled, name: string): boolean {
+  const first = segments[0];
+  const last = segments.at(-1);
+  if (first === undefined || last === undefined || !first.isAt(name, 0)) return false;
+  if (segments.length === 1) return first.length === name.length;
+  // The last part is at the end: the others have to do with what is before it.
+  const end = name.length - last.length;
+  if (!last.isAt(name, end)) return false;
+  let at = first.length;
+  for (let index = 1; index < segments.length - 1; index++) {
+    const segment = segments[index];
+    const found = segment === undefined ? -1 : segment.find(name, at, end);
+    if (segment === undefined || found < 0) return false;
+    at = found + segment.length;
   }
-  while (steps[step]?.kind === "star") step++;
-  return step === steps.length;
+  return at <= end;
 }
-
-const SLASH = 47;
-
-function accepts(step: Step, code: number): boolean {
-  switch (step.kind) {
-    case "character":
-      return step.code === code;
-    case "any":
-      return code !== SLASH;
-    case "set":
-      if (code >= 128) return inRanges(step, code);
-      step.ascii ??= asciiOf(step);
-      return (((step.ascii[code >> 5] ?? 0) >>> (code & 31)) & 1) === 1;
-    default:
-      return false;
-  }
-}
-
-function inRanges({ ranges, negated }: CharacterSet, code: number): boolean {
-  return ranges.some(([low, high]) => low <= code && code <= high) !== negated;
-}
-
-function asciiOf(set: CharacterSet): readonly number[] {
-  const bits = [0, 0, 0, 0];
-  for (const [low, high] of set.ranges) {
-    for (let code = low; code <= Math.min(high, 127); code++)
-      bits[code >> 5] = (bits[code >> 5] ?? 0) | (1 << (code & 31));
-  }
-  return set.negated ? bits.map((word) => ~word) : bits;
-}
-
-/** No unit may have more than 8 KiB of conditions: what is longer is not looked at, and matches nothing. */
-const MOST_GLOB_LENGTH = 8 * 1024;
 
 function compileGlob(glob: string): Compiled | null {
-  return glob.length > MOST_GLOB_LENGTH ? null : compileSteps(glob);
+  const parts = glob.length > MOST_GLOB_LENGTH ? null : atomsOf(glob);
+  if (parts === null) return null;
+  const least = parts.reduce((sum, atoms) => sum + atoms.length, 0);
+  const [first = []] = parts;
+  const special = first.findIndex(({ kind }) => kind !== "character");
+  const plain = special < 0 ? first : first.slice(0, special);
+  const literal = plain.map((atom) => ("code" in atom ? String.fromCharCode(atom.code) : "")).join("");
+  // Between two stars in a row is nothing to look for.
+  const inner = parts.filter((atoms, index) => atoms.length > 0 || index === 0 || index === parts.length - 1);
+  return { literal, segments: inner.map((atoms) => new GlobSegment(atoms)), least };
 }
 
-function compileSteps(glob: string): Compiled | null {
-  let literal = "";
-  const steps: Step[] = [];
+/** The atoms of each part between stars; null: the glob is malformed. */
+function atomsOf(glob: string): Atom[][] | null {
+  let part: Atom[] = [];
+  const parts = [part];
   for (let index = 0; index < glob.length; index++) {
     const character = glob[index] ?? "";
     if (character === "*") {
-      if (steps.at(-1)?.kind !== "star") steps.push({ kind: "star" });
+      part = [];
+      parts.push(part);
     } else if (character === "?") {
-      steps.push({ kind: "any" });
+      part.push({ kind: "any" });
     } else if (character === "[") {
-      const set = compileSet(glob, index + 1);
+      const set = setAt(glob, index + 1);
       if (set === null) return null;
-      steps.push(set.step);
+      part.push(set.atom);
       index = set.end;
     } else {
       const plain = character === "\\" ? glob[++index] : character;
       if (plain === undefined) return null;
-      if (steps.length === 0) literal += plain;
-      else steps.push({ kind: "character", code: plain.charCodeAt(0) });
+      part.push({ kind: "character", code: plain.charCodeAt(0) });
     }
   }
-  return { literal, steps, least: literal.length + steps.filter(({ kind }) => kind !== "star").length };
+  return parts;
 }
 
-function compileSet(glob: string, start: number): { readonly step: Step; readonly end: number } | null {
+function setAt(glob: string, start: number): { readonly atom: Atom; readonly end: number } | null {
   const ranges: [number, number][] = [];
   let index = start;
   const negated = glob[index] === "^";
@@ -145,8 +103,7 @@ function compileSet(glob: string, start: number): { readonly step: Step; readonl
     return character?.charCodeAt(0) ?? null;
   };
   while (index < glob.length) {
-    if (glob[index] === "]" && ranges.length > 0)
-      return { step: { kind: "set", negated, ranges, ascii: null }, end: index };
+    if (glob[index] === "]" && ranges.length > 0) return { atom: { kind: "set", negated, ranges }, end: index };
     const low = bound();
     if (low === null) return null;
     let high: number | null = low;

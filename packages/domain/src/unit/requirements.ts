@@ -1,6 +1,6 @@
 import { InvalidUnitError } from "./errors.ts";
 import type { UnitOption } from "./file.ts";
-import { FLEET_SECTION, fleetWords, replaceSpecifiers, splitWords } from "./fleet-section.ts";
+import { FLEET_SECTION, fleetWords, isFleetOption, replaceSpecifiers, splitWords } from "./fleet-section.ts";
 import { globMatches } from "./glob.ts";
 import { isNameText, parseUnitName } from "./name.ts";
 
@@ -112,7 +112,7 @@ function valuesByName(name: string, options: readonly UnitOption[]): ReadonlyMap
   const given = new Map<string, string[]>();
   let length = 0;
   for (const option of options) {
-    if (option.section !== FLEET_SECTION) continue;
+    if (option.section !== FLEET_SECTION || !isFleetOption(option.name)) continue;
     const values = given.get(option.name) ?? [];
     given.set(option.name, values);
     for (const word of fleetWords(option.value).words) {

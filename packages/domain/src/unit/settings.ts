@@ -7,6 +7,7 @@ export class Settings {
 
   constructor(options: readonly UnitOption[]) {
     for (const { section, name, value } of options) {
+      if (!READ_SECTIONS.has(section)) continue;
       const key = `${section}.${name}`;
       const joined = joinedValue(value);
       if (joined === "") this.#values.delete(key);
@@ -33,6 +34,8 @@ export class Settings {
   }
 }
 
+/** The sections that any rule asks of. */
+const READ_SECTIONS = new Set(["Unit", "Service", "Socket", "Timer", "Path", "Mount", "Automount", "Swap"]);
 const TRUE = /^(1|yes|y|true|t|on)$/i;
 const FALSE = /^(0|no|n|false|f|off)$/i;
 const SERVICE_TYPES = new Set(["simple", "exec", "forking", "oneshot", "dbus", "notify", "notify-reload", "idle"]);

@@ -6,7 +6,8 @@ const SPACES = new Set([
 
 /** Whether the UTF-16 unit at `index` is white space. */
 export function isSpaceAt(text: string, index: number): boolean {
-  return SPACES.has(text.charCodeAt(index));
+  const code = text.charCodeAt(index);
+  return code > 0x20 && code < 0x80 ? false : SPACES.has(code);
 }
 
 /** The text without white space at both ends, as Go's strings.TrimSpace cuts it. */
