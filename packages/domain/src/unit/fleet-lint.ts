@@ -10,7 +10,7 @@ import {
 } from "./fleet-section.ts";
 import { isGlob } from "./glob.ts";
 import { expandUnitName, parseUnitName, type UnitName, unitNameProblem } from "./name.ts";
-import { isMetadataTest, MOST_WEIGHT } from "./requirements.ts";
+import { isMetadataTest, MOST_CONDITIONS, MOST_WEIGHT } from "./requirements.ts";
 
 /** A unit with more options of fleet's has more conditions than it may, or more findings than anybody reads. */
 const MOST_SEEN = 1_000;
@@ -53,7 +53,8 @@ export class FleetLinter {
 
   #wordProblems(kind: FleetValue, name: string, text: string): readonly string[] {
     if (kind === "conditions") return conditionProblems(name, text);
-    const words = splitWords(text);
+    // A unit with more words is refused for that.
+    const words = splitWords(text).slice(0, MOST_CONDITIONS);
     const quoted = words.find((word) => word.includes('"'));
     if (quoted !== undefined && kind !== "globs") return [strayQuote(name, quoted)];
     switch (kind) {

@@ -164,6 +164,16 @@ describe("options of fleet's", () => {
   });
 });
 
+it.each(["a.socket", "a@.socket", "a@1.socket"])(
+  "of %s whose connections start instances says that they need a file",
+  (name) => {
+    const text = "[Socket]\nListenStream=5\nAccept=yes\n";
+    expect(found(text, name)).toEqual([
+      "warning: Accept=yes starts instances of a@.service, and fleet loads no template: its file has to be on the machine by itself",
+    ]);
+  },
+);
+
 describe("findings of many files", () => {
   it("are told once each, with how often", () => {
     const text = `${RUNS}[X-Fleet]\nMachinOf=a\nMachinOf=b\n`;

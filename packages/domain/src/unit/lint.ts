@@ -3,6 +3,7 @@ import { type UnitOption, walkUnitFile } from "./file.ts";
 import { FleetLinter, misspeltFleetSection } from "./fleet-lint.ts";
 import { parseUnitName, refusedNameProblem } from "./name.ts";
 import { checkRequirements, readRequirements } from "./requirements.ts";
+import { Settings } from "./settings.ts";
 import { systemdRefusals } from "./systemd-refusals.ts";
 
 /** Something in a unit file that is wrong, or a likely mistake. */
@@ -50,6 +51,12 @@ export function lintUnitFile(name: string, source: string | Uint8Array): readonl
     if (options.length === 0) throw new InvalidUnitError("the file has no options: at least one Name=value is needed");
     checkRequirements(name, readRequirements(name, options));
     for (const why of systemdRefusals(name, options)) warn(null, `${why}: systemd will refuse it`);
+    const template = templateOfConnections(name, options);
+    if (template !== null)
+      warn(
+        null,
+        `Accept=yes starts instances of ${template}, and fleet loads no template: its file has to be on the machine by itself`,
+      );
   } catch (error) {
     const { message } = error as Error;
     if (error instanceof UnitFileError) {
@@ -88,6 +95,12 @@ function walk(
     },
   });
   return options;
+}
+
+/** The template whose instances the connections of a socket start; null: they start none. */
+function templateOfConnections(name: string, options: readonly UnitOption[]): string | null {
+  const { type, prefix } = parseUnitName(name) ?? {};
+  return type === "socket" && new Settings(options).isTrue("Socket", "Accept") ? `${prefix}@.service` : null;
 }
 
 /** A line within a value that looks like a section; null: there is none. */
