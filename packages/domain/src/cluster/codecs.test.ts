@@ -59,6 +59,14 @@ describe("what decisions are made on and is not what this version knows is unrea
       decodeUnit,
       { ...UNIT, [member]: ["m1", "m2"] },
     ]),
+    ...["../x", "a/b", "..", "a b", "a\n", "\x1b[2J", ""].flatMap((text): [string, Decode, object][] => [
+      [`a hash ${JSON.stringify(text)}`, decodeUnit, { ...UNIT, hash: text }],
+      [`a hash ${JSON.stringify(text)} of a schedule entry`, decodeSchedule, { ...UNIT, hash: text }],
+      [`a machine ${JSON.stringify(text)} of a unit`, decodeUnit, { ...UNIT, machineID: text }],
+      [`a machine ${JSON.stringify(text)} of a move`, decodeMove, { to: text }],
+      [`a machine's ID ${JSON.stringify(text)}`, decodeMachine, { id: text }],
+      [`a leader ${JSON.stringify(text)}`, decodeLeader, { ...LEADER, machineID: text }],
+    ]),
     ["metadata that is a list", decodeMachine, { id: "m1", metadata: ["a"] }],
     ["metadata that is a text", decodeMachine, { id: "m1", metadata: "ab" }],
     ["one key of metadata", decodeMachine, { id: "m1", metadata: { a: "1", b: 2 } }],
@@ -107,6 +115,17 @@ describe("what is of another type than it should be counts as left out", () => {
     expect(decoded).toMatchObject(record);
     if ("metadata" in record) expect(decoded.metadata).toEqual(record.metadata);
   });
+});
+
+it.each([
+  ["h3", "h3"],
+  ["h3.example.org", "h3.example.org"],
+  ["-oProxyCommand=x", undefined],
+  ["h3\n", undefined],
+  ["", undefined],
+  [3, undefined],
+])("a machine's host name %j is read as %j", (hostname, read) => {
+  expect(decodeMachine(JSON.stringify({ id: "m1", hostname }))?.hostname).toBe(read);
 });
 
 it.each([

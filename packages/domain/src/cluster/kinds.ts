@@ -1,4 +1,5 @@
 import { isNameText } from "../unit/name.ts";
+import { isPlainPart } from "./plain-part.ts";
 import {
   decodeCordon,
   decodeEnded,
@@ -80,8 +81,6 @@ export interface KeyParts {
   readonly second: string;
 }
 
-/** What a key's parts may be: a path or a terminal that a part gets to must not be led elsewhere by it. */
-const PLAIN_PART = /^(?!\.{1,2}$)[!-.0-~]{1,256}$/;
 /** The kinds whose keys end in the name of a unit. */
 const OF_UNITS: ReadonlySet<Kind> = new Set<Kind>(["unit", "schedule", "global", "state", "ended", "move"]);
 
@@ -103,9 +102,7 @@ export function partsOf(rest: string): KeyParts | "refused" | null {
   const parts = rest.slice(slash + 1).split("/");
   const name = parts.at(-1) ?? "";
   const isRefused =
-    parts.length !== KINDS[kind].parts ||
-    !parts.every((part) => PLAIN_PART.test(part)) ||
-    (OF_UNITS.has(kind) && !isNameText(name));
+    parts.length !== KINDS[kind].parts || !parts.every(isPlainPart) || (OF_UNITS.has(kind) && !isNameText(name));
   return isRefused ? "refused" : { kind, first: parts[0] ?? "", second: parts[1] ?? "" };
 }
 

@@ -3,6 +3,7 @@ import { BoundedCache } from "../cache/bounded-cache.ts";
 import type { RunResult } from "../unit/run-result.ts";
 import { type DesiredState, isDesiredState, type SystemdStates } from "../unit/states.ts";
 import { NOWHERE, type Whereabouts } from "../whereabouts/whereabouts.ts";
+import { isPlainPart } from "./plain-part.ts";
 
 /**
  * `units/<name>`: the one truth about a unit. Two members have older names in etcd, which every version reads:
@@ -106,6 +107,16 @@ const string = (value: unknown): string | null => (typeof value === "string" ? v
 /** Whether a member that decisions are made on is left out, or of the type that this version knows. */
 const isKnown = (value: unknown, type: "string" | "boolean"): boolean => value == null || typeof value === type;
 
+/** A member that becomes part of a key, such as a hash; null: it is left out, or is none. */
+const part = (value: unknown): string | null => (typeof value === "string" && isPlainPart(value) ? value : null);
+
+/** Whether a member that names a machine is left out, or may be one. */
+const isMachineID = (value: unknown): boolean => value == null || part(value) !== null;
+
+/** A host name as systems have them; absent: it is none. */
+const hostnameOf = (value: unknown): { readonly hostname?: string } =>
+  typeof value === "string" && /^[A-Za-z0-9_][A-Za-z0-9._-]{0,252}$/.test(value) ? { hostname: value } : {};
+
 /** A member that is left out is no metadata; null: it is something that this version does not know. */
 function strings(value: unknown): Metadata | null {
   if (value == null) return {};
@@ -173,16 +184,11 @@ export function encodeUnit({ hash, desiredState, global, whereabouts, cause, end
  */
 export function decodeUnit(text: string): UnitRecord | null {
   const value = object(text);
-  const hash = string(value?.hash);
+  const hash = part(value?.hash);
   if (value === null || hash === null || !isDesiredState(value.desiredState)) return null;
   const { machineID, lastMachineID, leaving, wish, movingTo } = value;
   const members = [machineID, lastMachineID, leaving, wish, movingTo];
-  if (
-    !isKnown(value.global, "boolean") ||
-    !isKnown(value.ended, "boolean") ||
-    !members.every((member) => isKnown(member, "string"))
-  )
-    return null;
+  if (!isKnown(value.global, "boolean") || !isKnown(value.ended, "boolean") || !members.every(isMachineID)) return null;
   return {
     hash,
     desiredState: value.desiredState,
@@ -198,7 +204,7 @@ export function encodeEnded({ hash }: EndedRecord): string {
 }
 
 export function decodeEnded(text: string): EndedRecord | null {
-  const hash = string(object(text)?.hash);
+  const hash = part(object(text)?.hash);
   return hash === null ? null : { hash };
 }
 
@@ -208,7 +214,7 @@ export function encodeSchedule({ hash, desiredState }: ScheduleRecord): string {
 
 export function decodeSchedule(text: string): ScheduleRecord | null {
   const value = object(text);
-  const hash = string(value?.hash);
+  const hash = part(value?.hash);
   return value === null || hash === null || !isDesiredState(value.desiredState)
     ? null
     : { hash, desiredState: value.desiredState };
@@ -243,7 +249,7 @@ function runOf({ result, exitStatus, exitSignal, restarts }: Json): RunResult | 
 
 export function decodeState(text: string): StateRecord | null {
   const value = object(text);
-  const hash = string(value?.hash);
+  const hash = part(value?.hash);
   const [load, active, sub] = [string(value?.load), string(value?.active), string(value?.sub)];
   if (value === null || hash === null || load === null || active === null || sub === null) return null;
   if (!isDesiredState(value.current)) return null;
@@ -262,7 +268,7 @@ export function encodeMachine(record: MachineRecord): string {
 
 export function decodeMachine(text: string): MachineRecord | null {
   const value = object(text);
-  const id = string(value?.id);
+  const id = part(value?.id);
   const metadata = strings(value?.metadata);
   if (value === null || id === null || metadata === null) return null;
   const capabilities = Array.isArray(value.capabilities) ? value.capabilities : [];
@@ -273,7 +279,7 @@ export function decodeMachine(text: string): MachineRecord | null {
     version: string(value.version) ?? "",
     capabilities: capabilities.filter((entry): entry is string => typeof entry === "string"),
     instanceID: string(value.instanceID) ?? "",
-    ...(typeof value.hostname === "string" && value.hostname !== "" ? { hostname: value.hostname } : {}),
+    ...hostnameOf(value.hostname),
   };
 }
 
@@ -294,7 +300,7 @@ export function encodeMove({ to, limit, reason }: MoveRecord): string {
 
 export function decodeMove(text: string): MoveRecord | null {
   const value = object(text);
-  const to = string(value?.to);
+  const to = part(value?.to);
   if (value === null || to === null) return null;
   const limit = typeof value.limit === "number" && value.limit >= 1 ? Math.floor(value.limit) : 1;
   return { to, limit, reason: string(value.reason) ?? "it was asked for" };
@@ -306,7 +312,7 @@ export function encodeLeader(record: LeaderRecord): string {
 
 export function decodeLeader(text: string): LeaderRecord | null {
   const value = object(text);
-  const machineID = string(value?.machineID);
+  const machineID = part(value?.machineID);
   if (value === null || machineID === null || typeof value.version !== "number") return null;
   return { machineID, version: value.version, startedAt: string(value.startedAt) ?? "" };
 }

@@ -8,6 +8,7 @@ import {
   refusedNameProblem,
   unitNameProblem,
 } from "./name.ts";
+import { analyze } from "./testing/analyze.ts";
 
 describe("names", () => {
   it.each([
@@ -81,6 +82,21 @@ describe("names", () => {
     ["a/b/c.socket", "c.socket"],
     ["foo.service", "foo.service"],
   ])("expands %s to %s", (typed, name) => expect(expandUnitName(typed)).toBe(name));
+});
+
+it("the longest name of a template's instance is what systemd takes: its slice has a name too", () => {
+  const names = [
+    "x".repeat(235),
+    `a${"-".repeat(60)}`,
+    `a${"-".repeat(61)}`,
+    `a${"\\".repeat(60)}`,
+    `a${"\\".repeat(61)}`,
+  ].map((prefix) => `${prefix}@a.service`);
+  const files = new Map(names.map((name) => [name, "[Service]\nExecStart=/bin/true\n"]));
+  const said = analyze(files, true);
+  const refused = names.filter((name) => said.get(name)?.some((line) => line.includes("failed to load properly")));
+  expect(names.filter((name) => refusedNameProblem(name) !== null)).toEqual(refused);
+  expect(refused).toHaveLength(2);
 });
 
 describe("a unit is not taken under a name", () => {

@@ -8,8 +8,12 @@ import { join } from "node:path";
  * is about, without the folder.
  *
  * @param files texts by unit name
+ * @param withRelated whether units are loaded that these need, too
  */
-export function analyze(files: ReadonlyMap<string, string>): ReadonlyMap<string, readonly string[]> {
+export function analyze(
+  files: ReadonlyMap<string, string>,
+  withRelated = false,
+): ReadonlyMap<string, readonly string[]> {
   const folder = mkdtempSync(join(tmpdir(), "fleet-analyze-"));
   try {
     const paths = [...files].map(([name, text]) => {
@@ -17,7 +21,7 @@ export function analyze(files: ReadonlyMap<string, string>): ReadonlyMap<string,
       writeFileSync(path, text);
       return path;
     });
-    const args = ["verify", "--man=no", "--recursive-errors=no", ...paths];
+    const args = ["verify", "--man=no", `--recursive-errors=${withRelated ? "yes" : "no"}`, ...paths];
     const { stdout, stderr, error } = spawnSync("systemd-analyze", args, { encoding: "utf8", maxBuffer: 1 << 28 });
     if (error !== undefined) throw error;
     const said = new Map<string, string[]>([...files.keys()].map((name) => [name, []]));
