@@ -83,6 +83,8 @@ describe("parsing", () => {
   it.each([
     ["text behind a section", "[S] x\n", 1, 'found "x" after the section [S]'],
     ["a section without end", "[S]\n[T\n", 2, "has no closing ]"],
+    ["a section whose name carries on", "[S]\n[T \\\nU]\na=b\n", 2, "the section's name carries on to the next line"],
+    ["a section that carries on", "[S]\\\na=b\n", 1, "after the section [S]"],
     ["a section without a name", "[S]\n[]\n", 2, "the section has no name"],
     ["text behind a section, without that in the section", "[S] x ]\n", 1, 'found "x ]" after the section [S]'],
     ["a carriage return before text", "[S]\n\ra=b\n", 2, "a carriage return in the middle of a line"],

@@ -193,6 +193,7 @@ function sectionName(line: string, number: number): string {
   const rest = trimSpace(line.slice(end + 1));
   if (rest !== "") throw new UnitFileError(number, `found ${shown(rest)} after the section ${line.slice(0, end + 1)}`);
   const name = line.slice(1, end);
+  if (name.includes("\n")) throw new UnitFileError(number, "the section's name carries on to the next line");
   if (name === "") throw new UnitFileError(number, "the section has no name");
   return name;
 }
