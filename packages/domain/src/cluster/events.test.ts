@@ -39,7 +39,7 @@ describe("a unit", () => {
   ];
   it.each<Row>([
     ["that is new is submitted", null, unit(), ["submitted: a client created it"]],
-    ["with a new version is submitted", unit(), unit({ hash: "h2" }), ["submitted: a client put a new version in"]],
+    ["with a new version is submitted", unit(), unit({ hash: "h2" }), ["submitted: a client submitted a new version"]],
     ["that is removed is destroyed", unit(), null, ["destroyed: a client removed it"]],
     [
       "that is removed from its machine says which",
@@ -90,7 +90,7 @@ describe("a unit", () => {
       "with a version that asks for something else is unscheduled",
       unit({ whereabouts: ON_M1 }),
       unit({ hash: "h2" }),
-      ["submitted: a client put a new version in", "unscheduled from m1: its new version is placed anew"],
+      ["submitted: a client submitted a new version", "unscheduled from m1: its new version is scheduled again"],
     ],
     [
       "that only sets out for another machine says nothing",
@@ -142,6 +142,18 @@ describe("what a machine says of a unit", () => {
     ["nothing while it goes on running", RUNNING, "launched active exited", []],
     ["nothing while it reloads", RUNNING, "launched reloading reload", []],
     ["failed when it fails", RUNNING, FAILED, ["failed: systemd says failed (failed)"]],
+    [
+      "failed with what its run came to",
+      RUNNING,
+      state(FAILED, { run: { result: "exit-code", exitStatus: 3, exitSignal: null, restarts: 0 } }),
+      ["failed: exit status 3 (exit-code)"],
+    ],
+    [
+      "failed in a crash loop with the number of restarts",
+      RUNNING,
+      state(RETRYING, { run: { result: "signal", exitStatus: null, exitSignal: "SIGKILL", restarts: 4 } }),
+      ["failed: keeps failing: killed by SIGKILL (signal), after 4 restarts"],
+    ],
     ["nothing while it stays failed", FAILED, FAILED, []],
     [
       "failed again with other news",
@@ -188,14 +200,14 @@ describe("what a machine says of a unit", () => {
     ["nothing while it is taken back and still runs", RUNNING, "loaded deactivating stop-sigterm", []],
     ["nothing when it is loaded and rests", LOADED, LOADED, []],
     ["nothing when it is known only after it was loaded", LOADED, "inactive inactive dead", []],
-    ["unloaded when it is not reported any more", LOADED, null, ["unloaded: the machine does not report it any more"]],
-    ["unloaded when it had failed", FAILED, null, ["unloaded: the machine does not report it any more"]],
-    ["unloaded where nothing was known", null, null, ["unloaded: the machine does not report it any more"]],
+    ["unloaded when it is not reported any more", LOADED, null, ["unloaded: the machine no longer reports it"]],
+    ["unloaded when it had failed", FAILED, null, ["unloaded: the machine no longer reports it"]],
+    ["unloaded where nothing was known", null, null, ["unloaded: the machine no longer reports it"]],
     ...[RUNNING, STARTING, RETRYING].map((before): [string, Report, Report, string[]] => [
       `stopped and unloaded when it was ${before}`,
       before,
       null,
-      ["stopped: the machine does not report it any more", "unloaded: the machine does not report it any more"],
+      ["stopped: the machine no longer reports it", "unloaded: the machine no longer reports it"],
     ]),
   ])("is %s", (_what, before, after, expected) => {
     const read = (report: Report) => (typeof report === "string" ? state(report) : report);
@@ -218,12 +230,12 @@ describe("a machine", () => {
   ];
   it.each<Row>([
     ["joins", null, machine({}), ["machine-joined m1: its agent started"]],
-    ["leaves", machine({}), null, ["machine-left m1: its agent ended, or was not heard of in time"]],
+    ["leaves", machine({}), null, ["machine-left m1: its agent ended, or its lease ran out"]],
     [
       "has other metadata",
       machine({}),
       machine({ a: "1" }),
-      ["machine-metadata-changed m1: its configuration was read anew"],
+      ["machine-metadata-changed m1: its configuration was reloaded"],
     ],
     ["says nothing with the same metadata", machine({ a: "1" }), machine({ a: "1" }, "3"), []],
   ])("%s", (_what, before, after, expected) => {
@@ -259,7 +271,7 @@ describe("the leader", () => {
     after: ReturnType<typeof leader> | null,
     told: string[],
   ];
-  const LEFT = "the leader stepped down, or was not heard of in time";
+  const LEFT = "the leader stepped down, or its lease ran out";
   it.each<Row>([
     ["is elected", null, leader("m1"), ["leader-changed m1: it was elected"]],
     ["is another", leader("m1"), leader("m2"), ["leader-changed m2 from m1: it was elected"]],

@@ -1,4 +1,5 @@
 import { globMatches } from "../unit/glob.ts";
+import { failureText } from "../unit/run-result.ts";
 import { conditionOf } from "../unit/states.ts";
 import { lastOf, scheduledTo } from "../whereabouts/whereabouts.ts";
 import { matchesMachineID } from "./machine.ts";
@@ -86,14 +87,14 @@ function unitEvents({ name: unit, before, after, revision }: Of<"unit">): readon
   const events: ClusterEvent[] = [];
   if (before === null) events.push({ kind: "submitted", revision, cause: "a client created it", unit });
   else if (before.hash !== after.hash)
-    events.push({ kind: "submitted", revision, cause: "a client put a new version in", unit });
+    events.push({ kind: "submitted", revision, cause: "a client submitted a new version", unit });
   const previous = before === null ? null : scheduledTo(before.whereabouts);
   const machineID = scheduledTo(after.whereabouts);
   if (previous === machineID) return events;
   if (machineID === null) {
     const cause =
       after.cause ??
-      (after.desiredState === "inactive" ? "its desired state is inactive" : "its new version is placed anew");
+      (after.desiredState === "inactive" ? "its desired state is inactive" : "its new version is scheduled again");
     events.push({ kind: "unscheduled", revision, cause, unit, ...(previous === null ? {} : was(previous)) });
     return events;
   }
@@ -108,7 +109,7 @@ function unitEvents({ name: unit, before, after, revision }: Of<"unit">): readon
 function stateEvents({ name: unit, machineID, before, after, revision }: Of<"state">): readonly ClusterEvent[] {
   const about = { revision, unit, machineID };
   if (after === null) {
-    const gone: ClusterEvent = { kind: "unloaded", cause: "the machine does not report it any more", ...about };
+    const gone: ClusterEvent = { kind: "unloaded", cause: "the machine no longer reports it", ...about };
     return before !== null && isRunning(before) ? [{ ...gone, kind: "stopped" }, gone] : [gone];
   }
   const kinds = [...arrivals(before, after), ...activations(before, after)];
@@ -121,6 +122,12 @@ function stateEvents({ name: unit, machineID, before, after, revision }: Of<"sta
 type KindAndCause = Pick<ClusterEvent, "kind" | "cause">;
 
 const saidBy = ({ systemd: { active, sub } }: StateRecord): string => `systemd says ${active} (${sub})`;
+
+/** Why it fails, without the word that the kind of the event says; an older agent tells the states only. */
+function failureOfRun(after: StateRecord): string {
+  const text = after.run == null ? "" : (failureText(after.systemd, after.run) ?? "");
+  return text.replace(/^failed(: |, )?/, "") || saidBy(after);
+}
 
 /** A machine has a version of the unit that it did not have, or was told to start it. */
 function arrivals(before: StateRecord | null, after: StateRecord): readonly KindAndCause[] {
@@ -142,8 +149,10 @@ function activations(before: StateRecord | null, after: StateRecord): readonly K
 function failureOf(before: StateRecord | null, after: StateRecord, isNews: boolean): KindAndCause | null {
   if (after.error !== null && after.error !== before?.error) return { kind: "failed", cause: after.error };
   const isFailed = after.systemd.active === "failed";
-  if (isFailed && (before?.systemd.active !== "failed" || isNews)) return { kind: "failed", cause: saidBy(after) };
-  if (isRetrying(after) && (before === null || !isRetrying(before))) return { kind: "failed", cause: saidBy(after) };
+  if (isFailed && (before?.systemd.active !== "failed" || isNews))
+    return { kind: "failed", cause: failureOfRun(after) };
+  if (isRetrying(after) && (before === null || !isRetrying(before)))
+    return { kind: "failed", cause: failureOfRun(after) };
   return null;
 }
 
@@ -156,10 +165,10 @@ function hasStopped(before: StateRecord | null, after: StateRecord): boolean {
 
 function machineEvents({ id: machineID, before, after, revision }: Of<"machine">): readonly ClusterEvent[] {
   if (after === null)
-    return [{ kind: "machine-left", revision, cause: "its agent ended, or was not heard of in time", machineID }];
+    return [{ kind: "machine-left", revision, cause: "its agent ended, or its lease ran out", machineID }];
   if (before === null) return [{ kind: "machine-joined", revision, cause: "its agent started", machineID }];
   if (JSON.stringify(before.metadata) === JSON.stringify(after.metadata)) return [];
-  return [{ kind: "machine-metadata-changed", revision, cause: "its configuration was read anew", machineID }];
+  return [{ kind: "machine-metadata-changed", revision, cause: "its configuration was reloaded", machineID }];
 }
 
 function metadataEvents({ machineID, key, after, revision }: Of<"machine-metadata">): readonly ClusterEvent[] {
@@ -169,7 +178,7 @@ function metadataEvents({ machineID, key, after, revision }: Of<"machine-metadat
 
 function leaderEvents({ before, after, revision }: Of<"leader">): readonly ClusterEvent[] {
   if (before?.machineID === after?.machineID) return [];
-  const cause = after === null ? "the leader stepped down, or was not heard of in time" : "it was elected";
+  const cause = after === null ? "the leader stepped down, or its lease ran out" : "it was elected";
   return [
     {
       kind: "leader-changed",
