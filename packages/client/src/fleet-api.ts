@@ -12,6 +12,7 @@ import type {
   RebalanceRequest,
   Unit,
   UnitChange,
+  UnitOption,
   UnitState,
 } from "./description/schemas.ts";
 import { readEndpoint } from "./endpoint.ts";
@@ -143,6 +144,16 @@ export class FleetApi {
   async getPlacement(name: string): Promise<Placement | null> {
     const response = await this.#transport.send("GET", `${unitPath(name)}/placement`);
     return response.status === 404 ? null : (this.#expect(response, 200) as unknown as Placement);
+  }
+
+  /**
+   * Where a version of a unit could be if it was put in and launched now; of a name that is not there, too. Null: the
+   * server is too old to say.
+   */
+  async explainVersion(name: string, options: readonly UnitOption[]): Promise<Placement | null> {
+    const response = await this.#transport.send("POST", `${unitPath(name)}/placement`, { options });
+    const isTooOld = response.status === 404 || response.status === 405;
+    return isTooOld ? null : (this.#expect(response, 200) as unknown as Placement);
   }
 
   /**

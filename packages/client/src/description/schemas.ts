@@ -51,6 +51,18 @@ const UNIT_STATE = {
     systemdLoadState: { type: "string", description: "systemd's word: loaded, not-found, bad-setting …" },
     systemdActiveState: { type: "string", description: "systemd's word: active, activating, failed, inactive …" },
     systemdSubState: { type: "string", description: "systemd's word: running, dead, exited …" },
+    currentState: {
+      type: "string",
+      enum: DESIRED_STATES,
+      description: "What the machine has done with the unit: inactive, loaded or launched.",
+    },
+    systemdResult: {
+      type: "string",
+      description: "systemd's word on how its last run ended: exit-code, signal, timeout …; absent: it did not fail.",
+    },
+    exitStatus: { type: "integer", description: "What its main process exited with; absent where it did not." },
+    exitSignal: { type: "string", description: "The signal that ended its main process, as in SIGKILL." },
+    restarts: { type: "integer", description: "How often systemd has restarted it by itself; absent: never." },
     error: { type: "string", description: "Why fleet could not do there what was wanted; absent where it could." },
   },
   required: ["name", "hash", "machineID"],
@@ -62,6 +74,8 @@ const MACHINE = {
   properties: {
     id: { type: "string", description: "Its machine ID, 32 hex digits." },
     primaryIP: { type: "string" },
+    hostname: { type: "string", description: "Its host name; absent where its agent does not tell." },
+    version: { type: "string", description: "The version of fleet there; absent where it is not known." },
     metadata: { type: "object", additionalProperties: { type: "string" } },
     state: {
       type: "string",
