@@ -19,6 +19,8 @@ export interface Command {
   readonly args: string;
   /** How help shows the operands, where `args` would not say it. */
   readonly usage?: string;
+  /** Said on standard error where no operand is given, with exit code 0, as scripts know it; absent: it is an error. */
+  readonly saidOfNone?: string;
   readonly summary: string;
   readonly description: string;
   readonly flags: readonly FlagSpec[];

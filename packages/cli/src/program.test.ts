@@ -42,17 +42,25 @@ describe("the command line", () => {
     expect((await run(["--request-timeout=soon", "list-units"])).stderr).toContain('invalid --request-timeout "soon"');
     expect((await run(["--endpoint=ftp://x", "list-units"])).stderr).toContain('invalid --endpoint "ftp://x"');
     expect((await run(["load", "--block-attempts=x", "a"])).stderr).toContain('invalid --block-attempts "x"');
-    expect((await run(["start"])).stderr).toContain("missing required argument 'unit'");
+    expect((await run(["cat"])).stderr).toContain("missing required argument 'unit'");
   });
-  it("accepts what old scripts give, and refuses signed units with the reason and exit code 2", async () => {
+  it("accepts what old scripts give", async () => {
     expect((await run(["--experimental-api", "--etcd-cafile=/x", "list-units"])).code).toBe(0);
     expect(readGlobalFlags({ etcdCafile: "/x" }, {}).caFile).toBe("/x");
-    const refusal = {
-      code: 2,
-      stderr: "WARNING: The signed/verified units feature is DEPRECATED and cannot be used.\n",
-    };
-    expect(await run(["submit", "--sign", "a.service"])).toMatchObject(refusal);
-    expect(await run(["verify", "a.service"])).toMatchObject(refusal);
+    expect(await run(["list-machines", "--l", "surplus"])).toMatchObject({ code: 0 });
+    expect((await run(["list-machines", "--h"])).stdout).toContain("Usage: fleetctl list-machines");
+    const refusal = "WARNING: The signed/verified units feature is DEPRECATED and cannot be used.\n";
+    expect(await run(["verify", "a.service"])).toMatchObject({ code: 2, stderr: refusal });
+    const files = { "a.service": "[Service]\nExecStart=/bin/a\n" };
+    answerWith((method) => ({ status: method === "PUT" ? 201 : 404 }));
+    expect(await run(["submit", "--sign", "a.service"], { files })).toEqual({
+      code: 0,
+      stdout: "Unit a.service inactive\n",
+      stderr: refusal,
+    });
+  });
+  it("has the version in its help, where scripts look for it", async () => {
+    expect((await run(["help"])).stdout).toMatch(/^VERSION:\n {2}\d+\.\d+\.\d+$/m);
   });
 });
 

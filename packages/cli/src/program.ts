@@ -49,6 +49,8 @@ function buildProgram(world: World, finish: (exitCode: number) => void): Command
     })
     .showSuggestionAfterError(true)
     .helpCommand("help [command]", "show help for a command")
+    // Scripts take the version from here.
+    .addHelpText("after", `\nVERSION:\n  ${VERSION}`)
     .action(() => program.outputHelp());
   for (const { name, value, description, default: fallback } of GLOBAL_FLAGS) {
     const text = `${description} (default ${JSON.stringify(fallback)}, environment FLEETCTL_${name.replaceAll("-", "_").toUpperCase()})`;
@@ -72,7 +74,8 @@ function addCommand(program: Commander, command: Command, world: World, finish: 
     .summary(command.summary)
     .description(command.description)
     .addHelpText("after", `\nExamples:\n${command.examples.map((example) => `  ${example}\n`).join("")}`)
-    .allowExcessArguments(false);
+    // The old fleetctl passed over what it did not expect, and so do its commands here.
+    .allowExcessArguments(command.isClassic === true);
   if (command.usage !== undefined) sub.usage(`[options] ${command.usage}`);
   for (const flag of command.flags) {
     const option = new Option(flag.flags, flag.description);
@@ -83,11 +86,12 @@ function addCommand(program: Commander, command: Command, world: World, finish: 
   }
   if (["submit", "load", "start"].includes(command.name)) sub.addOption(new Option("--sign").hideHelp());
   sub.action(async (...given: unknown[]) => {
-    if (sub.opts().sign === true) {
-      world.writeError(`${SIGNED_UNITS_WARNING}\n`);
-      return finish(2);
-    }
+    if (sub.opts().sign === true) world.writeError(`${SIGNED_UNITS_WARNING}\n`);
     const operands = command.args === "" ? [] : ([given[0] ?? []].flat() as string[]);
+    if (operands.length === 0 && command.saidOfNone !== undefined) {
+      if (command.saidOfNone !== "") world.writeError(`${command.saidOfNone}\n`);
+      return finish(0);
+    }
     const { context, close } = contextOf(program, world);
     try {
       finish(await command.run(context, operands, sub.opts()));

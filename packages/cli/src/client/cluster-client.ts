@@ -1,5 +1,5 @@
 import type { EventFilter, FleetEvent, Move, Placement, StreamItem } from "@fleet/client";
-import type { DesiredState, UnitOption } from "@fleet/domain/unit";
+import type { DesiredState, RunResult, UnitOption } from "@fleet/domain/unit";
 
 export type { EventFilter, FleetEvent, Move, Placement, StreamItem };
 
@@ -23,12 +23,20 @@ export interface StateInfo {
   readonly sub: string;
   /** Why fleet could not do there what was wanted; null where it could, and from servers that don't tell. */
   readonly error: string | null;
+  /** What the machine has done with the unit; null from servers that don't tell. */
+  readonly current: DesiredState | null;
+  /** How its last run ended; null where it did not fail, and from servers that don't tell. */
+  readonly run: RunResult | null;
 }
 
 /** A machine of the cluster. */
 export interface MachineInfo {
   readonly id: string;
   readonly primaryIP: string;
+  /** Null: it is not told. */
+  readonly hostname: string | null;
+  /** The version of fleet there; null: it is not told. */
+  readonly version: string | null;
   readonly metadata: Readonly<Record<string, string>>;
   /** Null: it takes units. */
   readonly state: "cordoned" | "draining" | null;
@@ -67,6 +75,8 @@ export interface ClusterClient {
   moves(): Promise<readonly Move[]>;
   /** Why a unit is where it is; null: there is no such unit, or the server is too old to say. */
   placement(name: string): Promise<Placement | null>;
+  /** Where a version of a unit could be if it was put in now; null: the server is too old to say. */
+  explainVersion(name: string, options: readonly UnitOption[]): Promise<Placement | null>;
   /** Events of the cluster. Null: the server is too old to tell any. */
   events(request: EventRequest, signal: AbortSignal): Promise<AsyncIterable<StreamItem> | null>;
   /** The newest version of fleet that was met on the way; null: none yet. */

@@ -128,7 +128,12 @@ class EtcdClient implements ClusterClient {
   async states(name?: string): Promise<readonly StateInfo[]> {
     const { state } = this.#mirror;
     const names = name === undefined ? [...state.states.keys()].sort() : [name];
-    return names.flatMap((unit) => unitStatesOf(state, unit).map(({ systemd, ...rest }) => ({ ...rest, ...systemd })));
+    return names.flatMap((unit) =>
+      unitStatesOf(state, unit).map(({ systemd, ...rest }) => {
+        const current = state.states.get(unit)?.get(rest.machineID)?.current ?? null;
+        return { ...rest, ...systemd, current, run: null };
+      }),
+    );
   }
 
   async machines(): Promise<readonly MachineInfo[]> {
@@ -138,7 +143,7 @@ class EtcdClient implements ClusterClient {
       const cordon = state.cordons.get(id);
       return machine === null
         ? []
-        : [{ ...machine, state: cordon === undefined ? null : cordon.drain ? "draining" : "cordoned" }];
+        : [{ ...machine, hostname: null, state: cordon === undefined ? null : cordon.drain ? "draining" : "cordoned" }];
     });
   }
 
@@ -167,6 +172,10 @@ class EtcdClient implements ClusterClient {
 
   async placement(name: string): Promise<Placement | null> {
     return finish(explainPlacement(this.#mirror.state, name));
+  }
+  /** Null: what the registry's own explanation does not do yet. */
+  async explainVersion(): Promise<Placement | null> {
+    return null;
   }
 
   async events({ filter, after, follow }: EventRequest, signal: AbortSignal): Promise<AsyncIterable<StreamItem>> {

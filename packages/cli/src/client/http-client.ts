@@ -8,7 +8,7 @@ import {
   type Unit,
   type UnitState,
 } from "@fleet/client";
-import { isDesiredState, type UnitOption } from "@fleet/domain/unit";
+import { isDesiredState, type RunResult, type UnitOption } from "@fleet/domain/unit";
 import { CommandError } from "../errors.ts";
 import type {
   ClusterClient,
@@ -69,6 +69,9 @@ export class HttpClient implements ClusterClient {
   }
   placement(name: string): Promise<Placement | null> {
     return asked(() => this.#api.getPlacement(name));
+  }
+  explainVersion(name: string, options: readonly UnitOption[]): Promise<Placement | null> {
+    return asked(() => this.#api.explainVersion(name, options));
   }
 
   async events(
@@ -157,9 +160,28 @@ function stateInfo(state: UnitState): StateInfo {
     active: text(state.systemdActiveState),
     sub: text(state.systemdSubState),
     error: text(state.error) || null,
+    current: isDesiredState(state.currentState) ? state.currentState : null,
+    run: runResult(state),
   };
 }
 
-function machineInfo({ id, primaryIP, metadata, state }: Machine): MachineInfo {
-  return { id: text(id), primaryIP: text(primaryIP), metadata: metadata ?? {}, state: state ?? null };
+function runResult({ systemdResult, exitStatus, exitSignal, restarts }: UnitState): RunResult | null {
+  if (systemdResult === undefined && restarts === undefined) return null;
+  return {
+    result: text(systemdResult) || "success",
+    exitStatus: typeof exitStatus === "number" ? exitStatus : null,
+    exitSignal: text(exitSignal) || null,
+    restarts: typeof restarts === "number" ? restarts : 0,
+  };
+}
+
+function machineInfo({ id, primaryIP, hostname, version, metadata, state }: Machine): MachineInfo {
+  return {
+    id: text(id),
+    primaryIP: text(primaryIP),
+    hostname: text(hostname) || null,
+    version: text(version) || null,
+    metadata: metadata ?? {},
+    state: state ?? null,
+  };
 }

@@ -66,7 +66,9 @@ class Line {
     return 1;
   }
 
-  #takeFlag(argument: string, following: string | undefined): 1 | 2 {
+  #takeFlag(typed: string, following: string | undefined): 1 | 2 {
+    // Go's flags have one dash or two, whatever their length.
+    const argument = /^--[A-Za-z]$/.test(typed) ? typed.slice(1) : typed;
     const switched = this.#switched(argument);
     if (switched !== null) {
       this.expanded.push(...switched);

@@ -10,3 +10,8 @@ export function machineLegend(id: string, machines: ReadonlyMap<string, MachineI
   const ip = machines.get(id)?.primaryIP ?? "";
   return ip === "" ? machineID(id, full) : `${machineID(id, full)}/${ip}`;
 }
+
+/** What people call a machine: its host name, or `ID/IP` where that is not known. */
+export function machineName(id: string, machines: ReadonlyMap<string, MachineInfo>): string {
+  return machines.get(id)?.hostname ?? machineLegend(id, machines, false);
+}

@@ -106,3 +106,33 @@ it.each([
   const local = [{ section: "Service", name: "ExecStart", value: program }];
   expect(replacementOf({ options, desiredState }, local, target, replace)).toBe(replacement);
 });
+
+describe("a version that fits no machine", () => {
+  const files = { "a.service": "[Service]\nExecStart=/bin/new\n[X-Fleet]\nMachineMetadata=disk=ssd\n" };
+  const nowhere = {
+    ...{ name: "a.service", desiredState: "launched", global: false, machines: 3, fitting: 0 },
+    summary: "pending: none of 3 machines fits",
+    reasons: [{ reason: "its metadata lacks disk=ssd", machines: 3, examples: [] }],
+  };
+  const explained = (method: string, path: string) =>
+    method === "POST" && path === "/units/a.service/placement"
+      ? { body: nowhere }
+      : clusterOf([], [{ ...unit }])(method, path);
+  const sent = () => requests().filter((entry) => entry.startsWith("PUT"));
+
+  it("does not replace a unit that is on a machine: nothing is stopped, and why is said", async () => {
+    answerWith(explained);
+    expect(await run(["start", "--replace", "--no-block", "a.service"], { files })).toEqual({
+      code: 1,
+      stdout: "",
+      stderr:
+        "Error: unit a.service was not replaced, and runs on as it is: pending: none of 3 machines fits (3: its metadata lacks disk=ssd). --force replaces it all the same\n",
+    });
+    expect(sent()).toEqual([]);
+  });
+  it("replaces it with --force", async () => {
+    answerWith(explained);
+    expect((await run(["start", "--replace", "--force", "--no-block", "a.service"], { files })).code).toBe(0);
+    expect(sent()).toHaveLength(1);
+  });
+});

@@ -3,6 +3,7 @@ import type { ClusterClient, UnitInfo } from "../client/cluster-client.ts";
 import { concurrently } from "../client/concurrently.ts";
 import { findUnits } from "../client/find.ts";
 import type { Context } from "../context.ts";
+import { CommandError } from "../errors.ts";
 import { unitName } from "../targets/units.ts";
 import { warnOfFindings } from "./findings.ts";
 import { findSource, type LocalSource, localSource, type UnitSource } from "./unit-source.ts";
@@ -13,6 +14,8 @@ export interface SubmitOptions {
   readonly replace: boolean;
   /** Refuse files that have anything wrong with them. */
   readonly strict: boolean;
+  /** Replace a unit that runs by a version that fits no machine, too. */
+  readonly force: boolean;
 }
 
 /**
@@ -26,7 +29,7 @@ export async function ensureUnits(
   context: Context,
   typed: readonly string[],
   target: DesiredState,
-  { replace, strict }: SubmitOptions,
+  { replace, strict, force }: SubmitOptions,
 ): Promise<ReadonlySet<string>> {
   const client = await context.client();
   const byName = new Map(typed.map((entry) => [unitName(entry), entry]));
@@ -43,6 +46,7 @@ export async function ensureUnits(
   }
   const files = new Map([...sources.values()].flatMap(({ file }) => (file === null ? [] : [[file.path, file]])));
   await warnOfFindings(context, [...files.values()], strict);
+  if (target !== "inactive" && !force) await refuseHomeless(client, sources, known);
   const sent = new Set<string>();
   try {
     await concurrently([...sources], async ([name, { options }]) => {
@@ -50,9 +54,31 @@ export async function ensureUnits(
       sent.add(name);
     });
   } finally {
-    for (const name of byName.keys()) if (sent.has(name) && !known.has(name)) context.out(`Unit ${name} inactive`);
+    for (const name of byName.keys()) if (sent.has(name)) context.out(`Unit ${name} inactive`);
   }
   return sent;
+}
+
+/**
+ * Refuses versions that fit no machine where the version before is on one: that would stop, and nothing would take its
+ * place. A server that is too old to say is not asked again.
+ *
+ * @throws CommandError with why each machine is refused
+ */
+async function refuseHomeless(
+  client: ClusterClient,
+  sources: ReadonlyMap<string, UnitSource>,
+  known: ReadonlyMap<string, UnitInfo>,
+): Promise<void> {
+  const placed = [...sources].filter(([name]) => known.get(name)?.machineID != null);
+  await concurrently(placed, async ([name, { options }]) => {
+    const placement = await client.explainVersion(name, options);
+    if (placement?.fitting !== 0) return;
+    const reasons = placement.reasons.map(({ reason, machines }) => `${machines}: ${reason}`).join("; ");
+    throw new CommandError(
+      `unit ${name} was not replaced, and runs on as it is: ${placement.summary}${reasons === "" ? "" : ` (${reasons})`}. --force replaces it all the same`,
+    );
+  });
 }
 
 /** Reads templates from the registry, each once. */

@@ -1,25 +1,44 @@
 import type { MachineInfo, UnitInfo } from "../client/cluster-client.ts";
 import { CommandError } from "../errors.ts";
 
-/** The machines whose ID begins so; the one whose ID is exactly so, where there is one. */
-export function machinesByPrefix(machines: readonly MachineInfo[], prefix: string): readonly MachineInfo[] {
-  const exact = machines.filter(({ id }) => id === prefix);
-  return exact.length > 0 ? exact : machines.filter(({ id }) => prefix !== "" && id.startsWith(prefix));
+/**
+ * The machines that a user means: the one with exactly this ID, else those with this host name or address, else those
+ * whose ID begins so.
+ */
+export function machinesLike(machines: readonly MachineInfo[], typed: string): readonly MachineInfo[] {
+  if (typed === "") return [];
+  const ways: readonly ((machine: MachineInfo) => boolean)[] = [
+    ({ id }) => id === typed,
+    ({ hostname, primaryIP }) => hostname === typed || primaryIP === typed,
+    // The host name up to its first dot, as people say it.
+    ({ hostname }) => hostname?.split(".")[0] === typed,
+    ({ id }) => id.startsWith(typed),
+  ];
+  return ways.map((isMeant) => machines.filter(isMeant)).find((found) => found.length > 0) ?? [];
 }
 
 /**
- * The one machine whose ID begins so.
+ * The one machine that a user means.
  *
- * @throws CommandError where no machine's ID does, or several do
+ * @throws CommandError where there is none, or there are several
  */
-export function onlyMachine(machines: readonly MachineInfo[], prefix: string): MachineInfo {
-  const found = machinesByPrefix(machines, prefix);
+export function onlyMachine(machines: readonly MachineInfo[], typed: string): MachineInfo {
+  const found = machinesLike(machines, typed);
   const [only] = found;
   if (only !== undefined && found.length === 1) return only;
-  if (only === undefined) throw new CommandError(`Machine ${prefix} does not exist.`);
+  if (only === undefined) throw new CommandError(`Machine ${typed} does not exist.`);
   throw new CommandError(
-    `machine ${JSON.stringify(prefix)} is ambiguous: ${found.map(({ id }) => id).join(", ")}; give more of the ID`,
+    `machine ${JSON.stringify(typed)} is ambiguous: ${found.map(({ id }) => id).join(", ")}; give more of the ID`,
   );
+}
+
+/**
+ * The machines that a user names, each once, in order.
+ *
+ * @throws CommandError where one of the names is none, or that of several
+ */
+export function machinesNamed(machines: readonly MachineInfo[], typed: readonly string[]): readonly MachineInfo[] {
+  return [...new Set(typed.map((name) => onlyMachine(machines, name)))];
 }
 
 /**

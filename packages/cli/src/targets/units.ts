@@ -2,6 +2,7 @@ import { expandUnitName, readRequirements, unitNameProblem } from "@fleet/domain
 import type { UnitInfo } from "../client/cluster-client.ts";
 import type { Context } from "../context.ts";
 import { CommandError } from "../errors.ts";
+import { mostLike } from "./most-like.ts";
 
 /** The name of the unit that a user typed as a path, a name, or a name without type. */
 export function unitName(typed: string): string {
@@ -29,6 +30,41 @@ export function isGlobal(unit: UnitInfo): boolean {
 export async function knownUnit(context: Context, typed: string): Promise<UnitInfo> {
   const name = unitName(typed);
   const unit = await (await context.client()).unit(name);
-  if (unit === null) throw new CommandError(`Unit ${name} does not exist.`);
+  if (unit === null) throw new CommandError(`Unit ${name} does not exist.${await didYouMean(context, name)}`);
   return unit;
+}
+
+/** More units than these are not looked through for one that was meant. */
+const MOST_SEARCHED = 20_000;
+
+/** Names the unit that is most like a name that the cluster does not know: ` Did you mean …?`, or nothing. */
+export async function didYouMean(context: Context, name: string): Promise<string> {
+  return suggestion(name, await allUnits(context));
+}
+
+/** None where they can't be read: what is said of an unknown name holds without them. */
+async function allUnits(context: Context): Promise<readonly UnitInfo[]> {
+  return (await context.client()).units().catch(() => []);
+}
+
+function suggestion(name: string, units: readonly UnitInfo[]): string {
+  if (units.length > MOST_SEARCHED) return "";
+  const meant = mostLike(
+    name,
+    units.map((unit) => unit.name),
+  );
+  return meant === null ? "" : ` Did you mean ${meant}?`;
+}
+
+/** Says, in the old fleetctl's words, which units the cluster does not know. */
+export async function sayUnknown(
+  context: Context,
+  names: readonly string[],
+  known: { has(name: string): boolean },
+): Promise<void> {
+  const unknown = names.filter((name) => !known.has(name));
+  if (unknown.length === 0) return;
+  if (unknown.length === names.length) context.err("Units not found in registry");
+  const units = await allUnits(context);
+  for (const name of unknown) context.err(`Unit ${name} does not exist.${suggestion(name, units)}`);
 }

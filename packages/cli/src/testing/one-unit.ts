@@ -1,3 +1,4 @@
+import { hashUnitFile } from "@fleet/domain/unit";
 import type { Answer } from "./fake-server.ts";
 
 /** The only machine of a cluster. */
@@ -7,10 +8,15 @@ export const id = "113f16a7aaaaaaaaaaaaaaaaaaaaaaaa";
 export const options = [{ section: "Service", name: "ExecStart", value: "/bin/a" }];
 
 /** The hash of these options. */
-export const HASH = "37a3bc1b4b9dc1cd9a6a4ac7ab0ae67f6ec87f4b";
+export const HASH = hashUnitFile(options);
 
 /** A unit that runs on the machine. */
 export const unit = { name: "a.service", options, desiredState: "launched", currentState: "launched", machineID: id };
+
+const globalOptions = [...options, { section: "X-Fleet", name: "Global", value: "true" }];
+
+/** A global unit. */
+export const GLOBAL = { name: "g.service", options: globalOptions, hash: hashUnitFile(globalOptions) };
 
 /** What the machine says of it. */
 export const state = {
@@ -26,6 +32,7 @@ export const state = {
 export function clusterOf(states: readonly object[], units: readonly object[]) {
   return (method: string, path: string): Answer => {
     if (method === "PUT") return { status: 204 };
+    if (path.endsWith("/placement")) return { status: 404 };
     if (path.startsWith("/machines"))
       return { body: { machines: [{ id, primaryIP: "192.0.2.9", metadata: { a: "1" } }] } };
     if (path.startsWith("/state")) return { body: { states } };

@@ -1,7 +1,8 @@
 import { CommandError } from "../errors.ts";
 import type { Follower } from "./follow.ts";
 
-const SAY_AFTER_MS = 5_000;
+/** Nobody waits longer than this, five seconds with the reading, without a word; and is told no more often. */
+const SAY_EVERY_MS = 4_000;
 /** How long a server may be away while something is waited for, and how often it is asked meanwhile. */
 const OUTAGE_MS = 120_000;
 const AGAIN_MS = 500;
@@ -12,8 +13,9 @@ const MOST_REST_MS = 500;
 export interface Wait<T> {
   /** Looks at the cluster. Returns null to go on, and otherwise what the wait came to. */
   look(): Promise<T | null>;
-  /** Says what is still waited for; called every few seconds. */
-  onSlow?(): Promise<void>;
+  /** What is still waited for, and why, as a line; it is said once the wait is long, and again when it changes. */
+  waitingFor(): Promise<string>;
+  say(line: string): void;
   /** When to look again though nothing happens, in milliseconds; absent: only when something does. */
   lookAgainMs?(): number;
 }
@@ -28,7 +30,7 @@ export async function untilSettled<T>(follower: Follower, mostMs: number, wait: 
   const look = patiently(() => wait.look());
   const startedAt = performance.now();
   const endsAt = startedAt + mostMs;
-  let saidAt = startedAt;
+  const narrator = new Narrator(wait, startedAt);
   try {
     for (;;) {
       const lookedAt = performance.now();
@@ -36,16 +38,39 @@ export async function untilSettled<T>(follower: Follower, mostMs: number, wait: 
       if (result !== null) return result;
       const now = performance.now();
       if (now >= endsAt) return null;
-      if (now - saidAt > SAY_AFTER_MS) {
-        saidAt = now;
-        await wait.onSlow?.().catch(() => undefined); // a server that is away has nothing to say
-      }
+      await narrator.sayIfDue(now);
       const restMs = Math.min(MOST_REST_MS, now - lookedAt);
-      await follower.next(Math.max(1, Math.min(endsAt - now, wait.lookAgainMs?.() ?? Number.POSITIVE_INFINITY)));
+      const againMs = Math.min(wait.lookAgainMs?.() ?? Number.POSITIVE_INFINITY, narrator.nextMs(now));
+      await follower.next(Math.max(1, Math.min(endsAt - now, againMs)));
       await pause(Math.min(restMs, endsAt - performance.now()));
     }
   } finally {
     follower.stop();
+  }
+}
+
+/** Says what a long wait waits for. */
+class Narrator {
+  readonly #wait: Pick<Wait<unknown>, "waitingFor" | "say">;
+  #said = "";
+  #nextAt: number;
+
+  constructor(wait: Pick<Wait<unknown>, "waitingFor" | "say">, startedAt: number) {
+    this.#wait = wait;
+    this.#nextAt = startedAt + SAY_EVERY_MS;
+  }
+
+  nextMs(now: number): number {
+    return this.#nextAt - now;
+  }
+
+  async sayIfDue(now: number): Promise<void> {
+    if (now < this.#nextAt) return;
+    this.#nextAt = now + SAY_EVERY_MS;
+    const line = await this.#wait.waitingFor().catch(() => null); // a server that is away has nothing to say
+    if (line === null || line === this.#said) return;
+    this.#said = line;
+    this.#wait.say(line);
   }
 }
 

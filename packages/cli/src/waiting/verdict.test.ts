@@ -1,7 +1,7 @@
 import { hashUnitFile } from "@fleet/domain/unit";
 import { describe, expect, it } from "vitest";
 import type { StateInfo, UnitInfo } from "../client/cluster-client.ts";
-import { ENDED_MS, Judge, judge } from "./verdict.ts";
+import { Judge, judge, SETTLE_MS, type Verdict } from "./verdict.ts";
 
 const options = [{ section: "Service", name: "ExecStart", value: "/bin/a" }];
 const unit: UnitInfo = {
@@ -19,81 +19,173 @@ const running: StateInfo = {
   active: "active",
   sub: "running",
   error: null,
+  current: "launched",
+  run: null,
 };
 const ended: StateInfo = { ...running, active: "inactive", sub: "dead" };
-const launch = { state: "launched", untilActive: true } as const;
-const load = { state: "loaded", untilActive: false } as const;
+const failed: StateInfo = { ...running, active: "failed", sub: "failed" };
+const retrying: StateInfo = { ...running, active: "activating", sub: "auto-restart" };
+const activating: StateInfo = { ...running, active: "activating", sub: "start-pre" };
+const exited = { result: "exit-code", exitStatus: 3, exitSignal: null, restarts: 0 };
+const launch = { state: "launched", systemd: "up" } as const;
+const load = { state: "loaded", systemd: "any" } as const;
+const stop = { state: "loaded", systemd: "stopped" } as const;
+
+const there: Verdict = { kind: "there" };
+const onItsWay: Verdict = { kind: "on-its-way" };
+const trouble = (why: string) => ({ kind: "in-trouble", why }) as const;
+const settling = (sign: keyof typeof SETTLE_MS, why: string | null): Verdict => ({
+  kind: "settling",
+  sign,
+  becomes: why === null ? there : trouble(why),
+});
+const more = '"fleetctl status a.service" and "fleetctl journal a.service" say more';
 
 describe("a unit that is waited for until it is active", () => {
-  const trouble = (why: string) => ({ kind: "in-trouble", why });
   it.each([
-    ["is there when systemd says that it is active", unit, running, 0, { kind: "there" }],
-    ["is there while it reloads", unit, { ...running, active: "reloading" }, 0, { kind: "there" }],
-    ["is on its way while it is only loaded", { ...unit, currentState: "loaded" as const }, running, 0, "on-its-way"],
-    ["is on its way while its machine says nothing of it", unit, undefined, 0, "on-its-way"],
-    ["is on its way while its machine reports the version before", unit, { ...running, hash: "0" }, 0, "on-its-way"],
-    ["is on its way while it activates", unit, { ...running, active: "activating" }, 0, "on-its-way"],
-    ["is on its way while it activates, however long", unit, { ...running, active: "activating" }, 1e6, "on-its-way"],
-    ["is at rest when nothing of it runs", unit, ended, 0, "at-rest"],
-    ["is at rest until it has been so for long", unit, ended, ENDED_MS - 1, "at-rest"],
-    ["is there when it has been at rest for long: it has run and ended", unit, ended, ENDED_MS, { kind: "there" }],
+    ["is there when systemd says that it is active", unit, running, there],
+    ["is there while it reloads", unit, { ...running, active: "reloading" }, there],
+    ["is on its way while it is only loaded", { ...unit, currentState: "loaded" as const }, running, onItsWay],
+    ["is on its way while its machine says nothing of it", unit, undefined, onItsWay],
+    ["is on its way while its machine reports the version before", unit, { ...running, hash: "0" }, onItsWay],
+    ["is on its way while it activates", unit, activating, onItsWay],
+    ["may have ended when nothing of it runs", unit, ended, settling("at-rest", null)],
+    ["may have failed when systemd says so", unit, failed, settling("failed", `failed: ${more}`)],
     [
-      "is in trouble when it has failed",
+      "has systemd's reason told when it has failed",
       unit,
-      { ...running, active: "failed", sub: "failed" },
-      0,
-      trouble('failed (failed): "fleetctl status a.service" and "fleetctl journal a.service" say more'),
+      { ...failed, run: exited },
+      settling("failed", `failed: exit status 3 (exit-code): ${more}`),
+    ],
+    [
+      "has its machine's error told beside systemd's reason",
+      unit,
+      { ...failed, run: exited, error: "the job failed" },
+      settling("failed", "failed: exit status 3 (exit-code): the job failed"),
+    ],
+    ["may come up while systemd retries", unit, retrying, settling("retrying", `keeps failing: ${more}`)],
+    [
+      "is in trouble at once in a crash loop",
+      unit,
+      { ...retrying, run: { ...exited, restarts: 7 } },
+      trouble(`keeps failing: exit status 3 (exit-code), after 7 restarts: ${more}`),
+    ],
+    [
+      "may come up at a further try of a crash loop",
+      unit,
+      { ...activating, run: { ...exited, result: "success", restarts: 7 } },
+      settling("retrying", `keeps failing, after 7 restarts: ${more}`),
     ],
     [
       "is in trouble when systemd can't read its file",
       unit,
       { ...ended, load: "bad-setting" },
-      0,
       trouble("can't run: systemd says its file is bad-setting"),
     ],
     [
-      "is in trouble when its machine could not do what was wanted, whatever its state",
+      "may come up though its machine could not do what was wanted",
       { ...unit, currentState: "inactive" as const },
       { ...running, error: "no space" },
-      0,
-      trouble("could not be brought to launched: no space"),
+      settling("error", "could not be brought to launched: no space"),
     ],
     [
       "is on its way when the error is of the version before",
       { ...unit, currentState: "inactive" as const },
       { ...running, hash: "0", error: "no space" },
-      0,
-      "on-its-way",
+      onItsWay,
     ],
-    ["is in trouble when it is gone", undefined, undefined, 0, trouble("was destroyed while it was waited for")],
-  ])("%s", (_name, one, state, restedMs, verdict) => {
-    expect(judge(one, state, launch, restedMs)).toEqual(typeof verdict === "string" ? { kind: verdict } : verdict);
+    ["is in trouble when it is gone", undefined, undefined, trouble("was destroyed while it was waited for")],
+  ])("%s", (_name, one, state, verdict) => {
+    expect(judge(one, state, launch)).toEqual(verdict);
+  });
+});
+
+describe("a copy of a global unit", () => {
+  const global: UnitInfo = { ...unit, currentState: null, machineID: null };
+  it.each([
+    ["is there when systemd says that it is active", running, launch, there],
+    ["is on its way while its machine has not started it", { ...ended, current: "loaded" as const }, launch, onItsWay],
+    ["may have ended when nothing of it runs", ended, launch, settling("at-rest", null)],
+    [
+      "is given longer where nobody says how far it is",
+      { ...ended, current: null },
+      launch,
+      settling("at-rest-untold", null),
+    ],
+    [
+      "is on its way while it deactivates",
+      { ...running, active: "deactivating", current: "loaded" as const },
+      stop,
+      onItsWay,
+    ],
+    ["has stopped when nothing of it runs", { ...ended, current: "loaded" as const }, stop, there],
+    ["has not stopped before its machine was told", ended, stop, onItsWay],
+  ])("%s", (_name, state, goal, verdict) => {
+    expect(judge(global, state, goal)).toEqual(verdict);
+  });
+});
+
+describe("a unit that is waited for until it is stopped", () => {
+  const stopped: UnitInfo = { ...unit, currentState: "loaded" };
+  const nowhere: UnitInfo = { ...unit, currentState: "inactive", machineID: null };
+  it.each([
+    ["has stopped when nothing of it runs", stopped, ended, there],
+    ["has stopped when it has failed", stopped, failed, there],
+    ["is on its way while it deactivates", stopped, { ...running, active: "deactivating" }, onItsWay],
+    ["has not stopped before its machine was told", unit, ended, onItsWay],
+    [
+      "may be started by something else",
+      stopped,
+      running,
+      settling("running", "still runs: something else starts it there (active, running)"),
+    ],
+    ["has nothing to stop on no machine", nowhere, undefined, there],
+    ["is on its way while its last machine has it", nowhere, running, onItsWay],
+  ])("%s", (_name, one, state, verdict) => {
+    expect(judge(one, state, stop)).toEqual(verdict);
   });
 });
 
 it("a unit that is waited for until it is loaded is there when fleet says so, whatever systemd says", () => {
-  expect(judge({ ...unit, currentState: "loaded" }, undefined, load, 0)).toEqual({ kind: "there" });
-  expect(judge({ ...unit, currentState: "inactive" }, running, load, 0)).toEqual({ kind: "on-its-way" });
+  expect(judge({ ...unit, currentState: "loaded" }, undefined, load)).toEqual(there);
+  expect(judge({ ...unit, currentState: "inactive" }, running, load)).toEqual(onItsWay);
 });
 
-describe("a unit's rest", () => {
-  it("counts from the first look at which it is at rest", () => {
+describe("a sign that may pass", () => {
+  const error: StateInfo = { ...ended, current: "loaded", error: "a dependency failed" };
+  const loaded: UnitInfo = { ...unit, currentState: "loaded" };
+  it("counts once it has stayed", () => {
     const judged = new Judge(launch);
-    expect(judged.judge("a.service", unit, { ...running, active: "activating" }, 0).kind).toBe("on-its-way");
-    expect(judged.isTimed).toBe(false);
-    expect(judged.judge("a.service", unit, ended, 5_000).kind).toBe("at-rest");
-    expect(judged.isTimed).toBe(true);
-    expect(judged.judge("a.service", unit, ended, 5_000 + ENDED_MS - 1).kind).toBe("at-rest");
-    expect(judged.judge("a.service", unit, ended, 5_000 + ENDED_MS).kind).toBe("there");
-    expect(judged.isTimed).toBe(false);
+    expect(judged.nextMs(0)).toBe(Number.POSITIVE_INFINITY);
+    expect(judged.judge("a.service", loaded, error, 0).kind).toBe("settling");
+    expect(judged.nextMs(500)).toBe(SETTLE_MS.error - 500);
+    expect(judged.judge("a.service", loaded, error, SETTLE_MS.error - 1).kind).toBe("settling");
+    expect(judged.judge("a.service", loaded, error, SETTLE_MS.error)).toEqual(
+      trouble("could not be brought to launched: a dependency failed"),
+    );
+    expect(judged.nextMs(0)).toBe(Number.POSITIVE_INFINITY);
+  });
+  it("does not count where it has passed", () => {
+    const judged = new Judge(launch);
+    judged.judge("a.service", loaded, error, 0);
+    judged.judge("a.service", unit, activating, 300);
+    expect(judged.judge("a.service", loaded, error, SETTLE_MS.error).kind).toBe("settling");
+    expect(judged.judge("a.service", unit, running, SETTLE_MS.error + 300)).toEqual(there);
+  });
+  it("outlasts the tries in between of a unit that keeps failing", () => {
+    const judged = new Judge(launch);
+    judged.judge("a.service", unit, retrying, 0);
+    judged.judge("a.service", unit, activating, 1_000);
+    judged.judge("a.service", unit, retrying, 2_000);
+    expect(judged.judge("a.service", unit, retrying, SETTLE_MS.retrying).kind).toBe("in-trouble");
   });
   it("counts anew when it is forgotten, and for each unit by itself", () => {
     const judged = new Judge(launch);
     judged.judge("a.service", unit, ended, 0);
-    judged.judge("b.service", { ...unit, name: "b.service" }, { ...ended, name: "b.service" }, 1_000);
+    judged.judge("b.service", unit, ended, 1_000);
     judged.forget("a.service");
-    expect(judged.judge("a.service", unit, ended, ENDED_MS).kind).toBe("at-rest");
-    expect(judged.judge("b.service", { ...unit, name: "b.service" }, ended, ENDED_MS).kind).toBe("at-rest");
-    expect(judged.judge("b.service", { ...unit, name: "b.service" }, ended, 1_000 + ENDED_MS).kind).toBe("there");
+    expect(judged.judge("a.service", unit, ended, 1_500).kind).toBe("settling");
+    expect(judged.judge("b.service", unit, ended, 1_500).kind).toBe("settling");
+    expect(judged.judge("b.service", unit, ended, 2_500)).toEqual(there);
   });
 });

@@ -1,91 +1,158 @@
-import { conditionOf, type DesiredState, hashUnitFile } from "@fleet/domain/unit";
+import { conditionOf, type DesiredState, failureText, hashUnitFile } from "@fleet/domain/unit";
 import type { StateInfo, UnitInfo } from "../client/cluster-client.ts";
 
 /** Where a unit is to get to. */
 export interface Goal {
   readonly state: DesiredState;
-  /** Also until systemd says that the unit is up. */
-  readonly untilActive: boolean;
+  /** What systemd is to say then: that the unit is up, that nothing of it runs, or anything. */
+  readonly systemd: "up" | "stopped" | "any";
 }
 
-/** What a look at a unit on its way comes to. */
-export type Verdict =
+/** The end of a wait for a unit. */
+export type Outcome =
   | { readonly kind: "there" }
-  | { readonly kind: "on-its-way" }
-  /** Launched, and systemd says that nothing of it runs: it has not begun yet, or it has run and ended. */
-  | { readonly kind: "at-rest" }
   /** `why` is the end of a sentence about the unit. */
   | { readonly kind: "in-trouble"; readonly why: string };
 
-/** A unit that is launched and at rest for so long has run and ended, as a oneshot service does. */
-export const ENDED_MS = 1_500;
+/** What a look at a unit on its way comes to. */
+export type Verdict =
+  | Outcome
+  | { readonly kind: "on-its-way" }
+  /** It may pass: only if it stays is it the end. */
+  | { readonly kind: "settling"; readonly sign: Sign; readonly becomes: Outcome };
 
-const THERE: Verdict = { kind: "there" };
+/** What may pass, and for how long in milliseconds it has to stay until it counts. */
+export const SETTLE_MS = {
+  /** Launched, and nothing of it runs: it has not begun yet, or it has run and ended, as a oneshot service does. */
+  "at-rest": 1_500,
+  /** The same of a copy whose agent does not say whether it has been told to start. */
+  "at-rest-untold": 5_000,
+  /** systemd said so before its next start, maybe. */
+  failed: 300,
+  /** systemd waits for the next try. */
+  retrying: 3_000,
+  /** Its agent could not do what was wanted, and tries again. */
+  error: 2_000,
+  /** It runs though it is to be stopped. */
+  running: 3_000,
+} as const;
+
+type Sign = keyof typeof SETTLE_MS;
+
+/** Signs that the steps in between, as the next try of a unit that fails, do not take back. */
+const LASTING: ReadonlySet<Sign> = new Set<Sign>(["at-rest", "at-rest-untold", "retrying"]);
+
+const THERE: Outcome = { kind: "there" };
 const ON_ITS_WAY: Verdict = { kind: "on-its-way" };
 
 /**
- * Whether a unit is where it should be, on its way, or in trouble.
+ * Whether a unit, or one copy of a global unit, is where it should be, on its way, or in trouble.
  *
  * @param unit absent: it is not in the cluster any more
- * @param state what the unit's machine says of it; absent: nothing yet
- * @param restedMs for how long the unit has been seen at rest
+ * @param state what its machine says of it; absent: nothing yet
  */
-export function judge(
-  unit: UnitInfo | undefined,
-  state: StateInfo | undefined,
-  { state: wanted, untilActive }: Goal,
-  restedMs: number,
-): Verdict {
+export function judge(unit: UnitInfo | undefined, state: StateInfo | undefined, goal: Goal): Verdict {
   if (unit === undefined) return inTrouble("was destroyed while it was waited for");
   // A machine may still report the version that was there before.
-  const current = state?.hash === hashUnitFile(unit.options) ? state : undefined;
-  if (current?.error != null) return inTrouble(`could not be brought to ${wanted}: ${current.error}`);
-  if (unit.currentState !== wanted) return ON_ITS_WAY;
-  if (!untilActive) return THERE;
-  return current === undefined ? ON_ITS_WAY : judgeRun(current, restedMs);
+  const own = state?.hash === hashUnitFile(unit.options) ? state : undefined;
+  const current = unit.currentState ?? own?.current ?? null;
+  if (own?.error != null) return judgeError(own, current, own.error, goal);
+  if (isNowhere(unit, state, goal)) return THERE;
+  if (current !== goal.state && !isUntold(unit, own)) return ON_ITS_WAY;
+  if (goal.systemd === "any") return THERE;
+  if (own === undefined) return ON_ITS_WAY;
+  return goal.systemd === "up" ? judgeStart(own) : judgeStop(own);
+}
+
+/** Nothing of a unit that is on no machine has to stop. */
+function isNowhere(unit: UnitInfo, state: StateInfo | undefined, { systemd }: Goal): boolean {
+  const isScheduled = unit.currentState !== null;
+  return systemd === "stopped" && isScheduled && unit.machineID === null && state === undefined;
+}
+
+/** Whether nobody says how far a copy of a global unit is: its API is too old to. */
+function isUntold({ currentState }: UnitInfo, own: StateInfo | undefined): boolean {
+  return currentState === null && own !== undefined && own.current === null;
+}
+
+function judgeError(own: StateInfo, current: DesiredState | null, error: string, { state }: Goal): Verdict {
+  const failure = current === state ? failureText(own, own.run) : null;
+  const why = failure === null ? `could not be brought to ${state}: ${error}` : `${failure}: ${error}`;
+  return settling(failure === null ? "error" : "failed", inTrouble(why));
 }
 
 /** What systemd's word on a unit that is launched comes to. */
-function judgeRun(state: StateInfo, restedMs: number): Verdict {
-  const { name, load, sub } = state;
+function judgeStart(state: StateInfo): Verdict {
+  const { load } = state;
   const condition = conditionOf(state);
   if (condition === "up") return THERE;
-  if (condition === "failed")
-    return inTrouble(`failed (${sub}): "fleetctl status ${name}" and "fleetctl journal ${name}" say more`);
+  const failure = failureText(state, state.run);
+  if (condition === "failed") return settling("failed", inTrouble(withHint(state, failure ?? "failed")));
   if (load !== "" && load !== "loaded") return inTrouble(`can't run: systemd says its file is ${load}`);
+  if (condition === "retrying" && failure !== null) return inTrouble(withHint(state, failure));
+  if (condition === "retrying" || failure !== null)
+    return settling("retrying", inTrouble(withHint(state, failure ?? "keeps failing")));
   if (condition !== "at-rest") return ON_ITS_WAY;
-  return restedMs >= ENDED_MS ? THERE : { kind: "at-rest" };
+  return settling(state.current === null ? "at-rest-untold" : "at-rest", THERE);
 }
 
-function inTrouble(why: string): Verdict {
+function judgeStop(state: StateInfo): Verdict {
+  const condition = conditionOf(state);
+  if (condition === "at-rest" || condition === "failed") return THERE;
+  if (condition !== "up") return ON_ITS_WAY;
+  return settling("running", inTrouble(`still runs: something else starts it there (${state.active}, ${state.sub})`));
+}
+
+function withHint({ name }: StateInfo, failure: string): string {
+  return `${failure}: "fleetctl status ${name}" and "fleetctl journal ${name}" say more`;
+}
+
+function inTrouble(why: string): Outcome {
   return { kind: "in-trouble", why };
 }
 
-/** Judges units that are looked at again and again, and remembers since when which of them have been at rest. */
+function settling(sign: Sign, becomes: Outcome): Verdict {
+  return { kind: "settling", sign, becomes };
+}
+
+/** Judges units that are looked at again and again, and remembers since when which of them show a sign that may pass. */
 export class Judge {
   readonly #goal: Goal;
-  readonly #restsSince = new Map<string, number>();
+  readonly #settling = new Map<string, { readonly sign: Sign; readonly since: number }>();
 
   constructor(goal: Goal) {
     this.#goal = goal;
   }
 
-  /** Whether a unit is at rest: time alone then changes what is to be said of it. */
-  get isTimed(): boolean {
-    return this.#restsSince.size > 0;
+  /**
+   * @param key of the unit, or of its copy on one machine
+   * @param now in milliseconds, on a clock that only goes forward
+   */
+  judge(key: string, unit: UnitInfo | undefined, state: StateInfo | undefined, now: number): Verdict {
+    const verdict = judge(unit, state, this.#goal);
+    const known = this.#settling.get(key);
+    if (verdict.kind !== "settling") {
+      if (verdict.kind !== "on-its-way" || (known !== undefined && !LASTING.has(known.sign))) this.forget(key);
+      return verdict;
+    }
+    const { sign, becomes } = verdict;
+    const since = known?.sign === sign ? known.since : now;
+    if (now - since < SETTLE_MS[sign]) {
+      this.#settling.set(key, { sign, since });
+      return verdict;
+    }
+    this.forget(key);
+    return becomes;
   }
 
-  /** @param now in milliseconds, on a clock that only goes forward */
-  judge(name: string, unit: UnitInfo | undefined, state: StateInfo | undefined, now: number): Verdict {
-    const since = this.#restsSince.get(name) ?? now;
-    const verdict = judge(unit, state, this.#goal, now - since);
-    if (verdict.kind === "at-rest") this.#restsSince.set(name, since);
-    else if (verdict.kind !== "on-its-way") this.forget(name);
-    return verdict;
+  /** In how many milliseconds time alone changes what is to be said of a unit; Infinity: it never does. */
+  nextMs(now: number): number {
+    const ends = [...this.#settling.values()].map(({ sign, since }) => since + SETTLE_MS[sign] - now);
+    return Math.max(1, Math.min(Number.POSITIVE_INFINITY, ...ends));
   }
 
-  /** A unit's rest counts from its next look again. */
-  forget(name: string): void {
-    this.#restsSince.delete(name);
+  /** What a unit shows counts from its next look again. */
+  forget(key: string): void {
+    this.#settling.delete(key);
   }
 }

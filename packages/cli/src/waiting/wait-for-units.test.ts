@@ -86,7 +86,7 @@ describe("a server that goes away while something is waited for", () => {
       if (method === "PUT") return { status: 204 };
       if (path.startsWith("/machines")) return { body: { machines: [] } };
       if (path.startsWith("/state")) return { body: { states: [] } };
-      return { body: { ...unit, desiredState: "loaded", currentState: "loaded" } };
+      return { body: { ...unit, desiredState: "inactive", currentState: "loaded" } };
     });
     expect((await run(["load", "a"])).stdout).toContain("Unit a.service loaded");
   });

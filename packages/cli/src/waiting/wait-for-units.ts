@@ -1,10 +1,11 @@
 import type { ClusterClient, MachineInfo, StateInfo, UnitInfo } from "../client/cluster-client.ts";
 import { findStates, findUnits, machinesByID } from "../client/find.ts";
 import type { Context } from "../context.ts";
-import { machineLegend } from "../printing/machine-text.ts";
+import { machineLegend, machineName } from "../printing/machine-text.ts";
+import { Copies } from "./copies.ts";
 import { followUnits } from "./follow.ts";
 import { untilSettled, type Wait } from "./until-settled.ts";
-import { ENDED_MS, type Goal, Judge, type Verdict } from "./verdict.ts";
+import { type Goal, Judge, type Outcome } from "./verdict.ts";
 import { whyNot } from "./why-not.ts";
 
 /** For more units than these a terminal shows how far the wait is. */
@@ -13,12 +14,15 @@ const MANY = 8;
 /** What to wait for. */
 export interface WaitOptions extends Goal {
   readonly names: readonly string[];
+  /** Names of units that are not told of on standard output when they get there. */
+  readonly quiet: ReadonlySet<string>;
   /** Infinity: without limit. */
   readonly mostMs: number;
 }
 
 /**
- * Waits until units have reached a state, and says so of each as it gets there.
+ * Waits until units have reached a state, and says so of each as it gets there; global ones on every machine that is to
+ * have them.
  *
  * @returns whether all got there
  */
@@ -28,10 +32,14 @@ export async function waitForUnits(context: Context, options: WaitOptions): Prom
   const result = await untilSettled(await followUnits(client, options.names), options.mostMs, wait);
   context.progress(null);
   if (result !== null) return result;
-  const what = options.untilActive ? `${options.state} and active` : options.state;
-  const why = await whyNot(client, wait.left);
-  context.err(`Error: timed out waiting for ${wait.left.join(", ")} to be ${what}: ${why}`);
+  const why = await whyNot(client, wait.left, options);
+  context.err(`Error: timed out waiting for ${wait.left.join(", ")} to be ${goalText(options)}: ${why}`);
   return false;
+}
+
+function goalText({ state, systemd }: Goal): string {
+  if (systemd === "any") return state;
+  return systemd === "up" ? `${state} and active` : `${state} and stopped`;
 }
 
 class WaitForUnits implements Wait<boolean> {
@@ -40,6 +48,7 @@ class WaitForUnits implements Wait<boolean> {
   readonly #options: WaitOptions;
   readonly #left: Set<string>;
   readonly #judge: Judge;
+  readonly #copies = new Map<string, Copies>();
   #machines: ReadonlyMap<string, MachineInfo> = new Map();
   #isFine = true;
 
@@ -59,26 +68,32 @@ class WaitForUnits implements Wait<boolean> {
   async look(): Promise<boolean | null> {
     const names = this.left;
     const [units, states] = await Promise.all([findUnits(this.#client, names), findStates(this.#client, names)]);
-    const isKnown = [...units.values()].every(({ machineID }) => machineID === null || this.#machines.has(machineID));
-    if (!isKnown) this.#machines = await machinesByID(this.#client);
+    const byName = Map.groupBy(states, ({ name }) => name);
+    const seen = [...units.values(), ...names.flatMap((name) => byName.get(name) ?? [])];
+    if (seen.some(({ machineID }) => machineID !== null && !this.#machines.has(machineID)))
+      this.#machines = await machinesByID(this.#client);
     for (const name of names) {
       const unit = units.get(name);
-      const own = states.find((state) => state.name === name && state.machineID === unit?.machineID);
-      this.#take(name, unit, own);
+      const own = byName.get(name) ?? [];
+      if (unit !== undefined && unit.currentState === null) await this.#takeCopies(unit, own);
+      else this.#take(name, unit, own);
     }
     if (this.#isShown) this.#context.progress(this.#left.size === 0 ? null : this.#progress());
     return this.#left.size === 0 ? this.#isFine : null;
   }
 
-  async onSlow(): Promise<void> {
-    this.#context.progress(null);
-    const why = await whyNot(this.#client, this.left);
-    this.#context.err(`Still waiting for ${this.#left.size} of ${this.#options.names.length} units: ${why}`);
+  async waitingFor(): Promise<string> {
+    const why = await whyNot(this.#client, this.left, this.#options);
+    return `Still waiting for ${this.#left.size} of ${this.#options.names.length} units: ${why}`;
   }
 
-  /** No change of the cluster tells that a unit stays at rest. */
+  say(line: string): void {
+    this.#context.progress(null);
+    this.#context.err(line);
+  }
+
   lookAgainMs(): number {
-    return this.#judge.isTimed ? ENDED_MS / 2 : Number.POSITIVE_INFINITY;
+    return this.#judge.nextMs(performance.now());
   }
 
   get #isShown(): boolean {
@@ -90,22 +105,47 @@ class WaitForUnits implements Wait<boolean> {
     return `${names.length - this.#left.size} of ${names.length} units ${state}`;
   }
 
-  #take(name: string, unit: UnitInfo | undefined, state: StateInfo | undefined): void {
-    const verdict = this.#judge.judge(name, unit, state, performance.now());
-    if (verdict.kind === "on-its-way" || verdict.kind === "at-rest") return;
-    this.#left.delete(name);
-    if (this.#isShown) this.#context.progress(null);
+  #take(name: string, unit: UnitInfo | undefined, states: readonly StateInfo[]): void {
+    // A unit that is on no machine any more may not have been let go of by its last one.
+    const own = unit?.machineID == null ? states[0] : states.find(({ machineID }) => machineID === unit.machineID);
+    const verdict = this.#judge.judge(name, unit, own, performance.now());
+    if (verdict.kind !== "there" && verdict.kind !== "in-trouble") return;
+    this.#done(name);
     this.#say(name, unit, verdict);
   }
 
-  #say(name: string, unit: UnitInfo | undefined, verdict: Verdict): void {
-    const { state } = this.#options;
-    if (unit?.currentState === state) {
+  async #takeCopies(unit: UnitInfo, states: readonly StateInfo[]): Promise<void> {
+    const { name } = unit;
+    const copies = this.#copies.get(name) ?? new Copies();
+    this.#copies.set(name, copies);
+    for (const { machineID, why } of copies.take(unit, states, this.#judge, performance.now()))
+      this.#fail(`unit ${name} on ${machineName(machineID, this.#machines)}: ${why}`);
+    if (copies.areSettled(states, await this.#leastCopies(unit))) this.#done(name);
+  }
+
+  /** On how many machines a global unit has to be; none where the server is too old to say, as then nobody waited. */
+  async #leastCopies({ name }: UnitInfo): Promise<number> {
+    if (this.#options.systemd !== "up") return 0;
+    return (await this.#client.placement(name))?.fitting ?? 0;
+  }
+
+  #done(name: string): void {
+    this.#left.delete(name);
+    if (this.#isShown) this.#context.progress(null);
+  }
+
+  #fail(message: string): void {
+    this.#context.progress(null);
+    this.#context.err(`Error: ${message}`);
+    this.#isFine = false;
+  }
+
+  #say(name: string, unit: UnitInfo | undefined, outcome: Outcome): void {
+    const { state, quiet } = this.#options;
+    if (unit?.currentState === state && !quiet.has(name)) {
       const where = unit.machineID === null ? "" : ` on ${machineLegend(unit.machineID, this.#machines, false)}`;
       this.#context.out(`Unit ${name} ${state}${where}`);
     }
-    if (verdict.kind !== "in-trouble") return;
-    this.#context.err(`Error: unit ${name} ${verdict.why}`);
-    this.#isFine = false;
+    if (outcome.kind === "in-trouble") this.#fail(`unit ${name} ${outcome.why}`);
   }
 }

@@ -1,7 +1,12 @@
-import { findStates } from "../client/find.ts";
+import type { StateInfo } from "../client/cluster-client.ts";
+import { findStates, machinesByID } from "../client/find.ts";
 import type { Context } from "../context.ts";
 import { followUnits } from "./follow.ts";
 import { untilSettled } from "./until-settled.ts";
+import { stateText } from "./why-not.ts";
+
+/** Why more units than these are still there is not told. */
+const MOST_TOLD = 3;
 
 /**
  * Waits until no machine reports units any more: they have stopped there, and their files are gone.
@@ -12,20 +17,22 @@ import { untilSettled } from "./until-settled.ts";
 export async function waitUntilGone(context: Context, names: readonly string[], mostMs: number): Promise<boolean> {
   const client = await context.client();
   const waited = new Set(names);
-  let left: readonly string[] = [];
+  let left: readonly StateInfo[] = [];
+  const leftText = async (): Promise<string> => {
+    const machines = await machinesByID(client);
+    const told = left.slice(0, MOST_TOLD).map((state) => `${state.name} is ${stateText(state, machines)}`);
+    return told.join("; ") + (left.length > MOST_TOLD ? `; and ${left.length - MOST_TOLD} more` : "");
+  };
   const follower = await followUnits(client, names);
   const isGone = await untilSettled(follower, mostMs, {
     async look() {
-      const states = await findStates(client, names);
-      left = [...new Set(states.map(({ name }) => name).filter((name) => waited.has(name)))];
+      left = (await findStates(client, names)).filter(({ name }) => waited.has(name));
       return left.length === 0 ? true : null;
     },
-    async onSlow() {
-      const more = left.length > 3 ? ` and ${left.length - 3} more` : "";
-      context.err(`Still waiting for machines to unload ${left.slice(0, 3).join(", ")}${more}`);
-    },
+    waitingFor: async () => `Still waiting for machines to unload units: ${await leftText()}`,
+    say: (line) => context.err(line),
   });
   if (isGone !== null) return true;
-  context.err(`Error: timed out waiting for machines to unload ${left.join(", ")}; they go on with it`);
+  context.err(`Error: timed out waiting for machines to unload units, which they go on with: ${await leftText()}`);
   return false;
 }

@@ -1,5 +1,6 @@
+import { hashUnitFile } from "@fleet/domain/unit";
 import { expect, it } from "vitest";
-import type { Placement, StateInfo, UnitInfo } from "../client/cluster-client.ts";
+import type { MachineInfo, Placement, StateInfo, UnitInfo } from "../client/cluster-client.ts";
 import { reasonOf } from "./why-not.ts";
 
 const unit: UnitInfo = {
@@ -10,15 +11,19 @@ const unit: UnitInfo = {
   machineID: "m",
 };
 const homeless: UnitInfo = { ...unit, currentState: "inactive", machineID: null };
+const global: UnitInfo = { ...unit, currentState: null, machineID: null };
 const state: StateInfo = {
   name: "a.service",
-  hash: "",
+  hash: hashUnitFile([]),
   machineID: "m",
   load: "loaded",
   active: "activating",
   sub: "start-pre",
   error: null,
+  current: "launched",
+  run: null,
 };
+const up: StateInfo = { ...state, machineID: "n", active: "active", sub: "running" };
 const nowhere: Placement = {
   name: "a.service",
   desiredState: "launched",
@@ -28,21 +33,46 @@ const nowhere: Placement = {
   summary: "it waits",
   reasons: [{ reason: "its metadata lacks disk=ssd", machines: 2, examples: [] }],
 };
+const machine: MachineInfo = {
+  id: "m",
+  primaryIP: "192.0.2.9",
+  hostname: "node1",
+  version: null,
+  metadata: {},
+  state: null,
+};
+const start = { state: "launched", systemd: "up" } as const;
 
 it.each([
-  ["by its machine's error before all else", unit, { ...state, error: "no space" }, null, "a.service: no space"],
   [
-    "by why it fits nowhere",
-    homeless,
-    undefined,
-    nowhere,
-    "a.service is on no machine yet: its metadata lacks disk=ssd",
+    "by its machine's error",
+    unit,
+    [{ ...state, error: "no space" }],
+    null,
+    "a.service is activating (start-pre) on node1: no space",
   ],
-  ["by that it waits for a machine", homeless, undefined, { ...nowhere, fitting: 1 }, "a.service is on no machine yet"],
-  ["by that it waits, where nobody can say why", homeless, undefined, null, "a.service is on no machine yet"],
-  ["by both states", unit, state, null, "a.service is loaded, activating (start-pre)"],
-  ["by the state that fleet has", unit, undefined, null, "a.service is loaded"],
-  ["as unknown where it is not there", undefined, undefined, null, "a.service is unknown"],
+  ["by why it fits nowhere", homeless, [], nowhere, "a.service is on no machine yet: its metadata lacks disk=ssd"],
+  ["by that it waits for a machine", homeless, [], { ...nowhere, fitting: 1 }, "a.service is on no machine yet"],
+  ["by that it waits, where nobody can say why", homeless, [], null, "a.service is on no machine yet"],
+  [
+    "by the machine that has not let go of it",
+    homeless,
+    [{ ...state, active: "deactivating", sub: "stop-sigterm" }],
+    null,
+    "a.service is on no machine yet, and deactivating (stop-sigterm) on node1",
+  ],
+  ["by systemd's states", unit, [state], null, "a.service is activating (start-pre) on node1"],
+  ["by the state that fleet has", unit, [], null, "a.service is loaded"],
+  ["as unknown where it is not there", undefined, [], null, "a.service is unknown"],
+  ["by the copies that are not up", global, [state, up], null, "a.service is activating (start-pre) on node1"],
+  [
+    "by the machines that have no copy yet",
+    global,
+    [up],
+    { ...nowhere, fitting: 3 },
+    "a.service is on 1 of 3 machines",
+  ],
+  ["by nothing more than that, where nobody can say", global, [up], null, "a.service is not on all machines yet"],
 ])("a unit that is not there yet is explained %s", (_name, one, own, placement, reason) => {
-  expect(reasonOf("a.service", one, own, placement)).toBe(reason);
+  expect(reasonOf("a.service", one, own, placement, start, new Map([["m", machine]]))).toBe(reason);
 });

@@ -1,18 +1,25 @@
-import type { ClusterClient, Placement, StateInfo, UnitInfo } from "../client/cluster-client.ts";
-import { findStates, findUnits } from "../client/find.ts";
+import type { ClusterClient, MachineInfo, Placement, StateInfo, UnitInfo } from "../client/cluster-client.ts";
+import { findStates, findUnits, machinesByID } from "../client/find.ts";
+import { machineName } from "../printing/machine-text.ts";
+import { type Goal, judge } from "./verdict.ts";
 
 /** Why more units than these are not there yet is not told. */
 const MOST_TOLD = 3;
 
 /** Why units are not where they should be, as a list of clauses; of many units, why the first few are not. */
-export async function whyNot(client: ClusterClient, names: readonly string[]): Promise<string> {
-  const [units, states] = await Promise.all([findUnits(client, names), findStates(client, names)]);
+export async function whyNot(client: ClusterClient, names: readonly string[], goal: Goal): Promise<string> {
+  const told = names.slice(0, MOST_TOLD);
+  const [units, states, machines] = await Promise.all([
+    findUnits(client, told),
+    findStates(client, told),
+    machinesByID(client),
+  ]);
   const reasons = await Promise.all(
-    names.slice(0, MOST_TOLD).map(async (name) => {
+    told.map(async (name) => {
       const unit = units.get(name);
-      const state = states.find((entry) => entry.name === name && entry.machineID === unit?.machineID);
-      const placement = isHomeless(unit) && state?.error == null ? await client.placement(name) : null;
-      return reasonOf(name, unit, state, placement);
+      const own = states.filter((entry) => entry.name === name);
+      const placement = isHomeless(unit) || isGlobalUnit(unit) ? await client.placement(name) : null;
+      return reasonOf(name, unit, own, placement, goal, machines);
     }),
   );
   return reasons.join("; ") + (names.length > MOST_TOLD ? `; and ${names.length - MOST_TOLD} more` : "");
@@ -22,24 +29,49 @@ export async function whyNot(client: ClusterClient, names: readonly string[]): P
  * Why one unit is not where it should be.
  *
  * @param unit absent: the cluster does not know it
- * @param state what its machine says of it
- * @param placement of a unit that waits for a machine: why; null: nobody can say
+ * @param states what machines say of it
+ * @param placement of a global unit, or one that is on no machine: why; null: nobody can say
  */
 export function reasonOf(
   name: string,
   unit: UnitInfo | undefined,
-  state: StateInfo | undefined,
+  states: readonly StateInfo[],
   placement: Placement | null,
+  goal: Goal,
+  machines: ReadonlyMap<string, MachineInfo>,
 ): string {
-  if (state?.error != null) return `${name}: ${state.error}`;
-  if (isHomeless(unit)) {
-    const reason = placement?.fitting === 0 ? placement.reasons[0]?.reason : undefined;
-    return `${name} is on no machine yet${reason === undefined ? "" : `: ${reason}`}`;
+  const clauseOf = (state: StateInfo): string => `${name} is ${stateText(state, machines)}`;
+  if (unit === undefined) return `${name} is unknown`;
+  if (isGlobalUnit(unit)) {
+    const late = states.filter((state) => judge(unit, state, goal).kind !== "there");
+    if (late.length > 0) return late.slice(0, MOST_TOLD).map(clauseOf).join(", ");
+    if (placement === null || goal.systemd !== "up") return `${name} is not on all machines yet`;
+    return `${name} is on ${states.length} of ${placement.fitting} machines`;
   }
-  return `${name} is ${unit?.currentState ?? "unknown"}${state === undefined ? "" : `, ${state.active} (${state.sub})`}`;
+  const own = states.find(({ machineID }) => machineID === unit.machineID) ?? states[0];
+  if (own?.error != null) return clauseOf(own);
+  if (isHomeless(unit)) {
+    const leaving = own === undefined ? "" : `, and ${stateText(own, machines)}`;
+    const reason = placement?.fitting === 0 ? placement.reasons[0]?.reason : undefined;
+    return `${name} is on no machine yet${leaving}${reason === undefined ? "" : `: ${reason}`}`;
+  }
+  return own === undefined ? `${name} is ${unit.currentState}` : clauseOf(own);
+}
+
+/** How a unit does on a machine: `activating (start-pre) on h1: why not`. */
+export function stateText(state: StateInfo, machines: ReadonlyMap<string, MachineInfo>): string {
+  const { active, sub, machineID, error } = state;
+  return `${active} (${sub}) on ${machineName(machineID, machines)}${error === null ? "" : `: ${error}`}`;
 }
 
 /** Whether a unit is wanted on a machine and on none. */
 function isHomeless(unit: UnitInfo | undefined): boolean {
-  return unit !== undefined && unit.desiredState !== "inactive" && unit.machineID === null;
+  return (
+    unit !== undefined && unit.desiredState !== "inactive" && unit.machineID === null && unit.currentState !== null
+  );
+}
+
+/** A global unit has no state of its own. */
+function isGlobalUnit(unit: UnitInfo | undefined): boolean {
+  return unit !== undefined && unit.currentState === null;
 }

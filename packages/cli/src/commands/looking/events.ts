@@ -5,7 +5,7 @@ import type { Context } from "../../context.ts";
 import { CommandError } from "../../errors.ts";
 import { machineID } from "../../printing/machine-text.ts";
 import { OUTPUT_FLAG, readOutput } from "../../printing/output.ts";
-import { machinesByPrefix } from "../../targets/machines.ts";
+import { machinesLike } from "../../targets/machines.ts";
 
 const KINDS = Object.keys(EVENT_KINDS);
 
@@ -39,7 +39,7 @@ Kinds: ${KINDS.join(", ")}.`,
     const client = await context.client();
     const machines = flags.machine === undefined ? [] : await client.machines();
     const whole = list(flags.machine).map((begin) => {
-      const found = machinesByPrefix(machines, begin);
+      const found = machinesLike(machines, begin);
       return found.length === 1 ? (found[0]?.id ?? begin) : begin;
     });
     const stream = await client.events(

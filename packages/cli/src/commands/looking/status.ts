@@ -10,7 +10,9 @@ import { isGlobal, unitNames } from "../../targets/units.ts";
 export const status: Command = {
   name: "status",
   isClassic: true,
-  args: "<unit...>",
+  args: "[unit...]",
+  usage: "<unit...>",
+  saidOfNone: "",
   summary: "Output the status of one or more units in the cluster",
   description: `Print what systemd says of units, by running "systemctl status -l" on their machines: here, or over SSH.
 

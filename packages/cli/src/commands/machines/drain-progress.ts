@@ -1,5 +1,5 @@
 import type { StateInfo, UnitInfo } from "../../client/cluster-client.ts";
-import { Judge } from "../../waiting/verdict.ts";
+import { Judge, type Verdict } from "../../waiting/verdict.ts";
 
 /** How long a unit that fits nowhere else is watched before the drain is called stuck. */
 const STUCK_MS = 3_000;
@@ -7,40 +7,68 @@ const STUCK_MS = 3_000;
 const PLACED_MS = 5_000;
 const UP_MS = 90_000;
 
+/** How far a unit is from a machine that is drained. */
+export type Departure =
+  | { readonly kind: "here" }
+  | { readonly kind: "on-its-way" }
+  /** It has left, and is up elsewhere or not wanted any more. */
+  | { readonly kind: "left" }
+  /** It has left, and is not up. `why` is the end of a sentence about it. */
+  | { readonly kind: "in-trouble"; readonly why: string };
+
 /**
- * Whether a unit is on the machine that is drained, on its way from there, or has left: it is up elsewhere, in trouble
- * there, or not wanted any more. One that takes longer to come up, or that no machine is found for, is not waited for
- * without end: it has left.
+ * How far a unit is from machines that are drained. One that takes long to come up, or that no machine is found for, is
+ * not waited for without end.
  *
  * @param unit absent: it was destroyed
  * @param states what machines say of the unit
- * @param leftMs for how long the unit has been off the machine
- * @param isSettled whether the unit, on another machine, is up or in trouble there
+ * @param drained IDs of the machines
+ * @param leftMs for how long the unit has been off them
+ * @param verdictThere how the unit does on another machine
  */
 export function departureOf(
   unit: UnitInfo | undefined,
   states: readonly StateInfo[],
-  machineID: string,
+  drained: ReadonlySet<string>,
   leftMs: number,
-  isSettled: () => boolean,
-): "here" | "on-its-way" | "left" {
-  if (unit?.machineID === machineID || states.some((state) => state.machineID === machineID)) return "here";
-  if (unit?.desiredState !== "launched") return "left";
-  if (leftMs > (unit.machineID === null ? PLACED_MS : UP_MS)) return "left";
-  return isSettled() ? "left" : "on-its-way";
+  verdictThere: () => Verdict,
+): Departure {
+  const isThere = unit?.machineID != null && drained.has(unit.machineID);
+  if (isThere || states.some(({ machineID }) => drained.has(machineID))) return { kind: "here" };
+  if (unit?.desiredState !== "launched") return { kind: "left" };
+  if (unit.machineID === null) {
+    return leftMs > PLACED_MS ? { kind: "in-trouble", why: "has stopped and is on no machine yet" } : ON_ITS_WAY;
+  }
+  const verdict = verdictThere();
+  if (verdict.kind === "there") return { kind: "left" };
+  if (verdict.kind === "in-trouble") return verdict;
+  if (leftMs <= UP_MS) return ON_ITS_WAY;
+  const own = states.find(({ machineID }) => machineID === unit.machineID);
+  const is = own === undefined ? unit.currentState : `${own.active} (${own.sub})`;
+  return { kind: "in-trouble", why: `is not up after ${UP_MS / 1000} seconds: it is ${is}` };
 }
 
-/** Which units a drain has yet to move, over readings of the cluster. Times are milliseconds of a clock that only goes forward. */
+const ON_ITS_WAY: Departure = { kind: "on-its-way" };
+
+/** A unit that is on none of the drained machines any more. */
+export interface Departed {
+  readonly name: string;
+  /** Why it is not up, as the end of a sentence about it; null: it is, or is not wanted any more. */
+  readonly why: string | null;
+}
+
+/** Which units drains have yet to move, over readings of the cluster. Times are milliseconds of a clock that only goes forward. */
 export class DrainProgress {
-  readonly #machineID: string;
+  readonly #drained: ReadonlySet<string>;
   readonly #left = new Set<string>();
-  readonly #judge = new Judge({ state: "launched", untilActive: true });
-  /** Since when units have been off the machine. */
+  readonly #judge = new Judge({ state: "launched", systemd: "up" });
+  /** Since when units have been off the machines. */
   readonly #offSince = new Map<string, number>();
   #changedAt: number | null = null;
 
-  constructor(machineID: string) {
-    this.#machineID = machineID;
+  /** @param drained IDs of the machines */
+  constructor(drained: Iterable<string>) {
+    this.#drained = new Set(drained);
   }
 
   /** Names of the units that have not left. */
@@ -53,22 +81,27 @@ export class DrainProgress {
     return this.#changedAt === null;
   }
 
-  /** Takes in which units are scheduled to the machine. */
+  /** Takes in which units are scheduled to the machines. */
   takeUnits(units: Iterable<UnitInfo>): void {
-    for (const { name, machineID } of units) if (machineID === this.#machineID) this.#left.add(name);
+    for (const { name, machineID } of units)
+      if (machineID !== null && this.#drained.has(machineID)) this.#left.add(name);
   }
 
   /**
    * Takes in what machines say of units.
    *
-   * @returns names of the units that have left since the last time
+   * @returns units that have left since the last time
    */
-  takeStates(units: ReadonlyMap<string, UnitInfo>, states: readonly StateInfo[], now: number): readonly string[] {
+  takeStates(units: ReadonlyMap<string, UnitInfo>, states: readonly StateInfo[], now: number): readonly Departed[] {
     // Units that were on their way before this drain was asked for have nothing but a state here.
     if (this.isFirst) for (const name of this.#statedHere(units, states)) this.#left.add(name);
     const byUnit = Map.groupBy(states, ({ name }) => name);
-    const gone = this.left.filter((name) => this.#hasLeft(name, units.get(name), byUnit.get(name) ?? [], now));
-    for (const name of gone) this.#left.delete(name);
+    const gone = this.left.flatMap((name): readonly Departed[] => {
+      const departure = this.#departureOf(name, units.get(name), byUnit.get(name) ?? [], now);
+      if (departure.kind === "in-trouble") return [{ name, why: departure.why }];
+      return departure.kind === "left" ? [{ name, why: null }] : [];
+    });
+    for (const { name } of gone) this.#left.delete(name);
     if (gone.length > 0 || this.isFirst) this.#changedAt = now;
     return gone;
   }
@@ -81,21 +114,20 @@ export class DrainProgress {
   #statedHere(units: ReadonlyMap<string, UnitInfo>, states: readonly StateInfo[]): readonly string[] {
     const isScheduled = (name: string): boolean => units.has(name) && units.get(name)?.currentState !== null;
     return states
-      .filter(({ name, machineID }) => machineID === this.#machineID && isScheduled(name))
+      .filter(({ name, machineID }) => this.#drained.has(machineID) && isScheduled(name))
       .map(({ name }) => name);
   }
 
-  #hasLeft(name: string, unit: UnitInfo | undefined, states: readonly StateInfo[], now: number): boolean {
+  #departureOf(name: string, unit: UnitInfo | undefined, states: readonly StateInfo[], now: number): Departure {
     const offSince = this.#offSince.get(name) ?? now;
-    const departure = departureOf(unit, states, this.#machineID, now - offSince, () => {
+    const departure = departureOf(unit, states, this.#drained, now - offSince, () => {
       const there = states.find(({ machineID }) => machineID === unit?.machineID);
-      const { kind } = this.#judge.judge(name, unit, there, now);
-      return kind === "there" || kind === "in-trouble";
+      return this.#judge.judge(name, unit, there, now);
     });
-    if (departure === "here") {
+    if (departure.kind === "here") {
       this.#offSince.delete(name);
       this.#judge.forget(name);
     } else this.#offSince.set(name, offSince);
-    return departure === "left";
+    return departure;
   }
 }

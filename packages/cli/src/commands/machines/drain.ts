@@ -1,91 +1,146 @@
-import type { ClusterClient, MachineInfo, UnitInfo } from "../../client/cluster-client.ts";
+import type { ClusterClient, MachineInfo, StateInfo, UnitInfo } from "../../client/cluster-client.ts";
 import { findStates, machinesByID } from "../../client/find.ts";
 import type { Command } from "../../command.ts";
 import type { Context } from "../../context.ts";
-import { machineID, machineLegend } from "../../printing/machine-text.ts";
-import { onlyMachine } from "../../targets/machines.ts";
+import { machineID, machineLegend, machineName } from "../../printing/machine-text.ts";
+import { machinesNamed } from "../../targets/machines.ts";
 import { follow } from "../../waiting/follow.ts";
-import { untilSettled } from "../../waiting/until-settled.ts";
+import { untilSettled, type Wait } from "../../waiting/until-settled.ts";
+import { reasonOf } from "../../waiting/why-not.ts";
 import { DrainProgress } from "./drain-progress.ts";
 import { readTimeoutMs, TIMEOUT_FLAG } from "./timeout.ts";
 
 /** When to look again though nothing happens. */
 const AGAIN_MS = 1_000;
+/** More units than these are not told of one by one while they are waited for. */
+const MOST_TOLD = 3;
 
 export const drain: Command = {
   name: "drain",
-  args: "<machine>",
-  summary: "Move all units away from a machine",
-  description: `Have a machine get no new units, and move those that it has away, one after the other: each is active on its new
+  args: "<machine...>",
+  summary: "Move all units away from machines",
+  description: `Mark machines unschedulable, and move the units that they have away, one after the other: each is active on its new
 machine before the next one is moved. A unit with Overlap=true in [X-Fleet] is active there before it stops here; any
-other stops first. Global units stay. The machine stays cordoned: "fleetctl uncordon" has it take units again.
+other stops first. Global units stay. The machines stay cordoned: "fleetctl uncordon" has them take units again.
 
-The engine does the work: it goes on when fleetctl is interrupted. fleetctl waits until the units have stopped here and
-are up elsewhere. A unit that fits nowhere else stays where it is, and the exit code is 1.`,
+Machines are named by host name, address, or the beginning of the ID. The engine does the work: it goes on when fleetctl
+is interrupted. fleetctl waits until the units have stopped here and are up elsewhere. Where a unit fits nowhere else it
+stays where it is; there, and where a unit is not up on its new machine, the exit code is 1.`,
   flags: [TIMEOUT_FLAG, { flags: "--no-block", description: "Do not wait until the units have left" }],
-  examples: ["fleetctl drain 2444264c", "fleetctl drain --timeout 600 2444264c"],
+  examples: ["fleetctl drain 2444264c", "fleetctl drain --timeout 600 node1 node2"],
   completes: "machine",
-  async run(context, [typed = ""], flags) {
+  async run(context, typed, flags) {
     const mostMs = readTimeoutMs(flags);
     const client = await context.client();
-    const machine = onlyMachine(await client.machines(), typed);
-    await client.cordon(machine.id, true);
-    context.out(`Machine ${machineID(machine.id, false)} draining`);
+    const drained = machinesNamed(await client.machines(), typed);
+    for (const { id } of drained) {
+      await client.cordon(id, true);
+      context.out(`Machine ${machineID(id, false)} draining`);
+    }
     if (flags.block === false) return 0;
-    return (await untilDrained(context, client, machine, mostMs)) ? 0 : 1;
+    return (await untilDrained(context, client, drained, mostMs)) ? 0 : 1;
   },
 };
 
 async function untilDrained(
   context: Context,
   client: ClusterClient,
-  { id }: MachineInfo,
+  drained: readonly MachineInfo[],
   mostMs: number,
 ): Promise<boolean> {
-  const machines = await machinesByID(client);
-  const progress = new DrainProgress(id);
-  const shortID = machineID(id, false);
-  const result = await untilSettled(await follow(client, {}), mostMs, {
-    async look() {
-      const units = new Map((await client.units()).map((unit) => [unit.name, unit]));
-      progress.takeUnits(units.values());
-      const states = progress.isFirst ? await client.states() : await findStates(client, progress.left);
-      for (const name of progress.takeStates(units, states, performance.now())) {
-        context.progress(null);
-        context.out(`Unit ${name} ${whereTo(units.get(name), machines)}`);
-      }
-      const { left } = progress;
-      context.progress(left.length === 0 ? null : `${left.length} units left on ${shortID}`);
-      if (left.length === 0) return true;
-      if (!progress.isSlow(performance.now())) return null;
-      const stuck = await stuckUnits(
-        client,
-        left.filter((name) => units.get(name)?.machineID === id),
-      );
-      if (stuck.length < left.length) return null;
-      context.progress(null);
-      for (const reason of stuck) context.err(`Error: ${reason}`);
-      return false;
-    },
-    async onSlow() {
-      const { left } = progress;
-      context.progress(null);
-      context.err(`Still waiting for ${left.length} units to leave ${shortID}: ${left.slice(0, 3).join(", ")}`);
-    },
-    lookAgainMs: () => AGAIN_MS,
-  });
+  const wait = new DrainWait(context, client, drained, await machinesByID(client));
+  const result = await untilSettled(await follow(client, {}), mostMs, wait);
   context.progress(null);
   if (result !== null) return result;
-  const { length } = progress.left;
-  context.err(`Error: timed out: ${length} units are still on ${shortID}; the engine goes on moving them`);
+  context.err(`Error: timed out: ${wait.leftText}, and the engine goes on moving them`);
   return false;
 }
 
-/** What has become of a unit that has left. */
-function whereTo(unit: UnitInfo | undefined, machines: ReadonlyMap<string, MachineInfo>): string {
-  if (unit === undefined) return "destroyed";
-  if (unit.machineID === null) return "stopped, on no machine yet";
-  return `moved to ${machineLegend(unit.machineID, machines, false)}`;
+class DrainWait implements Wait<boolean> {
+  readonly #context: Context;
+  readonly #client: ClusterClient;
+  readonly #ids: ReadonlySet<string>;
+  readonly #machines: ReadonlyMap<string, MachineInfo>;
+  readonly #progress: DrainProgress;
+  readonly #where: string;
+  #units: ReadonlyMap<string, UnitInfo> = new Map();
+  #states: readonly StateInfo[] = [];
+  #isFine = true;
+
+  constructor(
+    context: Context,
+    client: ClusterClient,
+    drained: readonly MachineInfo[],
+    machines: ReadonlyMap<string, MachineInfo>,
+  ) {
+    this.#context = context;
+    this.#client = client;
+    this.#ids = new Set(drained.map(({ id }) => id));
+    this.#machines = machines;
+    this.#progress = new DrainProgress(this.#ids);
+    this.#where = drained.map(({ id }) => machineID(id, false)).join(", ");
+  }
+
+  get leftText(): string {
+    const { length } = this.#progress.left;
+    return `${length} ${length === 1 ? "unit has" : "units have"} not left ${this.#where}`;
+  }
+
+  async look(): Promise<boolean | null> {
+    const progress = this.#progress;
+    this.#units = new Map((await this.#client.units()).map((unit) => [unit.name, unit]));
+    progress.takeUnits(this.#units.values());
+    this.#states = progress.isFirst ? await this.#client.states() : await findStates(this.#client, progress.left);
+    for (const { name, why } of progress.takeStates(this.#units, this.#states, performance.now())) this.#say(name, why);
+    const { left } = progress;
+    this.#context.progress(left.length === 0 ? null : `${left.length} units left on ${this.#where}`);
+    if (left.length === 0) return this.#isFine;
+    return progress.isSlow(performance.now()) && (await this.#isStuck(left)) ? false : null;
+  }
+
+  async waitingFor(): Promise<string> {
+    const { left } = this.#progress;
+    const goal = { state: "launched", systemd: "up" } as const;
+    const told = left.slice(0, MOST_TOLD).map((name) => {
+      const states = this.#states.filter((state) => state.name === name);
+      return reasonOf(name, this.#units.get(name), states, null, goal, this.#machines);
+    });
+    const more = left.length > MOST_TOLD ? `; and ${left.length - MOST_TOLD} more` : "";
+    return `Still waiting: ${this.leftText} or are not up elsewhere: ${told.join("; ")}${more}`;
+  }
+
+  say(line: string): void {
+    this.#context.progress(null);
+    this.#context.err(line);
+  }
+
+  lookAgainMs(): number {
+    return AGAIN_MS;
+  }
+
+  /** Tells what has become of a unit that has left. */
+  #say(name: string, why: string | null): void {
+    this.#context.progress(null);
+    const unit = this.#units.get(name);
+    if (unit === undefined) this.#context.out(`Unit ${name} destroyed`);
+    else if (unit.machineID === null) {
+      if (why === null) this.#context.out(`Unit ${name} stopped, on no machine`);
+    } else this.#context.out(`Unit ${name} moved to ${machineLegend(unit.machineID, this.#machines, false)}`);
+    if (why === null) return;
+    const where = unit?.machineID == null ? "" : ` on ${machineName(unit.machineID, this.#machines)}`;
+    this.#context.err(`Error: unit ${name}${where} ${why}`);
+    this.#isFine = false;
+  }
+
+  /** Whether none of the units can leave, which is told with why. */
+  async #isStuck(left: readonly string[]): Promise<boolean> {
+    const here = left.filter((name) => this.#ids.has(this.#units.get(name)?.machineID ?? ""));
+    const stuck = await stuckUnits(this.#client, here);
+    if (stuck.length < left.length) return false;
+    this.#context.progress(null);
+    for (const reason of stuck) this.#context.err(`Error: ${reason}`);
+    return true;
+  }
 }
 
 /** Why units can't leave; none for those that can. */

@@ -6,6 +6,7 @@ import { CommandError } from "../../errors.ts";
 import { machineLegend } from "../../printing/machine-text.ts";
 import { follow } from "../../waiting/follow.ts";
 import { untilSettled } from "../../waiting/until-settled.ts";
+import { whyNot } from "../../waiting/why-not.ts";
 import { readTimeoutMs, TIMEOUT_FLAG } from "./timeout.ts";
 
 /** When to look again though nothing happens. */
@@ -60,9 +61,14 @@ async function untilMoved(
       context.progress(left === 0 ? null : `${moves.length - left} of ${moves.length} units moved`);
       return left === 0 ? true : null;
     },
-    async onSlow() {
+    async waitingFor() {
+      const names = (await client.moves()).map(({ unit }) => unit);
+      const why = await whyNot(client, names, { state: "launched", systemd: "up" });
+      return `Still waiting for ${left} moves: ${why}`;
+    },
+    say(line) {
       context.progress(null);
-      context.err(`Still waiting for ${left} moves`);
+      context.err(line);
     },
     lookAgainMs: () => AGAIN_MS,
   });

@@ -5,7 +5,7 @@ import { CommandError } from "../../errors.ts";
 import { shellLine } from "../../ssh/quote.ts";
 import { sshHostOf } from "../../ssh/run-on-machine.ts";
 import { readPort, type SshTask } from "../../ssh/ssh-command.ts";
-import { machineOfUnit, machinesByPrefix, onlyMachine } from "../../targets/machines.ts";
+import { machineOfUnit, machinesLike, onlyMachine } from "../../targets/machines.ts";
 import { isGlobal, knownUnit, unitName } from "../../targets/units.ts";
 
 export const ssh: Command = {
@@ -63,7 +63,7 @@ async function machineOf(context: Context, typed: string, machines: readonly Mac
 async function machineOrUnit(context: Context, target: string): Promise<MachineInfo> {
   const client = await context.client();
   const machines = await client.machines();
-  const found = machinesByPrefix(machines, target);
+  const found = machinesLike(machines, target);
   const name = /^[A-Za-z0-9:_.\\@-]+$/.test(target) ? unitName(target) : null;
   const unit = name === null ? null : await client.unit(name);
   if (unit !== null && found.length > 0) {

@@ -1,15 +1,21 @@
 import type { DesiredState } from "@fleet/domain/unit";
+import type { ClusterClient, UnitInfo } from "../../client/cluster-client.ts";
 import { concurrently } from "../../client/concurrently.ts";
-import { findUnits } from "../../client/find.ts";
+import { findStates, findUnits } from "../../client/find.ts";
 import type { FlagSpec } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { CommandError } from "../../errors.ts";
 import type { SubmitOptions } from "../../submitting/ensure-units.ts";
 import { isGlobal } from "../../targets/units.ts";
+import type { Goal } from "../../waiting/verdict.ts";
 import { waitForUnits } from "../../waiting/wait-for-units.ts";
+import { isContrary } from "./contrary.ts";
 
 /** How long one attempt of --block-attempts stands for. */
 const ATTEMPT_MS = 500;
+
+/** How long a unit that seems to have ended is left alone: it may not have begun yet. */
+const BEGINNING_MS = 500;
 
 /** Flags of every command that waits. */
 export const WAIT_FLAGS: readonly FlagSpec[] = [
@@ -27,9 +33,15 @@ export const STRICT_FLAG: FlagSpec = {
   description: "Submit nothing where a unit file has a warning",
 };
 
-/** Reads --replace and STRICT_FLAG. */
+/** The flag of every command that can replace units that run. */
+export const FORCE_FLAG: FlagSpec = {
+  flags: "--force",
+  description: "With --replace, also take a version that fits no machine: the unit stops",
+};
+
+/** Reads --replace, --force and STRICT_FLAG. */
 export function readSubmit(flags: Readonly<Record<string, unknown>>): SubmitOptions {
-  return { replace: flags.replace === true, strict: flags.strict === true };
+  return { replace: flags.replace === true, strict: flags.strict === true, force: flags.force === true };
 }
 
 /** How a command goes about waiting. */
@@ -48,35 +60,92 @@ export function readWaitOptions(flags: Readonly<Record<string, unknown>>): WaitO
   return { block: flags.block !== false, mostMs: attempts > 0 ? attempts * ATTEMPT_MS : Number.POSITIVE_INFINITY };
 }
 
+/** What a command wants of units. */
+export interface Aim extends Goal {
+  /** As --no-block reports it. */
+  readonly verb: "load" | "start" | "stop" | "unload";
+}
+
+/** What each of the commands wants. */
+export const AIMS = {
+  load: { verb: "load", state: "loaded", systemd: "any" },
+  start: { verb: "start", state: "launched", systemd: "up" },
+  stop: { verb: "stop", state: "loaded", systemd: "stopped" },
+  unload: { verb: "unload", state: "inactive", systemd: "any" },
+} as const satisfies Readonly<Record<string, Aim>>;
+
+/** What a command has come to. */
+export interface Brought {
+  /** Whether all units got there. */
+  readonly isFine: boolean;
+  /** Names of the units for which something was done. */
+  readonly changed: readonly string[];
+}
+
 /**
- * Sets the desired state of units and waits until they are there. Global units are never waited for: they have no state
- * of their own.
- *
- * @param verb as --no-block reports it
- * @returns whether all units got there
+ * Sets the desired state of units and waits until they are there. What is there already is not told of. Where the
+ * desired state is set already and systemd's is contrary to it, systemd is told again.
  */
 export async function bringTo(
   context: Context,
   names: readonly string[],
-  state: DesiredState,
-  verb: string,
+  aim: Aim,
   waiting: WaitOptions,
-): Promise<boolean> {
+): Promise<Brought> {
   const client = await context.client();
   const units = await findUnits(client, names);
   const missing = names.find((name) => !units.has(name));
   if (missing !== undefined) throw new CommandError(`Unit ${missing} does not exist.`);
-  await concurrently(names, async (name) => {
-    if (units.get(name)?.desiredState !== state) await client.setUnit(name, { desiredState: state });
-  });
-  const scheduled: string[] = [];
+  const { state } = aim;
+  const changed = names.filter((name) => units.get(name)?.desiredState !== state);
+  for (const name of changed)
+    if (aim.verb === "load" && units.get(name)?.desiredState === "launched")
+      context.err(`WARNING: Unit ${name} is launched: load stops it.`);
+  const contrary = await contraryUnits(client, [...units.values()], aim);
+  await tellAgain(context, contrary, aim, waiting);
+  await concurrently([...changed, ...contrary], (name) => client.setUnit(name, { desiredState: state }));
+  const acted = new Set([...changed, ...contrary]);
   for (const name of names) {
     const unit = units.get(name);
-    if (unit !== undefined && isGlobal(unit)) context.out(`Triggered global unit ${name} ${verb}`);
-    else if (!waiting.block) context.out(`Triggered unit ${name} ${verb}`);
-    else scheduled.push(name);
+    if (unit === undefined || !acted.has(name)) continue;
+    if (isGlobal(unit)) context.out(`Triggered global unit ${name} ${aim.verb}`);
+    else if (!waiting.block) context.out(`Triggered unit ${name} ${aim.verb}`);
   }
-  if (scheduled.length === 0) return true;
-  const { mostMs } = waiting;
-  return waitForUnits(context, { names: scheduled, state, untilActive: state === "launched", mostMs });
+  const waited = waiting.block ? names.filter((name) => isWaitedFor(units.get(name), aim)) : [];
+  const quiet = new Set(names.filter((name) => !acted.has(name)));
+  const isFine = waited.length === 0 || (await waitForUnits(context, { ...aim, names: waited, quiet, ...waiting }));
+  return { isFine, changed: [...acted] };
+}
+
+/** A global unit has no state of its own to get to: of its copies only what systemd says of them can be waited for. */
+function isWaitedFor(unit: UnitInfo | undefined, { systemd }: Aim): boolean {
+  return unit !== undefined && (systemd !== "any" || !isGlobal(unit));
+}
+
+/**
+ * Names of the units that are set to a state and of which systemd says the contrary: those that have failed, ended or
+ * been stopped by hand and are to be started, and those that run and are to be stopped.
+ */
+async function contraryUnits(client: ClusterClient, units: readonly UnitInfo[], aim: Aim): Promise<readonly string[]> {
+  if (aim.systemd === "any") return [];
+  const set = units.filter((unit) => unit.desiredState === aim.state && !isGlobal(unit)).map(({ name }) => name);
+  if (set.length === 0) return [];
+  const look = async (names: readonly string[]): Promise<readonly string[]> => {
+    const [now, states] = await Promise.all([findUnits(client, names), findStates(client, names)]);
+    return names.filter((name) => isContrary(now.get(name), states, aim));
+  };
+  const first = await look(set);
+  if (first.length === 0) return [];
+  await new Promise((resolve) => setTimeout(resolve, BEGINNING_MS));
+  return look(first);
+}
+
+/** Brings units to the state before the one that they are set to, so that setting it tells systemd again. */
+async function tellAgain(context: Context, names: readonly string[], aim: Aim, waiting: WaitOptions): Promise<void> {
+  if (names.length === 0) return;
+  const client = await context.client();
+  const before: DesiredState = aim.state === "launched" ? "loaded" : "launched";
+  await concurrently(names, (name) => client.setUnit(name, { desiredState: before }));
+  const goal = { names, quiet: new Set(names), state: before, systemd: "any" } as const;
+  await waitForUnits(context, { ...goal, mostMs: waiting.mostMs });
 }

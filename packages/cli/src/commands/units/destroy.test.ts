@@ -7,7 +7,11 @@ const { run, answerWith } = fakeServer();
 describe("destroy and restart", () => {
   it("skip, or name, what is not there or not started", async () => {
     answerWith(clusterOf([], [{ ...unit, desiredState: "inactive", currentState: "inactive" }]));
-    expect(await run(["destroy", "none"])).toEqual({ code: 0, stdout: "", stderr: "" });
+    expect(await run(["destroy", "none"])).toEqual({
+      code: 0,
+      stdout: "",
+      stderr: "Units not found in registry\nUnit none.service does not exist.\n",
+    });
     expect(await run(["restart", "a", "none"])).toEqual({
       code: 1,
       stdout: "",

@@ -1,13 +1,15 @@
 import { concurrently } from "../../client/concurrently.ts";
 import type { Command } from "../../command.ts";
-import { unitNames } from "../../targets/units.ts";
+import { sayUnknown, unitNames } from "../../targets/units.ts";
 import { waitUntilGone } from "../../waiting/wait-until-gone.ts";
 import { readWaitOptions, WAIT_FLAGS } from "./desired-state.ts";
 
 export const destroy: Command = {
   name: "destroy",
   isClassic: true,
-  args: "<unit...>",
+  args: "[unit...]",
+  usage: "<unit...>",
+  saidOfNone: "No units given",
   summary: "Destroy one or more units in the cluster",
   description: `Stop one or more units, take them off their machines and remove them from the cluster for good.
 
@@ -24,6 +26,7 @@ Units that are not there are skipped. Waits until no machine reports the units a
       if (await client.destroyUnit(name)) destroyed.add(name);
     });
     for (const name of names) if (destroyed.has(name)) context.out(`Destroyed ${name}`);
+    await sayUnknown(context, names, destroyed);
     if (!block || destroyed.size === 0) return 0;
     return (await waitUntilGone(context, [...destroyed], mostMs)) ? 0 : 1;
   },

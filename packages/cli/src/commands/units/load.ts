@@ -1,21 +1,25 @@
 import type { Command } from "../../command.ts";
 import { ensureUnits } from "../../submitting/ensure-units.ts";
 import { unitNames } from "../../targets/units.ts";
-import { bringTo, readSubmit, readWaitOptions, STRICT_FLAG, WAIT_FLAGS } from "./desired-state.ts";
+import { AIMS, bringTo, FORCE_FLAG, readSubmit, readWaitOptions, STRICT_FLAG, WAIT_FLAGS } from "./desired-state.ts";
 
 export const load: Command = {
   name: "load",
   isClassic: true,
-  args: "<unit...>",
+  args: "[unit...]",
+  usage: "<unit...>",
+  saidOfNone: "No units given",
   summary: "Schedule one or more units in the cluster, first submitting them if necessary",
   description: `Schedule one or more units to machines and load them into systemd there, without starting them.
 
-Units that are not in the cluster yet are submitted first. Waits until the units are loaded.`,
+Units that are not in the cluster yet are submitted first. A unit that is
+started is stopped, which is said. Waits until the units are loaded.`,
   flags: [
     {
       flags: "--replace",
       description: "Put a new version in where the local file differs and the unit is not launched",
     },
+    FORCE_FLAG,
     STRICT_FLAG,
     ...WAIT_FLAGS,
   ],
@@ -24,6 +28,6 @@ Units that are not in the cluster yet are submitted first. Waits until the units
   async run(context, args, flags) {
     const waiting = readWaitOptions(flags);
     await ensureUnits(context, args, "loaded", readSubmit(flags));
-    return (await bringTo(context, unitNames(args), "loaded", "load", waiting)) ? 0 : 1;
+    return (await bringTo(context, unitNames(args), AIMS.load, waiting)).isFine ? 0 : 1;
   },
 };

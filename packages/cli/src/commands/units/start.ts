@@ -1,19 +1,23 @@
 import type { Command } from "../../command.ts";
 import { ensureUnits } from "../../submitting/ensure-units.ts";
 import { unitNames } from "../../targets/units.ts";
-import { bringTo, readSubmit, readWaitOptions, STRICT_FLAG, WAIT_FLAGS } from "./desired-state.ts";
+import { AIMS, bringTo, FORCE_FLAG, readSubmit, readWaitOptions, STRICT_FLAG, WAIT_FLAGS } from "./desired-state.ts";
 
 export const start: Command = {
   name: "start",
   isClassic: true,
-  args: "<unit...>",
+  args: "[unit...]",
+  usage: "<unit...>",
+  saidOfNone: "No units given",
   summary: "Instruct systemd to start one or more units in the cluster, first submitting and loading if necessary",
   description: `Start one or more units in the cluster.
 
-Units that are not in the cluster yet are submitted and loaded first. Waits until systemd says that the
-units are active; a unit that fails ends the wait with exit code 1.`,
+Units that are not in the cluster yet are submitted and loaded first. A unit that has failed, has ended or was
+stopped by hand is started anew. Waits until systemd says that the units are active, global ones on every machine
+that fits them. A unit that fails, or keeps failing, ends the wait with systemd's reason and exit code 1.`,
   flags: [
     { flags: "--replace", description: "Put a new version in where the local file differs" },
+    FORCE_FLAG,
     STRICT_FLAG,
     ...WAIT_FLAGS,
   ],
@@ -22,6 +26,6 @@ units are active; a unit that fails ends the wait with exit code 1.`,
   async run(context, args, flags) {
     const waiting = readWaitOptions(flags);
     await ensureUnits(context, args, "launched", readSubmit(flags));
-    return (await bringTo(context, unitNames(args), "launched", "start", waiting)) ? 0 : 1;
+    return (await bringTo(context, unitNames(args), AIMS.start, waiting)).isFine ? 0 : 1;
   },
 };

@@ -1,14 +1,17 @@
 import { findUnits } from "../../client/find.ts";
 import type { Command } from "../../command.ts";
-import { unitNames } from "../../targets/units.ts";
-import { bringTo, readWaitOptions, WAIT_FLAGS } from "./desired-state.ts";
+import { sayUnknown, unitNames } from "../../targets/units.ts";
+import { AIMS, bringTo, readWaitOptions, WAIT_FLAGS } from "./desired-state.ts";
 
 export const stop: Command = {
   name: "stop",
   isClassic: true,
-  args: "<unit...>",
+  args: "[unit...]",
+  usage: "<unit...>",
+  saidOfNone: "No units given",
   summary: "Instruct systemd to stop one or more units in the cluster",
-  description: "Stop one or more units. They stay loaded on their machines. Waits until they are stopped.",
+  description:
+    "Stop one or more units. They stay loaded on their machines. Waits until systemd says that they are stopped, of\nglobal units on every machine. Units that the cluster does not know are passed over.",
   flags: WAIT_FLAGS,
   examples: ["fleetctl stop foo.service", "fleetctl stop --no-block web@1 web@2"],
   completes: "unit",
@@ -16,16 +19,15 @@ export const stop: Command = {
     const waiting = readWaitOptions(flags);
     const names = unitNames(args);
     const units = await findUnits(await context.client(), names);
-    const stoppable: string[] = [];
-    for (const name of names) {
-      const unit = units.get(name);
-      if (unit === undefined) context.err(`Error: Unit ${name} does not exist.`);
-      else if (unit.desiredState === "inactive") context.err(`Unable to stop unit ${name} in state inactive`);
-      else stoppable.push(name);
-    }
+    await sayUnknown(context, names, units);
+    if (units.size === 0) return 0;
+    const known = names.filter((name) => units.has(name));
+    const stoppable = known.filter((name) => units.get(name)?.desiredState !== "inactive");
+    for (const name of known)
+      if (!stoppable.includes(name)) context.err(`Unable to stop unit ${name} in state inactive`);
     if (stoppable.length === 0) return 1;
-    const isDone = await bringTo(context, stoppable, "loaded", "stop", waiting);
-    if (isDone) context.err(`Successfully stopped units [${stoppable.join(" ")}].`);
-    return isDone && stoppable.length === names.length ? 0 : 1;
+    const { isFine, changed } = await bringTo(context, stoppable, AIMS.stop, waiting);
+    if (isFine) context.err(`Successfully stopped units [${changed.join(" ")}].`);
+    return isFine && stoppable.length === known.length ? 0 : 1;
   },
 };

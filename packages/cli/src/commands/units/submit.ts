@@ -5,7 +5,9 @@ import { readSubmit, STRICT_FLAG } from "./desired-state.ts";
 export const submit: Command = {
   name: "submit",
   isClassic: true,
-  args: "<unit...>",
+  args: "[unit...]",
+  usage: "<unit...>",
+  saidOfNone: "No units given",
   summary: "Upload one or more units to the cluster without starting them",
   description: `Upload one or more units to the cluster without starting them.
 

@@ -1,13 +1,15 @@
 import { findUnits } from "../../client/find.ts";
 import type { Command } from "../../command.ts";
-import { unitNames } from "../../targets/units.ts";
+import { sayUnknown, unitNames } from "../../targets/units.ts";
 import { waitUntilGone } from "../../waiting/wait-until-gone.ts";
-import { bringTo, readWaitOptions, WAIT_FLAGS } from "./desired-state.ts";
+import { AIMS, bringTo, readWaitOptions, WAIT_FLAGS } from "./desired-state.ts";
 
 export const unload: Command = {
   name: "unload",
   isClassic: true,
-  args: "<unit...>",
+  args: "[unit...]",
+  usage: "<unit...>",
+  saidOfNone: "No units given",
   summary: "Unschedule one or more units in the cluster",
   description:
     "Stop one or more units and take them off their machines. They stay known to the cluster.\n\nWaits until no machine reports them any more.",
@@ -19,12 +21,11 @@ export const unload: Command = {
     const names = unitNames(args);
     const units = await findUnits(await context.client(), names);
     const known = names.filter((name) => units.has(name));
-    for (const name of names) if (!units.has(name)) context.err(`Error: Unit ${name} does not exist.`);
-    if (known.length === 0) return 1;
-    const isDone =
-      (await bringTo(context, known, "inactive", "unload", waiting)) &&
-      (!waiting.block || (await waitUntilGone(context, known, waiting.mostMs)));
-    if (isDone) context.err(`Successfully unloaded units [${known.join(" ")}].`);
-    return isDone && known.length === names.length ? 0 : 1;
+    await sayUnknown(context, names, units);
+    if (known.length === 0) return 0;
+    const { isFine, changed } = await bringTo(context, known, AIMS.unload, waiting);
+    const isDone = isFine && (!waiting.block || (await waitUntilGone(context, known, waiting.mostMs)));
+    if (isDone) context.err(`Successfully unloaded units [${changed.join(" ")}].`);
+    return isDone ? 0 : 1;
   },
 };
