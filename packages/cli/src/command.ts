@@ -12,6 +12,11 @@ export interface FlagSpec {
   readonly isHidden?: boolean;
 }
 
+/** The values of a flag that may be repeated. */
+export function repeated(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.map(String) : [];
+}
+
 /** A command of fleetctl: what help shows of it, and what it does. */
 export interface Command {
   readonly name: string;

@@ -69,6 +69,8 @@ export interface ClusterClient {
   /** Has a machine get nothing new; with `drain` has its units moved away too. */
   cordon(machineID: string, drain: boolean): Promise<void>;
   uncordon(machineID: string): Promise<void>;
+  /** Changes dynamic metadata; a value of null removes the key. */
+  setMetadata(machineID: string, changes: ReadonlyMap<string, string | null>): Promise<void>;
   /** Has the engine even the cluster out, at most `limit` moves at a time; with `dryRun` only says how. */
   rebalance(request: { readonly dryRun: boolean; readonly limit: number }): Promise<readonly Move[]>;
   /** Moves that were asked for and are not done. */

@@ -12,6 +12,7 @@ import {
 import { explainPlacement } from "@fleet/domain/placement";
 import { InvalidUnitError, parseUnitFile, UnitFileError, type UnitOption } from "@fleet/domain/unit";
 import {
+  changeMetadata,
   cordonMachine,
   type Mirror,
   planMoves,
@@ -155,6 +156,13 @@ class EtcdClient implements ClusterClient {
   async uncordon(machineID: string): Promise<void> {
     const { etcd, keys } = this.#registry;
     await this.#seen(keys.cordon(machineID), () => uncordonMachine(etcd, keys, machineID));
+  }
+  async setMetadata(machineID: string, changes: ReadonlyMap<string, string | null>): Promise<void> {
+    const { etcd, keys } = this.#registry;
+    const [first] = changes.keys();
+    if (first === undefined) return;
+    const all = [...changes].map(([key, value]) => ({ machineID, key, value: value ?? "" }));
+    await this.#seen(keys.machineMetadata(machineID, first), () => changeMetadata(etcd, keys, all));
   }
   async rebalance({ dryRun, limit }: { readonly dryRun: boolean; readonly limit: number }): Promise<readonly Move[]> {
     const moves = finish(planMoves(this.#mirror.state));

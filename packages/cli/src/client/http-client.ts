@@ -4,6 +4,7 @@ import {
   FleetApiError,
   type FleetApiOptions,
   type Machine,
+  type MetadataOperation,
   type StreamItem,
   type Unit,
   type UnitState,
@@ -60,6 +61,13 @@ export class HttpClient implements ClusterClient {
   }
   uncordon(machineID: string): Promise<void> {
     return asked(() => this.#api.uncordonMachine(machineID));
+  }
+  setMetadata(machineID: string, changes: ReadonlyMap<string, string | null>): Promise<void> {
+    const operations = [...changes].map(([key, value]): MetadataOperation => {
+      const path = `/${machineID}/metadata/${key}`;
+      return value === null ? { op: "remove", path } : { op: "add", path, value };
+    });
+    return asked(() => this.#api.patchMachines(operations));
   }
   rebalance(request: { readonly dryRun: boolean; readonly limit: number }): Promise<readonly Move[]> {
     return asked(() => this.#api.rebalance(request));

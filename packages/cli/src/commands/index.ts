@@ -9,6 +9,7 @@ import { cordon, uncordon } from "./machines/cordon.ts";
 import { drain } from "./machines/drain.ts";
 import { listMachines } from "./machines/list-machines.ts";
 import { rebalance } from "./machines/rebalance.ts";
+import { setMetadata } from "./machines/set-metadata.ts";
 import { ssh } from "./machines/ssh.ts";
 import { complete } from "./shell/complete.ts";
 import { completion } from "./shell/completion.ts";
@@ -41,6 +42,7 @@ export const COMMANDS: readonly Command[] = [
   load,
   rebalance,
   restart,
+  setMetadata,
   ssh,
   start,
   status,

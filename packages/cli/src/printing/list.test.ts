@@ -7,10 +7,24 @@ const { run, answerWith } = fakeServer();
 describe("--output json", () => {
   beforeEach(() => answerWith(clusterOf([state], [unit])));
   it.each([
-    [["list-machines"], [{ machine: id, ip: "192.0.2.9", metadata: { a: "1" }, state: "ready" }]],
+    [
+      ["list-machines"],
+      [{ machine: id, ip: "192.0.2.9", hostname: null, version: null, metadata: { a: "1" }, state: "ready" }],
+    ],
     [
       ["list-units"],
-      [{ unit: "a.service", machine: id, load: "loaded", active: "active", sub: "running", hash: HASH, error: null }],
+      [
+        {
+          unit: "a.service",
+          machine: id,
+          load: "loaded",
+          active: "active",
+          sub: "running",
+          hash: HASH,
+          error: null,
+          run: null,
+        },
+      ],
     ],
     [
       ["list-unit-files"],
@@ -56,6 +70,46 @@ describe("--output json", () => {
     expect((await run(["list-units", "--output=yaml"])).stderr).toBe(
       'Error: invalid --output "yaml": expected text or json\n',
     );
+  });
+});
+
+describe("list-units", () => {
+  const pending = { ...unit, name: "b.service", machineID: undefined, currentState: "inactive" };
+  beforeEach(() => answerWith(clusterOf([state, { ...state, name: "c.service" }], [unit, pending])));
+  it("tells on standard error how many units wait for a machine, where there is a header", async () => {
+    const { stdout, stderr } = await run(["list-units"]);
+    expect(stdout).not.toContain("b.service");
+    expect(stderr).toBe(
+      '1 unit waits for a machine: "fleetctl list-units --all" lists, "fleetctl explain UNIT" says why.\n',
+    );
+    expect((await run(["list-units", "--no-legend"])).stderr).toBe("");
+    expect((await run(["list-units", "--output=json"])).stderr).toBe("");
+  });
+  it.each([
+    [["--all"], ["a.service", "c.service", "b.service"]],
+    [["--state=pending"], ["b.service"]],
+    [
+      ["--state=active", "--state=failed"],
+      ["a.service", "c.service"],
+    ],
+    [["c"], ["c.service"]],
+    [
+      ["--all", "[bc].*"],
+      ["c.service", "b.service"],
+    ],
+    [["--machine=192.0.2.9", "a"], ["a.service"]],
+  ])("%j shows %j", async (args, names) => {
+    const { stdout } = await run(["list-units", "--no-legend", "--fields=unit", ...args]);
+    expect(stdout.trimEnd().split("\n")).toEqual(names);
+  });
+  it("shows a unit that waits as pending, on no machine", async () => {
+    expect((await run(["list-units", "--no-legend", "--state=pending"])).stdout).toBe("b.service\t-\t-\tpending\n");
+  });
+  it("names a machine that is not there", async () => {
+    expect(await run(["list-units", "--machine=none"])).toMatchObject({
+      code: 1,
+      stderr: "Error: Machine none does not exist.\n",
+    });
   });
 });
 

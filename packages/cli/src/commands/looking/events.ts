@@ -1,6 +1,6 @@
 import { EVENT_KINDS, type EventKind, type FleetEvent } from "@fleet/client";
 import type { EventFilter, StreamItem } from "../../client/cluster-client.ts";
-import type { Command } from "../../command.ts";
+import { type Command, repeated } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { CommandError } from "../../errors.ts";
 import { machineID } from "../../printing/machine-text.ts";
@@ -33,12 +33,12 @@ Kinds: ${KINDS.join(", ")}.`,
     const isJson = readOutput(flags);
     const filter: EventFilter = {
       units: args.map((arg) => (/[*?[\\.]/.test(arg) ? arg : `${arg}.service`)),
-      kinds: list(flags.kind).map(readKind),
+      kinds: repeated(flags.kind).map(readKind),
     };
     const after = flags.after === undefined ? null : readRevision(String(flags.after));
     const client = await context.client();
     const machines = flags.machine === undefined ? [] : await client.machines();
-    const whole = list(flags.machine).map((begin) => {
+    const whole = repeated(flags.machine).map((begin) => {
       const found = machinesLike(machines, begin);
       return found.length === 1 ? (found[0]?.id ?? begin) : begin;
     });
@@ -64,10 +64,6 @@ export function eventLine(event: FleetEvent, isFull: boolean): string {
   const where = [from === undefined ? "" : `from ${short(from)} `, on === undefined ? "" : `on ${short(on)} `].join("");
   const subject = unit === undefined ? "" : `${unit} `;
   return `${time}  ${kind.padEnd(12)}  ${subject}${where}(${cause})`;
-}
-
-function list(value: unknown): readonly string[] {
-  return Array.isArray(value) ? value.map(String) : [];
 }
 
 function readKind(kind: string): EventKind {

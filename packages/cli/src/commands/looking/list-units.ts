@@ -1,6 +1,6 @@
 import type { ClusterClient, MachineInfo, StateInfo } from "../../client/cluster-client.ts";
 import { machinesByID } from "../../client/find.ts";
-import type { Command } from "../../command.ts";
+import { type Command, repeated } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import {
   type Columns,
@@ -13,8 +13,10 @@ import {
 } from "../../printing/list.ts";
 import { machineLegend } from "../../printing/machine-text.ts";
 import { formatTable, tableWidths } from "../../printing/table.ts";
+import { machinesNamed } from "../../targets/machines.ts";
 import { follow } from "../../waiting/follow.ts";
 import { patiently } from "../../waiting/until-settled.ts";
+import { isShown, PENDING, pendingRows, type RowFilter } from "./unit-rows.ts";
 
 const FIELDS = "unit,machine,active,sub";
 /** Changes within such a time are printed together. */
@@ -24,29 +26,62 @@ const AT_REST_MS = 60_000;
 export const listUnits: Command = {
   name: "list-units",
   isClassic: true,
-  args: "",
+  args: "[unit...]",
   summary: "List the current state of units in the cluster",
-  description: `List the units that are on machines, with systemd's word on each.
+  description: `List the units that are on machines, with systemd's word on each; those that match a name or a glob, where one is
+given. How many units wait for a machine is told on standard error where there is a header.
 
 Fields: unit, machine, load, active, sub, hash.
 
 With --watch each unit that changes is printed again, until interrupted; with --output json each change is one line.`,
-  flags: [...listFlags(FIELDS), { flags: "-w, --watch", description: "Go on printing units as they change" }],
+  flags: [
+    ...listFlags(FIELDS),
+    { flags: "-a, --all", description: "Also units that wait for a machine" },
+    {
+      flags: "--state <state>",
+      description: "Only in this load, active or sub state, or pending; may be repeated",
+      isRepeated: true,
+    },
+    { flags: "--machine <machine>", description: "Only on this machine; may be repeated", isRepeated: true },
+    { flags: "-w, --watch", description: "Go on printing units as they change" },
+  ],
   examples: [
     "fleetctl list-units",
     "fleetctl list-units --fields=unit,active --no-legend",
     "fleetctl list-units -l",
     "fleetctl list-units --watch",
+    "fleetctl list-units --state failed --machine node1 'web@*'",
   ],
-  async run(context, _args, flags) {
+  completes: "unit",
+  async run(context, args, flags) {
     const options = readListOptions(columns(new Map()), flags);
     const client = await context.client();
-    if (flags.watch === true) return watch(context, client, options);
+    const filter: RowFilter = {
+      names: args,
+      states: repeated(flags.state),
+      machineIDs: await machineIDs(client, repeated(flags.machine)),
+    };
+    if (flags.watch === true) return watch(context, client, options, filter);
     const { states, machines } = await read(client);
-    printList(context, columns(machines), states, options, asJson, paint);
+    const isAll = flags.all === true || filter.states.includes(PENDING);
+    const isCounted = !isAll && options.hasLegend && !options.isJson;
+    const pending = isAll || isCounted ? pendingRows(await client.units(), states) : [];
+    const rows = [...states, ...(isAll ? pending : [])].filter((row) => isShown(row, filter));
+    printList(context, columns(machines), rows, options, asJson, paint);
+    if (isCounted) sayPending(context, pending.filter((row) => isShown(row, filter)).length);
     return 0;
   },
 };
+
+async function machineIDs(client: ClusterClient, typed: readonly string[]): Promise<readonly string[]> {
+  return typed.length === 0 ? [] : machinesNamed(await client.machines(), typed).map(({ id }) => id);
+}
+
+function sayPending(context: Context, count: number): void {
+  if (count === 0) return;
+  const units = count === 1 ? "1 unit waits" : `${count} units wait`;
+  context.err(`${units} for a machine: "fleetctl list-units --all" lists, "fleetctl explain UNIT" says why.`);
+}
 
 interface Reading {
   readonly states: readonly StateInfo[];
@@ -58,7 +93,12 @@ async function read(client: ClusterClient): Promise<Reading> {
   return { states, machines };
 }
 
-async function watch(context: Context, client: ClusterClient, options: ListOptions): Promise<number> {
+async function watch(
+  context: Context,
+  client: ClusterClient,
+  options: ListOptions,
+  filter: RowFilter,
+): Promise<number> {
   const follower = await follow(client, {});
   const stop = (): void => follower.stop();
   context.signal.addEventListener("abort", stop);
@@ -69,7 +109,8 @@ async function watch(context: Context, client: ClusterClient, options: ListOptio
     for (let isFirst = true; !context.signal.aborted; ) {
       const reading = await look();
       if (reading === null) continue;
-      const { states, machines } = reading;
+      const { machines } = reading;
+      const states = reading.states.filter((state) => isShown(state, filter));
       const next = new Map(states.map((state) => [keyOf(state), JSON.stringify(state)]));
       const changed = states.filter((state) => known.get(keyOf(state)) !== JSON.stringify(state));
       const gone = [...known]
@@ -111,14 +152,14 @@ const paint: Paint = (field, cell) => {
   return /^(activating|deactivating|reloading|auto-restart)/.test(cell) ? "yellow" : null;
 };
 
-function asJson({ name, machineID, load, active, sub, hash, error }: StateInfo): unknown {
-  return { unit: name, machine: machineID, load, active, sub, hash, error };
+function asJson({ name, machineID, load, active, sub, hash, error, run }: StateInfo): unknown {
+  return { unit: name, machine: machineID || null, load, active, sub, hash, error, run };
 }
 
 function columns(machines: ReadonlyMap<string, MachineInfo>): Columns<StateInfo> {
   return {
     unit: ({ name }) => name,
-    machine: ({ machineID }, full) => machineLegend(machineID, machines, full),
+    machine: ({ machineID: id }, full) => (id === "" ? "" : machineLegend(id, machines, full)),
     load: ({ load }) => load,
     active: ({ active }) => active,
     sub: ({ sub }) => sub,

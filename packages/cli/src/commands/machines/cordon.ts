@@ -1,8 +1,10 @@
-import type { ClusterClient } from "../../client/cluster-client.ts";
+import type { MachineInfo } from "../../client/cluster-client.ts";
 import type { Command } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { machineID } from "../../printing/machine-text.ts";
-import { machinesNamed } from "../../targets/machines.ts";
+import { machinesNamed, onlyMachine } from "../../targets/machines.ts";
+
+const WHOLE_ID = /^[0-9a-f]{32}$/;
 
 export const cordon: Command = {
   name: "cordon",
@@ -14,7 +16,11 @@ Machines are named by host name, address, or the beginning of the ID. A cordon o
   flags: [],
   examples: ["fleetctl cordon 2444264c", "fleetctl cordon node1 192.0.2.7"],
   completes: "machine",
-  run: (context, args) => forEach(context, args, "cordoned", (client, id) => client.cordon(id, false)),
+  async run(context, typed) {
+    const client = await context.client();
+    const machines = machinesNamed(await client.machines(), typed);
+    return forEach(context, machines, "cordoned", ({ id }) => client.cordon(id, false));
+  },
 };
 
 export const uncordon: Command = {
@@ -22,25 +28,32 @@ export const uncordon: Command = {
   args: "<machine...>",
   summary: "Mark machines schedulable again",
   description:
-    "Mark machines schedulable: they get units again. A drain ends where it is; what it has moved stays where it went.",
+    "Mark machines schedulable: they get units again. A drain ends where it is; what it has moved stays where it went.\n\nA machine that is not there, as during its restart, is named by its whole ID.",
   flags: [],
   examples: ["fleetctl uncordon 2444264c"],
   completes: "machine",
-  run: (context, args) => forEach(context, args, "uncordoned", (client, id) => client.uncordon(id)),
+  async run(context, typed) {
+    const client = await context.client();
+    const here = await client.machines();
+    const machines = typed.map((name) => {
+      // A machine that restarts is not there, and its cordon is.
+      const isAbsent = WHOLE_ID.test(name) && !here.some(({ id }) => id === name);
+      return isAbsent ? { id: name } : onlyMachine(here, name);
+    });
+    return forEach(context, machines, "uncordoned", ({ id }) => client.uncordon(id));
+  },
 };
 
-/** Does the same with each machine that is named; none is touched where a name is wrong. */
-async function forEach(
+/** Does the same with each machine. */
+async function forEach<Machine extends Pick<MachineInfo, "id">>(
   context: Context,
-  typed: readonly string[],
+  machines: readonly Machine[],
   done: string,
-  work: (client: ClusterClient, id: string) => Promise<void>,
+  work: (machine: Machine) => Promise<void>,
 ): Promise<number> {
-  const client = await context.client();
-  const machines = await client.machines();
-  for (const { id } of machinesNamed(machines, typed)) {
-    await work(client, id);
-    context.out(`Machine ${machineID(id, false)} ${done}`);
+  for (const machine of machines) {
+    await work(machine);
+    context.out(`Machine ${machineID(machine.id, false)} ${done}`);
   }
   return 0;
 }

@@ -8,6 +8,8 @@ const FIELDS = "machine,ip,metadata";
 const COLUMNS: Columns<MachineInfo> = {
   machine: ({ id }, full) => machineID(id, full),
   ip: ({ primaryIP }) => primaryIP,
+  hostname: ({ hostname }) => hostname ?? "",
+  version: ({ version }) => version ?? "",
   metadata: ({ metadata }) =>
     Object.entries(metadata)
       .map(([key, value]) => `${key}=${value}`)
@@ -23,15 +25,21 @@ export const listMachines: Command = {
   summary: "Enumerate the current hosts in the cluster",
   description: `List the machines of the cluster.
 
-Fields: machine, ip, metadata, state (ready, cordoned or draining).`,
+Fields: machine, ip, metadata, hostname, version, state (ready, cordoned or draining).`,
   flags: listFlags(FIELDS),
-  examples: ["fleetctl list-machines", "fleetctl list-machines -l --no-legend", "fleetctl list-machines --output json"],
+  examples: [
+    "fleetctl list-machines",
+    "fleetctl list-machines --fields=machine,hostname,state",
+    "fleetctl list-machines --output json",
+  ],
   async run(context, _args, flags) {
     const options = readListOptions(COLUMNS, flags);
     const machines = await (await context.client()).machines();
-    const asJson = ({ id, primaryIP, metadata, state }: MachineInfo): unknown => ({
+    const asJson = ({ id, primaryIP, hostname, version, metadata, state }: MachineInfo): unknown => ({
       machine: id,
       ip: primaryIP,
+      hostname,
+      version,
       metadata,
       state: state ?? "ready",
     });
