@@ -1,6 +1,7 @@
 import type { ClusterClient, MachineInfo, Placement, StateInfo, UnitInfo } from "../client/cluster-client.ts";
 import { findStates, findUnits, machinesByID } from "../client/find.ts";
 import { machineName } from "../printing/machine-text.ts";
+import { troubleText } from "../printing/trouble-text.ts";
 import { type Goal, judge } from "./verdict.ts";
 
 /** Why more units than these are not there yet is not told. */
@@ -60,8 +61,9 @@ export function reasonOf(
 
 /** How a unit does on a machine: `activating (start-pre) on h1: why not`. */
 export function stateText(state: StateInfo, machines: ReadonlyMap<string, MachineInfo>): string {
-  const { active, sub, machineID, error } = state;
-  return `${active} (${sub}) on ${machineName(machineID, machines)}${error === null ? "" : `: ${error}`}`;
+  const trouble = troubleText(state);
+  const where = machineName(state.machineID, machines);
+  return `${state.active} (${state.sub}) on ${where}${trouble === null ? "" : `: ${trouble}`}`;
 }
 
 /** Whether a unit is wanted on a machine and on none. */

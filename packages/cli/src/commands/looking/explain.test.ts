@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { fakeServer } from "../../testing/fake-server.ts";
-import { clusterOf, id, unit } from "../../testing/one-unit.ts";
+import { clusterOf, id, state, unit } from "../../testing/one-unit.ts";
 
 const { run, answerWith } = fakeServer();
 
@@ -18,7 +18,9 @@ describe("explain", () => {
         { reason: "it conflicts with b.service there", machines: 1, examples: [id] },
       ],
     };
-    answerWith((_method, path) => (path.endsWith("/placement") ? { body: placement } : { status: 404 }));
+    answerWith((method, path) =>
+      path.endsWith("/placement") ? { body: placement } : clusterOf([], [unit])(method, path),
+    );
     expect((await run(["explain", "a"])).stdout).toBe(
       "Unit a.service: it waits: it fits none of 10000 machines\n" +
         "  9999 machines  its metadata lacks disk=ssd (113f16a7..., 113f16a7..., 113f16a7..., ...)\n" +
@@ -26,10 +28,25 @@ describe("explain", () => {
     );
     expect(JSON.parse((await run(["explain", "a", "--output=json"])).stdout)).toEqual(placement);
   });
+  it("says on which machines a unit is in trouble, and why", async () => {
+    const placement = {
+      ...{ name: "a.service", desiredState: "launched", global: true, machines: 1, fitting: 1 },
+      ...{ summary: "it runs on 1 of 1 machines", reasons: [] },
+    };
+    const failed = { ...state, systemdActiveState: "failed", systemdResult: "exit-code", exitStatus: 2 };
+    answerWith((method, path) => {
+      if (path.endsWith("/placement")) return { body: placement };
+      if (path.startsWith("/machines")) return { body: { machines: [{ id, hostname: "node1" }] } };
+      return clusterOf([{ ...failed, error: "the start job failed" }], [unit])(method, path);
+    });
+    expect((await run(["explain", "a"])).stdout).toBe(
+      "Unit a.service: it runs on 1 of 1 machines\n" +
+        "  on node1: failed: exit status 2 (exit-code): the start job failed\n",
+    );
+  });
   it("tells a unit that is not there from a server that can't explain", async () => {
     answerWith(clusterOf([], [unit]));
-    answerWith((_method, path) => (path === "/units/a.service" ? { body: unit } : { status: 404 }));
     expect((await run(["explain", "none"])).stderr).toBe("Error: Unit none.service does not exist.\n");
-    expect((await run(["explain", "a"])).stderr).toContain("older than this fleetctl");
+    expect((await run(["explain", "a"])).stderr).toContain("this server is too old to explain placements");
   });
 });

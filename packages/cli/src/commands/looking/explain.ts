@@ -1,16 +1,18 @@
+import { machinesByID } from "../../client/find.ts";
 import type { Command } from "../../command.ts";
 import { CommandError } from "../../errors.ts";
 import { machineID } from "../../printing/machine-text.ts";
 import { OUTPUT_FLAG, printJson, readOutput } from "../../printing/output.ts";
-import { unitName } from "../../targets/units.ts";
+import { troubleText } from "../../printing/trouble-text.ts";
+import { didYouMean, unitName } from "../../targets/units.ts";
 
 export const explain: Command = {
   name: "explain",
   args: "<unit>",
   summary: "Explain where a unit is, and why it is not elsewhere",
   description: `Say where a unit is and why; and of the machines that it is not on, why not: those with the same reason are
-counted together.`,
-  flags: [{ flags: "-l, --full", description: "Do not shorten machine IDs" }, OUTPUT_FLAG],
+counted together. Where it is in trouble is listed with systemd's reason.`,
+  flags: [{ flags: "-l, --full", description: "Show whole machine IDs" }, OUTPUT_FLAG],
   examples: ["fleetctl explain foo.service"],
   completes: "unit",
   async run(context, [typed = ""], flags) {
@@ -19,21 +21,28 @@ counted together.`,
     const isJson = readOutput(flags);
     const placement = await client.placement(name);
     if (placement === null) {
-      if ((await client.unit(name)) === null) throw new CommandError(`Unit ${name} does not exist.`);
-      throw new CommandError("the server explains nothing: it is older than this fleetctl");
+      if ((await client.unit(name)) === null)
+        throw new CommandError(`Unit ${name} does not exist.${await didYouMean(context, name)}`);
+      throw new CommandError("this server is too old to explain placements");
     }
     if (isJson) {
       printJson(context, placement);
       return 0;
     }
-    const isFull = flags.full === true;
+    const [states, machines] = await Promise.all([client.states(name), machinesByID(client)]);
+    const nameOf = (id: string): string =>
+      flags.full === true ? id : (machines.get(id)?.hostname ?? machineID(id, false));
     context.out(`Unit ${name}: ${placement.summary}`);
     for (const { reason, machines, examples } of placement.reasons) {
-      const shown = examples.map((id) => machineID(id, isFull)).join(", ");
+      const shown = examples.map(nameOf).join(", ");
       const more = machines > examples.length ? ", ..." : "";
       context.out(
         `${String(machines).padStart(6)} ${machines === 1 ? "machine " : "machines"}  ${reason} (${shown}${more})`,
       );
+    }
+    for (const state of states) {
+      const trouble = troubleText(state);
+      if (trouble !== null) context.out(`  on ${nameOf(state.machineID)}: ${trouble}`);
     }
     return 0;
   },

@@ -21,6 +21,16 @@ describe("status and journal", () => {
     answerWith(clusterOf([{ ...state, error: "bad setting" }], [{ ...unit, currentState: "inactive" }]));
     expect((await run(["status", "a"])).stderr).toContain(`machine ${id} could not load it: bad setting`);
   });
+  it("tell beside systemd's words what is wrong with a unit", async () => {
+    answerWith(clusterOf([{ ...state, error: "a dependency failed" }], [unit]));
+    const local = { localMachineID: id, run: async () => 3 };
+    expect(await run(["status", "a"], local)).toMatchObject({
+      code: 3,
+      stderr: "Unit a.service on 113f16a7.../192.0.2.9: a dependency failed\n",
+    });
+    answerWith(clusterOf([state], [unit]));
+    expect((await run(["status", "a"], local)).stderr).toBe("");
+  });
   it("refuse what would not be a number or a format", async () => {
     expect((await run(["journal", "--lines=many", "a"])).stderr).toContain('invalid --lines "many"');
     expect((await run(["journal", "--output=a b", "a"])).stderr).toContain("invalid --output");

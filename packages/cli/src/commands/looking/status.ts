@@ -2,10 +2,12 @@ import type { MachineInfo, StateInfo, UnitInfo } from "../../client/cluster-clie
 import type { Command } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { CommandError } from "../../errors.ts";
+import { machineName } from "../../printing/machine-text.ts";
 import { OUTPUT_FLAG, printJson, readOutput } from "../../printing/output.ts";
+import { troubleText } from "../../printing/trouble-text.ts";
 import { runOn } from "../../ssh/run-on-machine.ts";
 import { onlyMachine } from "../../targets/machines.ts";
-import { isGlobal, unitNames } from "../../targets/units.ts";
+import { didYouMean, isGlobal, unitNames } from "../../targets/units.ts";
 
 export const status: Command = {
   name: "status",
@@ -16,9 +18,9 @@ export const status: Command = {
   summary: "Output the status of one or more units in the cluster",
   description: `Print what systemd says of units, by running "systemctl status -l" on their machines: here, or over SSH.
 
-A global unit is shown on each of its machines. The exit code is systemctl's; of several units the first other than 0.`,
+What fleet or systemd says against a unit is told on standard error. A global unit is shown on each of its machines. The exit code is systemctl's; of several units the first other than 0.`,
   flags: [
-    { flags: "--machine <id>", description: "Of a global unit: only on this machine" },
+    { flags: "--machine <machine>", description: "Of a global unit: only on this machine" },
     { flags: "--ssh-port <port>", description: "Port of the machines' SSH servers (default 22)" },
     { flags: "--no-block", description: "Accepted and without effect", isHidden: true },
     OUTPUT_FLAG,
@@ -33,13 +35,14 @@ A global unit is shown on each of its machines. The exit code is systemctl's; of
     const found: { unit: UnitInfo; states: readonly StateInfo[] }[] = [];
     for (const name of names) {
       const unit = await client.unit(name);
-      if (unit === null) throw new CommandError(`Unit ${name} does not exist.`);
+      if (unit === null) throw new CommandError(`Unit ${name} does not exist.${await didYouMean(context, name)}`);
       found.push({ unit, states: await client.states(name) });
     }
     if (isJson) {
       printJson(context, found.map(asJson));
       return 0;
     }
+    const byID = new Map(machines.map((machine) => [machine.id, machine]));
     let exitCode = 0;
     let isFirst = true;
     for (const { unit, states } of found) {
@@ -47,6 +50,10 @@ A global unit is shown on each of its machines. The exit code is systemctl's; of
         if (!isFirst) context.out("");
         isFirst = false;
         const words = ["systemctl", "status", "-l", "--no-pager", "--", unit.name];
+        for (const state of states) {
+          const trouble = state.machineID === machine.id ? troubleText(state) : null;
+          if (trouble !== null) context.err(`Unit ${unit.name} on ${machineName(machine.id, byID)}: ${trouble}`);
+        }
         const code = await runOn(context, machine, words, flags.sshPort as string | undefined);
         if (exitCode === 0) exitCode = code;
       }
