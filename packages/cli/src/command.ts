@@ -10,6 +10,8 @@ export interface FlagSpec {
   readonly isRepeated?: boolean;
   /** True: help does not show it. */
   readonly isHidden?: boolean;
+  /** Values that a shell can complete it with. */
+  readonly values?: readonly string[];
 }
 
 /** The values of a flag that may be repeated. */
@@ -32,6 +34,8 @@ export interface Command {
   readonly examples: readonly string[];
   /** True: the old fleetctl has it, and a beginning of its name that was unique there stays so. */
   readonly isClassic?: boolean;
+  /** True: it changes something, and is not carried out for a beginning of its name that is very short. */
+  readonly isChange?: boolean;
   /** True: help does not list it. */
   readonly isHidden?: boolean;
   /** For a command whose operands may look like flags: how many come before those. */

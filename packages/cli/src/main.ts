@@ -4,11 +4,14 @@ import { answer, isAskedBySsh } from "./ssh/askpass.ts";
 
 const args = process.argv.slice(2);
 
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+process.stdout.on("error", ({ code, message }: NodeJS.ErrnoException) => {
   // The reader of a pipe went away, as head does: nothing is wrong, and nobody is left to be told.
-  if (error.code === "EPIPE") process.exit(0);
-  throw error;
+  if (code === "EPIPE") process.exit(0);
+  process.stderr.write(`Error: standard output can't be written: ${message}\n`);
+  process.exit(1);
 });
+// What can't be said can't be complained of either.
+process.stderr.on("error", () => undefined);
 
 if (isAskedBySsh(process.env)) {
   process.exitCode = answer(args[0] ?? "", process.env);

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { COMMANDS } from "../commands/index.ts";
 import { fakeServer } from "../testing/fake-server.ts";
 
-const { socket, run } = fakeServer();
+const { socket, run, requests } = fakeServer();
 
 describe("beginnings of command names", () => {
   const classic = ["help", "version", ...COMMANDS.filter(({ isClassic }) => isClassic).map(({ name }) => name)];
@@ -10,9 +10,41 @@ describe("beginnings of command names", () => {
     for (let length = 1; length <= name.length; length++) {
       const begin = name.slice(0, length);
       if (classic.filter((other) => other.startsWith(begin)).length > 1 && begin !== name) continue;
+      if (begin.length < 3 && COMMANDS.some((command) => command.name === name && command.isChange)) continue;
       const { stdout } = await run([begin, "--help"]);
       expect(stdout).toContain(name === "help" || name === "version" ? "fleetctl" : `Usage: fleetctl ${name} `);
     }
+  });
+});
+
+describe("a command that changes something", () => {
+  const changing = COMMANDS.filter(({ isChange }) => isChange).map(({ name }) => name);
+  it("is each one but those that look, check or connect", () => {
+    expect(
+      COMMANDS.filter(({ isChange }) => !isChange)
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual(
+      ["__complete", "cat", "completion", "events", "explain", "fd-forward", "journal"].concat([
+        "list-machines",
+        "list-unit-files",
+        "list-units",
+        "ssh",
+        "status",
+        "verify",
+      ]),
+    );
+  });
+  it.each(changing)("is not %s by fewer than three letters", async (name) => {
+    for (const length of [1, 2]) await run([name.slice(0, length), "a"]);
+    expect(requests().filter((entry) => !entry.startsWith("GET"))).toEqual([]);
+  });
+  it("says how many letters it takes", async () => {
+    expect((await run(["de", "a"])).stderr).toBe(
+      'Error: "de" is too short for destroy, which changes something: give at least 3 letters. See "fleetctl help".\n',
+    );
+    await run(["des", "a"]);
+    expect(requests()).toEqual(["DELETE /units/a.service"]);
   });
 });
 
@@ -20,6 +52,9 @@ describe("arguments", () => {
   it("takes unique beginnings of command names, and names those of others", async () => {
     expect((await run(["list-m"])).stdout).toBe("MACHINE\tIP\tMETADATA\n");
     expect((await run(["list-u"])).stderr).toContain('"list-u" could be list-unit-files or list-units');
+    expect((await run(["destory", "a"])).stderr).toBe(
+      'Error: unknown command "destory". Did you mean destroy? See "fleetctl help".\n',
+    );
     expect(await run(["nosuch"])).toMatchObject({
       code: 1,
       stderr: 'Error: unknown command "nosuch". See "fleetctl help".\n',

@@ -1,6 +1,10 @@
 import type { Command as Commander, Option } from "commander";
 import type { Command } from "../command.ts";
 import { CommandError } from "../errors.ts";
+import { mostLike } from "../targets/most-like.ts";
+
+/** Letters of a command's name that have to be typed where the command changes something: a slip is not enough. */
+const LEAST_LETTERS = 3;
 
 /** A flag that takes no value, with one all the same. */
 const SWITCH = /^(--[a-z][a-z-]*)=(?:(true|t|1)|false|f|0)$/i;
@@ -135,6 +139,8 @@ function verbatim(args: readonly string[], before: number): string[] {
 function wholeName(typed: string, program: Commander, commands: readonly Command[]): string {
   const names = [...program.commands.map((command) => command.name()), "help"];
   if (names.includes(typed)) return typed;
+  const hidden = new Set(commands.filter(({ isHidden }) => isHidden === true).map(({ name }) => name));
+  const visible = names.filter((name) => !hidden.has(name));
   const classic = [
     "help",
     "version",
@@ -143,10 +149,20 @@ function wholeName(typed: string, program: Commander, commands: readonly Command
   const begins = (name: string): boolean => name.startsWith(typed);
   // What was unique to old scripts stays so, whatever commands have come since.
   const old = classic.filter(begins);
-  const matches = old.length > 0 ? old : names.filter(begins);
+  const matches = old.length > 0 ? old : visible.filter(begins);
   const [only] = matches;
-  if (only !== undefined && matches.length === 1) return only;
   const help = 'See "fleetctl help".';
-  if (only === undefined) throw new CommandError(`unknown command ${JSON.stringify(typed)}. ${help}`);
+  if (only === undefined) {
+    const meant = mostLike(typed, visible);
+    const hint = meant === null ? "" : ` Did you mean ${meant}?`;
+    throw new CommandError(`unknown command ${JSON.stringify(typed)}.${hint} ${help}`);
+  }
+  if (matches.length === 1) {
+    const isChange = commands.some(({ name, isChange: changes }) => name === only && changes === true);
+    if (!isChange || typed.length >= LEAST_LETTERS) return only;
+    throw new CommandError(
+      `${JSON.stringify(typed)} is too short for ${only}, which changes something: give at least ${LEAST_LETTERS} letters. ${help}`,
+    );
+  }
   throw new CommandError(`${JSON.stringify(typed)} could be ${matches.sort().join(" or ")}. ${help}`);
 }

@@ -16,6 +16,7 @@ export type Completion =
 interface Flag {
   readonly names: readonly string[];
   readonly takesValue: boolean;
+  readonly values?: readonly string[];
 }
 
 /**
@@ -86,12 +87,12 @@ export function globalFlagsOf(words: readonly string[]): Readonly<Record<string,
   return found;
 }
 
-function flagValue({ names }: Flag, begin: string): Completion {
+function flagValue({ names, values }: Flag, begin: string): Completion {
+  if (values !== undefined) return beginning(values, begin);
   if (names.some((name) => name.endsWith("file"))) return { kind: "files" };
   if (names.includes("--machine")) return { kind: "cluster", what: "machine", begin };
   if (names.includes("--unit")) return { kind: "cluster", what: "unit", begin };
   if (names.includes("--driver")) return beginning(["API", "etcd"], begin);
-  if (names.includes("--output")) return beginning(["text", "json"], begin);
   return { kind: "words", words: [] };
 }
 
@@ -99,7 +100,7 @@ function beginning(names: readonly string[], begin: string): Completion {
   return { kind: "words", words: names.filter((name) => name.startsWith(begin)) };
 }
 
-function readFlag({ flags }: FlagSpec): Flag {
+function readFlag({ flags, values }: FlagSpec): Flag {
   const names = flags.split(/[ ,]+/).filter((word) => word.startsWith("-"));
-  return { names, takesValue: flags.includes("<") };
+  return { names, takesValue: flags.includes("<"), ...(values === undefined ? {} : { values }) };
 }

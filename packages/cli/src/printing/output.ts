@@ -4,9 +4,10 @@ import { CommandError } from "../errors.ts";
 
 /** The flag of every command that can print JSON. */
 export const OUTPUT_FLAG: FlagSpec = {
-  flags: "--output <format>",
+  flags: "-o, --output <format>",
   description: "text, or json for other programs",
   default: "text",
+  values: ["text", "json"],
 };
 
 /** Whether OUTPUT_FLAG asks for JSON. */

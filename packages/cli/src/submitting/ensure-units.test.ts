@@ -42,6 +42,12 @@ describe("submit", () => {
       { "a.service": "[Service\n" },
       "a.service: line 1: ",
     ],
+    [
+      "a file that is no unit's",
+      ["start", "app.container"],
+      { "app.container": "[Container]\nImage=a\n" },
+      "app.container is a Quadlet file",
+    ],
     ["a bad name", ["submit", "a b.service"], {}, 'Invalid unit name "a b.service"'],
     [
       "options that contradict each other",

@@ -44,6 +44,17 @@ describe("checking unit files", () => {
       "Error: there is no file none.service to check\n",
     );
   });
+  it("at submit says what is true of many files once", async () => {
+    answerWith((method, path) =>
+      method === "PUT" ? { status: 201 } : path === "/units" ? { body: { units: [] } } : { status: 404 },
+    );
+    const many = Array.from({ length: 115 }, (_, index) => `many/a@${index}.service`);
+    const text = "[Service]\nExecStart=/bin/a\n[X-Fleet]\nMachinOf=b\n";
+    const { stderr } = await run(["submit", ...many], {
+      files: Object.fromEntries(many.map((path) => [path, text])),
+    });
+    expect(stderr).toMatch(/^WARNING: many\/a@0\.service:4: .*MachinOf.* \(and 114 more like it\)\.\n$/);
+  });
   it("at submit warns, and with --strict submits nothing", async () => {
     answerWith((method) => (method === "PUT" ? { status: 201 } : { status: 404 }));
     const warned = await run(["submit", "bad/b.service", "good.service"], { files });

@@ -1,6 +1,6 @@
 import { realpathSync } from "node:fs";
 import { basename } from "node:path";
-import { type Finding, lintUnitFile } from "@fleet/domain/unit";
+import { type Finding, likeFindings, lintUnitFile } from "@fleet/domain/unit";
 import type { Context } from "../context.ts";
 import { CommandError } from "../errors.ts";
 
@@ -32,19 +32,18 @@ export async function findingsOf(
 }
 
 /**
- * Says what is hardly meant so in files that are about to be submitted.
+ * Says what is likely a mistake in files that are about to be submitted.
  *
  * @throws CommandError where `strict` is set and there is anything to say
  */
 export async function warnOfFindings(context: Context, files: readonly UnitFile[], strict: boolean): Promise<void> {
-  let count = 0;
-  for (const [path, findings] of await findingsOf(context, files)) {
-    for (const finding of findings) {
-      count++;
-      context.err(`${strict ? "Error" : "WARNING"}: ${findingText(path, finding)}.`);
-    }
+  const found = likeFindings(await findingsOf(context, files));
+  for (const { path, finding, more } of found) {
+    const others = more === 0 ? "" : ` (and ${more} more like it)`;
+    context.err(`${strict ? "Error" : "WARNING"}: ${findingText(path, finding)}${others}.`);
   }
-  if (strict && count > 0) throw new CommandError("nothing was submitted: --strict takes only files without a warning");
+  if (strict && found.length > 0)
+    throw new CommandError("nothing was submitted: --strict takes only files without a warning");
 }
 
 /** A finding with its place: `FILE:LINE: what`. */

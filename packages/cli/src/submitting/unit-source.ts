@@ -12,6 +12,7 @@ import type { UnitInfo } from "../client/cluster-client.ts";
 import type { Context } from "../context.ts";
 import { CommandError } from "../errors.ts";
 import type { UnitFile } from "./findings.ts";
+import { unitFileNameProblem } from "./unit-file-name.ts";
 
 /** Where the text of a unit that is to be submitted comes from. */
 export interface UnitSource {
@@ -86,6 +87,8 @@ function localFile(context: Context, typed: string, name: string): LocalSource |
   for (const path of new Set([typed, folderOf(typed) + name])) {
     const bytes = context.readFile(path);
     if (bytes === null) continue;
+    const problem = unitFileNameProblem(path);
+    if (problem !== null) throw new CommandError(problem);
     try {
       return { options: parseUnitFile(bytes), file: { path, name, bytes } };
     } catch (error) {

@@ -33,7 +33,7 @@ describe("events", () => {
     expect(JSON.parse((await run(["events", "--output=json", "--kind=moved", "a"])).stdout)).toEqual(event);
   });
   it("of an old server are not there, and it says so", async () => {
-    expect((await run(["events"])).stderr).toBe("Error: the server tells no events: it is older than this fleetctl\n");
+    expect((await run(["events"])).stderr).toBe("Error: this server is too old to report events\n");
     expect((await run(["events", "--kind=x"])).stderr).toContain('invalid --kind "x"');
     expect((await run(["events", "--after=x"])).stderr).toContain('invalid --after "x"');
   });

@@ -21,8 +21,8 @@ Without -f what the server still keeps is printed. With -f everything from now o
 Kinds: ${KINDS.join(", ")}.`,
   flags: [
     { flags: "-f, --follow", description: "Go on printing events as they come" },
-    { flags: "--machine <id>", description: "Only about this machine; may be repeated", isRepeated: true },
-    { flags: "--kind <kind>", description: "Only of this kind; may be repeated", isRepeated: true },
+    { flags: "--machine <machine>", description: "Only about this machine; may be repeated", isRepeated: true },
+    { flags: "--kind <kind>", description: "Only of this kind; may be repeated", isRepeated: true, values: KINDS },
     { flags: "--after <revision>", description: "Only after this etcd revision" },
     { flags: "-l, --full", description: "Do not shorten machine IDs" },
     { ...OUTPUT_FLAG, description: "text, or json: one event a line" },
@@ -46,7 +46,7 @@ Kinds: ${KINDS.join(", ")}.`,
       { filter: { ...filter, machines: whole }, after, follow: flags.follow === true },
       context.signal,
     );
-    if (stream === null) throw new CommandError("the server tells no events: it is older than this fleetctl");
+    if (stream === null) throw new CommandError("this server is too old to report events");
     for await (const item of stream) print(context, item, isJson, flags.full === true);
     return 0;
   },

@@ -6,6 +6,12 @@ import { runOn } from "../../ssh/run-on-machine.ts";
 import { machineOfUnit, onlyMachine } from "../../targets/machines.ts";
 import { isGlobal, knownUnit } from "../../targets/units.ts";
 
+/** Formats that journalctl has had since systemd 236; newer ones are taken too. */
+const JOURNAL_FORMATS: readonly string[] = [
+  ...["short", "short-full", "short-iso", "short-iso-precise", "short-precise", "short-monotonic", "short-unix"],
+  ...["verbose", "export", "json", "json-pretty", "json-sse", "json-seq", "cat", "with-unit"],
+];
+
 export const journal: Command = {
   name: "journal",
   isClassic: true,
@@ -15,9 +21,14 @@ export const journal: Command = {
   flags: [
     { flags: "--lines <n>", description: "Number of lines to show", default: "10" },
     { flags: "-f, --follow", description: "Go on printing lines as they come" },
-    { flags: "--output <format>", description: "Format, as journalctl takes it", default: "short" },
+    {
+      flags: "-o, --output <format>",
+      description: "Format, as journalctl takes it",
+      default: "short",
+      values: JOURNAL_FORMATS,
+    },
     { flags: "--sudo", description: "Run journalctl with sudo" },
-    { flags: "--machine <id>", description: "Of a global unit: on this machine" },
+    { flags: "--machine <machine>", description: "Of a global unit: on this machine" },
     { flags: "--ssh-port <port>", description: "Port of the machine's SSH server (default 22)" },
   ],
   examples: ["fleetctl journal foo.service", "fleetctl journal --lines 100 -f foo.service"],

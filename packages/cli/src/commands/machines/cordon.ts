@@ -9,6 +9,7 @@ const WHOLE_ID = /^[0-9a-f]{32}$/;
 export const cordon: Command = {
   name: "cordon",
   args: "<machine...>",
+  isChange: true,
   summary: "Mark machines unschedulable",
   description: `Mark machines unschedulable: they get no new units. What runs on them goes on running; global units run on them as before.
 
@@ -26,6 +27,7 @@ Machines are named by host name, address, or the beginning of the ID. A cordon o
 export const uncordon: Command = {
   name: "uncordon",
   args: "<machine...>",
+  isChange: true,
   summary: "Mark machines schedulable again",
   description:
     "Mark machines schedulable: they get units again. A drain ends where it is; what it has moved stays where it went.\n\nA machine that is not there, as during its restart, is named by its whole ID.",

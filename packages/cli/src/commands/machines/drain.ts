@@ -18,6 +18,7 @@ const MOST_TOLD = 3;
 export const drain: Command = {
   name: "drain",
   args: "<machine...>",
+  isChange: true,
   summary: "Move all units away from machines",
   description: `Mark machines unschedulable, and move the units that they have away, one after the other: each is active on its new
 machine before the next one is moved. A unit with Overlap=true in [X-Fleet] is active there before it stops here; any

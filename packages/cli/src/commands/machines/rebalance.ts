@@ -15,6 +15,7 @@ const AGAIN_MS = 1_000;
 export const rebalance: Command = {
   name: "rebalance",
   args: "",
+  isChange: true,
   summary: "Move units so that the cluster is even",
   description: `Move units from machines that carry much to those that carry less, and to machines that they prefer. Nothing is ever
 moved for that unless it is asked for here. Units with Stay=true, MachineID=, MachineOf= or Replaces= are left where they are.

@@ -7,6 +7,7 @@ export const setMetadata: Command = {
   name: "set-metadata",
   args: "<words...>",
   usage: "<machine> <key=value...>",
+  isChange: true,
   summary: "Change a machine's metadata",
   description: `Set metadata of a machine, or with "KEY=" remove it, also what its fleet.conf has. Units that no longer fit are moved.
 

@@ -22,6 +22,9 @@ describe("completion", () => {
     expect(words("--endpoint", "x", "li")).toEqual(["list-machines", "list-unit-files", "list-units"]);
     expect(words("start", "--no-b")).toEqual(["--no-block"]);
     expect(words("list-units", "--output", "")).toEqual(["text", "json"]);
+    expect(words("list-units", "-o", "j")).toEqual(["json"]);
+    expect(words("journal", "-o", "json")).toEqual(["json", "json-pretty", "json-sse", "json-seq"]);
+    expect(words("events", "--kind", "machine-j")).toEqual(["machine-joined"]);
     expect(words("--ca-file", "")).toBe("files");
     expect(words("verify", "")).toBe("files");
     expect(words("completion", "")).toEqual(["bash", "zsh", "fish"]);

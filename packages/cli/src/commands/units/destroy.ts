@@ -10,6 +10,7 @@ export const destroy: Command = {
   args: "[unit...]",
   usage: "<unit...>",
   saidOfNone: "No units given",
+  isChange: true,
   summary: "Destroy one or more units in the cluster",
   description: `Stop one or more units, take them off their machines and remove them from the cluster for good.
 

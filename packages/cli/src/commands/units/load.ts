@@ -9,6 +9,7 @@ export const load: Command = {
   args: "[unit...]",
   usage: "<unit...>",
   saidOfNone: "No units given",
+  isChange: true,
   summary: "Schedule one or more units in the cluster, first submitting them if necessary",
   description: `Schedule one or more units to machines and load them into systemd there, without starting them.
 

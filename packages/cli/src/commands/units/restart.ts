@@ -9,6 +9,7 @@ export const restart: Command = {
   args: "[unit...]",
   usage: "<unit...>",
   saidOfNone: "No units given",
+  isChange: true,
   summary: "Instruct systemd to rolling restart one or more units in the cluster",
   description: "Stop and start units, one after the other. A unit that is only loaded is started.",
   // A rolling restart is nothing without waiting: scripts may say --no-block all the same.

@@ -9,6 +9,7 @@ export const start: Command = {
   args: "[unit...]",
   usage: "<unit...>",
   saidOfNone: "No units given",
+  isChange: true,
   summary: "Instruct systemd to start one or more units in the cluster, first submitting and loading if necessary",
   description: `Start one or more units in the cluster.
 

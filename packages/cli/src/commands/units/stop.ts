@@ -9,6 +9,7 @@ export const stop: Command = {
   args: "[unit...]",
   usage: "<unit...>",
   saidOfNone: "No units given",
+  isChange: true,
   summary: "Instruct systemd to stop one or more units in the cluster",
   description:
     "Stop one or more units. They stay loaded on their machines. Waits until systemd says that they are stopped, of\nglobal units on every machine. Units that the cluster does not know are passed over.",

@@ -8,6 +8,7 @@ export const submit: Command = {
   args: "[unit...]",
   usage: "<unit...>",
   saidOfNone: "No units given",
+  isChange: true,
   summary: "Upload one or more units to the cluster without starting them",
   description: `Upload one or more units to the cluster without starting them.
 

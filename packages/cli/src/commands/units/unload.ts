@@ -10,6 +10,7 @@ export const unload: Command = {
   args: "[unit...]",
   usage: "<unit...>",
   saidOfNone: "No units given",
+  isChange: true,
   summary: "Unschedule one or more units in the cluster",
   description:
     "Stop one or more units and take them off their machines. They stay known to the cluster.\n\nWaits until no machine reports them any more.",

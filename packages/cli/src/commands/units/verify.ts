@@ -2,6 +2,7 @@ import { expandUnitName } from "@fleet/domain/unit";
 import type { Command } from "../../command.ts";
 import { CommandError } from "../../errors.ts";
 import { findingsOf, findingText, type UnitFile } from "../../submitting/findings.ts";
+import { unitFileNameProblem } from "../../submitting/unit-file-name.ts";
 
 /** What old scripts look for. */
 export const SIGNED_UNITS_WARNING = "WARNING: The signed/verified units feature is DEPRECATED and cannot be used.";
@@ -23,6 +24,8 @@ The old meaning, to verify a signed unit of the cluster, is gone: for a name tha
     const files: UnitFile[] = [];
     for (const path of args) {
       const bytes = context.readFile(path);
+      const problem = bytes === null ? null : unitFileNameProblem(path);
+      if (problem !== null) throw new CommandError(problem);
       if (bytes !== null) files.push({ path, name: expandUnitName(path), bytes });
     }
     if (files.length === 0 && !args.some((path) => path.includes("/"))) {
