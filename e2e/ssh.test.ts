@@ -105,9 +105,9 @@ describe("through a bastion, the only host that is reached", () => {
     expect((await through("ssh", "--unit", "there", "hostname")).stdout).toBe("h3\n");
     await through("destroy", "there");
   });
-  it("several words are one command, and none of them becomes code", async () => {
+  it("several words with --quote are one command, and none of them becomes code", async () => {
     const words = ["a b", "$(id)", "`id`", "; id", "'", '"', "*", "-n", "\\", "ä", "\n"];
-    const { stdout } = await through("ssh", "--machine", idOf(2), "printf", "<%s>", ...words);
+    const { stdout } = await through("ssh", "--quote", "--machine", idOf(2), "printf", "<%s>", ...words);
     expect(stdout).toBe(words.map((word) => `<${word}>`).join(""));
   });
   it("status shows systemd's words, with its exit code, and an empty line between units", async () => {

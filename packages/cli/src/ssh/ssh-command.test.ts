@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import type { SshFlags } from "../command-line/flag-values.ts";
-import { readSshHost, sshCommand } from "./ssh-command.ts";
+import { readSshHost, sshCommand, taskOf } from "./ssh-command.ts";
 
 describe("ssh", () => {
   const flags: SshFlags = {
@@ -15,7 +15,7 @@ describe("ssh", () => {
   it("is run with this tool's user, time-out, known-hosts file and policy", () => {
     expect(sshCommand(flags, target, { kind: "command", line: "true" })).toEqual([
       ...["ssh", "-o", "StrictHostKeyChecking=ask", "-o", 'UserKnownHostsFile="/home/a b/known%%hosts"'],
-      ...["-o", "ConnectTimeout=3", "-o", "User=core", "--", "192.0.2.1", "true"],
+      ...["-o", "HashKnownHosts=no", "-o", "ConnectTimeout=3", "-o", "User=core", "--", "192.0.2.1", "true"],
     ]);
     expect(sshCommand({ ...flags, isStrict: false }, target, { kind: "shell" })).toContain("StrictHostKeyChecking=no");
   });
@@ -25,8 +25,16 @@ describe("ssh", () => {
     const proxy = words.find((word) => word.startsWith("ProxyCommand="))?.slice("ProxyCommand=".length) ?? "";
     const parsed = execFileSync("sh", ["-c", `printf '<%s>' ${proxy.replaceAll("%%", "%")}`], { encoding: "utf8" });
     expect(parsed).toBe(
-      '<ssh><-o><StrictHostKeyChecking=ask><-o><UserKnownHostsFile="/home/a b/known%%hosts"><-o><ConnectTimeout=3><-o><User=core><-p><2222><-W><[%h]:%p><bastion>',
+      '<ssh><-o><StrictHostKeyChecking=ask><-o><UserKnownHostsFile="/home/a b/known%%hosts"><-o><HashKnownHosts=no><-o><ConnectTimeout=3><-o><User=core><-p><2222><-W><[%h]:%p><bastion>',
     );
+  });
+  it.each([
+    [["echo", "a  b", "$HOME"], false, { kind: "command", line: "echo a  b $HOME" }],
+    [["echo", "a  b", "$HOME"], true, { kind: "command", line: "echo 'a  b' '$HOME'" }],
+    [["a | b"], false, { kind: "command", line: "a | b" }],
+    [[], true, { kind: "shell" }],
+  ])("of the words %j, quoted %j, makes %j", (words, isQuoted, task) => {
+    expect(taskOf(words, isQuoted)).toEqual(task);
   });
   it.each([
     ["bastion", { host: "bastion", port: null }],

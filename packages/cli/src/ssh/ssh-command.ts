@@ -20,6 +20,17 @@ export type SshTask =
   /** Everything that comes to a local socket goes to a socket, or a host and port, at the far side. */
   | { readonly kind: "forward"; readonly from: string; readonly to: string };
 
+/**
+ * What ssh is to do with the words of a command.
+ *
+ * @param isQuoted false: they are joined into a line for the remote shell, as ssh itself does; true: each reaches the
+ * command as it is
+ */
+export function taskOf(words: readonly string[], isQuoted: boolean): SshTask {
+  if (words.length === 0) return { kind: "shell" };
+  return { kind: "command", line: isQuoted ? shellLine(words) : words.join(" ") };
+}
+
 /** Details of one connection. */
 export interface SshOptions {
   readonly port?: number | null;
@@ -89,7 +100,12 @@ function policy(
 ): readonly string[] {
   const set = (name: string, value: string): readonly string[] => ["-o", `${name}=${value}`];
   const hosts = isStrict
-    ? [...set("StrictHostKeyChecking", "ask"), ...set("UserKnownHostsFile", quotedPath(knownHostsFile))]
+    ? [
+        ...set("StrictHostKeyChecking", "ask"),
+        ...set("UserKnownHostsFile", quotedPath(knownHostsFile)),
+        // The old fleetctl shares the file, and can't read hashed names.
+        ...set("HashKnownHosts", "no"),
+      ]
     : [
         ...set("StrictHostKeyChecking", "no"),
         ...set("UserKnownHostsFile", "/dev/null"),

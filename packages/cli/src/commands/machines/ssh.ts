@@ -2,9 +2,8 @@ import type { MachineInfo } from "../../client/cluster-client.ts";
 import type { Command } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { CommandError } from "../../errors.ts";
-import { shellLine } from "../../ssh/quote.ts";
 import { sshHostOf } from "../../ssh/run-on-machine.ts";
-import { readPort, type SshTask } from "../../ssh/ssh-command.ts";
+import { readPort, taskOf } from "../../ssh/ssh-command.ts";
 import { machineOfUnit, machinesLike, onlyMachine } from "../../targets/machines.ts";
 import { isGlobal, knownUnit, unitName } from "../../targets/units.ts";
 
@@ -17,12 +16,13 @@ export const ssh: Command = {
   summary: "Open an interactive shell on a machine in the cluster",
   description: `Open a shell on a machine, or run a command there, over SSH.
 
-The machine is named by the beginning of its ID, or by a unit that is scheduled to it. A command of one word is a
-line for the remote shell; several words are one command with its arguments, and reach it as they are. The exit code
-is the command's.`,
+The machine is named by host name, address, or the beginning of its ID, or by a unit that is scheduled to it. The words
+of the command are joined with spaces into a line for the remote shell, as ssh does; with --quote each word reaches the
+command as it is. The exit code is the command's.`,
   flags: [
-    { flags: "--machine <id>", description: "The machine, by the beginning of its ID" },
+    { flags: "--machine <machine>", description: "The machine, by host name, address or ID" },
     { flags: "--unit <name>", description: "The machine that this unit is scheduled to" },
+    { flags: "--quote", description: "Pass each word of the command on as one word, whatever is in it" },
     { flags: "-A, --forward-agent", description: "Forward the SSH agent" },
     { flags: "--ssh-port <port>", description: "Port of the machine's SSH server (default 22)" },
   ],
@@ -42,10 +42,10 @@ is the command's.`,
     const command = isNamed ? words : words.slice(1);
     const machine = isNamed ? await named(context, byMachine, byUnit) : await machineOrUnit(context, target ?? "");
     const port = flags.sshPort === undefined ? null : readPort(String(flags.sshPort));
-    const [line, ...more] = command;
-    const task: SshTask =
-      line === undefined ? { kind: "shell" } : { kind: "command", line: more.length === 0 ? line : shellLine(command) };
-    return context.ssh.run(sshHostOf(machine), task, { port, forwardAgent: flags.forwardAgent === true });
+    return context.ssh.run(sshHostOf(machine), taskOf(command, flags.quote === true), {
+      port,
+      forwardAgent: flags.forwardAgent === true,
+    });
   },
 };
 
