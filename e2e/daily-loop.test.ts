@@ -231,9 +231,7 @@ describe("what goes wrong is said", () => {
     const bad = cluster.file("nothing.service", "[Service]\nType=simple\n");
     const started = await cluster.fleetctl("start", bad, cluster.file("good.service", SLEEP));
     expect(started.code).toBe(1);
-    expect(started.stderr).toMatch(
-      /Error: unit nothing\.service could not be brought to launched: .*bad unit file setting/,
-    );
+    expect(started.stderr).toMatch(/Error: unit nothing\.service could not be launched: .*bad unit file setting/);
     expect(await cluster.ok("explain", "nothing")).toMatch(/but there: .*bad unit file setting/);
     await cluster.hostOf("good.service");
   });

@@ -217,6 +217,6 @@ describe("rebalance", () => {
     expect(made.match(/ moves from /g)).toHaveLength(4);
     const hosts = await Promise.all(Array.from({ length: 6 }, (_, index) => cluster.hostOf(`heap@${index}.service`)));
     expect(hosts.toSorted()).toEqual([1, 1, 2, 2, 3, 3]);
-    expect(await cluster.ok("rebalance")).toBe("The cluster is even: nothing would be better elsewhere.\n");
+    expect(await cluster.ok("rebalance")).toBe("The cluster is balanced: no unit would be better placed elsewhere.\n");
   });
 });

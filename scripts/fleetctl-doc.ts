@@ -30,8 +30,10 @@ ${examples.join("\n")}
 const kinds = Object.entries(EVENT_KINDS).map(([kind, meaning]) => `| \`${kind}\` | ${meaning} |`);
 const text = `# fleetctl
 
-Output, exit codes and words of the old fleetctl's commands are kept: scripts that parse them go on working. Unique beginnings of
-command names work; one that was unique among the old commands still means what it meant. Without a command the help is printed.
+Output, exit codes and words of the old fleetctl's commands are kept: scripts that parse them go on working
+([moving-over.md](moving-over.md) lists what differs). Unique beginnings of command names work; one that was unique among the old
+commands still means what it meant. A command that changes something takes at least three letters. Surplus arguments of old commands
+are passed over. Without a command the help is printed.
 
 Each global flag is also an environment variable, \`FLEETCTL_\` and its name in upper case with \`_\` for \`-\`; a flag on the line wins.
 Booleans take \`=true\` and \`=false\`. \`--experimental-api\`, \`--etcd-cafile\`, \`--etcd-certfile\` and \`--etcd-keyfile\` are accepted as before.
@@ -44,18 +46,25 @@ The driver is etcd by itself where the endpoint's port is 2379 or 4001. Colours 
 While many units are waited for, standard error shows how far they are, where it is a terminal. A fleetctl that is older than the cluster
 says so on standard error.
 
-**Unit arguments** are paths, names, or names without type, hundreds at once. A file that is submitted is checked first: what is
-hardly meant so is a warning with file and line; where systemd-analyze is installed its words about lines are among them. With \`--strict\`
-nothing is submitted where there is a warning.
+**Unit arguments** are paths, names, or names without type, hundreds at once. A file that is submitted is checked first: a likely
+mistake is a warning with file and line, one for all files that have the same; where systemd-analyze is installed its words about
+lines are among them. With \`--strict\` nothing is submitted where there is a warning.
 
-**Waiting** follows the server's events, and asks again and again only where the server is too old to tell any. An interrupted
+**Machines** are named by host name, address, or the beginning of the ID.
+
+**Waiting** follows the server's events, and asks again and again only where the server is too old to tell any. A wait that takes long
+says within five seconds, on standard error, what it waits for and why, and again when that changes. A unit that fails ends the wait with
+systemd's reason: the exit status or signal of its main process, systemd's result, and the number of restarts of one that keeps failing.
+What may pass, as an error of a machine that tries again, counts once it has stayed for two seconds. Global units are waited for on
+every machine that fits them. Where a unit's state is set already and systemd's is contrary to it, a command acts all the same:
+\`start\` starts what has failed, ended or was stopped by hand, \`stop\` stops what another unit started. An interrupted
 fleetctl leaves the cluster consistent: what was asked goes on there, and running the command again does the rest.
 
 **SSH** is the user's OpenSSH, with its agent and configuration, run with fleetctl's own known-hosts file, host-key policy, time-out and
 user. With \`--tunnel\` the API, a UNIX socket or a TCP endpoint as the bastion sees it, is reached through one forwarded connection, and
 \`ssh\`, \`status\` and \`journal\` reach machines through the bastion. The question whether to trust a new host takes its answer from standard
-input where that is no terminal. A changed host key aborts. Unit names and arguments reach the far side as words, never as code; only
-the one word of \`fleetctl ssh MACHINE 'LINE'\` is a line for the remote shell, as with ssh.
+input where that is no terminal. A changed host key aborts. Names of units reach the far side as words, never as code. The
+words of \`fleetctl ssh MACHINE WORD...\` are a line for the remote shell, as with ssh; \`--quote\` passes each on as it is.
 
 ## Commands
 

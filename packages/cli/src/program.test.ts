@@ -66,8 +66,8 @@ describe("the command line", () => {
 
 describe("a server that does not answer", () => {
   it.each([
-    ["unix:///nowhere/fleet.sock", "there is no such socket"],
-    ["http://127.0.0.1:1", "nobody listens there"],
+    ["unix:///nowhere/fleet.sock", "no such socket"],
+    ["http://127.0.0.1:1", "connection refused"],
   ])("at %s is named, with what to do", async (endpoint, reason) => {
     const { code, stderr } = await run(["list-units"], { env: { FLEETCTL_ENDPOINT: endpoint } });
     expect(code).toBe(1);

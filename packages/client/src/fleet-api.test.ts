@@ -143,7 +143,7 @@ describe("requests", () => {
   it("say who can't be reached", async () => {
     await expect(open({ endpoint: "unix:///nowhere" }).listUnits()).rejects.toMatchObject({
       code: "unreachable",
-      message: expect.stringContaining("fleet's API at unix:///nowhere can't be reached: there is no such socket"),
+      message: expect.stringContaining("fleet's API at unix:///nowhere can't be reached: no such socket"),
     });
   });
 });

@@ -245,7 +245,10 @@ export class FleetApi {
   }
 
   #notFleet(): FleetApiError {
-    return new FleetApiError("not-fleet", `the server at ${this.where} did not answer as fleet's API does: is it one?`);
+    return new FleetApiError(
+      "not-fleet",
+      `the server at ${this.where} is not fleet's API: its answer is none of fleet's`,
+    );
   }
 }
 
@@ -269,7 +272,10 @@ async function* readStream(stream: IncomingMessage): AsyncGenerator<Received> {
       }
     },
   });
-  const silence = setTimeout(() => stream.destroy(new Error("the stream of events fell silent")), SILENCE_MS);
+  const silence = setTimeout(
+    () => stream.destroy(new Error("no data came from the stream of events for too long")),
+    SILENCE_MS,
+  );
   try {
     for await (const chunk of stream.setEncoding("utf8")) {
       silence.refresh();

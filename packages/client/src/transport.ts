@@ -138,7 +138,7 @@ export class Transport {
       this.#server = String(answer.headers.server ?? "");
       read(answer, timer).then(
         (result) => resolve({ status: answer.statusCode ?? 0, result }),
-        (error: unknown) => fail("unreachable", "broke off its answer", error),
+        (error: unknown) => fail("unreachable", "closed the connection before its answer was complete", error),
       );
     };
     const sent: ClientRequest = this.#isSecure()
@@ -217,14 +217,14 @@ function mostAttempts(error: unknown): number {
 function whyUnreachable({ code, message }: NodeJS.ErrnoException): string {
   switch (code) {
     case "ENOENT":
-      return "there is no such socket. Is fleetd running here? Otherwise name a server with --endpoint";
+      return "no such socket. Is fleetd running here? Otherwise name a server with --endpoint";
     case "ECONNREFUSED":
-      return "nobody listens there. Is fleetd running? Otherwise name a server with --endpoint";
+      return "connection refused. Is fleetd running? Otherwise name a server with --endpoint";
     case "EACCES":
-      return "this user may not open the socket; the group of the socket may";
+      return "permission denied: open it as a member of the group that owns the socket";
     case "ENOTFOUND":
     case "EAI_AGAIN":
-      return "the host name is not known";
+      return "unknown host";
     case "SELF_SIGNED_CERT_IN_CHAIN":
     case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
     case "DEPTH_ZERO_SELF_SIGNED_CERT":

@@ -24,6 +24,8 @@ export async function runOn(
 export function sshHostOf({ id, primaryIP }: MachineInfo): { readonly host: string; readonly port: null } {
   if (primaryIP === "") throw new CommandError(`machine ${id} has no address: set public_ip in its fleet.conf`);
   if (!/^[0-9A-Fa-f.:%]+$/.test(primaryIP) && !/^[A-Za-z0-9][A-Za-z0-9.-]*$/.test(primaryIP))
-    throw new CommandError(`machine ${id} has ${JSON.stringify(primaryIP)} as its address, which is none`);
+    throw new CommandError(
+      `machine ${id} has ${JSON.stringify(primaryIP)} as its address, which is neither an address nor a host name`,
+    );
   return { host: primaryIP, port: null };
 }

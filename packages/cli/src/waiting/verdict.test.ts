@@ -86,7 +86,7 @@ describe("a unit that is waited for until it is active", () => {
       "may come up though its machine could not do what was wanted",
       { ...unit, currentState: "inactive" as const },
       { ...running, error: "no space" },
-      settling("error", "could not be brought to launched: no space"),
+      settling("error", "could not be launched: no space"),
     ],
     [
       "is on its way when the error is of the version before",
@@ -94,7 +94,7 @@ describe("a unit that is waited for until it is active", () => {
       { ...running, hash: "0", error: "no space" },
       onItsWay,
     ],
-    ["is in trouble when it is gone", undefined, undefined, trouble("was destroyed while it was waited for")],
+    ["is in trouble when it is gone", undefined, undefined, trouble("was destroyed during the wait")],
   ])("%s", (_name, one, state, verdict) => {
     expect(judge(one, state, launch)).toEqual(verdict);
   });
@@ -161,7 +161,7 @@ describe("a sign that may pass", () => {
     expect(judged.nextMs(500)).toBe(SETTLE_MS.error - 500);
     expect(judged.judge("a.service", loaded, error, SETTLE_MS.error - 1).kind).toBe("settling");
     expect(judged.judge("a.service", loaded, error, SETTLE_MS.error)).toEqual(
-      trouble("could not be brought to launched: a dependency failed"),
+      trouble("could not be launched: a dependency failed"),
     );
     expect(judged.nextMs(0)).toBe(Number.POSITIVE_INFINITY);
   });

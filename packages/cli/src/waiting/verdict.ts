@@ -52,7 +52,7 @@ const ON_ITS_WAY: Verdict = { kind: "on-its-way" };
  * @param state what its machine says of it; absent: nothing yet
  */
 export function judge(unit: UnitInfo | undefined, state: StateInfo | undefined, goal: Goal): Verdict {
-  if (unit === undefined) return inTrouble("was destroyed while it was waited for");
+  if (unit === undefined) return inTrouble("was destroyed during the wait");
   // A machine may still report the version that was there before.
   const own = state?.hash === hashUnitFile(unit.options) ? state : undefined;
   const current = unit.currentState ?? own?.current ?? null;
@@ -77,7 +77,7 @@ function isUntold({ currentState }: UnitInfo, own: StateInfo | undefined): boole
 
 function judgeError(own: StateInfo, current: DesiredState | null, error: string, { state }: Goal): Verdict {
   const failure = current === state ? failureText(own, own.run) : null;
-  const why = failure === null ? `could not be brought to ${state}: ${error}` : `${failure}: ${error}`;
+  const why = failure === null ? `could not be ${state}: ${error}` : `${failure}: ${error}`;
   return settling(failure === null ? "error" : "failed", inTrouble(why));
 }
 

@@ -219,7 +219,7 @@ const PLACEMENT = {
 
 const CORDON = {
   type: "object",
-  description: "How a machine is taken out of use.",
+  description: "How a machine is marked unschedulable.",
   properties: { drain: { type: "boolean", description: "Move its units away too; false by default." } },
 } as const satisfies JSONSchema;
 

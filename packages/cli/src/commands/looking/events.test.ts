@@ -27,7 +27,7 @@ describe("events", () => {
     expect(await run(["events", "--kind", "moved", "a"])).toEqual({
       code: 0,
       stdout:
-        "2026-01-01T00:00:00.000Z  moved         a.service from 22222222... on 113f16a7... (its machine is gone)\n",
+        "2026-01-01T00:00:00.000Z  moved         a.service from 22222222... to 113f16a7... (its machine is gone)\n",
       stderr: "WARNING: older ones are gone\n",
     });
     expect(JSON.parse((await run(["events", "--output=json", "--kind=moved", "a"])).stdout)).toEqual(event);
@@ -42,6 +42,6 @@ describe("events", () => {
 describe("a server that goes away", () => {
   it("is named at once by commands that follow it", async () => {
     const { code, stderr } = await run(["events", "-f"], { env: { FLEETCTL_ENDPOINT: "http://127.0.0.1:1" } });
-    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining("nobody listens there") });
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining("connection refused") });
   });
 });

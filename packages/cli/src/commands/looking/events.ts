@@ -12,7 +12,7 @@ const KINDS = Object.keys(EVENT_KINDS);
 export const events: Command = {
   name: "events",
   args: "[unit...]",
-  summary: "Show what has happened in the cluster, and what happens",
+  summary: "Show events of the cluster, past and present",
   description: `Print events: units submitted, scheduled, moved, started, failed; machines that come and go; leaders that change.
 
 Without -f what the server still keeps is printed. With -f everything from now on, until interrupted; with
@@ -61,7 +61,10 @@ function print(context: Context, item: StreamItem, isJson: boolean, isFull: bool
 export function eventLine(event: FleetEvent, isFull: boolean): string {
   const { kind, time, cause, unit, machineID: on, previousMachineID: from } = event;
   const short = (id: string): string => machineID(id, isFull);
-  const where = [from === undefined ? "" : `from ${short(from)} `, on === undefined ? "" : `on ${short(on)} `].join("");
+  const at = from === undefined ? "on" : "to";
+  const where = [from === undefined ? "" : `from ${short(from)} `, on === undefined ? "" : `${at} ${short(on)} `].join(
+    "",
+  );
   const subject = unit === undefined ? "" : `${unit} `;
   return `${time}  ${kind.padEnd(12)}  ${subject}${where}(${cause})`;
 }

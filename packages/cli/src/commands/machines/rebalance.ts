@@ -16,14 +16,14 @@ export const rebalance: Command = {
   name: "rebalance",
   args: "",
   isChange: true,
-  summary: "Move units so that the cluster is even",
+  summary: "Move units to even out the load of machines",
   description: `Move units from machines that carry much to those that carry less, and to machines that they prefer. Nothing is ever
 moved for that unless it is asked for here. Units with Stay=true, MachineID=, MachineOf= or Replaces= are left where they are.
 
 The engine makes the moves, as a drain does: it goes on when fleetctl is interrupted.`,
   flags: [
     { flags: "--dry-run", description: "Only show the moves" },
-    { flags: "--limit <n>", description: "Moves on their way at a time", default: "1" },
+    { flags: "--limit <n>", description: "Moves that are made at a time", default: "1" },
     TIMEOUT_FLAG,
     { flags: "--no-block", description: "Do not wait until the moves are made" },
   ],
@@ -41,7 +41,7 @@ The engine makes the moves, as a drain does: it goes on when fleetctl is interru
       const where = `from ${machineLegend(from ?? "", machines, false)} to ${machineLegend(to, machines, false)}`;
       context.out(`Unit ${unit} ${dryRun ? "would move" : "moves"} ${where} (${reason})`);
     }
-    if (moves.length === 0) context.out("The cluster is even: nothing would be better elsewhere.");
+    if (moves.length === 0) context.out("The cluster is balanced: no unit would be better placed elsewhere.");
     if (dryRun || moves.length === 0 || flags.block === false) return 0;
     return (await untilMoved(context, client, moves, machines, mostMs)) ? 0 : 1;
   },

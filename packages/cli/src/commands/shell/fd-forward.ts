@@ -18,7 +18,7 @@ This is the far end of the --tunnel of fleetctl before version 2, which runs it 
   completes: "file",
   async run(_context, [path = ""]) {
     const socket = connect({ path: path.replace(/^unix:\/\//, ""), allowHalfOpen: true });
-    socket.setTimeout(CONNECT_MS, () => socket.destroy(new Error("nobody accepted the connection in time")));
+    socket.setTimeout(CONNECT_MS, () => socket.destroy(new Error("connection timed out")));
     try {
       await new Promise<void>((resolve, reject) => {
         socket.once("error", reject);

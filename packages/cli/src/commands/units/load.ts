@@ -18,7 +18,7 @@ started is stopped, which is said. Waits until the units are loaded.`,
   flags: [
     {
       flags: "--replace",
-      description: "Put a new version in where the local file differs and the unit is not launched",
+      description: "Replace the unit where the local file differs and the unit is not launched",
     },
     FORCE_FLAG,
     STRICT_FLAG,

@@ -17,7 +17,7 @@ Units that are not in the cluster yet are submitted and loaded first. A unit tha
 stopped by hand is started anew. Waits until systemd says that the units are active, global ones on every machine
 that fits them. A unit that fails, or keeps failing, ends the wait with systemd's reason and exit code 1.`,
   flags: [
-    { flags: "--replace", description: "Put a new version in where the local file differs" },
+    { flags: "--replace", description: "Replace the unit where the local file differs" },
     FORCE_FLAG,
     STRICT_FLAG,
     ...WAIT_FLAGS,

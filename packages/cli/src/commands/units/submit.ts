@@ -15,7 +15,7 @@ export const submit: Command = {
 Units are taken from files, or, for instances, from a template in the registry or beside the file. A unit
 that is already there is left as it is.`,
   flags: [
-    { flags: "--replace", description: "Put a new version in where the local file differs and the unit is inactive" },
+    { flags: "--replace", description: "Replace the unit where the local file differs and the unit is inactive" },
     STRICT_FLAG,
   ],
   examples: ["fleetctl submit foo.service", "fleetctl submit units/*.service", "fleetctl submit --replace foo.service"],
