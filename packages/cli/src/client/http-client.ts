@@ -9,7 +9,7 @@ import {
   type Unit,
   type UnitState,
 } from "@fleet/client";
-import { isDesiredState, type RunResult, type UnitOption } from "@fleet/domain/unit";
+import { isDesiredState, type RunResult, readRequirements, type UnitOption } from "@fleet/domain/unit";
 import { CommandError } from "../errors.ts";
 import type {
   ClusterClient,
@@ -145,16 +145,19 @@ function text(value: unknown): string {
 }
 
 function unitInfo(unit: Unit): UnitInfo {
-  const options = Array.isArray(unit.options) ? unit.options : [];
+  const name = text(unit.name);
+  const options = (Array.isArray(unit.options) ? unit.options : []).map((option) => ({
+    section: text(option.section),
+    name: text(option.name),
+    value: text(option.value),
+  }));
+  // Some servers tell "inactive" of global units, which have no state of their own.
+  const hasState = isDesiredState(unit.currentState) && !readRequirements(name, options).global;
   return {
-    name: text(unit.name),
-    options: options.map((option) => ({
-      section: text(option.section),
-      name: text(option.name),
-      value: text(option.value),
-    })),
+    name,
+    options,
     desiredState: isDesiredState(unit.desiredState) ? unit.desiredState : "inactive",
-    currentState: isDesiredState(unit.currentState) ? unit.currentState : null,
+    currentState: hasState && isDesiredState(unit.currentState) ? unit.currentState : null,
     machineID: text(unit.machineID) || null,
   };
 }

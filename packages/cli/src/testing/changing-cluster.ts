@@ -39,10 +39,6 @@ export function changingCluster(
       if (part === "placement") return orNothing(now.placements?.[name]);
       return name === "" ? { body: { units: now.units } } : orNothing(unit);
     },
-    /** Changes what there is without a request. */
-    change(change: (before: Holding) => Holding): void {
-      now = change(now);
-    },
   };
 }
 

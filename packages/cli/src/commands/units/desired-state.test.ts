@@ -141,6 +141,17 @@ describe("a global unit", () => {
       stderr: "",
     });
   });
+  it("has no state of its own, whatever an old server tells", async () => {
+    const cluster = from("loaded", copy(id, "active"), copy(other, "active"));
+    answerWith((method, path, body) => {
+      const said = cluster.answer(method, path, body);
+      const told = said.body as { name?: string } | undefined;
+      return told?.name === GLOBAL.name && !path.endsWith("/placement")
+        ? { body: { ...told, currentState: "inactive" } }
+        : said;
+    });
+    expect(await run(["start", "g"])).toMatchObject({ code: 0, stdout: "Triggered global unit g.service start\n" });
+  });
   it("that is down somewhere ends start with where and why, and exit code 1", async () => {
     const down = copy(other, "failed", { systemdResult: "exit-code", exitStatus: 1 });
     answerWith(from("loaded", copy(id, "active"), down).answer);
