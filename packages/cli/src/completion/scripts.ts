@@ -30,11 +30,16 @@ _fleetctl() {
   found=("\${(@f)$("\${words[1]}" ${COMPLETE} -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
   if [[ "\${found[1]}" == ":files" ]]; then
     _files
-  else
+  elif [[ -n "\${found[1]}" ]]; then
     compadd -Q -a found
   fi
 }
-compdef _fleetctl fleetctl
+# As a file in fpath this is itself the function, until it has run once: the first Tab must complete, too.
+if [[ "\${funcstack[1]}" == _fleetctl ]]; then
+  _fleetctl "$@"
+else
+  compdef _fleetctl fleetctl
+fi
 `;
 
 const FISH = `# fish completion for fleetctl

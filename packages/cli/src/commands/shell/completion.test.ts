@@ -91,6 +91,14 @@ describe("completion", () => {
     const script = `compdef() { :; }; compadd() { printf '%s\\n' "\${found[@]}"; }; source "$SCRIPT"; words=(fleetctl li); CURRENT=2; _fleetctl`;
     expect(inShell("zsh", script)).toBe("list-machines\nlist-units\n");
   });
+  it("works in zsh from a file in fpath at the first Tab", () => {
+    const script = `compadd() { printf '%s\\n' "\${found[@]}"; }; cp "$SCRIPT" "$HOME/_fleetctl"; fpath=("$HOME" $fpath); autoload -Uz _fleetctl; words=(fleetctl li); CURRENT=2; _fleetctl; _fleetctl`;
+    expect(inShell("zsh", script)).toBe("list-machines\nlist-units\n".repeat(2));
+  });
+  it("offers nothing in zsh where there is nothing", () => {
+    const script = `compdef() { :; }; compadd() { printf added; }; source "$SCRIPT"; words=(fleetctl no); CURRENT=2; _fleetctl`;
+    expect(inShell("zsh", `${script}; true`)).toBe("");
+  });
   it("works in fish", () => {
     const found = inShell("fish", 'source "$SCRIPT"; complete -C "fleetctl li"');
     expect(
