@@ -60,6 +60,9 @@ every machine that fits them. Where a unit's state is set already and systemd's 
 \`start\` starts what has failed, ended or was stopped by hand, \`stop\` stops what another unit started. An interrupted
 fleetctl leaves the cluster consistent: what was asked goes on there, and running the command again does the rest.
 
+**While etcd is away** a command that only looks (lists, \`status\`, \`journal\`, \`explain\`, \`cat\`, \`ssh\`) shows what the API last saw, says
+on standard error how old that is and where etcd should be, and ends with exit code 0. Whatever changes something fails.
+
 **SSH** is the user's OpenSSH, with its agent and configuration, run with fleetctl's own known-hosts file, host-key policy, time-out and
 user. With \`--tunnel\` the API, a UNIX socket or a TCP endpoint as the bastion sees it, is reached through one forwarded connection, and
 \`ssh\`, \`status\` and \`journal\` reach machines through the bastion. The question whether to trust a new host takes its answer from standard

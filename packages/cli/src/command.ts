@@ -36,6 +36,8 @@ export interface Command {
   readonly isClassic?: boolean;
   /** True: it changes something, and is not carried out for a beginning of its name that is very short. */
   readonly isChange?: boolean;
+  /** True: it only looks, and an API's last view will do while etcd is away. */
+  readonly isLook?: boolean;
   /** True: help does not list it. */
   readonly isHidden?: boolean;
   /** For a command whose operands may look like flags: how many come before those. */

@@ -2,8 +2,9 @@ import { describe, expect, it } from "vitest";
 import { readGlobalFlags } from "./command-line/global-flags.ts";
 import { COMMANDS } from "./commands/index.ts";
 import { fakeServer } from "./testing/fake-server.ts";
+import { clusterOf, state, unit } from "./testing/one-unit.ts";
 
-const { run, answerWith } = fakeServer();
+const { run, requests, answerWith } = fakeServer();
 
 describe("help", () => {
   it.each(["", ...COMMANDS.filter(({ isHidden }) => isHidden !== true).map(({ name }) => name)])(
@@ -83,6 +84,29 @@ describe("a server that does not answer", () => {
       stdout: "",
       stderr: "Error: fleet server unable to communicate with etcd\n",
     });
+  });
+});
+
+describe("a server without its etcd", () => {
+  const away = { status: 503, body: { error: { code: 503, message: "fleet server unable to communicate with etcd" } } };
+  const headers = { "fleet-view-age": "7", "fleet-etcd": "http://192.0.2.1:2379" };
+  const warning =
+    "WARNING: etcd at http://192.0.2.1:2379 can't be reached: what is shown is what the API last saw, 7 s ago.\n";
+  it("shows commands that only look what it last saw, and how old that is", async () => {
+    answerWith((method, path) =>
+      path.includes("view=last") ? { ...clusterOf([state], [unit])(method, path), headers } : away,
+    );
+    const shown = await run(["list-units", "--no-legend"]);
+    expect(shown).toEqual({ code: 0, stdout: expect.stringMatching(/^a\.service\t/), stderr: warning });
+  });
+  it("changes nothing", async () => {
+    answerWith(() => away);
+    expect(await run(["stop", "a"])).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: "Error: fleet server unable to communicate with etcd\n",
+    });
+    expect(requests()).toEqual(["GET /units/a.service"]);
   });
 });
 

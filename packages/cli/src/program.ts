@@ -1,3 +1,4 @@
+import type { LastView } from "@fleet/client";
 import { VERSION } from "@fleet/config/version";
 import { Command as Commander, CommanderError, Option } from "commander";
 import type { ClusterClient } from "./client/cluster-client.ts";
@@ -92,7 +93,7 @@ function addCommand(program: Commander, command: Command, world: World, finish: 
       if (command.saidOfNone !== "") world.writeError(`${command.saidOfNone}\n`);
       return finish(0);
     }
-    const { context, close } = contextOf(program, world);
+    const { context, close } = contextOf(program, world, command);
     try {
       finish(await command.run(context, operands, sub.opts()));
     } finally {
@@ -101,7 +102,11 @@ function addCommand(program: Commander, command: Command, world: World, finish: 
   });
 }
 
-function contextOf(program: Commander, world: World): { readonly context: Context; close(): Promise<void> } {
+function contextOf(
+  program: Commander,
+  world: World,
+  { isLook }: Command,
+): { readonly context: Context; close(): Promise<void> } {
   const flags = readGlobalFlags(program.opts(), world.env);
   const ssh = new Ssh(flags.ssh, world.env, world.isTyped);
   let client: Promise<ClusterClient> | null = null;
@@ -114,7 +119,9 @@ function contextOf(program: Commander, world: World): { readonly context: Contex
     signal: world.signal,
     localMachineID: world.localMachineID,
     client: () => {
-      client ??= import("./client/connect.ts").then(({ connect }) => connect(flags, ssh));
+      client ??= import("./client/connect.ts").then(({ connect }) =>
+        connect(flags, ssh, isLook === true ? lastViewSayer(world) : null),
+      );
       return client;
     },
     out: (line) => world.write(`${line}\n`),
@@ -141,6 +148,19 @@ function contextOf(program: Commander, world: World): { readonly context: Contex
     open.close();
   };
   return { context, close };
+}
+
+/** Says, once, that what is shown is old. */
+function lastViewSayer(world: World): (view: LastView) => void {
+  let isSaid = false;
+  return ({ ageSeconds, etcd }) => {
+    if (isSaid) return;
+    isSaid = true;
+    const where = etcd.length === 0 ? "" : ` at ${etcd.join(", ")}`;
+    world.writeError(
+      `WARNING: etcd${where} can't be reached: what is shown is what the API last saw, ${ageSeconds} s ago.\n`,
+    );
+  };
 }
 
 /** Whether to show where errors come from; flags that can't be read say nothing of it. */

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { endpointText, FleetApi, readEndpoint, type StreamItem } from "./index.ts";
+import { endpointText, FleetApi, type LastView, readEndpoint, type StreamItem } from "./index.ts";
 
 const socket = join(tmpdir(), `fleet-client-${process.pid}.sock`);
 let server: Server;
@@ -63,6 +63,46 @@ describe("endpoints", () => {
   });
   it.each(["", "fleet", "ftp://x", "unix://relative", "unix:///"])("%j is refused", (text) => {
     expect(() => readEndpoint(text)).toThrow("expected unix:///path, http://host:port or https://host:port");
+  });
+});
+
+describe("a read while etcd is away", () => {
+  const away = (response: ServerResponse): void => json(response, { error: { code: 503, message: "no etcd" } }, 503);
+  const views: LastView[] = [];
+  const onLastView = (view: LastView): void => void views.push(view);
+  beforeEach(() => views.splice(0));
+
+  it("is answered from the API's last view where that will do, page by page", async () => {
+    answer = (request, response) => {
+      if (!request.url?.includes("view=last")) return away(response);
+      response.setHeader("fleet-view-age", "12").setHeader("fleet-etcd", "http://a:2379,http://b:2379");
+      json(
+        response,
+        request.url.includes("nextPageToken")
+          ? { units: [{ name: "b" }] }
+          : { units: [{ name: "a" }], nextPageToken: "t" },
+      );
+    };
+    expect(await open({ onLastView }).listUnits()).toEqual([{ name: "a" }, { name: "b" }]);
+    const view = { ageSeconds: 12, etcd: ["http://a:2379", "http://b:2379"] };
+    expect(views).toEqual([view, view]);
+    await expect(open().listUnits()).rejects.toThrow("no etcd");
+  });
+  it("fails where the API has no last view", async () => {
+    answer = (_request, response) => away(response);
+    await expect(open({ onLastView }).getUnit("a.service")).rejects.toMatchObject({ status: 503 });
+    expect(views).toEqual([]);
+  });
+  it("is a usual one where etcd has come back meanwhile", async () => {
+    answer = (request, response) =>
+      request.url?.includes("view=last") ? json(response, { machines: [] }) : away(response);
+    expect(await open({ onLastView }).listMachines()).toEqual([]);
+    expect(views).toEqual([]);
+  });
+  it("is no write: those fail", async () => {
+    answer = (_request, response) => away(response);
+    await expect(open({ onLastView }).deleteUnit("a.service")).rejects.toMatchObject({ status: 503 });
+    expect(requests).toHaveLength(1);
   });
 });
 

@@ -32,6 +32,16 @@ export interface FleetApiOptions {
   readonly token?: string;
   /** Opens a connection by other means, for example through a tunnel. */
   readonly connect?: () => Duplex;
+  /** Called where etcd is away and the API answers a read from its last view of it. Absent: such reads fail. */
+  readonly onLastView?: (view: LastView) => void;
+}
+
+/** What an API last saw of etcd, which it can't reach. */
+export interface LastView {
+  /** How old it is, in seconds. */
+  readonly ageSeconds: number;
+  /** etcd's addresses; empty where the API does not tell them. */
+  readonly etcd: readonly string[];
 }
 
 /** Which events to get. One entry of each list must match; an absent or empty list matches all. */
@@ -58,10 +68,12 @@ const MOST_FAILURES = 8;
 /** A client of HTTP API v1, of this fleet's servers and the old one's. Failures are FleetApiErrors. */
 export class FleetApi {
   readonly #transport: Transport;
+  readonly #onLastView: ((view: LastView) => void) | null;
 
-  constructor({ endpoint, timeoutMs = 3000, tls, token, connect }: FleetApiOptions) {
+  constructor({ endpoint, timeoutMs = 3000, tls, token, connect, onLastView }: FleetApiOptions) {
     const options = { timeoutMs, tls: tls ?? null, token: token ?? null, connect: connect ?? null };
     this.#transport = new Transport(readEndpoint(endpoint), options);
+    this.#onLastView = onLastView ?? null;
   }
 
   /** The endpoint, as users write it. */
@@ -81,7 +93,7 @@ export class FleetApi {
 
   /** One unit; null where there is none. */
   async getUnit(name: string): Promise<Unit | null> {
-    const response = await this.#transport.send("GET", unitPath(name));
+    const response = await this.#get(unitPath(name));
     return response.status === 404 ? null : (this.#expect(response, 200) as unknown as Unit);
   }
 
@@ -137,12 +149,12 @@ export class FleetApi {
 
   /** Moves that were requested and are not done. */
   async listMoves(): Promise<readonly Move[]> {
-    return this.#expect(await this.#transport.send("GET", "/moves"), 200).moves as readonly Move[];
+    return this.#expect(await this.#get("/moves"), 200).moves as readonly Move[];
   }
 
   /** Why a unit is where it is; null where there is no such unit. An old server refuses with status 404 too. */
   async getPlacement(name: string): Promise<Placement | null> {
-    const response = await this.#transport.send("GET", `${unitPath(name)}/placement`);
+    const response = await this.#get(`${unitPath(name)}/placement`);
     return response.status === 404 ? null : (this.#expect(response, 200) as unknown as Placement);
   }
 
@@ -215,7 +227,7 @@ export class FleetApi {
       if (status !== 200) {
         let text = "";
         for await (const chunk of stream.setEncoding("utf8")) text += chunk;
-        throw refusal({ isRepeated: false, status, body: jsonOf(text) });
+        throw refusal({ status, body: jsonOf(text) });
       }
       if (!String(stream.headers["content-type"]).startsWith("text/event-stream")) throw this.#notFleet();
       yield { item: { kind: "open" }, id: null };
@@ -231,11 +243,25 @@ export class FleetApi {
     let token = "";
     do {
       const query = token === "" ? "" : `${path.includes("?") ? "&" : "?"}nextPageToken=${encodeURIComponent(token)}`;
-      const page = this.#expect(await this.#transport.send("GET", path + query), 200);
+      const page = this.#expect(await this.#get(path + query), 200);
       if (Array.isArray(page[member])) items.push(...(page[member] as T[]));
       token = typeof page.nextPageToken === "string" ? page.nextPageToken : "";
     } while (token !== "");
     return items;
+  }
+
+  /** Reads; where etcd is away and that will do, from the API's last view of it. */
+  async #get(path: string): Promise<Response> {
+    const response = await this.#transport.send("GET", path);
+    if (response.status !== 503 || this.#onLastView === null) return response;
+    const last = await this.#transport.send("GET", `${path}${path.includes("?") ? "&" : "?"}view=last`);
+    const age = last.headers["fleet-view-age"];
+    // A server that has no last view refuses again, or etcd is back.
+    if (last.status >= 500) return response;
+    const etcd = String(last.headers["fleet-etcd"] ?? "");
+    if (typeof age === "string")
+      this.#onLastView({ ageSeconds: Number(age), etcd: etcd === "" ? [] : etcd.split(",") });
+    return last;
   }
 
   #expect(response: Response, wanted: number): Readonly<Record<string, unknown>> {
@@ -303,7 +329,7 @@ function jsonOf(text: string): unknown {
   }
 }
 
-function refusal({ status, body }: Response): FleetApiError {
+function refusal({ status, body }: Pick<Response, "status" | "body">): FleetApiError {
   const { error } = (typeof body === "object" && body !== null ? body : {}) as { error?: { message?: unknown } };
   const message = typeof error?.message === "string" ? error.message : `the server answered with status ${status}`;
   return new FleetApiError("refused", message, { status });

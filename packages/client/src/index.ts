@@ -15,4 +15,11 @@ export type {
 export { EVENT_KINDS, type EventKind } from "./description/schemas.ts";
 export { type Endpoint, endpointText, readEndpoint } from "./endpoint.ts";
 export { FleetApiError, type FleetApiErrorCode } from "./errors.ts";
-export { type EventFilter, FleetApi, type FleetApiOptions, type StreamItem, type TlsFiles } from "./fleet-api.ts";
+export {
+  type EventFilter,
+  FleetApi,
+  type FleetApiOptions,
+  type LastView,
+  type StreamItem,
+  type TlsFiles,
+} from "./fleet-api.ts";

@@ -1,4 +1,10 @@
-import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
+import {
+  type ClientRequest,
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+} from "node:http";
 import { connect as connectTcp, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -17,8 +23,15 @@ export interface TlsFiles {
 export interface Response {
   readonly status: number;
   readonly body: unknown;
+  readonly headers: IncomingHttpHeaders;
   /** True: an earlier attempt got no answer, and may have been carried out. */
   readonly isRepeated: boolean;
+}
+
+interface Exchange<T> {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly result: T;
 }
 
 const BASE = "/fleet/v1";
@@ -92,7 +105,8 @@ export class Transport {
         const response = await this.#exchange(method, path, headers, payload, (answer, timer) =>
           readBody(answer).finally(() => clearTimeout(timer)),
         );
-        return { status: response.status, body: parse(response.result), isRepeated: attempt > 1 };
+        const { status, headers: answered, result } = response;
+        return { status, body: parse(result), headers: answered, isRepeated: attempt > 1 };
       } catch (error) {
         if (!REPEATABLE.includes(method) || attempt >= mostAttempts(error)) throw error;
         await sleep(PAUSE_MS * attempt * (0.5 + Math.random()));
@@ -122,11 +136,11 @@ export class Transport {
     given: Readonly<Record<string, string>>,
     payload: string | undefined,
     read: (answer: IncomingMessage, timer: NodeJS.Timeout | undefined) => Promise<T>,
-  ): Promise<{ readonly status: number; readonly result: T }> {
+  ): Promise<Exchange<T>> {
     const headers = this.#token === null ? given : { ...given, authorization: `Bearer ${this.#token}` };
     this.#agent ??= this.#makeAgent();
     const agent = await this.#agent;
-    const { promise, resolve, reject } = Promise.withResolvers<{ status: number; result: T }>();
+    const { promise, resolve, reject } = Promise.withResolvers<Exchange<T>>();
     const fail = (code: "unreachable" | "timeout", reason: string, cause?: unknown): void =>
       reject(new FleetApiError(code, `fleet's API at ${this.where} ${reason}`, { cause }));
     const where =
@@ -137,7 +151,7 @@ export class Transport {
     const onAnswer = (answer: IncomingMessage): void => {
       this.#server = String(answer.headers.server ?? "");
       read(answer, timer).then(
-        (result) => resolve({ status: answer.statusCode ?? 0, result }),
+        (result) => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, result }),
         (error: unknown) => fail("unreachable", "closed the connection before its answer was complete", error),
       );
     };

@@ -11,6 +11,8 @@ export interface UnitInfo {
   /** Null for global units, which have none of their own. */
   readonly currentState: DesiredState | null;
   readonly machineID: string | null;
+  /** It is a oneshot that has ended, and is only loaded where it has come to since. */
+  readonly hasEnded: boolean;
 }
 
 /** What one machine says of one unit. */

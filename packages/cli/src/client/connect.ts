@@ -1,13 +1,21 @@
 import { readFileSync } from "node:fs";
-import { type Endpoint, FleetApiError, readEndpoint, type TlsFiles } from "@fleet/client";
+import { type Endpoint, FleetApiError, type LastView, readEndpoint, type TlsFiles } from "@fleet/client";
 import type { GlobalFlags } from "../command-line/flag-values.ts";
 import { CommandError } from "../errors.ts";
 import type { Ssh } from "../ssh/ssh.ts";
 import type { ClusterClient } from "./cluster-client.ts";
 import { HttpClient } from "./http-client.ts";
 
-/** Connects to the cluster that the flags ask for, through a tunnel where they ask for one. */
-export async function connect(flags: GlobalFlags, ssh: Ssh): Promise<ClusterClient> {
+/**
+ * Connects to the cluster that the flags ask for, through a tunnel where they ask for one.
+ *
+ * @param onLastView called where the API can only tell what it last saw; null: reads fail then
+ */
+export async function connect(
+  flags: GlobalFlags,
+  ssh: Ssh,
+  onLastView: ((view: LastView) => void) | null = null,
+): Promise<ClusterClient> {
   if (flags.driver === "etcd") {
     if (flags.ssh.tunnel !== null) {
       throw new CommandError(
@@ -24,6 +32,7 @@ export async function connect(flags: GlobalFlags, ssh: Ssh): Promise<ClusterClie
     timeoutMs: flags.requestTimeoutMs,
     tls: isSecure ? readTls(flags) : NO_TLS,
     ...readToken(flags),
+    ...(onLastView === null ? {} : { onLastView }),
   };
   if (flags.ssh.tunnel === null) return new HttpClient(options);
   const tunnel = await ssh.openTunnel(farSide(endpoint));

@@ -9,7 +9,7 @@ import {
   unitOf,
   unitStatesOf,
 } from "@fleet/domain/cluster";
-import { explainPlacement } from "@fleet/domain/placement";
+import { explainPlacement, explainVersion, lookAt } from "@fleet/domain/placement";
 import { InvalidUnitError, parseUnitFile, UnitFileError, type UnitOption } from "@fleet/domain/unit";
 import {
   changeMetadata,
@@ -129,12 +129,7 @@ class EtcdClient implements ClusterClient {
   async states(name?: string): Promise<readonly StateInfo[]> {
     const { state } = this.#mirror;
     const names = name === undefined ? [...state.states.keys()].sort() : [name];
-    return names.flatMap((unit) =>
-      unitStatesOf(state, unit).map(({ systemd, ...rest }) => {
-        const current = state.states.get(unit)?.get(rest.machineID)?.current ?? null;
-        return { ...rest, ...systemd, current, run: null };
-      }),
-    );
+    return names.flatMap((unit) => unitStatesOf(state, unit).map(({ systemd, ...rest }) => ({ ...rest, ...systemd })));
   }
 
   async machines(): Promise<readonly MachineInfo[]> {
@@ -144,7 +139,13 @@ class EtcdClient implements ClusterClient {
       const cordon = state.cordons.get(id);
       return machine === null
         ? []
-        : [{ ...machine, hostname: null, state: cordon === undefined ? null : cordon.drain ? "draining" : "cordoned" }];
+        : [
+            {
+              ...machine,
+              hostname: machine.hostname ?? null,
+              state: cordon === undefined ? null : cordon.drain ? "draining" : "cordoned",
+            },
+          ];
     });
   }
 
@@ -181,9 +182,9 @@ class EtcdClient implements ClusterClient {
   async placement(name: string): Promise<Placement | null> {
     return finish(explainPlacement(this.#mirror.state, name));
   }
-  /** Null: what the registry's own explanation does not do yet. */
-  async explainVersion(): Promise<Placement | null> {
-    return null;
+  async explainVersion(name: string, options: readonly UnitOption[]): Promise<Placement | null> {
+    const { state } = this.#mirror;
+    return finish(explainVersion(state, finish(lookAt(state)), name, options));
   }
 
   async events({ filter, after, follow }: EventRequest, signal: AbortSignal): Promise<AsyncIterable<StreamItem>> {
@@ -233,7 +234,15 @@ class EtcdClient implements ClusterClient {
     const unit = unitOf(this.#mirror.state, name);
     if (unit === null) return null;
     const { desiredState, currentState, machineID, global, hash } = unit;
-    return { name, options: this.#options(hash), desiredState, currentState: global ? null : currentState, machineID };
+    const hasEnded = this.#mirror.state.units.get(name)?.ended === true;
+    return {
+      name,
+      options: this.#options(hash),
+      desiredState,
+      currentState: global ? null : currentState,
+      machineID,
+      hasEnded,
+    };
   }
 
   /** None where the file can't be read: one bad unit must not keep the others from being shown. */

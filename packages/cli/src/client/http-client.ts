@@ -159,6 +159,7 @@ function unitInfo(unit: Unit): UnitInfo {
     desiredState: isDesiredState(unit.desiredState) ? unit.desiredState : "inactive",
     currentState: hasState && isDesiredState(unit.currentState) ? unit.currentState : null,
     machineID: text(unit.machineID) || null,
+    hasEnded: unit.ended === true,
   };
 }
 

@@ -10,6 +10,7 @@ const unit: UnitInfo = {
   desiredState: "launched",
   currentState: "launched",
   machineID: "m",
+  hasEnded: false,
 };
 const running: StateInfo = {
   name: "a.service",
@@ -31,6 +32,7 @@ const launch = { state: "launched", systemd: "up" } as const;
 const load = { state: "loaded", systemd: "any" } as const;
 const stop = { state: "loaded", systemd: "stopped" } as const;
 
+const loadedSince = { hasEnded: true, currentState: "loaded" } as const;
 const there: Verdict = { kind: "there" };
 const onItsWay: Verdict = { kind: "on-its-way" };
 const trouble = (why: string) => ({ kind: "in-trouble", why }) as const;
@@ -48,6 +50,7 @@ describe("a unit that is waited for until it is active", () => {
     ["is on its way while it is only loaded", { ...unit, currentState: "loaded" as const }, running, onItsWay],
     ["is on its way while its machine says nothing of it", unit, undefined, onItsWay],
     ["is on its way while its machine reports the version before", unit, { ...running, hash: "0" }, onItsWay],
+    ["is there when it has ended and is only loaded since", { ...unit, ...loadedSince }, ended, there],
     ["is on its way while it activates", unit, activating, onItsWay],
     ["may have ended when nothing of it runs", unit, ended, settling("at-rest", null)],
     ["may have failed when systemd says so", unit, failed, settling("failed", `failed: ${more}`)],

@@ -58,6 +58,7 @@ export function judge(unit: UnitInfo | undefined, state: StateInfo | undefined, 
   const current = unit.currentState ?? own?.current ?? null;
   if (own?.error != null) return judgeError(own, current, own.error, goal);
   if (isNowhere(unit, state, goal)) return THERE;
+  if (unit.hasEnded && goal.systemd === "up" && current === "loaded") return THERE;
   if (current !== goal.state && !isUntold(unit, own)) return ON_ITS_WAY;
   if (goal.systemd === "any") return THERE;
   if (own === undefined) return ON_ITS_WAY;

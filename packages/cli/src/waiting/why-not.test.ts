@@ -9,6 +9,7 @@ const unit: UnitInfo = {
   desiredState: "launched",
   currentState: "loaded",
   machineID: "m",
+  hasEnded: false,
 };
 const homeless: UnitInfo = { ...unit, currentState: "inactive", machineID: null };
 const global: UnitInfo = { ...unit, currentState: null, machineID: null };

@@ -31,6 +31,10 @@ const UNIT = {
     ...UNIT_MEMBERS,
     desiredState: { ...UNIT_MEMBERS.desiredState, enum: DESIRED_STATES },
     currentState: { ...UNIT_MEMBERS.currentState, enum: DESIRED_STATES },
+    ended: {
+      type: "boolean",
+      description: "true: it is a oneshot that has ended, and is only loaded where it has come to since.",
+    },
   },
   required: ["name", "options", "desiredState"],
 } as const satisfies JSONSchema;
@@ -213,6 +217,18 @@ const PLACEMENT = {
     fitting: { type: "integer", description: "On how many of them the unit may be." },
     summary: { type: "string", description: "The answer in one sentence." },
     reasons: { type: "array", items: PLACEMENT_REASON, description: "Why not on the others, most machines first." },
+    troubles: {
+      type: "array",
+      description: "What is wrong with it where it is; absent: nothing.",
+      items: {
+        type: "object",
+        properties: {
+          machineID: { type: "string" },
+          text: { type: "string", description: "The end of a sentence about the unit." },
+        },
+        required: ["machineID", "text"],
+      },
+    },
   },
   required: ["name", "desiredState", "global", "machines", "fitting", "summary", "reasons"],
 } as const satisfies JSONSchema;

@@ -1,3 +1,4 @@
+import type { Placement, StateInfo } from "../../client/cluster-client.ts";
 import { machinesByID } from "../../client/find.ts";
 import type { Command } from "../../command.ts";
 import { CommandError } from "../../errors.ts";
@@ -9,6 +10,7 @@ import { didYouMean, unitName } from "../../targets/units.ts";
 export const explain: Command = {
   name: "explain",
   args: "<unit>",
+  isLook: true,
   summary: "Explain where a unit is, and why it is not elsewhere",
   description: `Say where a unit is and why; and of the machines that it is not on, why not: those with the same reason are
 counted together. Where it is in trouble is listed with systemd's reason.`,
@@ -40,10 +42,19 @@ counted together. Where it is in trouble is listed with systemd's reason.`,
         `${String(machines).padStart(6)} ${machines === 1 ? "machine " : "machines"}  ${reason} (${shown}${more})`,
       );
     }
-    for (const state of states) {
-      const trouble = troubleText(state);
-      if (trouble !== null) context.out(`  on ${nameOf(state.machineID)}: ${trouble}`);
-    }
+    for (const { machineID: id, text } of troublesToList(placement, states)) context.out(`  on ${nameOf(id)}: ${text}`);
     return 0;
   },
 };
+
+/** What is wrong with a unit, by machine; nothing where the summary says it already. */
+function troublesToList(
+  { troubles }: Placement,
+  states: readonly StateInfo[],
+): readonly { readonly machineID: string; readonly text: string }[] {
+  if (troubles !== undefined) return troubles.length > 1 ? troubles : [];
+  return states.flatMap((state) => {
+    const text = troubleText(state);
+    return text === null ? [] : [{ machineID: state.machineID, text }];
+  });
+}

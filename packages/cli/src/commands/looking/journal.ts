@@ -16,6 +16,7 @@ export const journal: Command = {
   name: "journal",
   isClassic: true,
   args: "<unit>",
+  isLook: true,
   summary: "Print the journal of a unit in the cluster to stdout",
   description: `Print the latest lines of a unit's journal, by running journalctl on its machine: here, or over SSH.`,
   flags: [

@@ -12,6 +12,7 @@ export const listUnitFiles: Command = {
   name: "list-unit-files",
   isClassic: true,
   args: "",
+  isLook: true,
   summary: "List the units that exist in the cluster",
   description: `List the units that the cluster knows, with the state that is wanted and the state that is.
 

@@ -27,6 +27,7 @@ export const listUnits: Command = {
   name: "list-units",
   isClassic: true,
   args: "[unit...]",
+  isLook: true,
   summary: "List the current state of units in the cluster",
   description: `List the units that are on machines, with systemd's word on each; those that match a name or a glob, where one is
 given. How many units wait for a machine is told on standard error where there is a header.

@@ -15,6 +15,7 @@ export const status: Command = {
   args: "[unit...]",
   usage: "<unit...>",
   saidOfNone: "",
+  isLook: true,
   summary: "Output the status of one or more units in the cluster",
   description: `Print what systemd says of units, by running "systemctl status -l" on their machines: here, or over SSH.
 

@@ -29,6 +29,7 @@ describe("a row", () => {
 describe("units that wait for a machine", () => {
   const unit: UnitInfo = {
     ...{ name: "a.service", options: [], desiredState: "launched", currentState: "inactive", machineID: null },
+    hasEnded: false,
   };
   it.each([
     ["are those that are wanted and on no machine", unit, [], ["a.service"]],

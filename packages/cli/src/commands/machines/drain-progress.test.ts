@@ -11,6 +11,7 @@ const on = (machineID: string | null, more: Partial<UnitInfo> = {}): UnitInfo =>
   desiredState: "launched",
   currentState: "launched",
   machineID,
+  hasEnded: false,
   ...more,
 });
 const says = (machineID: string, active = "active"): StateInfo => ({

@@ -22,6 +22,7 @@ export const listMachines: Command = {
   name: "list-machines",
   isClassic: true,
   args: "",
+  isLook: true,
   summary: "Enumerate the current hosts in the cluster",
   description: `List the machines of the cluster.
 

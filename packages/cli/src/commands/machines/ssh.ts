@@ -13,6 +13,7 @@ export const ssh: Command = {
   args: "[words...]",
   usage: "[MACHINE|UNIT] [COMMAND...]",
   takesRest: ({ machine, unit }) => (machine === undefined && unit === undefined ? 1 : 0),
+  isLook: true,
   summary: "Open an interactive shell on a machine in the cluster",
   description: `Open a shell on a machine, or run a command there, over SSH.
 

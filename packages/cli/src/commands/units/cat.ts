@@ -8,6 +8,7 @@ export const cat: Command = {
   name: "cat",
   isClassic: true,
   args: "<unit>",
+  isLook: true,
   summary: "Output the contents of a submitted unit",
   description: "Print a unit's text as the cluster has it, byte for byte; as JSON with its options one by one.",
   flags: [OUTPUT_FLAG],
