@@ -77,9 +77,17 @@ describe("the progress of a drain", () => {
     expect(take(progress, on("old"), [says("old")], 0)).toEqual([]);
     expect(progress.left).toEqual(["a.service"]);
     expect(take(progress, on("new"), [says("new", "activating")], 1_000)).toEqual([]);
-    expect(take(progress, on("new"), [says("new")], 2_000)).toEqual([{ name: "a.service", why: null }]);
+    expect(take(progress, on("new"), [says("new")], 2_000)).toEqual([]);
+    expect(take(progress, on("new"), [says("new")], 3_000)).toEqual([{ name: "a.service", why: null }]);
     expect(progress.left).toEqual([]);
-    expect(take(progress, on("new"), [says("new")], 3_000)).toEqual([]);
+    expect(take(progress, on("new"), [says("new")], 4_000)).toEqual([]);
+  });
+  it("tells of a unit that was up for a moment and fails", () => {
+    const progress = new DrainProgress(["old"]);
+    take(progress, on("old"), [says("old")], 0);
+    expect(take(progress, on("new"), [says("new")], 1_000)).toEqual([]);
+    expect(take(progress, on("new"), [says("new", "failed")], 1_500)).toEqual([]);
+    expect(take(progress, on("new"), [says("new", "failed")], 2_500)).toMatchObject([{ why: expect.any(String) }]);
   });
   it("tells of a unit that stays failed on its new machine", () => {
     const progress = new DrainProgress(["old"]);

@@ -6,6 +6,8 @@ const STUCK_MS = 3_000;
 /** How long a unit that has left is given to be placed, and to be up. */
 const PLACED_MS = 5_000;
 const UP_MS = 90_000;
+/** How long it has to stay up: systemd calls a simple service active before it knows that its program fails. */
+const STAYS_UP_MS = 1_000;
 
 /** How far a unit is from a machine that is drained. */
 export type Departure =
@@ -64,6 +66,8 @@ export class DrainProgress {
   readonly #judge = new Judge({ state: "launched", systemd: "up" });
   /** Since when units have been off the machines. */
   readonly #offSince = new Map<string, number>();
+  /** Since when units have been up on another machine. */
+  readonly #upSince = new Map<string, number>();
   #changedAt: number | null = null;
 
   /** @param drained IDs of the machines */
@@ -122,12 +126,20 @@ export class DrainProgress {
     const offSince = this.#offSince.get(name) ?? now;
     const departure = departureOf(unit, states, this.#drained, now - offSince, () => {
       const there = states.find(({ machineID }) => machineID === unit?.machineID);
-      return this.#judge.judge(name, unit, there, now);
+      return this.#stays(name, this.#judge.judge(name, unit, there, now), now);
     });
     if (departure.kind === "here") {
       this.#offSince.delete(name);
       this.#judge.forget(name);
     } else this.#offSince.set(name, offSince);
     return departure;
+  }
+
+  /** A unit that is up is so once it has stayed so. */
+  #stays(name: string, verdict: Verdict, now: number): Verdict {
+    const since = this.#upSince.get(name) ?? now;
+    if (verdict.kind === "there") this.#upSince.set(name, since);
+    else this.#upSince.delete(name);
+    return verdict.kind === "there" && now - since < STAYS_UP_MS ? { kind: "on-its-way" } : verdict;
   }
 }
