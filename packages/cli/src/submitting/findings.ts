@@ -1,6 +1,14 @@
 import { realpathSync } from "node:fs";
 import { basename } from "node:path";
-import { type Finding, likeFindings, lintUnitFile } from "@fleet/domain/unit";
+import {
+  type Finding,
+  likeFindings,
+  lintUnitFile,
+  parseUnitFile,
+  peerFindings,
+  UnitFileError,
+  type UnitOption,
+} from "@fleet/domain/unit";
 import type { Context } from "../context.ts";
 import { CommandError } from "../errors.ts";
 
@@ -22,13 +30,24 @@ export async function findingsOf(
   files: readonly UnitFile[],
 ): Promise<ReadonlyMap<string, readonly Finding[]>> {
   const bySystemd = await systemdFindings(context, files);
+  const together = new Map(files.flatMap(({ name, bytes }) => optionsOf(name, bytes)));
   return new Map(
     files.map((file) => {
-      const own = lintUnitFile(file.name, file.bytes);
+      const own = [...lintUnitFile(file.name, file.bytes), ...peerFindings(file.name, together)];
       const more = (bySystemd.get(file.path) ?? []).filter(({ line }) => !own.some((finding) => finding.line === line));
       return [file.path, [...own, ...more].sort((a, b) => (a.line ?? Infinity) - (b.line ?? Infinity))];
     }),
   );
+}
+
+/** The options of a file by its unit's name; nothing where it can't be read, which is a finding of its own. */
+function optionsOf(name: string, bytes: Uint8Array): readonly (readonly [string, readonly UnitOption[]])[] {
+  try {
+    return [[name, parseUnitFile(bytes)]];
+  } catch (error) {
+    if (error instanceof UnitFileError) return [];
+    throw error;
+  }
 }
 
 /**
@@ -51,7 +70,10 @@ export function findingText(path: string, { line, message }: Finding): string {
   return `${path}${line === null ? "" : `:${line}`}: ${message}`;
 }
 
-/** What `systemd-analyze verify` says of lines; what it says of other machines' programs and units is left out. */
+/**
+ * What `systemd-analyze verify` says of lines, and why it refuses a unit. What it says of other machines' programs and
+ * units is left out.
+ */
 async function systemdFindings(
   context: Context,
   files: readonly UnitFile[],
@@ -60,19 +82,30 @@ async function systemdFindings(
   // systemd takes a file's name for its unit's: one with another name can't be asked about.
   const readable = files.filter(({ path, name }) => basename(path) === name);
   const byRealPath = new Map(readable.map(({ path }) => [realPath(path), path]));
+  const byName = new Map(readable.map(({ path, name }) => [name, path]));
   const paths = [...byRealPath.keys()];
   for (let start = 0; start < paths.length; start += FILES_A_TIME) {
     const command = ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no"];
-    const said = await context.output([...command, ...paths.slice(start, start + FILES_A_TIME)], SYSTEMD_MS);
-    for (const line of said?.split("\n") ?? []) {
-      const [, file = "", number = "", message = ""] = /^(\/[^:]+):(\d+): (.*?)\.?$/.exec(line) ?? [];
-      const path = byRealPath.get(file);
-      if (path === undefined) continue;
-      const finding: Finding = { line: Number(number), severity: "warning", message: `systemd: ${message}` };
+    const text = await context.output([...command, ...paths.slice(start, start + FILES_A_TIME)], SYSTEMD_MS);
+    for (const line of text?.split("\n") ?? []) {
+      const said = readLine(line);
+      const path = said === null ? undefined : (byRealPath.get(said.of) ?? byName.get(said.of));
+      if (said === null || path === undefined) continue;
+      const finding: Finding = { line: said.line, severity: "warning", message: `systemd: ${said.message}` };
       found.set(path, [...(found.get(path) ?? []), finding]);
     }
   }
   return found;
+}
+
+/** A line of systemd's: `FILE:LINE: what`, or of a unit that it would not load `UNIT: what. Refusing.`; null: another. */
+function readLine(
+  text: string,
+): { readonly of: string; readonly line: number | null; readonly message: string } | null {
+  const [, file, number, what] = /^(\/[^:]+):(\d+): (.*?)\.?$/.exec(text) ?? [];
+  if (file !== undefined && what !== undefined) return { of: file, line: Number(number), message: what };
+  const [, unit, why] = /^([^\s/]+\.[a-z]+): (.*\bRefusing)\.?$/.exec(text) ?? [];
+  return unit === undefined || why === undefined ? null : { of: unit, line: null, message: why };
 }
 
 function realPath(path: string): string {

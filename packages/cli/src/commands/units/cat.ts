@@ -2,7 +2,7 @@ import { hashUnitFile, serializeUnitFile } from "@fleet/domain/unit";
 import type { Command } from "../../command.ts";
 import { CommandError } from "../../errors.ts";
 import { OUTPUT_FLAG, printJson, readOutput } from "../../printing/output.ts";
-import { unitName } from "../../targets/units.ts";
+import { didYouMean, unitName } from "../../targets/units.ts";
 
 export const cat: Command = {
   name: "cat",
@@ -18,7 +18,10 @@ export const cat: Command = {
     const name = unitName(typed);
     const isJson = readOutput(flags);
     const unit = await (await context.client()).unit(name);
-    if (unit === null) throw new CommandError(`Unit ${name} not found`);
+    if (unit === null) {
+      const hint = await didYouMean(context, name);
+      throw new CommandError(`Unit ${name} not found${hint === "" ? "" : `.${hint}`}`);
+    }
     const text = serializeUnitFile(unit.options);
     if (isJson) printJson(context, { unit: name, hash: hashUnitFile(unit.options), options: unit.options, text });
     else context.write(text);
