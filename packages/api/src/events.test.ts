@@ -412,7 +412,7 @@ describe("placement", () => {
     await expect.poll(async () => (await client.getPlacement("a@1.service"))?.machines).toBe(3);
     expect(await client.getPlacement("a@1.service")).toMatchObject({
       fitting: 1,
-      summary: "it waits: it fits 1 of 3 machines, but no engine leads",
+      summary: "pending: 1 of 3 machines fits, but no engine leads",
       reasons: [{ reason: "its metadata lacks disk=ssd", machines: 2, examples: ["m2", "m3"] }],
     });
     const record = JSON.parse(
@@ -428,10 +428,10 @@ describe("placement", () => {
       desiredState: "launched",
     });
     expect(revision).toBeGreaterThan(0);
-    expect(await client.getPlacement("a@1.service")).toMatchObject({ summary: "it is on machine m1: it fits" });
+    expect(await client.getPlacement("a@1.service")).toMatchObject({ summary: "on machine m1: it fits" });
     expect(await client.getPlacement("a@2.service")).toMatchObject({
       fitting: 0,
-      summary: "it waits: it fits none of 3 machines",
+      summary: "pending: none of 3 machines fits",
       reasons: [{ machines: 2 }, { reason: "it conflicts with a@1.service there", machines: 1, examples: ["m1"] }],
     });
     expect(await client.getPlacement("none.service")).toBeNull();

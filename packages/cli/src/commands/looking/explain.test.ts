@@ -12,7 +12,7 @@ describe("explain", () => {
       global: false,
       machines: 10000,
       fitting: 0,
-      summary: "it waits: it fits none of 10000 machines",
+      summary: "pending: none of 10000 machines fits",
       reasons: [
         { reason: "its metadata lacks disk=ssd", machines: 9999, examples: [id, id, id] },
         { reason: "it conflicts with b.service there", machines: 1, examples: [id] },
@@ -22,7 +22,7 @@ describe("explain", () => {
       path.endsWith("/placement") ? { body: placement } : clusterOf([], [unit])(method, path),
     );
     expect((await run(["explain", "a"])).stdout).toBe(
-      "Unit a.service: it waits: it fits none of 10000 machines\n" +
+      "Unit a.service: pending: none of 10000 machines fits\n" +
         "  9999 machines  its metadata lacks disk=ssd (113f16a7..., 113f16a7..., 113f16a7..., ...)\n" +
         "     1 machine   it conflicts with b.service there (113f16a7...)\n",
     );
