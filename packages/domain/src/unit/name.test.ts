@@ -1,13 +1,5 @@
-import { readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import {
-  expandUnitName,
-  isTemplateName,
-  OWN_UNITS,
-  parseUnitName,
-  refusedNameProblem,
-  unitNameProblem,
-} from "./name.ts";
+import { expandUnitName, isTemplateName, parseUnitName, refusedNameProblem, unitNameProblem } from "./name.ts";
 import { analyze } from "./testing/analyze.ts";
 
 describe("names", () => {
@@ -114,11 +106,4 @@ describe("a unit is not taken under a name", () => {
     ...["a.service", "fleet-dashboard.service", "fleet.timer", "a.device", "fleet@1.service"],
     ...[`${"x".repeat(243)}.service`, `${"-".repeat(60)}@a.service`],
   ])("other than %s", (name) => expect(refusedNameProblem(name)).toBeNull());
-  it("that a daemon has in the packages", () => {
-    const packaged = readdirSync(new URL("../../../../deploy/systemd", import.meta.url)).filter(
-      (name) => parseUnitName(name) !== null,
-    );
-    expect(packaged).toContain("fleet.service");
-    expect(packaged.filter((name) => !OWN_UNITS.includes(name))).toEqual([]);
-  });
 });
