@@ -38,6 +38,24 @@ describe("an engine's memory of machines", () => {
   });
 });
 
+describe("an engine's memory of silences", () => {
+  it("keeps the latest that counts, however often etcd is heard after it", () => {
+    const vanished = new VanishedMachines(TTL, 0);
+    vanished.heard(30_000);
+    for (let now = 31_000; now <= 49_000; now += 1_000) vanished.heard(now);
+    expect(vanished.vanished("m1", 49_000)).toBe(true);
+    vanished.heard(60_000);
+    expect([vanished.vanished("m2", 60_000), vanished.nextEnd]).toEqual([true, 70_000]);
+    expect(vanished.ended(70_000)).toEqual(["m1"]);
+    expect([vanished.nextEnd, vanished.ended(100_000)]).toEqual([100_000, ["m2"]]);
+  });
+  it("has none while etcd is heard often enough", () => {
+    const vanished = new VanishedMachines(TTL, 0);
+    for (let now = 9_999; now < 100_000; now += 9_999) vanished.heard(now);
+    expect(vanished.vanished("m1", 99_990)).toBe(false);
+  });
+});
+
 describe("units of a machine that has a grace", () => {
   const keys = new Keys("/f/");
   function cluster() {

@@ -52,7 +52,7 @@ export class VanishedMachines {
   /** A machine's record went. Returns whether it has a grace: its units stay where they are until that ends. */
   vanished(machineID: string, now: number): boolean {
     const until = graceUntil(now, this.#silence, this.#agentTtlMs);
-    if (until === null || until <= now) return false;
+    if (until === null) return false;
     this.#until.set(machineID, until);
     return true;
   }
