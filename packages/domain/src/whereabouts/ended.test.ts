@@ -80,9 +80,9 @@ it("notes of oneshots that say nothing any more are found, and no others", () =>
   const state = holding({
     [keys.unit(NAME)]: encodeUnit(RECORD),
     [keys.unit("x.service")]: '{"hash":"h","desiredState":"paused"}',
-    ...note("m1", NAME),
-    ...note("m2", NAME),
     ...note("m1", "gone.service"),
+    ...note("m2", NAME),
+    ...note("m1", NAME),
     ...note("m1", "x.service"),
   });
   expect(staleEnded(state)).toEqual([
@@ -90,5 +90,9 @@ it("notes of oneshots that say nothing any more are found, and no others", () =>
     { machineID: "m1", name: "gone.service" },
   ]);
   state.put({ key: keys.unit(NAME), value: encodeUnit({ ...RECORD, hash: "g" }), createRevision: 1, modRevision: 2 });
-  expect(staleEnded(state)).toHaveLength(3);
+  expect(staleEnded(state)).toEqual([
+    { machineID: "m1", name: NAME },
+    { machineID: "m2", name: NAME },
+    { machineID: "m1", name: "gone.service" },
+  ]);
 });
