@@ -80,7 +80,7 @@ describe("ranges of keys", () => {
   const ALL = [
     ...[keys.unit("a"), keys.unitFile("h"), keys.schedule("m1", "a"), keys.schedule("m2", "a"), keys.global("a")],
     ...[keys.state("m1", "a"), keys.machine("m1"), keys.machineMetadata("m1", "k"), keys.machineMetadata("m2", "k")],
-    ...[keys.cordon("m1"), keys.move("a"), keys.leader(), keys.engineVersion()],
+    ...[keys.cordon("m1"), keys.ended("m1", "a"), keys.move("a"), keys.leader(), keys.engineVersion()],
   ];
   const others = ["/f", "/g/units/a", "/e/units/a"];
   /** The keys that lie in the ranges. */
