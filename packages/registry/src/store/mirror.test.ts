@@ -136,7 +136,7 @@ describe("the first list", () => {
     void followed.run();
     await clock.pass(50);
     const pages = limits.mock.calls.filter(([, options]) => options?.keysOnly !== true);
-    expect(pages.map(([, options]) => options?.limit)).toEqual([32, 128, 512, 900, 900]);
+    expect(pages.map(([, options]) => options?.limit)).toEqual([4, 16, 64, 256, 900, 900]);
     expect(new Set(pages.slice(1).map(([, options]) => options?.revision)).size).toBe(1);
     expect(followed.mirror.state.units.size).toBe(2_000);
   });

@@ -4,13 +4,13 @@ import { backoff } from "@fleet/loop";
 import type { Etcd, RangePage } from "./etcd.ts";
 
 /** Keys of the first page of a range, of which nobody knows yet how large they are. */
-const FIRST_KEYS = 32;
+const FIRST_KEYS = 4;
 /** How much larger a page may be than the one before. */
 const GROWTH = 4;
 /** Most keys a page where nobody says how many: well below what gRPC takes in one message. */
 const MOST_KEYS = 2_000;
 /** What a page is to have at most, in bytes of values: etcd holds all of it in memory while it answers. */
-const PAGE_BYTES = 1_000_000;
+const PAGE_BYTES = 2_000_000;
 /** How often one page is asked for before the whole is given up. */
 const MOST_TRIES = 5;
 /** How many times longer than usual is waited for a page at most. */
