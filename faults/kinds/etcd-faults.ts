@@ -32,6 +32,13 @@ export const ETCD_FAULTS: Readonly<Record<string, Fault>> = {
     for (const member of members) await cluster.signalMember(member, "CONT");
     return "etcd without a quorum for longer than agent_ttl";
   },
+  "etcd frozen": async (target) => {
+    const { cluster } = target.cluster;
+    for (const member of cluster.etcdURLs.keys()) await cluster.signalMember(member, "STOP");
+    await lasting(target, 6, 9);
+    for (const member of cluster.etcdURLs.keys()) await cluster.signalMember(member, "CONT");
+    return "all of etcd frozen for longer than agent_ttl";
+  },
   "etcd slow": async (target) => {
     const { cluster } = target.cluster;
     for (let count = 0; count < 3; count++) {

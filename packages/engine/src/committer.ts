@@ -1,6 +1,6 @@
 import type { ClusterState, Compare, Op, UnitRecord } from "@fleet/domain/cluster";
 import { type ClusterModel, type Decision, eventOf } from "@fleet/domain/placement";
-import { canChange, change, recordOps, scheduledTo } from "@fleet/domain/whereabouts";
+import { canChange, hasEnded, recordAfter, recordOps, scheduledTo } from "@fleet/domain/whereabouts";
 import type { Leadership, Registry } from "@fleet/registry";
 
 /** A decision as a part of a transaction. */
@@ -120,7 +120,9 @@ export class Committer {
     // Somebody has changed it since: it is decided on anew.
     if (known === undefined || scheduledTo(known.whereabouts) !== from || !canChange(known.whereabouts, event))
       return null;
-    const record: UnitRecord = { ...known, whereabouts: change(known.whereabouts, event), cause: reason };
+    const requirements = model.units.get(name)?.requirements;
+    const isEnded = requirements !== undefined && hasEnded(state, name, known, requirements);
+    const record: UnitRecord = { ...recordAfter(known, event, isEnded), cause: reason };
     const machines: [string, number][] = [];
     // Machines and units come by different watches: a unit is taken off a machine that is not known only if etcd does
     // not know it either.

@@ -6,6 +6,7 @@ import type { Leadership, Mirror, Registry } from "@fleet/registry";
 import type { BaseLogger } from "pino";
 import { Committer } from "./committer.ts";
 import { LeaderSeat } from "./leader-seat.ts";
+import { MachineGrace } from "./machine-grace.ts";
 import { Mover } from "./mover.ts";
 import { MovingStates } from "./moving-states.ts";
 import { Pipeline } from "./pipeline.ts";
@@ -60,6 +61,7 @@ class Engine implements RunningEngine {
   readonly #mirror: Mirror;
   readonly #feed: ModelFeed;
   readonly #sweeper: Sweeper;
+  readonly #grace: MachineGrace;
   readonly #mover: Mover;
   readonly #movingStates: MovingStates;
   readonly #pipeline: Pipeline;
@@ -95,6 +97,7 @@ class Engine implements RunningEngine {
         log.warn({ code: error.code }, `the engine's view of the registry is interrupted: ${error.message}`),
     });
     this.#feed = new ModelFeed(this.#mirror.state);
+    this.#grace = new MachineGrace({ registry, log, model: this.#feed.model, agentTtlMs: config.agentTtlMs });
     this.#waiting = new WaitingReport(this.#feed.model, log);
     this.#standsBack = new SaidOnce(({ message }) => log.warn(message));
     this.#loop = new ReconcileLoop({
@@ -103,6 +106,7 @@ class Engine implements RunningEngine {
     });
     this.#mirror.onChanges((changes) => {
       observer.onUnits(this.#mirror.state.units.size);
+      this.#grace.take(changes);
       this.#feed.apply(changes);
       this.#loop.trigger();
       this.#mover.trigger();
@@ -138,7 +142,8 @@ class Engine implements RunningEngine {
       },
     });
     const { signal } = this.#stopping;
-    this.#done = Promise.all([this.#mover.run(signal), this.#mirror.run(signal), this.#loop.run(signal)]);
+    const parts = [this.#mover, this.#mirror, this.#loop, this.#grace];
+    this.#done = Promise.all(parts.map((part) => part.run(signal)));
   }
 
   isLeading = (): boolean => this.#seat.leadership !== null;
@@ -190,17 +195,19 @@ class Engine implements RunningEngine {
     if (mayAct && !this.#hasActed) this.#mover.trigger();
     this.#hasActed = mayAct;
     if (!mayAct) return Math.min(pauseMs, 200);
+    const graceMs = this.#grace.endDue();
     const startedAt = performance.now();
     if (startedAt - this.#checkedAt > FULL_CHECK_EVERY * pauseMs) {
       this.#checkedAt = startedAt;
       this.#feed.model.markAllDirty();
       const removed = await this.#sweeper.sweep(this.#mirror.state, leadership);
+      await this.#sweeper.sweepEnded(this.#mirror.state, leadership);
       if (removed > 0) this.#log.info({ removed }, "removed unit files that no unit refers to");
     }
     await this.#pipeline.run(leadership, this.#stopping.signal);
     this.#waiting.say((unit) => this.#isOnItsWay(unit));
     this.#observer.onReconciled((performance.now() - startedAt) / 1000, true);
-    return pauseMs;
+    return Math.min(pauseMs, graceMs ?? pauseMs);
   }
 
   #isOnItsWay(unit: string): boolean {

@@ -3,12 +3,13 @@ import type { ClusterState, Compare, UnitRecord } from "@fleet/domain/cluster";
 import { type ClusterModel, type Relocation, relocationsOf, staleMoves, targetOf } from "@fleet/domain/placement";
 import {
   canChange,
-  change,
+  hasEnded,
   isHeld,
   MOVE_LIMITS,
   type Move,
   type MoveStep,
   type MoveView,
+  recordAfter,
   recordOps,
   sameWhereabouts,
   stepMove,
@@ -175,7 +176,9 @@ export class Mover {
     return {
       record: modelled === undefined ? null : record,
       mayOverlap: modelled?.requirements.overlap === true && record?.desiredState === "launched",
-      stateOn: (machineID) => states.of(unit, machineID),
+      // The states of a machine that has a grace went with its lease: what it would say is not known.
+      stateOn: (machineID) =>
+        model.machine(machineID) === null && !model.isGone(machineID) ? undefined : states.of(unit, machineID),
       target: (preferred) => (modelled === undefined ? null : targetOf(model, modelled, preferred)),
     };
   }
@@ -239,7 +242,7 @@ export class Mover {
 
   /** Writes what happens to a unit in one fenced transaction. Returns the etcd revision; null: etcd did not take it. */
   async #transact(unit: string, { event, cause, machine }: Write): Promise<number | null> {
-    const { registry, leadership, state } = this.#options;
+    const { registry, leadership, model, state } = this.#options;
     const { keys, etcd } = registry;
     const fence = leadership()?.fence;
     const record = state.units.get(unit);
@@ -248,8 +251,9 @@ export class Mover {
     const compares: Compare[] = [fence, { key: keys.unit(unit), modRevision: record.modRevision }];
     if (machine !== null && target !== null)
       compares.push({ key: keys.machine(machine), createRevision: target.createRevision });
-    const whereabouts = change(record.whereabouts, event);
-    const after: UnitRecord = { ...record, whereabouts, cause: cause ?? record.cause };
+    const requirements = model.units.get(unit)?.requirements;
+    const isEnded = requirements !== undefined && hasEnded(state, unit, record, requirements);
+    const after: UnitRecord = { ...recordAfter(record, event, isEnded), cause: cause ?? record.cause };
     const { succeeded, revision } = await etcd.txn(compares, recordOps(keys, unit, record, after));
     return succeeded ? revision : null;
   }

@@ -1,4 +1,5 @@
-import type { ClusterState } from "@fleet/domain/cluster";
+import type { ClusterState, Op } from "@fleet/domain/cluster";
+import { staleEnded } from "@fleet/domain/whereabouts";
 import type { Leadership, Registry } from "@fleet/registry";
 
 const MOST_DELETES = 60;
@@ -42,5 +43,13 @@ export class Sweeper {
       if (succeeded) removed += batch.length;
     }
     return removed;
+  }
+
+  /** Removes notes of oneshots that have ended which say nothing any more. */
+  async sweepEnded(state: ClusterState, leadership: Leadership): Promise<void> {
+    const { etcd, keys } = this.#registry;
+    const stale = staleEnded(state).map(({ machineID, name }): Op => ({ delete: keys.ended(machineID, name) }));
+    for (let start = 0; start < stale.length; start += MOST_DELETES)
+      await etcd.txn([leadership.fence], stale.slice(start, start + MOST_DELETES));
   }
 }
