@@ -15,7 +15,7 @@ import {
   stepMove,
 } from "@fleet/domain/whereabouts";
 import { ReconcileLoop } from "@fleet/loop";
-import { type Leadership, type Registry, RegistryError } from "@fleet/registry";
+import { deletionNote, type Leadership, type Registry, RegistryError } from "@fleet/registry";
 import type { BaseLogger } from "pino";
 import type { MovingStates } from "./moving-states.ts";
 
@@ -306,7 +306,10 @@ export class Mover {
     const fence = leadership()?.fence;
     if (fence === undefined) return false;
     const key = registry.keys.move(unit);
-    const { succeeded } = await registry.etcd.txn([fence, { key, modRevision }], [{ delete: key }]);
+    const { succeeded } = await registry.etcd.txn(
+      [fence, { key, modRevision }],
+      [{ delete: key }, deletionNote(registry.keys, key)],
+    );
     return succeeded;
   }
 }

@@ -70,6 +70,7 @@ export { Leadership } from "./store/election.ts";
 export type { Etcd, RangeOptions, RangePage, TxnResult, WatchBatch, WatchEvent } from "./store/etcd.ts";
 export { type AskedAt, EtcdHistory, type EtcdPosition } from "./store/etcd-history.ts";
 export { Etcd3Client } from "./store/etcd3-client.ts";
+export { deletionNote } from "./store/guarded-writes.ts";
 export { Lease, type LeaseOptions } from "./store/lease.ts";
 export { MachineRegistration, type StateUpdate } from "./store/machine-registration.ts";
 export { cordonMachine, requestMoves, uncordonMachine } from "./store/maintenance.ts";

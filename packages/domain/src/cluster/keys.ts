@@ -58,6 +58,9 @@ export class Keys {
   move(name: string): string {
     return this.of("move", name);
   }
+  deletion(slot: string): string {
+    return this.of("deletion", slot);
+  }
   leader(): string {
     return this.of("leader");
   }

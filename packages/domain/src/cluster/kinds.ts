@@ -53,6 +53,11 @@ export const KINDS = {
     ...{ path: "ended", parts: 2, byLast: true, decode: decodeEnded },
     key: (machineID: string, name: string) => ({ kind: "ended" as const, machineID, name }),
   },
+  /** A note that something was deleted: late creations of it compare that. */
+  deletion: {
+    ...{ path: "deletions", parts: 1, decode: (key: string) => ({ key }) },
+    key: (slot: string) => ({ kind: "deletion" as const, slot }),
+  },
   move: { path: "moves", parts: 1, decode: decodeMove, key: (name: string) => ({ kind: "move" as const, name }) },
   leader: { path: "engine/leader", parts: 0, decode: decodeLeader, key: () => ({ kind: "leader" as const }) },
   "engine-version": {

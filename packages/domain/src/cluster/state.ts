@@ -49,6 +49,8 @@ export class ClusterState {
   readonly moves: Flat<"move"> = this.#kind("move");
   readonly #leader: Flat<"leader"> = this.#kind("leader");
   readonly #engineVersion: Flat<"engine-version"> = this.#kind("engine-version");
+  /** Notes of deletions, by their slots: for those who write. */
+  readonly deletions: Flat<"deletion"> = this.#kind("deletion");
   /**
    * Keys under fleet's prefix that nobody here understands, for their values or their parts: reported, left alone, never
    * acted on. A value that can't be read is not the same as none: isUnreadable and unreadableHashes tell.

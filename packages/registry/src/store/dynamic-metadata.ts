@@ -1,6 +1,6 @@
-import type { Keys, MetadataChange, Op } from "@fleet/domain/cluster";
+import type { Keys, MetadataChange } from "@fleet/domain/cluster";
 import type { Etcd } from "./etcd.ts";
-import { inTransactions } from "./transactions.ts";
+import { type GuardedOp, writeGuarded } from "./guarded-writes.ts";
 
 /**
  * Carries out changes of dynamic metadata in order, also for machines that are not there.
@@ -9,10 +9,10 @@ import { inTransactions } from "./transactions.ts";
  */
 export async function changeMetadata(etcd: Etcd, keys: Keys, changes: readonly MetadataChange[]): Promise<number> {
   // A transaction takes a key once; the last of several changes of a key is the one that counts.
-  const ops = new Map<string, Op>();
+  const ops = new Map<string, GuardedOp>();
   for (const { machineID, key, value } of changes) {
     const name = keys.machineMetadata(machineID, key);
     ops.set(name, { put: name, value });
   }
-  return (await inTransactions(etcd, [...ops.values()])).revision;
+  return writeGuarded(etcd, keys, [...ops.values()]);
 }

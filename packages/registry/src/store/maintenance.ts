@@ -1,6 +1,6 @@
-import { encodeCordon, encodeMove, type Keys, type MoveRecord, type Op } from "@fleet/domain/cluster";
+import { encodeCordon, encodeMove, type Keys, type MoveRecord } from "@fleet/domain/cluster";
 import type { Etcd } from "./etcd.ts";
-import { inTransactions } from "./transactions.ts";
+import { writeGuarded } from "./guarded-writes.ts";
 
 /**
  * Cordons a machine: it gets nothing new, also while it is away. With `drain` the engine moves its units away too.
@@ -14,12 +14,12 @@ export async function cordonMachine(
   cordon: { readonly drain: boolean; readonly since: Date },
 ): Promise<number> {
   const value = encodeCordon({ drain: cordon.drain, since: cordon.since.toISOString() });
-  return (await etcd.txn([], [{ put: keys.cordon(machineID), value }])).revision;
+  return writeGuarded(etcd, keys, [{ put: keys.cordon(machineID), value }]);
 }
 
 /** Takes a cordon away, and ends a drain where it is. Nothing happens where there is none. */
 export async function uncordonMachine(etcd: Etcd, keys: Keys, machineID: string): Promise<number> {
-  return (await etcd.txn([], [{ delete: keys.cordon(machineID) }])).revision;
+  return writeGuarded(etcd, keys, [{ delete: keys.cordon(machineID) }]);
 }
 
 /** Asks for moves; the engine does them. A unit's later request takes the place of an earlier one. */
@@ -28,6 +28,6 @@ export async function requestMoves(
   keys: Keys,
   moves: readonly (MoveRecord & { readonly unit: string })[],
 ): Promise<number> {
-  const ops = moves.map(({ unit, ...record }): Op => ({ put: keys.move(unit), value: encodeMove(record) }));
-  return (await inTransactions(etcd, ops)).revision;
+  const ops = moves.map(({ unit, ...record }) => ({ put: keys.move(unit), value: encodeMove(record) }));
+  return writeGuarded(etcd, keys, ops);
 }

@@ -78,7 +78,8 @@ describe("a mirror", () => {
     onChanges((more) => changes.push(...more));
     await writer.submit({ kind: "destroy", name: "u3.service" });
     await until(() => state.units.size === 29);
-    expect(changes).toMatchObject([{ kind: "unit", name: "u3.service", after: null }]);
+    const ofUnits = changes.filter(({ kind }) => kind === "unit");
+    expect(ofUnits).toMatchObject([{ kind: "unit", name: "u3.service", after: null }]);
   });
   it("goes on where it was after etcd was away, and tells the differences after a compaction, each once", async () => {
     const troubles: RegistryError[] = [];

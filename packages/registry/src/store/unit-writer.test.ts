@@ -119,7 +119,8 @@ describe("a writer that remembers units", () => {
     const results = await finished(Promise.all(changes));
     expect(new Set(results.map(({ revision }) => revision)).size).toBe(1);
     expect(written()).toEqual([21]);
-    expect(etcd().txns[0]?.compares).toHaveLength(20);
+    const ofUnits = etcd().txns[0]?.compares.filter(({ key }) => key.startsWith(registry().keys.unit("")));
+    expect(ofUnits).toHaveLength(20);
   });
   it("fills transactions with as much as etcd takes, in operations and in bytes", async () => {
     const writer = remembersNone();
@@ -155,8 +156,9 @@ describe("a writer that remembers units", () => {
     const second = writer.submit(set("a.service", "launched", file("/bin/a")));
     const other = writer.submit(set("b.service", "inactive", file("/bin/a")));
     await clock.pass(0);
-    expect(etcd().txns.map(({ compares }) => compares.map(({ key }) => key))).toEqual([
-      [registry().keys.unit("a.service"), registry().keys.unit("b.service")],
+    const compared = etcd().txns.map(({ compares }) => compares.map(({ key }) => key));
+    expect(compared).toEqual([
+      expect.arrayContaining([registry().keys.unit("a.service"), registry().keys.unit("b.service")]),
     ]);
     known.set("a.service", await readUnit(etcd().connect(), registry().keys, "a.service"));
     etcd().release();

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   ClusterState,
-  type Compare,
   type Keys,
   type KnownUnit,
   type Op,
@@ -12,7 +11,8 @@ import {
   type UnitOutcome,
 } from "@fleet/domain/cluster";
 import { backoff } from "@fleet/loop";
-import type { Etcd } from "./etcd.ts";
+import type { Etcd, TxnResult } from "./etcd.ts";
+import { creationGuards, deletionNote } from "./guarded-writes.ts";
 import { MOST_OPS, readKeys } from "./transactions.ts";
 
 /** A change that was carried out. */
@@ -102,12 +102,13 @@ export class UnitWriter {
       }
       try {
         const plan = planUnitChange(this.#keys, pending.change, this.#known(pending.change.name) ?? null);
+        const isDestroyed = plan.outcome === "destroyed";
         const size = plan.ops.reduce((sum, op) => sum + ("put" in op ? Buffer.byteLength(op.value) : 0), 0);
         if (batch.length > 0 && bytes + size > MOST_BYTES) {
           waiting.push(pending);
           break;
         }
-        ops += Math.max(1, plan.ops.length);
+        ops += Math.max(1, plan.ops.length) + (isDestroyed ? 1 : 0);
         bytes += size;
         this.#busyKeys.add(pending.change.name);
         batch.push({ pending, plan });
@@ -122,13 +123,8 @@ export class UnitWriter {
   }
 
   async #commit(batch: readonly { readonly pending: Pending; readonly plan: PlannedChange }[]): Promise<void> {
-    const compares: Compare[] = batch.map(({ plan }) => plan.compare);
-    const ops = new Map<string, Op>();
-    for (const { plan } of batch) {
-      for (const op of plan.ops) ops.set("put" in op ? op.put : "delete" in op ? op.delete : op.get, op);
-    }
     try {
-      const { succeeded, revision } = await this.#etcd.txn(compares, [...ops.values()]);
+      const { succeeded, revision } = await this.#transact(batch.map(({ plan }) => plan));
       if (succeeded) {
         for (const { pending, plan } of batch) pending.resolve(resultOf(plan, revision));
         return;
@@ -145,13 +141,27 @@ export class UnitWriter {
       if (attempt > 0) await sleep(backoff(attempt - 1));
       const known = await readUnit(this.#etcd, this.#keys, change.name);
       const plan = planUnitChange(this.#keys, change, known);
-      const { succeeded, revision } = await this.#etcd.txn([plan.compare], plan.ops);
+      const { succeeded, revision } = await this.#transact([plan]);
       if (succeeded) return resultOf(plan, revision);
     }
     throw new RegistryError(
       "conflict",
       `unit ${change.name} was changed by others each of ${MOST_TRIES} times; try again`,
     );
+  }
+
+  /** Sends plans in one transaction. A creation that arrives late, after the unit was destroyed, brings nothing back. */
+  async #transact(plans: readonly PlannedChange[]): Promise<TxnResult> {
+    const etcd = this.#etcd;
+    const keys = this.#keys;
+    const created = plans.filter(({ outcome }) => outcome === "created").map(({ compare }) => compare.key);
+    const guards = await creationGuards(etcd, keys, created);
+    const ops = new Map<string, Op>();
+    for (const plan of plans) {
+      const notes = plan.outcome === "destroyed" ? [deletionNote(keys, plan.compare.key)] : [];
+      for (const op of [...plan.ops, ...notes]) ops.set("put" in op ? op.put : "delete" in op ? op.delete : op.get, op);
+    }
+    return etcd.txn([...plans.map(({ compare }) => compare), ...guards], [...ops.values()]);
   }
 }
 
