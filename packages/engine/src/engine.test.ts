@@ -185,6 +185,30 @@ describe("an engine beside others", () => {
     await clock.pass(60_000);
     expect([engine.isLeading(), cluster().where(A)]).toEqual([true, on("m1")]);
   });
+  it("notes once since when a machine is lost, and not of one that is here", async () => {
+    await cluster().join("m1", "m2");
+    for (const id of ["m1", "m2"])
+      await cluster().write({
+        put: registry().keys.knownMachine(id),
+        value: JSON.stringify({ primaryIP: "192.0.2.1" }),
+      });
+    const { etcd } = start();
+    await clock.pass(100);
+    await cluster().lose("m1");
+    await clock.pass(100);
+    const lost = async () => {
+      const range = { start: registry().keys.knownMachine(""), end: registry().keys.knownMachine("~") };
+      return (await registry().etcd.range(range)).keyValues.map(({ value }) => JSON.parse(value) as object);
+    };
+    const noted = await lost();
+    expect(noted).toEqual([
+      { primaryIP: "192.0.2.1", lostSince: expect.stringMatching(/^\d{4}-/) },
+      { primaryIP: "192.0.2.1" },
+    ]);
+    const writes = etcd.txns.length;
+    await clock.pass(60_000);
+    expect([await lost(), etcd.txns.length]).toEqual([noted, writes]);
+  });
   it("steps down when it is disabled, and leads again when it is not", async () => {
     const { engine, said } = start();
     await clock.pass(100);

@@ -6,6 +6,7 @@ import type { Leadership, Mirror, Registry } from "@fleet/registry";
 import type { BaseLogger } from "pino";
 import { Committer } from "./committer.ts";
 import { LeaderSeat } from "./leader-seat.ts";
+import { noteLost } from "./lost-machines.ts";
 import { MachineGrace } from "./machine-grace.ts";
 import { Mover } from "./mover.ts";
 import { MovingStates } from "./moving-states.ts";
@@ -55,6 +56,7 @@ export function startEngine(options: EngineOptions): RunningEngine {
 
 class Engine implements RunningEngine {
   #config: Config;
+  readonly #registry: Registry;
   readonly #log: BaseLogger;
   readonly #id: string;
   readonly #observer: EngineObserver;
@@ -79,6 +81,7 @@ class Engine implements RunningEngine {
 
   constructor({ config, registry, log, id, observer }: EngineOptions) {
     this.#config = config;
+    this.#registry = registry;
     this.#log = log;
     this.#id = id;
     this.#observer = observer;
@@ -205,6 +208,7 @@ class Engine implements RunningEngine {
       if (removed > 0) this.#log.info({ removed }, "removed unit files that no unit refers to");
     }
     await this.#pipeline.run(leadership, this.#stopping.signal);
+    if (this.#mayAct(leadership)) await noteLost(this.#registry, this.#mirror.state, leadership);
     this.#waiting.say((unit) => this.#isOnItsWay(unit));
     this.#observer.onReconciled((performance.now() - startedAt) / 1000, true);
     return Math.min(pauseMs, graceMs ?? pauseMs);

@@ -18,6 +18,8 @@ export {
   type KeyValue,
   type KnownUnit,
   type LeaderRecord,
+  type LostMachine,
+  lostMachines,
   type Machine,
   type MachineRecord,
   type MetadataChange,
@@ -73,7 +75,7 @@ export { Etcd3Client } from "./store/etcd3-client.ts";
 export { deletionNote } from "./store/guarded-writes.ts";
 export { Lease, type LeaseOptions } from "./store/lease.ts";
 export { MachineRegistration, type StateUpdate } from "./store/machine-registration.ts";
-export { cordonMachine, requestMoves, uncordonMachine } from "./store/maintenance.ts";
+export { cordonMachine, forgetMachine, requestMoves, uncordonMachine } from "./store/maintenance.ts";
 export { type ChangeListener, Mirror, type MirrorOptions, type ReadAnew } from "./store/mirror.ts";
 export { ObservedEtcd, type OperationObserver } from "./store/observed-etcd.ts";
 export { DEFAULT_MOST_MOVES, planMoves, requestRebalance } from "./store/rebalance.ts";

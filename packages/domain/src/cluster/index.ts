@@ -5,11 +5,22 @@ export { type KeyRange, Keys } from "./keys.ts";
 export type { Kind, ParsedKey, RecordOf } from "./kinds.ts";
 export { type Machine, type MetadataChange, matchesMachineID, mergeMetadata, shortMachineID } from "./machine.ts";
 export type { Compare, KeyValue, Op } from "./op.ts";
-export { cordonOf, machineName, machineOf, type Unit, type UnitState, unitOf, unitStatesOf } from "./readers.ts";
+export {
+  cordonOf,
+  type LostMachine,
+  lostMachines,
+  machineName,
+  machineOf,
+  type Unit,
+  type UnitState,
+  unitOf,
+  unitStatesOf,
+} from "./readers.ts";
 export {
   type CordonRecord,
   decodeCordon,
   decodeEnded,
+  decodeKnownMachine,
   decodeLeader,
   decodeMachine,
   decodeMove,
@@ -19,12 +30,14 @@ export {
   type EndedRecord,
   encodeCordon,
   encodeEnded,
+  encodeKnownMachine,
   encodeLeader,
   encodeMachine,
   encodeMove,
   encodeSchedule,
   encodeState,
   encodeUnit,
+  type KnownMachineRecord,
   type LeaderRecord,
   type MachineRecord,
   type MoveRecord,

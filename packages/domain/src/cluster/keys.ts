@@ -46,6 +46,9 @@ export class Keys {
   machine(id: string): string {
     return this.of("machine", id);
   }
+  knownMachine(id: string): string {
+    return this.of("known-machine", id);
+  }
   machineMetadata(machineID: string, key: string): string {
     return this.of("machine-metadata", machineID, key);
   }

@@ -3,6 +3,7 @@ import { isPlainPart } from "./plain-part.ts";
 import {
   decodeCordon,
   decodeEnded,
+  decodeKnownMachine,
   decodeLeader,
   decodeMachine,
   decodeMove,
@@ -40,6 +41,10 @@ export const KINDS = {
   machine: {
     ...{ path: "machines", parts: 1, decode: decodeMachine },
     key: (id: string) => ({ kind: "machine" as const, id }),
+  },
+  "known-machine": {
+    ...{ path: "known-machines", parts: 1, decode: decodeKnownMachine },
+    key: (id: string) => ({ kind: "known-machine" as const, id }),
   },
   "machine-metadata": {
     ...{ path: "machine-metadata", parts: 2, decode: (value: string) => ({ value }) },

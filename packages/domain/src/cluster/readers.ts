@@ -76,3 +76,23 @@ export function machineOf(state: ClusterState, id: string): Machine | null {
 export function machineName(state: ClusterState, id: string): string {
   return state.machines.get(id)?.hostname ?? shortMachineID(id);
 }
+
+/** A machine that has been here, is not now, and is not forgotten. */
+export interface LostMachine {
+  readonly id: string;
+  readonly primaryIP: string;
+  readonly hostname?: string;
+  /** Since when, ISO 8601; null: no engine has seen it go. */
+  readonly since: string | null;
+}
+
+/** Machines that are lost, by ID. One whose record can't be read is there. */
+export function lostMachines(state: ClusterState): readonly LostMachine[] {
+  return [...state.knownMachines]
+    .filter(([id]) => !state.machines.has(id) && !state.isUnreadable("machine", id))
+    .map(([id, { primaryIP, hostname, lostSince }]) => ({
+      ...{ id, primaryIP, since: lostSince },
+      ...(hostname === undefined ? {} : { hostname }),
+    }))
+    .sort((a, b) => (a.id < b.id ? -1 : 1));
+}

@@ -60,6 +60,15 @@ export interface MachineRecord {
   readonly hostname?: string;
 }
 
+/** `known-machines/<id>`: a machine that has been here, whether it is now or not, until it is forgotten. */
+export interface KnownMachineRecord {
+  readonly primaryIP: string;
+  /** Absent: an older agent does not tell. */
+  readonly hostname?: string;
+  /** Since when it is away, by the engine that has seen that, ISO 8601; null: it is here, or no engine has seen it go. */
+  readonly lostSince: string | null;
+}
+
 /** `cordons/<machineID>`: a machine that gets nothing new. */
 export interface CordonRecord {
   /** Units are moved away, too. */
@@ -280,6 +289,21 @@ export function decodeMachine(text: string): MachineRecord | null {
     capabilities: capabilities.filter((entry): entry is string => typeof entry === "string"),
     instanceID: string(value.instanceID) ?? "",
     ...hostnameOf(value.hostname),
+  };
+}
+
+export function encodeKnownMachine({ primaryIP, hostname, lostSince }: KnownMachineRecord): string {
+  return JSON.stringify({ primaryIP, hostname, lostSince: lostSince ?? undefined });
+}
+
+export function decodeKnownMachine(text: string): KnownMachineRecord | null {
+  const value = object(text);
+  if (value === null) return null;
+  const hostname = string(value.hostname);
+  return {
+    primaryIP: string(value.primaryIP) ?? "",
+    ...(hostname === null || hostname === "" ? {} : { hostname }),
+    lostSince: string(value.lostSince),
   };
 }
 

@@ -39,6 +39,8 @@ export class ClusterState {
   /** By unit name, then by machine ID. */
   readonly states: Nested<"state"> = this.#kind("state");
   readonly machines: Flat<"machine"> = this.#kind("machine");
+  /** Machines that are here or have been, by ID. */
+  readonly knownMachines: Flat<"known-machine"> = this.#kind("known-machine");
   /** Dynamic metadata, by machine ID, then by key. */
   readonly machineMetadata: Nested<"machine-metadata"> = this.#kind("machine-metadata");
   /** Machines that get nothing new, by ID. */

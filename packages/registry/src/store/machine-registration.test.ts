@@ -5,6 +5,7 @@ import { fakeRegistry } from "../../../../testbed/fake-registry.ts";
 import type { Etcd } from "./etcd.ts";
 import { Lease } from "./lease.ts";
 import { MachineRegistration } from "./machine-registration.ts";
+import { cordonMachine, forgetMachine } from "./maintenance.ts";
 
 fakeClock();
 const { etcd, registry } = fakeRegistry();
@@ -35,7 +36,11 @@ describe("a machine", () => {
     const lease = await grant();
     const registration = await enter(machine("one"), etcd(), lease);
     expect(entry()).toMatchObject({ instanceID: "one" });
-    expect(registration.revision).toBe(etcd().store.revision);
+    const { keyValues } = await etcd().range({
+      start: registry().keys.machine("m1"),
+      end: registry().keys.machine("m2"),
+    });
+    expect(keyValues.map(({ modRevision }) => modRevision)).toEqual([registration.revision]);
     etcd().expireLease(lease.id);
     expect(entry()).toBeNull();
   });
@@ -48,6 +53,28 @@ describe("a machine", () => {
     await later.publish([{ name: "a.service", state: STATE }]);
     expect(published("a.service")).not.toBeNull();
     expect(earlier.revision).toBeLessThan(etcd().store.revision);
+  });
+  it("is known from then on, also while it is lost, until it is forgotten", async () => {
+    const lease = await grant();
+    await enter({ ...machine("one"), hostname: "h1" }, etcd(), lease);
+    const known = registry().keys.knownMachine("m1");
+    expect(JSON.parse(etcd().store.value(known) ?? "")).toEqual({ primaryIP: "192.0.2.1", hostname: "h1" });
+    await expect(forgetMachine(etcd(), registry().keys, "m1")).rejects.toMatchObject({ code: "refused" });
+    await cordonMachine(etcd(), registry().keys, "m1", { drain: false, since: new Date(0) });
+    etcd().expireLease(lease.id);
+    expect(etcd().store.value(known)).not.toBeNull();
+    await forgetMachine(etcd(), registry().keys, "m1");
+    expect([etcd().store.value(known), etcd().store.value(registry().keys.cordon("m1"))]).toEqual([null, null]);
+  });
+  it("that comes back is written as lost no longer, and nothing is where it was not", async () => {
+    const known = registry().keys.knownMachine("m1");
+    const written = { primaryIP: "192.0.2.1", lostSince: "2026-01-01T00:00:00Z" };
+    await etcd().txn([], [{ put: known, value: JSON.stringify(written) }]);
+    await enter(machine("one"));
+    expect(JSON.parse(etcd().store.value(known) ?? "")).toEqual({ primaryIP: "192.0.2.1" });
+    const puts = etcd().txns.flatMap(({ ops }) => ops.filter((op) => "put" in op && op.put === known)).length;
+    await enter(machine("one"));
+    expect(etcd().txns.flatMap(({ ops }) => ops.filter((op) => "put" in op && op.put === known))).toHaveLength(puts);
   });
   it("is refused the ID that another instance holds, and leaves that one's entry as it is", async () => {
     await enter(machine("one"));

@@ -1,6 +1,7 @@
 import {
   ClusterState,
   type Compare,
+  encodeKnownMachine,
   encodeMachine,
   encodeState,
   type Keys,
@@ -11,7 +12,7 @@ import {
 } from "@fleet/domain/cluster";
 import type { Etcd } from "./etcd.ts";
 import type { Lease } from "./lease.ts";
-import { inTransactions } from "./transactions.ts";
+import { inTransactions, readKeys } from "./transactions.ts";
 
 /** What an agent says of a unit of its machine; null: it has no such unit any more. */
 export interface StateUpdate {
@@ -47,6 +48,12 @@ export class MachineRegistration {
    * @throws RegistryError `refused` where another instance holds the same machine ID
    */
   static async enter(etcd: Etcd, keys: Keys, lease: Lease, record: MachineRecord): Promise<MachineRegistration> {
+    const registration = await MachineRegistration.#enter(etcd, keys, lease, record);
+    await registration.#becomeKnown();
+    return registration;
+  }
+
+  static async #enter(etcd: Etcd, keys: Keys, lease: Lease, record: MachineRecord): Promise<MachineRegistration> {
     const key = keys.machine(record.id);
     const op: Op = { put: key, value: encodeMachine(record), lease: lease.id };
     const first = await etcd.txn([{ key, createRevision: 0 }], [op], [{ get: key }]);
@@ -90,6 +97,19 @@ export class MachineRegistration {
   async update(record: MachineRecord): Promise<void> {
     this.#record = record;
     await this.#write([{ put: this.#keys.machine(record.id), value: encodeMachine(record), lease: this.#lease.id }]);
+    await this.#becomeKnown();
+  }
+
+  /** Notes that the machine has been here, for the time when it is not. Nothing is written where that stands there. */
+  async #becomeKnown(): Promise<void> {
+    const { id, primaryIP, hostname } = this.#record;
+    const key = this.#keys.knownMachine(id);
+    const value = encodeKnownMachine({
+      ...{ primaryIP, lostSince: null },
+      ...(hostname === undefined ? {} : { hostname }),
+    });
+    const [found] = await readKeys(this.#etcd, [key]);
+    if (found?.value !== value) await this.#write([{ put: key, value }]);
   }
 
   /** Publishes states of units, in as few transactions as the server takes. Nothing is written where none are given. */
