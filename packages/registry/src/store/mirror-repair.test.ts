@@ -1,5 +1,5 @@
 import type { RegistryError } from "@fleet/domain/cluster";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { fakeClock } from "../../../../testbed/fake-clock.ts";
 import { fakeRegistry } from "../../../../testbed/fake-registry.ts";
 import type { Mirror } from "./mirror.ts";
@@ -134,6 +134,26 @@ describe("a mirror of an etcd that is restored from a backup", () => {
     await write({ a: "launched" });
     await clock.pass(1);
     expect(states(followed.mirror)).toContain("a launched");
+  });
+  it("in the middle of a list takes in nothing of that list, but the next one whole", async () => {
+    await write(Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`u${index}`, "launched"])));
+    const snapshot = etcd().store.snapshot();
+    await write({ late: "launched" });
+    const followed = await following();
+    await clock.pass(1_000);
+    const { range } = etcd();
+    let pages = 0;
+    vi.spyOn(etcd(), "range").mockImplementation((asked, options) => {
+      if (options?.keysOnly !== true && ++pages === 2)
+        etcd().store.restore({ ...snapshot, keyValues: [] }, { clusterID: "2", revision: 5_000 });
+      return range.call(etcd(), asked, options);
+    });
+    followed.told.length = 0;
+    etcd().store.restore(snapshot, { clusterID: "3" });
+    etcd().breakWatches();
+    await clock.pass(20_000);
+    expect(followed.mirror.state.units.size).toBe(0);
+    expect(followed.told.filter((text) => text.startsWith("anew"))).toHaveLength(1);
   });
   it("while nothing is asked of it is noticed at the next check", async () => {
     await write({ a: "launched" });

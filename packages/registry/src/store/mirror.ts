@@ -11,6 +11,7 @@ import { backoff, SaidOnce } from "@fleet/loop";
 import type { Etcd, WatchBatch, WatchEvent } from "./etcd.ts";
 import { isIn, missedChanges } from "./mirror-check.ts";
 import { RangeReader } from "./range-reader.ts";
+import { RevisionWaiters } from "./revision-waiters.ts";
 
 /**
  * Hears of changes once the mirror's state holds them. Changes of one etcd transaction come together. `isGap`: they
@@ -65,7 +66,7 @@ export class Mirror {
   /** Of each watched range the revision of the last event: what a stream repeats is not taken a second time. */
   readonly #delivered: number[];
   readonly #listeners = new Set<ChangeListener>();
-  readonly #waiters = new Set<{ range: number; revision: number; done: (seen: boolean) => void }>();
+  readonly #waiters = new RevisionWaiters();
   readonly #ready = Promise.withResolvers<void>();
   #isListed = false;
   /** Nothing was asked of etcd since the list. */
@@ -129,7 +130,7 @@ export class Mirror {
       leave();
     }
     this.#isConnected = false;
-    for (const waiter of this.#waiters) waiter.done(false);
+    this.#waiters.end();
   }
 
   async #keep(signal: AbortSignal): Promise<void> {
@@ -139,6 +140,7 @@ export class Mirror {
       try {
         const { pollMs } = this.#options;
         if (!this.#isListed || pollMs !== null) await this.#list(signal);
+        if (!this.#isListed) continue; // it was of two histories
         const worked = (): void => {
           failures = 0;
           trouble.over();
@@ -162,7 +164,6 @@ export class Mirror {
 
   /** What is known stays, and is not believed: the next thing is a list. */
   #readAnew(why: ReadAnew, detail: string): void {
-    // A first list begins with nothing to distrust, but its pages may be of two histories.
     this.#distrust = why;
     this.#isListed = false;
     this.#options.onReadAnew?.(why);
@@ -180,16 +181,7 @@ export class Mirror {
     const range = this.#watched.findIndex((candidate) => isIn(candidate, key));
     if (range < 0) throw new Error(`${key} is in none of the mirror's ranges`);
     if ((this.#revisions[range] ?? 0) >= revision) return Promise.resolve(true);
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    const done = (seen: boolean): void => {
-      clearTimeout(timer);
-      this.#waiters.delete(waiter);
-      resolve(seen);
-    };
-    const timer = setTimeout(() => done(false), timeoutMs);
-    const waiter = { range, revision, done };
-    this.#waiters.add(waiter);
-    return promise;
+    return this.#waiters.wait(range, revision, timeoutMs);
   }
 
   /**
@@ -202,7 +194,10 @@ export class Mirror {
     const isPolling = this.#options.pollMs !== null;
     const distrust = this.#distrust;
     this.#distrust = null;
-    const found = new Map<string, KeyValue>();
+    /** What a list has found; null: a key that is known as it is. */
+    const found = new Map<string, KeyValue | null>();
+    const isKnown = ({ key, modRevision }: KeyValue): boolean =>
+      distrust === null && this.#known.get(key) === modRevision;
     let revision: number | undefined;
     try {
       for (const range of this.#options.ranges) {
@@ -210,19 +205,20 @@ export class Mirror {
           signal.throwIfAborted();
           revision ??= page.revision;
           if (isFresh) await this.#takeIn(page.keyValues, revision, signal);
-          else for (const keyValue of page.keyValues) found.set(keyValue.key, keyValue);
+          else for (const entry of page.keyValues) found.set(entry.key, isKnown(entry) ? null : entry);
         }
       }
     } catch (error) {
       this.#distrust ??= distrust;
       throw error;
     }
+    if (this.#distrust !== null) return; // noticed meanwhile: the pages may be of two histories
     const at = revision ?? 0;
     if (distrust !== null) for (const listener of this.#readAnewListeners) listener(distrust);
-    const changes = isFresh ? [] : this.#replace(found, at, distrust !== null);
+    const changes = isFresh ? [] : this.#replace(found, at);
     const isGap = this.#hasBeenListed && !isPolling;
     const isFirst = !this.#hasBeenListed;
-    this.#isListed = this.#distrust === null;
+    this.#isListed = true;
     this.#isFresh = true;
     this.#hasBeenListed = true;
     this.#isConnected = isPolling;
@@ -232,12 +228,8 @@ export class Mirror {
     this.#ready.resolve();
   }
 
-  /**
-   * Takes in what a list has found, all at once: readers of the state must not see one half of it new and the other old.
-   *
-   * @param isAnew what is known is of another history: revisions that are the same may be of other values
-   */
-  #replace(found: ReadonlyMap<string, KeyValue>, revision: number, isAnew: boolean): readonly (Change | null)[] {
+  /** Takes in what a list has found, all at once: readers of the state must not see one half new and the other old. */
+  #replace(found: ReadonlyMap<string, KeyValue | null>, revision: number): readonly (Change | null)[] {
     const changes: (Change | null)[] = [];
     for (const key of [...this.#known.keys()]) {
       if (found.has(key)) continue;
@@ -245,7 +237,7 @@ export class Mirror {
       changes.push(this.state.delete(key, revision));
     }
     for (const keyValue of found.values()) {
-      if (!isAnew && this.#known.get(keyValue.key) === keyValue.modRevision) continue;
+      if (keyValue === null) continue;
       this.#known.set(keyValue.key, keyValue.modRevision);
       changes.push(this.state.put(keyValue));
     }
@@ -341,9 +333,7 @@ export class Mirror {
 
   #tell(changes: readonly (Change | null)[], revision: number, isGap: boolean, always = false): void {
     this.#notify(changes, revision, isGap, always);
-    for (const waiter of this.#waiters) {
-      if ((this.#revisions[waiter.range] ?? 0) >= waiter.revision) waiter.done(true);
-    }
+    this.#waiters.reached(this.#revisions);
   }
 }
 
