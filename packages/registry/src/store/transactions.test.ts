@@ -52,12 +52,16 @@ describe("a registry", () => {
     expect(await registry().has("/test/units/a.service")).toBe(false);
     expect(await registry().reachedRevision()).toBe(revision);
   });
-  it("reads the records of many units, but not of those that nobody understands", async () => {
+  it("reads the records of many units, and says so where one of them can't be read: it is there", async () => {
     const record = { hash: "h", desiredState: "loaded" };
     const names = Array.from({ length: 250 }, (_, index) => `u${index}.service`);
     const ops = names.map((name) => ({ put: registry().keys.unit(name), value: JSON.stringify(record) }));
     await inTransactions(etcd(), [...ops, { put: registry().keys.unit("broken.service"), value: "{" }]);
-    const units = await registry().units([...names, "broken.service", "none.service"]);
+    await expect(registry().units([...names, "broken.service"])).rejects.toMatchObject({
+      code: "unexpected",
+      message: expect.stringContaining("/test/units/broken.service"),
+    });
+    const units = await registry().units([...names, "none.service"]);
     expect([...units.keys()]).toEqual(names);
     expect(units.get("u249.service")).toMatchObject({ desiredState: "loaded", modRevision: etcd().store.revision });
   });
