@@ -5,7 +5,7 @@ import { ReconcileLoop, SaidOnce } from "@fleet/loop";
 import type { Leadership, Mirror, Registry } from "@fleet/registry";
 import type { BaseLogger } from "pino";
 import { Committer } from "./committer.ts";
-import { LeaderSeat } from "./leader-seat.ts";
+import { LeaderElector } from "./leader-elector.ts";
 import { noteLost } from "./lost-machines.ts";
 import { MachineGrace } from "./machine-grace.ts";
 import { Mover } from "./mover.ts";
@@ -70,7 +70,7 @@ class Engine implements RunningEngine {
   readonly #loop: ReconcileLoop;
   readonly #stopping = new AbortController();
   readonly #done: Promise<unknown>;
-  readonly #seat: LeaderSeat;
+  readonly #elector: LeaderElector;
   #hasLed = false;
   /** Whether it might act at its last look at the cluster. */
   #hasActed = false;
@@ -86,7 +86,7 @@ class Engine implements RunningEngine {
     this.#id = id;
     this.#observer = observer;
     this.#sweeper = new Sweeper(registry);
-    this.#seat = new LeaderSeat({
+    this.#elector = new LeaderElector({
       etcd: registry.etcd,
       keys: registry.keys,
       onTrouble: (error) =>
@@ -137,7 +137,7 @@ class Engine implements RunningEngine {
       model: this.#feed.model,
       states: this.#movingStates,
       leadership: () => {
-        const { leadership } = this.#seat;
+        const { leadership } = this.#elector;
         return leadership !== null && this.#mayAct(leadership) ? leadership : null;
       },
       hold: (unit, isHeld) => {
@@ -149,7 +149,7 @@ class Engine implements RunningEngine {
     this.#done = Promise.all(parts.map((part) => part.run(signal)));
   }
 
-  isLeading = (): boolean => this.#seat.leadership !== null;
+  isLeading = (): boolean => this.#elector.leadership !== null;
 
   reload(config: Config): void {
     this.#config = config;
@@ -186,12 +186,12 @@ class Engine implements RunningEngine {
       await this.#stepDown();
       return pauseMs;
     }
-    const { since } = this.#seat;
+    const { since } = this.#elector;
     if (since !== null && this.#mirror.revision >= since && this.#mirror.state.leader?.createRevision !== since) {
-      this.#seat.release();
+      this.#elector.release();
       this.#ended("its key in etcd is gone");
     }
-    const leadership = this.#seat.leadership ?? (await this.#campaign());
+    const leadership = this.#elector.leadership ?? (await this.#campaign());
     if (leadership === null) return pauseMs;
     const mayAct = this.#mayAct(leadership);
     // The mover may have looked before, and waits for something to change.
@@ -238,7 +238,7 @@ class Engine implements RunningEngine {
     }
     const ttlMs = Math.min(this.#config.agentTtlMs, MOST_LEADER_TTL_MS);
     const record = { machineID: this.#id, version: ENGINE_VERSION, startedAt: new Date().toISOString() };
-    const leadership = await this.#seat.campaign(ttlMs, record, state.engineVersion);
+    const leadership = await this.#elector.campaign(ttlMs, record, state.engineVersion);
     if (leadership === null) return null;
     // An engine that stood by has decided on nothing: all that it read is marked already. One that has led before took its
     // marks away by decisions that may not have been written.
@@ -253,7 +253,7 @@ class Engine implements RunningEngine {
   async #stepDown(): Promise<void> {
     const wasLeading = this.isLeading();
     if (wasLeading) this.#observer.onLeading(null);
-    await this.#seat.resign();
+    await this.#elector.resign();
     if (wasLeading) this.#log.info("this engine has stepped down");
   }
 
@@ -266,7 +266,7 @@ class Engine implements RunningEngine {
   /** Whether a write that is sent now is over before the lease can end, by what etcd has last confirmed of it. */
   #mayAct(leadership: Leadership): boolean {
     const marginMs = Math.min(this.#config.etcd.requestTimeoutMs, leadership.lease.ttlMs / 4);
-    return this.#seat.leadership === leadership && leadership.mayAct(marginMs);
+    return this.#elector.leadership === leadership && leadership.mayAct(marginMs);
   }
 
   #failed(error: unknown): void {

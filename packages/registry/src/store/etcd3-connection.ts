@@ -96,7 +96,7 @@ export interface Connection {
  *
  * @param token what a login has brought; null: there was none
  */
-export function connect(config: EtcdConfig, server: string, token: () => string | null): Connection {
+export function connectionTo(config: EtcdConfig, server: string, token: () => string | null): Connection {
   const { credentials: trust, options } = server.startsWith("https:")
     ? tlsFor(config.tls, server)
     : { credentials: credentials.createInsecure(), options: {} };

@@ -1,6 +1,6 @@
 import type { EtcdConfig } from "@fleet/config";
 import type { Etcd3 } from "etcd3";
-import { type Connection, connect } from "./etcd3-connection.ts";
+import { type Connection, connectionTo } from "./etcd3-connection.ts";
 
 /** What is needed of a gRPC stream to end it. */
 interface Cancelable {
@@ -27,7 +27,7 @@ export class Etcd3Endpoint {
 
   /** @param token what a login has brought; null: there was none */
   constructor(config: EtcdConfig, server: string, token: () => string | null) {
-    this.#connect = () => connect(config, server, token);
+    this.#connect = () => connectionTo(config, server, token);
     this.#current = this.#connect();
   }
 

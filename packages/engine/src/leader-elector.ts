@@ -2,7 +2,7 @@ import type { Compare, Keys, LeaderRecord, RegistryError } from "@fleet/domain/c
 import { type Etcd, Leadership, Lease } from "@fleet/registry";
 
 /** What an engine's claim to lead needs. */
-export interface LeaderSeatOptions {
+export interface LeaderElectorOptions {
   readonly etcd: Etcd;
   readonly keys: Keys;
   readonly onTrouble: (error: RegistryError) => void;
@@ -14,13 +14,13 @@ export interface LeaderSeatOptions {
  * One engine's claim to lead: at most one lease and one leadership at a time. A lease that is let go is no longer kept
  * alive, whatever happened to it.
  */
-export class LeaderSeat {
-  readonly #options: LeaderSeatOptions;
+export class LeaderElector {
+  readonly #options: LeaderElectorOptions;
   #lease: Lease | null = null;
   #keeping = new AbortController();
   #leadership: Leadership | null = null;
 
-  constructor(options: LeaderSeatOptions) {
+  constructor(options: LeaderElectorOptions) {
     this.#options = options;
   }
 
