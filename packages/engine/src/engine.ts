@@ -5,6 +5,7 @@ import { ReconcileLoop, SaidOnce } from "@fleet/loop";
 import type { Leadership, Mirror, Registry } from "@fleet/registry";
 import type { BaseLogger } from "pino";
 import { Committer } from "./committer.ts";
+import { CompactionWatch } from "./compaction-watch.ts";
 import { LeaderElector } from "./leader-elector.ts";
 import { noteLost } from "./lost-machines.ts";
 import { MachineGrace } from "./machine-grace.ts";
@@ -64,6 +65,7 @@ class Engine implements RunningEngine {
   readonly #feed: ModelFeed;
   readonly #sweeper: Sweeper;
   readonly #grace: MachineGrace;
+  readonly #compaction: CompactionWatch;
   readonly #mover: Mover;
   readonly #movingStates: MovingStates;
   readonly #pipeline: Pipeline;
@@ -86,6 +88,7 @@ class Engine implements RunningEngine {
     this.#id = id;
     this.#observer = observer;
     this.#sweeper = new Sweeper(registry);
+    this.#compaction = new CompactionWatch(registry, log);
     this.#elector = new LeaderElector({
       etcd: registry.etcd,
       keys: registry.keys,
@@ -205,6 +208,7 @@ class Engine implements RunningEngine {
       this.#feed.model.markAllDirty();
       const removed = await this.#sweeper.sweep(this.#mirror.state, leadership);
       await this.#sweeper.sweepEnded(this.#mirror.state, leadership);
+      await this.#compaction.look(this.#mirror.revision);
       if (removed > 0) this.#log.info({ removed }, "removed unit files that no unit refers to");
     }
     await this.#pipeline.run(leadership, this.#stopping.signal);

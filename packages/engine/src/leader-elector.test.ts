@@ -7,7 +7,11 @@ const clock = fakeClock();
 const { etcd, registry } = fakeRegistry();
 
 const RECORD = { machineID: "m1", version: 2, startedAt: "" };
-function newElector(): { elector: LeaderElector; lost: string[]; campaign: () => ReturnType<LeaderElector["campaign"]> } {
+function newElector(): {
+  elector: LeaderElector;
+  lost: string[];
+  campaign: () => ReturnType<LeaderElector["campaign"]>;
+} {
   const lost: string[] = [];
   const { keys } = registry();
   const elector = new LeaderElector({
