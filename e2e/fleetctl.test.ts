@@ -126,7 +126,9 @@ describe("batches", () => {
     const half = await cluster.ok("list-unit-files", "--no-legend", "--fields=unit,dstate");
     for (const line of half.trim().split("\n")) expect(line).toMatch(/^batch@\d+\.service\s+(inactive|launched)$/);
     const again = await cluster.ok("start", ...names(150));
-    expect(again.match(/ launched on /g)).toHaveLength(150);
+    // What is set to its state already is not told of.
+    const told = again.match(/ launched on /g) ?? [];
+    expect(told.length + (half.match(/\blaunched$/gm) ?? []).length).toBe(150);
     const states = await cluster.ok("list-units", "--no-legend", "--fields=active");
     expect(states).toBe("active\n".repeat(150));
   });

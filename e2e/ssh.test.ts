@@ -117,9 +117,9 @@ describe("through a bastion, the only host that is reached", () => {
     expect(both.stdout).toMatch(/● one\.service.*Active: active.*\n\n● two\.service.*Active: active/s);
     await through("stop", "two");
     expect((await through("status", "two")).code).toBe(3);
-    expect(await through("status", "none")).toMatchObject({
+    expect(await through("status", "no-such")).toMatchObject({
       code: 1,
-      stderr: "Error: Unit none.service does not exist.\n",
+      stderr: "Error: Unit no-such.service does not exist.\n",
     });
     await through("unload", "two");
     const unloaded = await through("status", "two");
@@ -146,7 +146,7 @@ describe("through a bastion, the only host that is reached", () => {
     );
     const { stdout } = await through("journal", "--output", "cat", "--lines=3", "talk");
     expect(stdout.trim().split("\n")).toHaveLength(3);
-    expect((await through("journal", "none")).stderr).toBe("Error: Unit none.service does not exist.\n");
+    expect((await through("journal", "no-such")).stderr).toBe("Error: Unit no-such.service does not exist.\n");
     expect((await through("journal", "--output", "$(id)", "talk")).stderr).toContain("invalid --output");
     await through("destroy", "talk");
   });

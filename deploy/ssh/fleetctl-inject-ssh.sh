@@ -18,7 +18,7 @@ script='umask 077 && mkdir -p ~/.ssh && cd ~/.ssh && touch authorized_keys &&
 machines=$("$fleetctl" "$@" list-machines --fields=machine --full --no-legend) || fail "the machines can't be listed"
 status=0
 for machine in $machines; do
-  if "$fleetctl" "$@" ssh --machine "$machine" sh -c "$script" sh "$name" "$type $key"; then
+  if "$fleetctl" "$@" ssh --quote --machine "$machine" sh -c "$script" sh "$name" "$type $key"; then
     printf '%s: %s may log in\n' "$machine" "$name"
   else
     printf 'Error: the key could not be put on machine %s\n' "$machine" >&2

@@ -13,7 +13,7 @@ script='umask 077 && cd ~/.ssh 2>/dev/null && [ -e authorized_keys ] || exit 0
 machines=$("$fleetctl" "$@" list-machines --fields=machine --full --no-legend) || fail "the machines can't be listed"
 status=0
 for machine in $machines; do
-  if "$fleetctl" "$@" ssh --machine "$machine" sh -c "$script" sh "$name" </dev/null; then
+  if "$fleetctl" "$@" ssh --quote --machine "$machine" sh -c "$script" sh "$name" </dev/null; then
     printf '%s: the key of %s is gone\n' "$machine" "$name"
   else
     printf 'Error: the key could not be taken off machine %s\n' "$machine" >&2
