@@ -1,10 +1,7 @@
-import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createParser } from "eventsource-parser";
 import type {
   EventKind,
-  FleetEvent,
   Machine,
   MetadataOperation,
   Move,
@@ -17,8 +14,10 @@ import type {
 } from "./description/schemas.ts";
 import { readEndpoint } from "./endpoint.ts";
 import { FleetApiError } from "./errors.ts";
+import { jsonOf, type Received, readStream, type StreamItem } from "./event-stream.ts";
 import { type Response, type TlsFiles, Transport } from "./transport.ts";
 
+export type { StreamItem } from "./event-stream.ts";
 export type { TlsFiles } from "./transport.ts";
 
 /** How to reach an API. */
@@ -53,16 +52,6 @@ export interface EventFilter {
   readonly kinds?: readonly EventKind[];
 }
 
-/** What a stream of events yields. */
-export type StreamItem =
-  /** The stream is open, and nothing that happens from now on is missed. It comes again after each reconnect. */
-  | { readonly kind: "open" }
-  | { readonly kind: "event"; readonly event: FleetEvent }
-  /** Events were missed, so what was read before may be out of date. The message says why. */
-  | { readonly kind: "gap"; readonly message: string };
-
-/** A stream without any data for so long is broken: the server sends something every 15 s. */
-const SILENCE_MS = 45_000;
 const MOST_FAILURES = 8;
 
 /** A client of HTTP API v1, of this fleet's servers and the old one's. Failures are FleetApiErrors. */
@@ -278,55 +267,12 @@ export class FleetApi {
   }
 }
 
-/** One event of a stream; `item` null: it only gives the position from which to resume. */
-interface Received {
-  readonly item: StreamItem | null;
-  readonly id: string | null;
-}
-
-/** Reads server-sent events from a body, until it ends. Throws where no data comes for too long. */
-async function* readStream(stream: IncomingMessage): AsyncGenerator<Received> {
-  const ready: Received[] = [];
-  const parser = createParser({
-    onEvent: ({ event, data, id }) => {
-      const value = jsonOf(data) as Record<string, unknown> | null;
-      if (event === "revision") ready.push({ item: null, id: id ?? null });
-      else if (event === "gap" || event === "cut-off") {
-        ready.push({ item: { kind: "gap", message: String(value?.message ?? event) }, id: id ?? null });
-      } else if (value !== null && typeof value === "object") {
-        ready.push({ item: { kind: "event", event: value as unknown as FleetEvent }, id: id ?? null });
-      }
-    },
-  });
-  const silence = setTimeout(
-    () => stream.destroy(new Error("no data came from the stream of events for too long")),
-    SILENCE_MS,
-  );
-  try {
-    for await (const chunk of stream.setEncoding("utf8")) {
-      silence.refresh();
-      parser.feed(chunk as string);
-      yield* ready.splice(0);
-    }
-  } finally {
-    clearTimeout(silence);
-  }
-}
-
 function unitPath(name: string): string {
   return `/units/${encodeURIComponent(name)}`;
 }
 
 function machinePath(machineID: string): string {
   return `/machines/${encodeURIComponent(machineID)}`;
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }
 
 function refusal({ status, body }: Pick<Response, "status" | "body">): FleetApiError {
