@@ -108,9 +108,17 @@ export class FleetApi {
     return this.#list<UnitState>(query.size === 0 ? "/state" : `/state?${query}`, "states");
   }
 
-  /** All machines, by ID, over all pages. */
-  listMachines(): Promise<readonly Machine[]> {
-    return this.#list<Machine>("/machines", "machines");
+  /** All machines, by ID, over all pages; with `lost` those too that were here and are not forgotten. */
+  listMachines({ lost = false }: { readonly lost?: boolean } = {}): Promise<readonly Machine[]> {
+    return this.#list<Machine>(lost ? "/machines?lost=true" : "/machines", "machines");
+  }
+
+  /** Forgets a lost machine, with its cordon; false where it is not known. One that is here is refused. */
+  async forgetMachine(machineID: string): Promise<boolean> {
+    const response = await this.#transport.send("DELETE", machinePath(machineID));
+    if (response.status === 404) return response.isRepeated;
+    if (response.status !== 204) throw refusal(response);
+    return true;
   }
 
   /** Changes dynamic metadata. */

@@ -41,7 +41,9 @@ export interface MachineInfo {
   readonly version: string | null;
   readonly metadata: Readonly<Record<string, string>>;
   /** Null: it takes units. */
-  readonly state: "cordoned" | "draining" | null;
+  readonly state: "cordoned" | "draining" | "lost" | null;
+  /** Since when it is lost, ISO 8601; null: it is not, or that is not known. */
+  readonly since: string | null;
 }
 
 /** Which of the events to follow, and from where. */
@@ -68,6 +70,10 @@ export interface ClusterClient {
   /** States of all units, or of one. */
   states(name?: string): Promise<readonly StateInfo[]>;
   machines(): Promise<readonly MachineInfo[]>;
+  /** Machines that were here and are not forgotten; none from servers that don't tell. */
+  lostMachines(): Promise<readonly MachineInfo[]>;
+  /** Forgets a lost machine, with its cordon. False where it is not known. */
+  forgetMachine(machineID: string): Promise<boolean>;
   /** Has a machine get nothing new; with `drain` has its units moved away too. */
   cordon(machineID: string, drain: boolean): Promise<void>;
   uncordon(machineID: string): Promise<void>;

@@ -3,6 +3,7 @@ import { ConfigError, loadConfig } from "@fleet/config";
 import {
   type Change,
   eventsOf,
+  lostMachines,
   machineOf,
   passesFilter,
   RegistryError,
@@ -14,6 +15,7 @@ import { InvalidUnitError, parseUnitFile, UnitFileError, type UnitOption } from 
 import {
   changeMetadata,
   cordonMachine,
+  forgetMachine,
   type Mirror,
   planMoves,
   type Registry,
@@ -143,10 +145,23 @@ class EtcdClient implements ClusterClient {
             {
               ...machine,
               hostname: machine.hostname ?? null,
+              since: null,
               state: cordon === undefined ? null : cordon.drain ? "draining" : "cordoned",
             },
           ];
     });
+  }
+
+  async lostMachines(): Promise<readonly MachineInfo[]> {
+    return lostMachines(this.#mirror.state).map(({ id, primaryIP, hostname, since }) => ({
+      ...{ id, primaryIP, hostname: hostname ?? null, version: null, metadata: {}, state: "lost", since },
+    }));
+  }
+  async forgetMachine(machineID: string): Promise<boolean> {
+    if (!this.#mirror.state.knownMachines.has(machineID)) return false;
+    const { etcd, keys } = this.#registry;
+    await this.#seen(keys.knownMachine(machineID), () => forgetMachine(etcd, keys, machineID));
+    return true;
   }
 
   async cordon(machineID: string, drain: boolean): Promise<void> {

@@ -56,6 +56,15 @@ export class HttpClient implements ClusterClient {
   machines(): Promise<readonly MachineInfo[]> {
     return asked(async () => (await this.#api.listMachines()).map(machineInfo));
   }
+  lostMachines(): Promise<readonly MachineInfo[]> {
+    return asked(async () => {
+      const all = (await this.#api.listMachines({ lost: true })).map(machineInfo);
+      return all.filter(({ state }) => state === "lost");
+    });
+  }
+  forgetMachine(machineID: string): Promise<boolean> {
+    return asked(() => this.#api.forgetMachine(machineID));
+  }
   cordon(machineID: string, drain: boolean): Promise<void> {
     return asked(() => this.#api.cordonMachine(machineID, drain));
   }
@@ -187,7 +196,7 @@ function runResult({ systemdResult, exitStatus, exitSignal, restarts }: UnitStat
   };
 }
 
-function machineInfo({ id, primaryIP, hostname, version, metadata, state }: Machine): MachineInfo {
+function machineInfo({ id, primaryIP, hostname, version, metadata, state, since }: Machine): MachineInfo {
   return {
     id: text(id),
     primaryIP: text(primaryIP),
@@ -195,5 +204,6 @@ function machineInfo({ id, primaryIP, hostname, version, metadata, state }: Mach
     version: text(version) || null,
     metadata: metadata ?? {},
     state: state ?? null,
+    since: text(since) || null,
   };
 }

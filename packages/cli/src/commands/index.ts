@@ -7,6 +7,7 @@ import { listUnits } from "./looking/list-units.ts";
 import { status } from "./looking/status.ts";
 import { cordon, uncordon } from "./machines/cordon.ts";
 import { drain } from "./machines/drain.ts";
+import { forget } from "./machines/forget.ts";
 import { listMachines } from "./machines/list-machines.ts";
 import { rebalance } from "./machines/rebalance.ts";
 import { setMetadata } from "./machines/set-metadata.ts";
@@ -35,6 +36,7 @@ export const COMMANDS: readonly Command[] = [
   events,
   explain,
   fdForward,
+  forget,
   journal,
   listMachines,
   listUnitFiles,

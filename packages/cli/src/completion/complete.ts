@@ -64,7 +64,8 @@ export async function clusterNames(
   { what, begin }: Extract<Completion, { kind: "cluster" }>,
 ): Promise<readonly string[]> {
   const units = what === "machine" ? [] : (await client.units()).map(({ name }) => name);
-  const machines = what === "unit" ? [] : (await client.machines()).map(({ id }) => id);
+  const machines =
+    what === "unit" ? [] : (await client.machines()).flatMap(({ id, hostname }) => [id, hostname ?? []].flat());
   return [...units, ...machines].filter((name) => name.startsWith(begin));
 }
 

@@ -9,7 +9,17 @@ describe("--output json", () => {
   it.each([
     [
       ["list-machines"],
-      [{ machine: id, ip: "192.0.2.9", hostname: null, version: null, metadata: { a: "1" }, state: "ready" }],
+      [
+        {
+          machine: id,
+          ip: "192.0.2.9",
+          hostname: null,
+          version: null,
+          metadata: { a: "1" },
+          state: "ready",
+          since: null,
+        },
+      ],
     ],
     [
       ["list-units"],

@@ -3,7 +3,7 @@ import type { MachineInfo } from "../client/cluster-client.ts";
 import { machinesNamed, onlyMachine } from "./machines.ts";
 
 const machine = (id: string, hostname: string | null, primaryIP: string): MachineInfo => ({
-  ...{ id, hostname, primaryIP, version: null, metadata: {}, state: null },
+  ...{ id, hostname, primaryIP, version: null, metadata: {}, state: null, since: null },
 });
 const machines = [
   machine("abc1", "node1.example", "192.0.2.1"),

@@ -41,6 +41,7 @@ const machine: MachineInfo = {
   version: null,
   metadata: {},
   state: null,
+  since: null,
 };
 const start = { state: "launched", systemd: "up" } as const;
 

@@ -83,9 +83,14 @@ const MACHINE = {
     metadata: { type: "object", additionalProperties: { type: "string" } },
     state: {
       type: "string",
-      enum: ["cordoned", "draining"],
+      enum: ["cordoned", "draining", "lost"],
       description:
-        "Absent: the machine takes units. cordoned: it gets nothing new. draining: its units are moved away too.",
+        "Absent: the machine takes units. cordoned: it gets nothing new. draining: its units are moved away too. lost: it was here, and is told of only where lost machines are asked for.",
+    },
+    since: {
+      type: "string",
+      format: "date-time",
+      description: "Since when it is lost; absent where that is not known.",
     },
   },
   required: ["id"],

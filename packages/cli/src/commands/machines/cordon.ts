@@ -30,17 +30,17 @@ export const uncordon: Command = {
   isChange: true,
   summary: "Mark machines schedulable again",
   description:
-    "Mark machines schedulable: they get units again. A drain ends where it is; what it has moved stays where it went.\n\nA machine that is not there, as during its restart, is named by its whole ID.",
+    "Mark machines schedulable: they get units again. A drain ends where it is; what it has moved stays where it went.\n\nA machine that is not here, as during its restart, is named as usual; by its whole ID where the server is too old to\nremember it.",
   flags: [],
   examples: ["fleetctl uncordon 2444264c"],
   completes: "machine",
   async run(context, typed) {
     const client = await context.client();
-    const here = await client.machines();
+    // A machine that restarts is not here, and its cordon is.
+    const known = [...(await client.machines()), ...(await client.lostMachines())];
     const machines = typed.map((name) => {
-      // A machine that restarts is not there, and its cordon is.
-      const isAbsent = WHOLE_ID.test(name) && !here.some(({ id }) => id === name);
-      return isAbsent ? { id: name } : onlyMachine(here, name);
+      const isUnheardOf = WHOLE_ID.test(name) && !known.some(({ id }) => id === name);
+      return isUnheardOf ? { id: name } : onlyMachine(known, name);
     });
     return forEach(context, machines, "uncordoned", ({ id }) => client.uncordon(id));
   },

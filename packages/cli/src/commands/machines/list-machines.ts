@@ -16,6 +16,7 @@ const COLUMNS: Columns<MachineInfo> = {
       .sort()
       .join(","),
   state: ({ state }) => state ?? "ready",
+  since: ({ since }) => since ?? "",
 };
 
 export const listMachines: Command = {
@@ -26,8 +27,12 @@ export const listMachines: Command = {
   summary: "Enumerate the current hosts in the cluster",
   description: `List the machines of the cluster.
 
-Fields: machine, ip, metadata, hostname, version, state (ready, cordoned or draining).`,
-  flags: listFlags(FIELDS),
+Fields: machine, ip, metadata, hostname, version, state (ready, cordoned, draining or lost), since
+(when it is lost). How many machines are lost is told on standard error where there is a header.`,
+  flags: [
+    ...listFlags(FIELDS),
+    { flags: "-a, --all", description: "Also lost machines: those that were here and are not forgotten" },
+  ],
   examples: [
     "fleetctl list-machines",
     "fleetctl list-machines --fields=machine,hostname,state",
@@ -35,16 +40,19 @@ Fields: machine, ip, metadata, hostname, version, state (ready, cordoned or drai
   ],
   async run(context, _args, flags) {
     const options = readListOptions(COLUMNS, flags);
-    const machines = await (await context.client()).machines();
-    const asJson = ({ id, primaryIP, hostname, version, metadata, state }: MachineInfo): unknown => ({
-      machine: id,
-      ip: primaryIP,
-      hostname,
-      version,
-      metadata,
-      state: state ?? "ready",
-    });
-    printList(context, COLUMNS, machines, options, asJson);
+    const client = await context.client();
+    const isAll = flags.all === true;
+    const isCounted = !isAll && options.hasLegend && !options.isJson;
+    const lost = isAll || isCounted ? await client.lostMachines() : [];
+    printList(context, COLUMNS, [...(await client.machines()), ...(isAll ? lost : [])], options, asJson);
+    if (isCounted && lost.length > 0) {
+      const are = lost.length === 1 ? "1 machine is" : `${lost.length} machines are`;
+      context.err(`${are} lost: "fleetctl list-machines --all" lists.`);
+    }
     return 0;
   },
 };
+
+function asJson({ id, primaryIP, hostname, version, metadata, state, since }: MachineInfo): unknown {
+  return { machine: id, ip: primaryIP, hostname, version, metadata, state: state ?? "ready", since };
+}

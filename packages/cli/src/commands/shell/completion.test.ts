@@ -42,6 +42,10 @@ describe("completion", () => {
       ).stdout,
     ).toBe("a.service\n");
     expect((await run(["__complete", "--", "ssh", "1"])).stdout).toBe(`${id}\n`);
+    answerWith((method, path) =>
+      path === "/machines" ? { body: { machines: [{ id, hostname: "node1" }] } } : clusterOf([], [unit])(method, path),
+    );
+    expect((await run(["__complete", "--", "drain", "no"])).stdout).toBe("node1\n");
     expect((await run(["__complete", "--", "start", "zz"])).stdout).toBe(":files\n");
     expect(await run(["__complete", "--", "status", "a"], { env: { FLEETCTL_ENDPOINT: "unix:///nowhere" } })).toEqual({
       code: 0,
