@@ -74,6 +74,23 @@ describe("start", () => {
   });
 });
 
+describe("--replace", () => {
+  it("refuses a version that fits nowhere before the one that runs stops", async () => {
+    const direct = { env: { FLEETCTL_ENDPOINT: cluster.cluster.etcdURL } };
+    await cluster.ok("start", cluster.file("kept.service", SLEEP));
+    const host = await cluster.hostOf("kept.service");
+    const since = await cluster.show(host, "kept.service", "InvocationID");
+    const file = cluster.file("kept.service", `${SLEEP}[X-Fleet]\nMachineMetadata=host=none\n`);
+    expect(await cluster.fleetctlWith(direct, "start", "--replace", file)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/not replaced, and runs on as it is: pending: none of 3 machines fits/),
+    });
+    expect(await cluster.show(host, "kept.service", "InvocationID")).toBe(since);
+    await cluster.fleetctlWith(direct, "start", "--replace", "--force", "--no-block", file);
+    await cluster.until("it to stop", async () => (await cluster.activeOn("kept.service")).length === 0);
+  });
+});
+
 describe("stop", () => {
   it("of a global unit waits until every copy has stopped", async () => {
     const slow = SLEEP.replace("ExecStart=", "ExecStop=/bin/sleep 2\nExecStart=");

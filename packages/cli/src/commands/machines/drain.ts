@@ -34,12 +34,15 @@ stays where it is; there, and where a unit is not up on its new machine, the exi
     const mostMs = readTimeoutMs(flags);
     const client = await context.client();
     const drained = machinesNamed(await client.machines(), typed);
+    const progress = new DrainProgress(drained.map(({ id }) => id));
+    // The engine may have moved a unit by the time that the drain is looked at for the first time.
+    progress.takeUnits(await client.units());
     for (const { id } of drained) {
       await client.cordon(id, true);
       context.out(`Machine ${machineID(id, false)} draining`);
     }
     if (flags.block === false) return 0;
-    return (await untilDrained(context, client, drained, mostMs)) ? 0 : 1;
+    return (await untilDrained(context, client, drained, progress, mostMs)) ? 0 : 1;
   },
 };
 
@@ -47,9 +50,10 @@ async function untilDrained(
   context: Context,
   client: ClusterClient,
   drained: readonly MachineInfo[],
+  progress: DrainProgress,
   mostMs: number,
 ): Promise<boolean> {
-  const wait = new DrainWait(context, client, drained, await machinesByID(client));
+  const wait = new DrainWait(context, client, drained, progress, await machinesByID(client));
   const result = await untilSettled(await follow(client, {}), mostMs, wait);
   context.progress(null);
   if (result !== null) return result;
@@ -72,13 +76,14 @@ class DrainWait implements Wait<boolean> {
     context: Context,
     client: ClusterClient,
     drained: readonly MachineInfo[],
+    progress: DrainProgress,
     machines: ReadonlyMap<string, MachineInfo>,
   ) {
     this.#context = context;
     this.#client = client;
     this.#ids = new Set(drained.map(({ id }) => id));
     this.#machines = machines;
-    this.#progress = new DrainProgress(this.#ids);
+    this.#progress = progress;
     this.#where = drained.map(({ id }) => machineID(id, false)).join(", ");
   }
 
