@@ -52,6 +52,7 @@ async function serve(served: Registry): Promise<RunningApi> {
     registry: served,
     log: log as never,
     isHealthy: () => isHealthy,
+    etcd: { isReachable: () => isHealthy, silentMs: () => 0 },
     metrics: async () => ({ contentType: "text/plain; version=0.0.4", text: "# none\n" }),
   });
   await started.ready;
@@ -160,6 +161,10 @@ describe("every answer", () => {
   );
   it("is 503 while the registry can't be used, but for the metrics", async () => {
     isHealthy = false;
+    expect(await send("GET", "/fleet/v1/units?view=last")).toMatchObject({
+      status: 200,
+      headers: { "fleet-view-age": expect.stringMatching(/^\d+$/) },
+    });
     expect(await send("GET", "/fleet/v1/units")).toMatchObject({
       status: 503,
       json: error(503, "fleet server unable to communicate with etcd"),

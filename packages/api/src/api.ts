@@ -10,6 +10,7 @@ import { EventReaders } from "./http/event-readers.ts";
 import { type Listener, openSockets, passedSockets } from "./http/sockets.ts";
 import { ClusterView } from "./model/cluster-view.ts";
 import { EventLog } from "./model/event-log.ts";
+import { ViewAge } from "./model/view-age.ts";
 
 /** What the API is built from. */
 export interface ApiOptions {
@@ -18,6 +19,12 @@ export interface ApiOptions {
   readonly log: BaseLogger;
   /** False while the registry can't be used; requests are then answered with 503. */
   readonly isHealthy: () => boolean;
+  /** What is known of etcd itself. */
+  readonly etcd: {
+    readonly isReachable: () => boolean;
+    /** Milliseconds since it last answered. */
+    readonly silentMs: () => number;
+  };
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
   /** Called once the API listens, with the number of its sockets that other machines can reach without TLS. */
   readonly onListening?: (exposed: number) => void;
@@ -41,6 +48,8 @@ const MOST_BEHIND_MS = 5_000;
  * How long sockets stay unopened at the start until the registry is read. After that, requests are answered with 503.
  */
 const FIRST_LIST_MS = 5_000;
+/** How often it is noted whether the view is up to date. A last view is told to be at most this much older than it is. */
+const CONFIRM_MS = 500;
 /** How often the registry is read where watches are disabled. */
 const POLL_MS = 500;
 
@@ -57,12 +66,14 @@ class Api implements RunningApi {
   readonly #following: FollowedCluster;
   readonly #app: FastifyInstance;
   readonly #mirrored: Promise<unknown>;
+  readonly #viewAge = new ViewAge();
+  readonly #confirming: NodeJS.Timeout;
   #tokenLimit: number;
   #access: Access | null;
   #listeners: readonly Listener[] = [];
 
   constructor(options: ApiOptions) {
-    const { config, registry, log, isHealthy, metrics, onListening = () => undefined } = options;
+    const { config, registry, log, isHealthy, etcd, metrics, onListening = () => undefined } = options;
     this.#log = log;
     this.#config = config;
     this.#tokenLimit = config.tokenLimit;
@@ -80,10 +91,17 @@ class Api implements RunningApi {
       access: () => this.#access,
       writeTimeoutMs: Math.max(MOST_BEHIND_MS, config.etcd.requestTimeoutMs),
       isHealthy: () => mirror.isReady && isHealthy(),
+      lastViewAge: () => (mirror.isReady && !etcd.isReachable() ? this.#viewAge.seconds(performance.now()) : null),
+      etcdAddresses: config.etcd.servers,
       metrics,
       onUnexpected: (error, request) => log.error({ err: error, ...request }, "a request failed unexpectedly"),
       onAnswered: (request) => log.debug(request, "request"),
     });
+    const confirm = (isFollowing = mirror.isConnected): void =>
+      this.#viewAge.note(isFollowing, performance.now() - etcd.silentMs());
+    this.#confirming = setInterval(() => confirm(), CONFIRM_MS).unref();
+    // What was just read whole is up to date, also where no watch stands yet.
+    void mirror.ready.then(() => confirm(true));
     this.#mirrored = mirror.run(this.#stopping.signal);
     this.ready = this.#listen(onListening);
   }
@@ -106,6 +124,7 @@ class Api implements RunningApi {
   }
 
   async stop(): Promise<void> {
+    clearInterval(this.#confirming);
     this.#following.readers.close();
     await Promise.all(this.#listeners.map((listener) => listener.close()));
     this.#stopping.abort();

@@ -14,6 +14,8 @@ import { type RunningApi, startApi } from "./index.ts";
 import { EventFilter } from "./model/event-filter.ts";
 import { EventLog } from "./model/event-log.ts";
 
+const REACHABLE = { isReachable: () => true, silentMs: () => 0 };
+
 let server: EtcdServer;
 let registry: Registry;
 let api: RunningApi;
@@ -37,7 +39,7 @@ function start(): RunningApi {
   const { config } = loadConfig({ file: null, env, readFile: () => "" });
   registry = Registry.open(config.etcd);
   const metrics = async () => ({ contentType: "text/plain", text: "" });
-  return startApi({ config, registry, log: quiet as never, isHealthy: () => true, metrics });
+  return startApi({ config, registry, log: quiet as never, isHealthy: () => true, etcd: REACHABLE, metrics });
 }
 beforeEach(async () => {
   socket = join(tmpdir(), `fleet-events-${process.pid}-${++count}.sock`);

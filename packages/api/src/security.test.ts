@@ -55,6 +55,7 @@ async function start(env: Record<string, string>, host = "127.0.0.1"): Promise<v
     registry,
     log: log as never,
     isHealthy: () => true,
+    etcd: { isReachable: () => true, silentMs: () => 0 },
     metrics: async () => ({ contentType: "text/plain", text: "# metrics\n" }),
     onListening: (count) => {
       exposed = count;

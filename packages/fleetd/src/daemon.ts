@@ -50,6 +50,7 @@ interface Shared {
   readonly logs: PartLogs;
   readonly failpoints: Failpoints;
   readonly isHealthy: () => boolean;
+  readonly monitor: Monitor;
   /** Null: there is no API that would show them. */
   readonly metrics: DaemonMetrics | null;
 }
@@ -70,7 +71,7 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
   log.info({ version: VERSION, roles, etcd: config.etcd.servers, prefix: config.etcd.keyPrefix }, "fleetd is starting");
   const monitoring = monitor.run(stopping.signal);
   void collectWhenIdle(stopping.signal);
-  await startParts(parts, roles, { config, registry, logs, failpoints, isHealthy, metrics });
+  await startParts(parts, roles, { config, registry, logs, failpoints, isHealthy, monitor, metrics });
   const { agent, engine, api } = parts;
   return {
     ready: Promise.all([api?.ready, agent === null ? null : enteredSoon(agent)]).then(() => undefined),
@@ -104,7 +105,7 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
 
 /** Loads only what the roles need, and starts it. */
 async function startParts(parts: Parts, roles: readonly RoleName[], shared: Shared): Promise<void> {
-  const { config, registry, logs, failpoints, isHealthy, metrics } = shared;
+  const { config, registry, logs, failpoints, isHealthy, monitor, metrics } = shared;
   if (roles.includes("agent")) {
     const { DBusSystemd, startAgent } = await import("@fleet/agent");
     const { systemdUser, unitsDirectory } = config;
@@ -130,6 +131,7 @@ async function startParts(parts: Parts, roles: readonly RoleName[], shared: Shar
       registry,
       log: logs.of("api"),
       isHealthy,
+      etcd: { isReachable: () => monitor.isHealthy, silentMs: () => monitor.silentMs },
       metrics: () => metrics.text(),
       onListening,
     });

@@ -2,7 +2,7 @@ import { createServer, request as httpRequest, Agent as KeepAlive, type Server }
 import type { AddressInfo } from "node:net";
 import { OPERATIONS } from "@fleet/client/description";
 import { ClusterState, type Etcd, EtcdHistory, Keys, type Mirror, Registry, type UnitWriter } from "@fleet/registry";
-import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ClusterView } from "../model/cluster-view.ts";
 import { EventLog } from "../model/event-log.ts";
 import { Access } from "./access.ts";
@@ -72,6 +72,7 @@ const USUAL: Readonly<Record<string, string>> = {
 const VARYING = ["date", "keep-alive", "content-length", "transfer-encoding"];
 
 let isHealthy: boolean;
+let lastViewAge: number | null;
 let access: Access | null;
 let server: Server;
 const agent = new KeepAlive({ keepAlive: true });
@@ -102,6 +103,8 @@ beforeAll(async () => {
     access: () => access,
     writeTimeoutMs: 100,
     isHealthy: () => isHealthy,
+    lastViewAge: () => lastViewAge,
+    etcdAddresses: ["http://192.0.2.1:2379", "http://192.0.2.2:2379"],
     metrics: async () => ({ contentType: "text/plain; version=0.0.4", text: "# none\n" }),
     onUnexpected: (error) => {
       throw error;
@@ -118,6 +121,7 @@ afterAll(() => {
 });
 beforeEach(() => {
   isHealthy = true;
+  lastViewAge = null;
   access = null;
 });
 
@@ -154,6 +158,51 @@ it.each([
   setUp();
   const paths = ["/", "/metrics", "/nowhere", ...PATHS.map((path) => `/fleet/v1/${path}`)];
   await expect(await record(paths, METHODS, { "no body": {} })).toMatchFileSnapshot(`./recorded/paths-${name}.txt`);
+});
+
+describe("while etcd is away", () => {
+  const get = (path: string): Promise<Response> =>
+    fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`);
+  beforeEach(() => {
+    isHealthy = false;
+    lastViewAge = 12;
+  });
+  it.each([
+    ["/fleet/v1/units?view=last", 200],
+    ["/v1-alpha/machines?view=last", 200],
+    ["/fleet/v1/state?unitName=a.service&view=last", 200],
+    ["/fleet/v1/moves?view=last", 200],
+    ["/fleet/v1/units/a.service?view=last", 404],
+    ["/fleet/v1/units/a.service/placement?view=last", 404],
+    ["/fleet/v1/state/a.service?view=last", 404],
+  ])("GET %s is answered from the last view, with its age", async (path, status) => {
+    const { status: answered, headers } = await get(path);
+    expect([answered, headers.get("fleet-view-age")]).toEqual([status, "12"]);
+    expect(headers.get("fleet-etcd")).toBe("http://192.0.2.1:2379,http://192.0.2.2:2379");
+  });
+  it.each([
+    "/fleet/v1/units",
+    "/fleet/v1/units?view=best",
+    "/fleet/v1/events?view=last",
+    "/fleet/v1/nowhere?view=last",
+  ])("GET %s is refused, and the answer names etcd's addresses", async (path) => {
+    const { status, headers } = await get(path);
+    expect([status, headers.get("fleet-view-age")]).toEqual([503, null]);
+    expect(headers.get("fleet-etcd")).toBe("http://192.0.2.1:2379,http://192.0.2.2:2379");
+  });
+  it("writes are refused, whatever view they ask for", async () => {
+    expect(await ask("DELETE", "/fleet/v1/units/a.service?view=last", {})).toContain("503 |");
+    expect(await ask("PUT", "/fleet/v1/machines/m1/cordon?view=last", BODIES["json {}"] ?? {})).toContain("503 |");
+  });
+  it("who has no token hears nothing of the view or of etcd", async () => {
+    access = new Access([]);
+    const { status, headers } = await get("/fleet/v1/units?view=last");
+    expect([status, headers.get("fleet-view-age"), headers.get("fleet-etcd")]).toEqual([401, null, null]);
+  });
+  it("there is no last view before the first", async () => {
+    lastViewAge = null;
+    expect((await get("/fleet/v1/units?view=last")).status).toBe(503);
+  });
 });
 
 /** Each path, and under it each answer with the requests that get it. */

@@ -1,4 +1,11 @@
-import { OPERATIONS, type Operation, type OperationId, SCHEMAS, type SchemaName } from "@fleet/client/description";
+import {
+  OPERATIONS,
+  type Operation,
+  type OperationId,
+  SCHEMAS,
+  type SchemaName,
+  VIEW,
+} from "@fleet/client/description";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { HttpError } from "./errors.ts";
 import { requireJson } from "./request-bodies.ts";
@@ -16,6 +23,15 @@ export interface Endpoint {
   readonly body: SchemaName | null;
   /** True: a body that does not match reaches the handler, with the mismatch in `request.validationError`. */
   readonly checksBody: boolean;
+  /** True: while etcd is away, `view=last` in the query has it answered from the last view. */
+  readonly hasLastView: boolean;
+}
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** As an Endpoint has it. */
+    hasLastView?: boolean;
+  }
 }
 
 /** A path that the server knows. */
@@ -45,9 +61,14 @@ const OWN_BODY_CHECKS: readonly OperationId[] = ["Machines.Patch"];
  */
 export function apiResources(handlers: Handlers, documents: Readonly<Record<string, Handler>>): RouteTable {
   const byPath = new Map<string, Map<Operation["method"], Endpoint>>();
-  for (const { id, method, path, body } of OPERATIONS) {
+  for (const { id, method, path, body, parameters } of OPERATIONS) {
     const methods = byPath.get(path) ?? new Map<Operation["method"], Endpoint>();
-    methods.set(method, { handler: handlers[id], body, checksBody: OWN_BODY_CHECKS.includes(id) });
+    methods.set(method, {
+      handler: handlers[id],
+      body,
+      checksBody: OWN_BODY_CHECKS.includes(id),
+      hasLastView: parameters.some(({ name }) => name === VIEW.name),
+    });
     byPath.set(path, methods);
   }
   const resources = [
@@ -59,7 +80,7 @@ export function apiResources(handlers: Handlers, documents: Readonly<Record<stri
 
 /** A resource with GET as its only method. */
 export function readOnly(path: string, handler: Handler): Resource {
-  return { path, methods: new Map([["GET", { handler, body: null, checksBody: false }]]) };
+  return { path, methods: new Map([["GET", { handler, body: null, checksBody: false, hasLastView: false }]]) };
 }
 
 /** Whether the table has a path, given as a request spells it. */
@@ -79,7 +100,13 @@ export function addRoutes(app: FastifyInstance, table: RouteTable): void {
     const segments = path.split("/").map((segment) => (isParameter(segment) ? `:${segment.slice(1, -1)}` : segment));
     const url = segments.join("/");
     for (const [method, endpoint] of methods)
-      app.route({ method, url, handler: endpoint.handler, ...bodyOptions(endpoint) });
+      app.route({
+        method,
+        url,
+        handler: endpoint.handler,
+        config: { hasLastView: endpoint.hasLastView },
+        ...bodyOptions(endpoint),
+      });
     if (methods.size > 0) refuseOthers(app, url, methods);
   }
 }

@@ -4,7 +4,7 @@ import type { Access } from "./access.ts";
 import { errorJson, HttpError, httpError, UNAVAILABLE } from "./errors.ts";
 import { JSON_TYPE } from "./media-type.ts";
 import { dropBody } from "./request-bodies.ts";
-import { pathOf } from "./request-parts.ts";
+import { pathOf, queryOf } from "./request-parts.ts";
 import { isKnown, type RouteTable } from "./routes.ts";
 
 /** What the handling of every request is built from. */
@@ -12,8 +12,12 @@ export interface HookDeps {
   readonly version: string;
   /** Null: whoever can open a socket may do everything. */
   readonly access: () => Access | null;
-  /** False: every request but /metrics is answered with 503. */
+  /** False: every request but /metrics, and those that a last view will do for, is answered with 503. */
   readonly isHealthy: () => boolean;
+  /** The age of the last view of the registry in seconds; null: there is none, or etcd is there. */
+  readonly lastViewAge: () => number | null;
+  /** etcd's addresses, which clients name to people while etcd is away. */
+  readonly etcdAddresses: readonly string[];
   readonly onUnexpected: (error: unknown, request: { readonly method: string; readonly url: string }) => void;
   /** Called for each request once its answer is sent. */
   readonly onAnswered: (request: AnsweredRequest) => void;
@@ -34,13 +38,14 @@ const WITH_BODY: readonly string[] = ["PUT", "PATCH", "POST"];
 const CLIENT_GONE = 499;
 
 /** Adds the checks before each handler and the headers of each answer. */
-export function addHooks(app: FastifyInstance, { version, access, isHealthy, onAnswered }: HookDeps): void {
+export function addHooks(app: FastifyInstance, deps: HookDeps): void {
+  const { version, access, onAnswered } = deps;
   app.addHook("onRequest", async (request, reply) => {
     reply.header("server", serverHeader(version)).header("content-type", JSON_TYPE);
     // A body that no route reads must not change the answer.
     if (!WITH_BODY.includes(request.method)) dropBody(request);
     access()?.check(request.method, request.headers.authorization);
-    if (!isHealthy() && pathOf(request) !== "/metrics") throw new HttpError(503, UNAVAILABLE);
+    checkHealth(request, reply, deps);
   });
   app.addHook("preHandler", async (request) => {
     if (!READS.includes(request.method) && (await isGivenUp(request)))
@@ -54,6 +59,20 @@ export function addHooks(app: FastifyInstance, { version, access, isHealthy, onA
     const { method, url } = request;
     onAnswered({ method, url, status: reply.statusCode, ms: Math.round(reply.elapsedTime * 10) / 10 });
   });
+}
+
+/**
+ * Refuses a request while the registry can't be used, unless it asks for a read from the last view while etcd is away.
+ *
+ * @throws HttpError 503
+ */
+function checkHealth(request: FastifyRequest, reply: FastifyReply, deps: HookDeps): void {
+  if (deps.isHealthy() || pathOf(request) === "/metrics") return;
+  const age = deps.lastViewAge();
+  if (age !== null) reply.header("fleet-etcd", deps.etcdAddresses.join(","));
+  const mayBeOld = request.routeOptions.config?.hasLastView === true && queryOf(request).view === "last";
+  if (age === null || !mayBeOld) throw new HttpError(503, UNAVAILABLE);
+  reply.header("fleet-view-age", String(age));
 }
 
 /**

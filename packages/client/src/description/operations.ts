@@ -38,6 +38,14 @@ export interface Operation {
 const UNIT_NAME: Parameter = { name: "unitName", in: "path", description: "Name of the unit, with its type." };
 const MACHINE_ID: Parameter = { name: "machineID", in: "path", description: "ID of the machine, in full." };
 const PAGE_TOKEN: Parameter = { name: "nextPageToken", in: "query", description: "As the page before gave it." };
+/** While etcd is away, a read with `view=last` is answered from what the server last saw. */
+export const VIEW = {
+  name: "view",
+  in: "query",
+  description:
+    "last: while etcd is away, answer from the last view. The header Fleet-View-Age then says how many seconds old it is at most.",
+  values: ["last"],
+} as const satisfies Parameter;
 
 const ok = (schema: SchemaName): Answer => ({ status: 200, description: "It is there.", schema });
 const done = (description: string): Answer => ({ status: 204, description, schema: null });
@@ -51,7 +59,7 @@ export const OPERATIONS = [
     method: "GET",
     path: "machines",
     summary: "List the machines of the cluster, by ID.",
-    parameters: [PAGE_TOKEN],
+    parameters: [PAGE_TOKEN, VIEW],
     body: null,
     answers: [ok("MachinePage"), badToken],
     isClassic: true,
@@ -95,7 +103,7 @@ export const OPERATIONS = [
     method: "GET",
     path: "moves",
     summary: "List the moves that were asked for and are not done.",
-    parameters: [],
+    parameters: [VIEW],
     body: null,
     answers: [ok("Moves")],
     isClassic: false,
@@ -119,7 +127,7 @@ export const OPERATIONS = [
     method: "GET",
     path: "units",
     summary: "List the units of the cluster, by name.",
-    parameters: [PAGE_TOKEN],
+    parameters: [PAGE_TOKEN, VIEW],
     body: null,
     answers: [ok("UnitPage"), badToken],
     isClassic: true,
@@ -129,7 +137,7 @@ export const OPERATIONS = [
     method: "GET",
     path: "units/{unitName}",
     summary: "Show one unit.",
-    parameters: [UNIT_NAME],
+    parameters: [UNIT_NAME, VIEW],
     body: null,
     answers: [ok("Unit"), refused(404, "There is no such unit.")],
     isClassic: true,
@@ -165,7 +173,7 @@ export const OPERATIONS = [
     method: "GET",
     path: "units/{unitName}/placement",
     summary: "Explain where a unit is, and why it is not elsewhere.",
-    parameters: [UNIT_NAME],
+    parameters: [UNIT_NAME, VIEW],
     body: null,
     answers: [ok("Placement"), refused(404, "There is no such unit.")],
     isClassic: false,
@@ -179,6 +187,7 @@ export const OPERATIONS = [
       PAGE_TOKEN,
       { name: "unitName", in: "query", description: "Only of this unit." },
       { name: "machineID", in: "query", description: "Only by this machine." },
+      VIEW,
     ],
     body: null,
     answers: [ok("UnitStatePage"), badToken],
@@ -189,7 +198,7 @@ export const OPERATIONS = [
     method: "GET",
     path: "state/{unitName}",
     summary: "Show what the machine of a unit says of it.",
-    parameters: [UNIT_NAME],
+    parameters: [UNIT_NAME, VIEW],
     body: null,
     answers: [ok("UnitState"), refused(404, "No machine says anything of it.")],
     isClassic: true,
