@@ -109,6 +109,7 @@ class Api implements RunningApi {
   reload(config: Config): void {
     this.#tokenLimit = config.tokenLimit;
     this.#access = accessOf(config);
+    this.#following.readers.cutRevoked();
   }
 
   snapshot(): unknown {

@@ -158,4 +158,23 @@ describe("tokens", () => {
     });
     expect(await client({ endpoint: `unix://${socket}`, token: "new" }).listUnits()).toEqual([]);
   });
+  it("that are revoked end the streams that they have opened, and no others", async () => {
+    const path = file();
+    const env = { FLEET_ETCD_SERVERS: server.url, FLEET_API_TOKENS_FILE: path };
+    await start({ FLEET_API_TOKENS_FILE: path });
+    const follow = async (token: string) => {
+      const stopping = new AbortController();
+      const headers = { authorization: `Bearer ${token}` };
+      const answer = await fetch(`http://127.0.0.1:${port}/fleet/v1/events`, { headers, signal: stopping.signal });
+      const reader = (answer.body as ReadableStream<Uint8Array>).getReader();
+      await reader.read();
+      return { reader, stop: () => stopping.abort() };
+    };
+    const [revoked, kept] = [await follow("look"), await follow("act")];
+    writeFileSync(path, `operator ${hash("act")} Jo at night\n`);
+    api?.reload(loadConfig({ file: null, env, readFile: text }).config);
+    await expect(revoked.reader.read()).rejects.toThrow("terminated");
+    expect(api?.snapshot()).toMatchObject({ eventReaders: 1 });
+    kept.stop();
+  });
 });

@@ -206,9 +206,12 @@ describe("the API's security", () => {
     ]);
     expect(load({}).config.apiTokens).toBeNull();
   });
+  it("takes a file of tokens that has none for nobody, so that the last one can be revoked", () => {
+    const { config, warnings } = load({ FLEET_API_TOKENS_FILE: "/t" }, { "/t": "# none\n" });
+    expect([config.apiTokens, warnings.join()]).toEqual([[], expect.stringContaining("nobody can use the API")]);
+  });
   it.each([
     ["a file that is not there", {}, "api_tokens_file: /t can't be read: no such file"],
-    ["a file without tokens", { "/t": "# none\n" }, "nobody could use the API"],
     ["a plain token", { "/t": "viewer secret\n" }, "/t line 1: expected viewer or operator, the SHA-256"],
     ["an unknown role", { "/t": `root ${hash}\n` }, "/t line 1: expected viewer or operator"],
   ])("refuses %s", (_what, files, message) => {

@@ -28,6 +28,8 @@ export interface LoadedConfig {
   readonly config: Config;
   readonly warnings: readonly string[];
   readonly errors: readonly string[];
+  /** How many options the configuration file sets; 0 without a file. */
+  readonly optionsInFile: number;
 }
 
 interface Given {
@@ -72,7 +74,7 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
     unitsOnShutdown: value("units_on_shutdown", readKeepOrUnload, "unload"),
     apiListen: value("api_listen", readListen, []),
     apiTls: apiTls(pem, text, problems),
-    apiTokens: apiTokens(source, text("api_tokens_file"), problems),
+    apiTokens: apiTokens(source, text("api_tokens_file"), problems, warnings),
   };
   if (value("enable_grpc", readBoolean, false)) {
     warnings.push("option enable_grpc: fleet serves nothing over gRPC; the option has no effect");
@@ -83,7 +85,8 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
       (name) => `option ${name} (from ${given(name).from}) is deprecated and ignored: signed units are not supported`,
     );
   if (problems.length > 0) throw new ConfigError(problems);
-  return { config, warnings, errors };
+  const optionsInFile = source.file === null ? 0 : parseConfFile(source.file.text).entries.length;
+  return { config, warnings, errors, optionsInFile };
 }
 
 /** Lays environment over file over defaults, and collects what is unknown or unreadable. */
@@ -165,7 +168,7 @@ function apiTls(pem: PemReader, text: (name: OptionName) => string, problems: st
 const TOKEN_LINE = /^(viewer|operator)\s+([0-9a-f]{64})(?:\s+(.*))?$/i;
 
 /** Reads the file of API tokens: a line each of role, SHA-256 of the token, and a name. */
-function apiTokens(source: ConfigSource, path: string, problems: string[]): Config["apiTokens"] {
+function apiTokens(source: ConfigSource, path: string, problems: string[], warnings: string[]): Config["apiTokens"] {
   if (path === "") return null;
   let content: string;
   try {
@@ -189,7 +192,8 @@ function apiTokens(source: ConfigSource, path: string, problems: string[]): Conf
     }
     tokens.push({ role: role.toLowerCase() as ApiToken["role"], sha256: sha256.toLowerCase(), name: name ?? "" });
   }
-  if (tokens.length === 0) problems.push(`option api_tokens_file: ${path} has no token: nobody could use the API`);
+  // The last token may be revoked: that must work at once, and not fail and leave the token valid.
+  if (tokens.length === 0) warnings.push(`option api_tokens_file: ${path} has no token: nobody can use the API`);
   return tokens;
 }
 

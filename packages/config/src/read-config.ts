@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { ConfigError } from "./errors.ts";
 import { type LoadedConfig, loadConfig } from "./load.ts";
+import { wideningProblems } from "./widening.ts";
 
 const DEFAULT_PATH = "/etc/fleet/fleet.conf";
 
@@ -22,6 +23,21 @@ export function readConfig(path: string | null, env: NodeJS.ProcessEnv): LoadedC
     }
   }
   return loadConfig({ file: text === null ? null : { path: file, text }, env, readFile: readText });
+}
+
+/**
+ * Reads the configuration of a running daemon anew. What looks like a file that is about to be written, or like rights
+ * that were lost by mistake, is refused, and the daemon keeps what it has.
+ *
+ * @param path as at the start of the daemon
+ * @param running the configuration that the daemon goes by now
+ * @throws ConfigError
+ */
+export function rereadConfig(path: string | null, env: NodeJS.ProcessEnv, running: LoadedConfig): LoadedConfig {
+  const next = readConfig(path, env);
+  const problems = wideningProblems(running, next, path ?? DEFAULT_PATH);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return next;
 }
 
 function readText(path: string): string {

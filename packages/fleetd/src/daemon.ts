@@ -25,6 +25,8 @@ export interface Daemon {
    */
   readonly ready: Promise<void>;
   reload(config: Config): Promise<void>;
+  /** Notes for the metrics whether the last reload was taken over. */
+  onReloaded(succeeded: boolean): void;
   /** The internal state of all parts, for a dump. */
   snapshot(): unknown;
   /**
@@ -81,6 +83,7 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
       api?.reload(next);
       await agent?.reload(next);
     },
+    onReloaded: (succeeded) => metrics?.onReloaded(succeeded),
     snapshot: () => ({
       version: VERSION,
       roles,

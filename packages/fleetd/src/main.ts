@@ -6,6 +6,7 @@ import { HELP, readArguments } from "./arguments.ts";
 import { type Daemon, startDaemon } from "./daemon.ts";
 import { createLog } from "./log.ts";
 import { feedWatchdog, notifyReady } from "./notify.ts";
+import { Reloader, sayLoaded } from "./reloader.ts";
 
 void main();
 
@@ -20,9 +21,23 @@ function main(): Promise<void> | void {
       return;
     case "error":
       return fail(invocation.message);
+    case "check-config":
+      return checkConfig(invocation.configPath);
     case "run":
       process.title = "fleetd";
       return run(invocation.roles, invocation.configPath);
+  }
+}
+
+/** Says what is wrong with the configuration; the exit code is 1 where a daemon would not take it. */
+function checkConfig(configPath: string | null): void {
+  try {
+    const { warnings, errors } = readConfig(configPath, process.env);
+    for (const sentence of [...warnings, ...errors]) process.stderr.write(`Warning: ${sentence}\n`);
+    process.stdout.write("The configuration is valid.\n");
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    fail(error.message);
   }
 }
 
@@ -35,13 +50,13 @@ async function run(roles: Parameters<typeof startDaemon>[0], configPath: string 
     return fail(error.message);
   }
   const log = createLog(loaded.config.verbosity, process.env);
-  say(log, loaded);
+  sayLoaded(log, loaded);
   process.on("unhandledRejection", (error) => die(log, error));
   process.on("uncaughtException", (error) => die(log, error));
   let daemon: Daemon;
   try {
     daemon = await startDaemon(roles, loaded.config, log);
-    listenToSignals(daemon, log, configPath);
+    listenToSignals(daemon, log, new Reloader({ daemon, log, configPath, loaded }));
     await daemon.ready;
   } catch (error) {
     log.fatal({ err: error }, `fleetd can't start: ${error instanceof Error ? error.message : String(error)}`);
@@ -51,7 +66,7 @@ async function run(roles: Parameters<typeof startDaemon>[0], configPath: string 
   void feedWatchdog(process.env, new AbortController().signal);
 }
 
-function listenToSignals(daemon: Daemon, log: Logger, configPath: string | null): void {
+function listenToSignals(daemon: Daemon, log: Logger, reloader: Reloader): void {
   let isStopping = false;
   const stop = (signal: NodeJS.Signals): void => {
     if (isStopping) return;
@@ -69,24 +84,8 @@ function listenToSignals(daemon: Daemon, log: Logger, configPath: string | null)
   process.on("SIGINT", stop);
   // `systemctl restart` sends this (RestartKillSignal= of the units in deploy/), and then units go on running.
   process.on("SIGUSR2", stop);
-  process.on("SIGHUP", () => {
-    log.info("Reloading configuration");
-    try {
-      const loaded = readConfig(configPath, process.env);
-      say(log, loaded);
-      daemon
-        .reload(loaded.config)
-        .catch((error: unknown) => log.error({ err: error }, "the new configuration was applied only in part"));
-    } catch (error) {
-      log.error(`the configuration was not reloaded: ${error instanceof Error ? error.message : String(error)}`);
-    }
-  });
+  process.on("SIGHUP", () => reloader.reload());
   process.on("SIGUSR1", () => process.stdout.write(`${JSON.stringify(daemon.snapshot())}\n`));
-}
-
-function say(log: Logger, { warnings, errors }: LoadedConfig): void {
-  for (const warning of warnings) log.warn(warning);
-  for (const error of errors) log.error(error);
 }
 
 function fail(message: string): void {

@@ -11,6 +11,7 @@ it("the metrics of the old fleet keep their names, and count", async () => {
   metrics.engine.onReconciled(0, false);
   metrics.engine.onTask("AttemptScheduleUnit", true);
   metrics.engine.onTask("UnscheduleUnit", false);
+  metrics.onReloaded(false);
   const { text, contentType } = await metrics.text();
   expect(contentType).toContain("text/plain");
   for (const line of [
@@ -24,6 +25,7 @@ it("the metrics of the old fleet keep their names, and count", async () => {
     'fleet_registry_operation_failed_count_total{Operation="range"} 1',
     'fleet_registry_operation_duration_second_count{Operation="txn"} 1',
     "fleet_registry_healthy 1",
+    "fleet_config_last_reload_successful 0",
     'fleet_event_loop_delay_seconds{quantile="1"} 0',
   ]) {
     expect(text).toContain(`${line}\n`);

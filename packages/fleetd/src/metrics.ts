@@ -14,6 +14,9 @@ export class DaemonMetrics {
   /** Called with the number of the API's sockets that other machines can reach without TLS. */
   readonly onListening: (exposed: number) => void;
 
+  /** Called after each reload of the configuration, with whether it was taken over. */
+  readonly onReloaded: (succeeded: boolean) => void;
+
   constructor(isHealthy: () => boolean, loopDelay: LoopDelay) {
     const registers = [this.#metrics];
     this.#operations = new Counter({
@@ -46,6 +49,13 @@ export class DaemonMetrics {
       registers,
     });
     this.onListening = (count) => exposed.set(count);
+    const reloaded = new Gauge({
+      name: "fleet_config_last_reload_successful",
+      help: "1 while the last reload of the configuration was taken over, 0 while it was refused.",
+      registers,
+    });
+    reloaded.set(1);
+    this.onReloaded = (succeeded) => reloaded.set(succeeded ? 1 : 0);
     const gauge = (name: string, help: string, read: () => number): void => {
       new Gauge({
         name,

@@ -14,6 +14,12 @@ export function notifyReady(env: NodeJS.ProcessEnv, onFailed: (message: string) 
   });
 }
 
+/** Shows a sentence in `systemctl status`, where systemd asks for notifications; an empty one takes it away. */
+export function notifyStatus(env: NodeJS.ProcessEnv, text: string): void {
+  if (env.NOTIFY_SOCKET === undefined) return;
+  execFile("systemd-notify", [`--status=${text}`, `--pid=${process.pid}`], { timeout: 5_000 }, () => undefined);
+}
+
 /** Messages to the watchdog within WatchdogSec=. */
 const BEATS = 2;
 

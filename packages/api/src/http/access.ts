@@ -13,6 +13,11 @@ export class Access {
     this.#roles = new Map(tokens.map(({ sha256, role }) => [sha256, role]));
   }
 
+  /** Whether a request with this Authorization header may read. */
+  mayRead(authorization: string | undefined): boolean {
+    return this.#role(authorization) !== undefined;
+  }
+
   /**
    * Checks that a request may be carried out.
    *
@@ -20,13 +25,21 @@ export class Access {
    * @throws HttpError 401 without a known token, 403 where a viewer wants to change something
    */
   check(method: string, authorization: string | undefined): void {
-    const [, token] = /^Bearer +(\S+)$/i.exec(authorization ?? "") ?? [];
-    if (token === undefined)
+    if (tokenIn(authorization) === undefined)
       throw new HttpError(401, "this API wants a bearer token: give one, as with fleetctl's --token-file");
-    // The time that a look-up of a hash takes does not depend on how much of a guessed token is right.
-    const role = this.#roles.get(createHash("sha256").update(token).digest("hex"));
-    if (role === undefined) throw new HttpError(401, "the bearer token is not known here");
+    const role = this.#role(authorization);
+    if (role === undefined) throw new HttpError(401, "invalid token");
     if (role === "viewer" && !LOOKING.includes(method))
       throw new HttpError(403, "this token is a viewer's: changing anything takes an operator's");
   }
+
+  #role(authorization: string | undefined): ApiToken["role"] | undefined {
+    const token = tokenIn(authorization);
+    // The time that a look-up of a hash takes does not depend on how much of a guessed token is right.
+    return token === undefined ? undefined : this.#roles.get(createHash("sha256").update(token).digest("hex"));
+  }
+}
+
+function tokenIn(authorization: string | undefined): string | undefined {
+  return /^Bearer +(\S+)$/i.exec(authorization ?? "")?.[1];
 }

@@ -62,6 +62,7 @@ function apiHandlers({
   view,
   readers,
   version,
+  access,
   tokenLimit,
   writeTimeoutMs,
 }: AppDeps): Handlers {
@@ -74,7 +75,7 @@ function apiHandlers({
     ...unitStateHandlers({ view, tokenLimit }),
     ...machineHandlers({ view, registry, untilVisible, tokenLimit }),
     ...moveHandlers({ state, registry, untilVisible }),
-    ...eventHandlers({ registry, mirror, readers, version }),
+    ...eventHandlers({ registry, mirror, readers, version, access }),
   };
 }
 

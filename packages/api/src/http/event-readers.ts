@@ -8,6 +8,7 @@ interface Reader {
   readonly filter: EventFilter;
   /** False: its stream ends when it has read all events that are kept. */
   readonly stays: boolean;
+  readonly mayRead: () => boolean;
   next: number;
   /** Since when its connection accepts no more data, by performance.now(); null: it accepts data. */
   blockedSince: number | null;
@@ -51,6 +52,7 @@ export class EventReaders {
    * @param after the revision after which it continues; null: a reader that stays begins now, another one with the
    * oldest event that is kept
    * @param stays false: the stream ends after the latest event
+   * @param mayRead whether its client still has the right to read
    */
   add(
     response: ServerResponse,
@@ -58,6 +60,7 @@ export class EventReaders {
     filter: EventFilter,
     after: number | null,
     stays: boolean,
+    mayRead: () => boolean = () => true,
   ): void {
     response.writeHead(200, {
       ...headers,
@@ -80,7 +83,7 @@ export class EventReaders {
     } else {
       response.write(": open\n\n");
     }
-    const reader: Reader = { response, filter, stays, next: position.next, blockedSince: null };
+    const reader: Reader = { response, filter, stays, mayRead, next: position.next, blockedSince: null };
     this.#readers.add(reader);
     response.on("drain", () => {
       reader.blockedSince = null;
@@ -100,6 +103,15 @@ export class EventReaders {
       this.#tellGap();
       for (const reader of this.#readers) this.#pump(reader);
     });
+  }
+
+  /** Cuts the streams of clients whose right to read was taken away. They hear why when they ask again. */
+  cutRevoked(): void {
+    for (const reader of this.#readers) {
+      if (reader.mayRead()) continue;
+      this.#readers.delete(reader);
+      reader.response.destroy();
+    }
   }
 
   /** Ends every stream. Clients reconnect, to this server or another one. */

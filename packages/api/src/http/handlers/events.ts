@@ -1,6 +1,7 @@
 import type { Mirror, Registry } from "@fleet/registry";
 import type { FastifyRequest } from "fastify";
 import { EventFilter, readFollow } from "../../model/event-filter.ts";
+import type { Access } from "../access.ts";
 import { HttpError } from "../errors.ts";
 import { type EventReaders, MOST_READERS } from "../event-readers.ts";
 import { queryOf } from "../request-parts.ts";
@@ -12,10 +13,18 @@ export interface EventDeps {
   readonly mirror: Pick<Mirror, "revision">;
   readonly readers: EventReaders;
   readonly version: string;
+  /** Null: whoever can open a socket may read. */
+  readonly access: () => Access | null;
 }
 
 /** The handler of the stream of events. */
-export function eventHandlers({ registry, mirror, readers, version }: EventDeps): Pick<Handlers, "Events.Follow"> {
+export function eventHandlers({
+  registry,
+  mirror,
+  readers,
+  version,
+  access,
+}: EventDeps): Pick<Handlers, "Events.Follow"> {
   return {
     "Events.Follow": async (request, reply) => {
       const query = queryOf(request);
@@ -25,8 +34,12 @@ export function eventHandlers({ registry, mirror, readers, version }: EventDeps)
       if (readers.count >= MOST_READERS)
         throw new HttpError(429, "too many clients follow events here: try another server");
       if (after !== null && after > mirror.revision) await checkReached(registry, after);
+      const { authorization } = request.headers;
+      const mayRead = (): boolean => access()?.mayRead(authorization) ?? true;
+      // Asking etcd takes time, in which a token may have been revoked.
+      if (!mayRead()) throw new HttpError(401, "invalid token");
       reply.hijack();
-      readers.add(reply.raw, { server: `fleetd/${version}` }, filter, after, stays);
+      readers.add(reply.raw, { server: `fleetd/${version}` }, filter, after, stays, mayRead);
     },
   };
 }

@@ -1,0 +1,76 @@
+import { rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Config, readConfig } from "@fleet/config";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Reloader } from "./reloader.ts";
+
+const path = join(tmpdir(), `fleet-reload-${process.pid}.conf`);
+const tokens = `${path}.tokens`;
+const TOKEN = `operator ${"a".repeat(64)} Jo\n`;
+const START = `api_tokens_file=${tokens}\nmetadata=rack=1\n`;
+
+let applied: Config[];
+let outcomes: boolean[];
+let errors: string[];
+let status: string[];
+let reloader: Reloader;
+
+beforeEach(() => {
+  [applied, outcomes, errors, status] = [[], [], [], []];
+  writeFileSync(path, START);
+  writeFileSync(tokens, TOKEN);
+  const ignore = (): void => undefined;
+  reloader = new Reloader({
+    daemon: {
+      reload: async (config) => void applied.push(config),
+      onReloaded: (succeeded) => void outcomes.push(succeeded),
+    },
+    log: { info: ignore, warn: ignore, error: (text: unknown) => void errors.push(String(text)) },
+    configPath: path,
+    loaded: readConfig(path, {}),
+    env: {},
+    status: (text) => void status.push(text),
+  });
+});
+afterEach(() => {
+  for (const file of [path, tokens]) rmSync(file, { force: true });
+});
+
+describe("a reload", () => {
+  it.each([
+    ["without the file", () => rmSync(path), "can't be read"],
+    ["with an empty file", () => writeFileSync(path, ""), "has no option any more"],
+    ["with nothing but comments", () => writeFileSync(path, "# soon\n"), "has no option any more"],
+    ["without the option that names the tokens", () => writeFileSync(path, "metadata=rack=1\n"), "everybody"],
+    ["without the file of tokens", () => rmSync(tokens), "can't be read"],
+    ["with a broken line in the file of tokens", () => writeFileSync(tokens, `${TOKEN}nonsense\n`), "line 2"],
+    ["with an invalid option beside a valid change", () => writeFileSync(path, `${START}agent_ttl=x\n`), "agent_ttl"],
+  ])("%s changes nothing, and says so in log, status and metric", (_name, change, reason) => {
+    change();
+    reloader.reload();
+    expect([applied, outcomes]).toEqual([[], [false]]);
+    expect(errors.join()).toContain(reason);
+    expect(status.join()).toContain(reason);
+  });
+  it("that succeeds after one that failed takes the status away", () => {
+    writeFileSync(path, "");
+    reloader.reload();
+    writeFileSync(path, START.replace("rack=1", "rack=2"));
+    reloader.reload();
+    expect(applied.map(({ metadata }) => metadata)).toEqual([{ rack: "2" }]);
+    expect([outcomes, status.at(-1)]).toEqual([[false, true], ""]);
+  });
+  it("after the last token was revoked leaves nobody who may use the API", () => {
+    writeFileSync(tokens, "# none\n");
+    reloader.reload();
+    expect(applied.map(({ apiTokens }) => apiTokens)).toEqual([[]]);
+  });
+  it("is held to what was taken over last, not to the start", () => {
+    writeFileSync(tokens, "");
+    reloader.reload();
+    writeFileSync(path, "metadata=rack=1\n");
+    reloader.reload();
+    expect(outcomes).toEqual([true, false]);
+  });
+});

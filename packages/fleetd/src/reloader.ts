@@ -1,0 +1,59 @@
+import { type LoadedConfig, rereadConfig } from "@fleet/config";
+import type { Logger } from "pino";
+import type { Daemon } from "./daemon.ts";
+import { notifyStatus } from "./notify.ts";
+
+/** What a reload works on. */
+export interface ReloadDeps {
+  readonly daemon: Pick<Daemon, "reload" | "onReloaded">;
+  readonly log: Pick<Logger, "info" | "warn" | "error">;
+  readonly configPath: string | null;
+  /** The configuration that the daemon has started with. */
+  readonly loaded: LoadedConfig;
+  readonly env?: NodeJS.ProcessEnv;
+  /** Shows a sentence in `systemctl status`. */
+  readonly status?: (text: string) => void;
+}
+
+/** Takes a changed configuration over whole, or not at all. A failure is logged, and shown as status and metric. */
+export class Reloader {
+  readonly #deps: ReloadDeps;
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #status: (text: string) => void;
+  #running: LoadedConfig;
+
+  constructor(deps: ReloadDeps) {
+    this.#deps = deps;
+    this.#env = deps.env ?? process.env;
+    this.#status = deps.status ?? ((text) => notifyStatus(this.#env, text));
+    this.#running = deps.loaded;
+  }
+
+  reload(): void {
+    const { daemon, log, configPath } = this.#deps;
+    log.info("Reloading configuration");
+    let next: LoadedConfig;
+    try {
+      next = rereadConfig(configPath, this.#env, this.#running);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      log.error(`the configuration was not reloaded, and all of it stays as it was: ${reason}`);
+      this.#status(`Reload failed, the configuration is as before: ${reason.replaceAll("\n", " ")}`);
+      daemon.onReloaded(false);
+      return;
+    }
+    sayLoaded(log, next);
+    this.#running = next;
+    daemon.onReloaded(true);
+    this.#status("");
+    daemon.reload(next.config).catch((error: unknown) => {
+      log.error({ err: error }, "the new configuration was applied, but etcd was not told of it yet");
+    });
+  }
+}
+
+/** Logs what a configuration gives reason to say. */
+export function sayLoaded(log: Pick<Logger, "warn" | "error">, { warnings, errors }: LoadedConfig): void {
+  for (const warning of warnings) log.warn(warning);
+  for (const error of errors) log.error(error);
+}
