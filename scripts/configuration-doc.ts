@@ -15,7 +15,7 @@ fleetd reads \`/etc/fleet/fleet.conf\` if it is there, or the file named by \`--
 lines of their own. Every option can be given as environment variable \`FLEET_\` and its name in upper case; the environment wins.
 
 An unknown key is a warning that names it. A value that can't be used is an error at start that names the option, the value, where
-it came from and what was expected. \`systemctl reload\` (SIGHUP) reads the file again: verbosity, token_limit, metadata, public_ip,
+it came from and what was expected. \`systemctl reload\` (SIGHUP) reads the file again: verbosity, token_limit, unit_size_limit, metadata, public_ip,
 disable_engine, engine_reconcile_interval and units_on_shutdown take effect at once; the others need a restart.
 
 A reload is all or nothing. \`systemctl reload\` first runs \`fleetd --check-config\`, and fails where a daemon would not take the configuration, or

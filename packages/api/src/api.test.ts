@@ -173,6 +173,19 @@ describe("every answer", () => {
   });
 });
 
+describe("a unit larger than unit_size_limit", () => {
+  it("is refused with 413, which says how large it may be, and leaves nothing behind", async () => {
+    const options = [{ section: "Service", name: "ExecStart", value: `/bin/a ${"x".repeat(1_600_000)}` }];
+    const { status, json } = await put("large.service", { options, desiredState: "inactive" });
+    expect([status, json]).toEqual([413, error(413, expect.stringContaining("262144"))]);
+    expect((await send("GET", "/fleet/v1/units/large.service")).status).toBe(404);
+  });
+  it("is taken right up to the limit", async () => {
+    const options = [{ section: "Service", name: "ExecStart", value: `/bin/a ${"x".repeat(262_000)}` }];
+    expect((await put("fits.service", { options, desiredState: "inactive" })).status).toBe(201);
+  });
+});
+
 describe("what never becomes a request", () => {
   const raw = (text: string): Promise<string> =>
     new Promise((resolve) => {

@@ -69,6 +69,7 @@ class Api implements RunningApi {
   readonly #viewAge = new ViewAge();
   readonly #confirming: NodeJS.Timeout;
   #tokenLimit: number;
+  #unitSizeLimit: number;
   #access: Access | null;
   #listeners: readonly Listener[] = [];
 
@@ -77,6 +78,7 @@ class Api implements RunningApi {
     this.#log = log;
     this.#config = config;
     this.#tokenLimit = config.tokenLimit;
+    this.#unitSizeLimit = config.unitSizeLimit;
     this.#access = accessOf(config);
     this.#following = followCluster(registry, config, log);
     const { mirror, view, readers } = this.#following;
@@ -88,6 +90,7 @@ class Api implements RunningApi {
       writer: registry.unitWriter((name) => knownUnit(mirror.state, registry.keys.unit(name), name)),
       version: VERSION,
       tokenLimit: () => this.#tokenLimit,
+      unitSizeLimit: () => this.#unitSizeLimit,
       access: () => this.#access,
       writeTimeoutMs: Math.max(MOST_BEHIND_MS, config.etcd.requestTimeoutMs),
       isHealthy: () => mirror.isReady && isHealthy(),
@@ -108,6 +111,7 @@ class Api implements RunningApi {
 
   reload(config: Config): void {
     this.#tokenLimit = config.tokenLimit;
+    this.#unitSizeLimit = config.unitSizeLimit;
     this.#access = accessOf(config);
     this.#following.readers.cutRevoked();
   }

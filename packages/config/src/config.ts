@@ -14,6 +14,8 @@ export interface Config {
   readonly engineReconcileIntervalMs: number;
   /** Entries per page of an API answer, 1 to 65535. */
   readonly tokenLimit: number;
+  /** Most bytes of a unit's text that the API takes. */
+  readonly unitSizeLimit: number;
   readonly disableEngine: boolean;
   readonly disableWatches: boolean;
   /** Absolute path, without a trailing slash. */

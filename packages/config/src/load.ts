@@ -67,6 +67,7 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
     agentTtlMs: value("agent_ttl", readDuration, 0),
     engineReconcileIntervalMs: value("engine_reconcile_interval", readSeconds, 0),
     tokenLimit: value("token_limit", (t) => readInteger(t, 1, 65535), 100),
+    unitSizeLimit: value("unit_size_limit", (t) => readInteger(t, 1024, 1024 * 1024), 262_144),
     disableEngine: value("disable_engine", readBoolean, false),
     disableWatches: value("disable_watches", readBoolean, false),
     unitsDirectory: value("units_directory", readAbsolutePath, ""),

@@ -54,6 +54,11 @@ export const OPTIONS = [
     description: "Seconds between full reconciliations; changes are acted on at once.",
   },
   { name: "token_limit", default: "100", description: "Entries per page of an API answer." },
+  {
+    name: "unit_size_limit",
+    default: "262144",
+    description: "Bytes that a unit's text may have, at most 1048576; the API refuses larger ones with 413.",
+  },
   { name: "disable_engine", default: "false", description: "This daemon never leads the cluster." },
   { name: "disable_watches", default: "false", description: "Poll etcd instead of watching it." },
   {

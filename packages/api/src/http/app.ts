@@ -23,6 +23,8 @@ export interface AppDeps extends HookDeps {
   readonly readers: EventReaders;
   /** Most entries of a page. */
   readonly tokenLimit: () => number;
+  /** Most bytes of a unit's text. */
+  readonly unitSizeLimit: () => number;
   /** How long the answer to a write waits until the mirror shows the write, in milliseconds. */
   readonly writeTimeoutMs: number;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
@@ -64,6 +66,7 @@ function apiHandlers({
   version,
   access,
   tokenLimit,
+  unitSizeLimit,
   writeTimeoutMs,
 }: AppDeps): Handlers {
   const { state } = mirror;
@@ -71,7 +74,7 @@ function apiHandlers({
   const untilShown = readYourRefusals(mirror, writeTimeoutMs);
   const explainer = new PlacementExplainer(state);
   return {
-    ...unitHandlers({ view, writer, registry, explainer, untilVisible, untilShown, tokenLimit }),
+    ...unitHandlers({ view, writer, registry, explainer, untilVisible, untilShown, tokenLimit, unitSizeLimit }),
     ...unitStateHandlers({ view, tokenLimit }),
     ...machineHandlers({ view, registry, untilVisible, tokenLimit }),
     ...moveHandlers({ state, registry, untilVisible }),

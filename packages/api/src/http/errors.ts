@@ -1,5 +1,5 @@
 import { RegistryError, type RegistryErrorCode } from "@fleet/domain/cluster";
-import { InvalidUnitError } from "@fleet/domain/unit";
+import { InvalidUnitError, UnitTooLargeError } from "@fleet/domain/unit";
 import { InvalidFilterError } from "../model/event-filter.ts";
 import { InvalidPatchError } from "../model/metadata-patch.ts";
 
@@ -27,6 +27,7 @@ const STATUS: Readonly<Partial<Record<RegistryErrorCode, number>>> = { "not-foun
 /** The status and the sentence of the answer to a failure; 500 for an unexpected one. */
 export function httpError(error: unknown): { readonly status: number; readonly message: string } {
   if (error instanceof HttpError) return { status: error.status, message: error.message };
+  if (error instanceof UnitTooLargeError) return { status: 413, message: error.message };
   const isInvalid =
     error instanceof InvalidUnitError || error instanceof InvalidPatchError || error instanceof InvalidFilterError;
   if (isInvalid) return { status: 400, message: error.message };

@@ -31,6 +31,7 @@ async function behind(timeoutMs: number) {
     untilVisible: readYourWrites(mirror, timeoutMs),
     untilShown: readYourRefusals(mirror, timeoutMs),
     tokenLimit: () => 100,
+    unitSizeLimit: () => 262_144,
   });
   const reply = { code: () => reply, send: () => reply } as never;
   const request = (body: unknown = {}) => ({ params: { unitName: A }, body, query: {} }) as never;

@@ -100,6 +100,7 @@ beforeAll(async () => {
     readers: new EventReaders(new EventLog()),
     version: "1.2.3",
     tokenLimit: () => 3,
+    unitSizeLimit: () => 262_144,
     access: () => access,
     writeTimeoutMs: 100,
     isHealthy: () => isHealthy,

@@ -164,6 +164,7 @@ export const OPERATIONS = [
       done("Its desired state is set."),
       refused(400, "What is asked for can never be."),
       refused(409, "An unknown unit without options, or a known one without desiredState."),
+      refused(413, "The unit is larger than unit_size_limit."),
       refused(415, "The content type is not application/json."),
     ],
     isClassic: true,

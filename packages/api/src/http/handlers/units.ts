@@ -1,4 +1,4 @@
-import { type DesiredState, isDesiredState, type UnitOption } from "@fleet/domain/unit";
+import { checkUnitSize, type DesiredState, isDesiredState, type UnitOption } from "@fleet/domain/unit";
 import { type Registry, RegistryError, type UnitChange, type UnitOutcome, type UnitWriter } from "@fleet/registry";
 import type { ClusterView } from "../../model/cluster-view.ts";
 import { HttpError } from "../errors.ts";
@@ -18,6 +18,8 @@ export interface UnitDeps {
   readonly untilShown: UntilShown;
   /** Most entries of a page. */
   readonly tokenLimit: () => number;
+  /** Most bytes of a unit's text. */
+  readonly unitSizeLimit: () => number;
 }
 
 /** A body that matches the schema UnitChange. */
@@ -51,7 +53,9 @@ export function unitHandlers(deps: UnitDeps): UnitHandlers {
       const body = request.body as UnitChangeBody;
       const name = pathParameter(request, "unitName");
       checkName(name, body.name);
-      const change = { kind: "set", name, options: optionsOf(body), desiredState: desiredStateOf(body) } as const;
+      const options = optionsOf(body);
+      if (options !== null) checkUnitSize(name, options, deps.unitSizeLimit());
+      const change = { kind: "set", name, options, desiredState: desiredStateOf(body) } as const;
       const outcome = await submit(deps, change);
       return reply.code(outcome === "created" || outcome === "replaced" ? 201 : 204).send();
     },
