@@ -24,6 +24,8 @@ export function answerBroken(server: Server, version: string): void {
       `Content-Length: ${Buffer.byteLength(body)}`,
       "Connection: close",
     ];
+    // A peer that never closes its side must not keep the connection, and its place among those that are allowed.
+    socket.once("finish", () => socket.destroy());
     socket.end(`${lines.join("\r\n")}\r\n\r\n${body}`);
   });
   server.on("checkExpectation", (_request: IncomingMessage, response: ServerResponse) => {

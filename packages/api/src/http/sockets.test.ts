@@ -2,7 +2,7 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { type Listener, openSockets } from "./sockets.ts";
+import { type Listener, openSockets, type SocketOptions } from "./sockets.ts";
 
 const path = join(tmpdir(), `fleet-sockets-${process.pid}.sock`);
 const open: Socket[] = [];
@@ -12,13 +12,14 @@ afterEach(async () => {
   await Promise.all(listeners.map((listener) => listener.close()));
 });
 
-async function serve(mostConnections?: number): Promise<void> {
+async function serve(mostConnections?: number, timeouts: SocketOptions["timeouts"] = {}): Promise<void> {
   listeners = await openSockets({
     handler: (_request, response) => void response.end("served"),
     version: "2.0.0",
     passed: 0,
     addresses: [{ kind: "unix", path }],
     tls: null,
+    timeouts,
     ...(mostConnections === undefined ? {} : { mostConnections }),
   });
 }
@@ -50,6 +51,17 @@ describe("connections", () => {
     for (let tries = 0; tries < 100 && answer === ""; tries++) answer = await send(WHOLE);
     expect(answer).toContain("served");
   });
+  it.each(["", "GET / HTTP/1.1\r\nX-Slow: "])(
+    "that send %j and never close their side give their place back after the time-out",
+    async (text) => {
+      await serve(1, { headersTimeout: 50, requestTimeout: 100, connectionsCheckingInterval: 20 });
+      const silent = connect({ path, allowHalfOpen: true }, () => silent.write(text));
+      open.push(silent);
+      silent.resume();
+      await new Promise((resolve) => silent.once("end", resolve));
+      await expect.poll(() => send(WHOLE)).toContain("served");
+    },
+  );
   it("that send half a request hold up no other", async () => {
     await serve();
     for (let count = 0; count < 500; count++) void send("GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ").catch(() => undefined);

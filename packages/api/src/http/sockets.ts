@@ -37,6 +37,8 @@ export interface SocketOptions {
   readonly tls: Config["apiTls"];
   /** Connections at a time for each socket; more are closed at once. */
   readonly mostConnections?: number;
+  /** When connections that send nothing whole are closed. */
+  readonly timeouts?: Partial<typeof TIMEOUTS> & { readonly connectionsCheckingInterval?: number };
 }
 
 /**
@@ -71,13 +73,16 @@ export async function openSockets(options: SocketOptions): Promise<readonly List
 }
 
 async function listen(
-  { handler, version, tls, mostConnections = MOST_CONNECTIONS }: SocketOptions,
+  { handler, version, tls, mostConnections = MOST_CONNECTIONS, timeouts = {} }: SocketOptions,
   where: { readonly fd: number } | { readonly path: string } | { readonly host: string; readonly port: number },
 ): Promise<Listener> {
   const isTCP = "fd" in where ? !isUnixSocket(where.fd) : "port" in where;
   const isSecure = isTCP && tls !== null;
+  const common = { ...TIMEOUTS, ...timeouts };
   const server =
-    isSecure && tls !== null ? createSecureServer(secureOptions(tls), handler) : createServer(TIMEOUTS, handler);
+    isSecure && tls !== null
+      ? createSecureServer({ ...common, ...secureOptions(tls) }, handler)
+      : createServer(common, handler);
   answerBroken(server, version);
   server.maxConnections = mostConnections;
   await new Promise<void>((resolve, reject) => {
@@ -96,7 +101,7 @@ async function listen(
 
 function secureOptions({ cert, key, clientCA }: NonNullable<Config["apiTls"]>): object {
   const client = clientCA === null ? {} : { ca: clientCA, requestCert: true, rejectUnauthorized: true };
-  return { ...TIMEOUTS, cert, key, ...client };
+  return { cert, key, minVersion: "TLSv1.2", ...client };
 }
 
 /** Whether a socket that systemd passed is a UNIX one. The kernel lists those in /proc/self/net/unix by their inode. */
