@@ -147,18 +147,17 @@ describe("every answer", () => {
     ["/fleet/v1/machines", "PUT"],
     ["/metrics", "POST"],
     ["/", "GET"],
+    ["/fleet/v1", "GET"],
+    ["/v1-alpha", "GET"],
     ["/fleet/v1/units", "PROPFIND"],
   ])("%s by %s is 405, whatever the body", async (path, method) => {
     expect((await send(method, path, "{nonsense", { "content-type": "x/y" })).status).toBe(405);
   });
-  it.each(["/fleet/v1", "/fleet/v1/units/", "/fleet/v1/machines/", "/fleet/v2/units", "/units"])(
-    "%s is 404",
-    async (path) => {
-      const { status, json } = await send("GET", path);
-      expect(status).toBe(404);
-      expect(json).toEqual(error(404, expect.any(String)));
-    },
-  );
+  it.each(["/fleet/v1/units/", "/fleet/v1/machines/", "/fleet/v2/units", "/units"])("%s is 404", async (path) => {
+    const { status, json } = await send("GET", path);
+    expect(status).toBe(404);
+    expect(json).toEqual(error(404, expect.any(String)));
+  });
   it("is 503 while the registry can't be used, but for the metrics", async () => {
     isHealthy = false;
     expect(await send("GET", "/fleet/v1/units?view=last")).toMatchObject({
@@ -287,9 +286,19 @@ describe("units", () => {
     expect(await put(name, body)).toMatchObject({ status, json: error(status, expect.stringMatching(message)) });
     expect((await send("GET", "/fleet/v1/units")).text).toBe('{"units":[]}');
   });
-  it("refuse a known unit without a desired state with 409", async () => {
+  it.each([
+    ["the options that it has", file, 204],
+    ["new options", [...file, ...file], 201],
+  ])(
+    "become inactive by %s without a desired state, as the old fleetctl's --replace waits for",
+    async (_what, options, status) => {
+      await put("a.service", { options: file, desiredState: "launched" });
+      expect((await put("a.service", { options })).status).toBe(status);
+      expect((await send("GET", "/fleet/v1/units/a.service")).json).toMatchObject({ desiredState: "inactive" });
+    },
+  );
+  it("refuse a known unit with neither options nor a desired state with 409", async () => {
     await put("a.service", { options: file });
-    expect((await put("a.service", { options: file })).status).toBe(409);
     expect((await put("a.service", {})).status).toBe(409);
   });
   it("take member names in any case, and null as absent, as clients in Go send them", async () => {

@@ -46,7 +46,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
     frameworkErrors: (error, _request, reply) => answerUnrouted(error, reply, deps.version),
   });
   const table: RouteTable = [
-    { path: "/", methods: new Map() },
+    ...["/", "/fleet/v1", "/v1-alpha"].map((path) => ({ path, methods: new Map() })),
     readOnly("/metrics", metricsHandler(deps)),
     ...apiResources(apiHandlers(deps), documentHandlers(deps.version)),
   ];

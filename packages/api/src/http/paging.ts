@@ -24,7 +24,7 @@ export function pageJson(
 }
 
 function pageNumber(token: unknown, size: number): number {
-  if (token === undefined || token === "") return 1;
+  if (token === undefined) return 1;
   if (typeof token !== "string") throw new HttpError(400, "invalid nextPageToken: give it once");
   const page = decodePageToken(token);
   if (page === null) throw new HttpError(400, "invalid nextPageToken: it is not a token of this server");

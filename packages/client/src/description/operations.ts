@@ -163,7 +163,7 @@ export const OPERATIONS = [
       { status: 201, description: "It, or this version of it, is new.", schema: null },
       done("Its desired state is set."),
       refused(400, "What is asked for can never be."),
-      refused(409, "An unknown unit without options, or a known one without desiredState."),
+      refused(409, "An unknown unit without options, or a known one with neither options nor desiredState."),
       refused(413, "The unit is larger than unit_size_limit."),
       refused(415, "The content type is not application/json."),
     ],

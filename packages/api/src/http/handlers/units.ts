@@ -40,8 +40,8 @@ export function unitHandlers(deps: UnitDeps): UnitHandlers {
       const { nextPageToken } = query;
       const size = tokenLimit();
       const make = (): string => pageJson("units", query, size, (start, count) => view.units(start, count));
-      // A token that is given twice is an array: making the page refuses it.
-      const isPlain = nextPageToken === undefined || typeof nextPageToken === "string";
+      // An empty token, or one that is given twice and so an array, is refused by making the page.
+      const isPlain = nextPageToken === undefined || (typeof nextPageToken === "string" && nextPageToken !== "");
       return reply.send(isPlain ? view.page(`units ${size} ${nextPageToken ?? ""}`, make) : make());
     },
     "Units.Get": async (request, reply) => {
@@ -55,7 +55,9 @@ export function unitHandlers(deps: UnitDeps): UnitHandlers {
       checkName(name, body.name);
       const options = optionsOf(body);
       if (options !== null) checkUnitSize(name, options, deps.unitSizeLimit());
-      const change = { kind: "set", name, options, desiredState: desiredStateOf(body) } as const;
+      // As the old API does: the old fleetctl's --replace waits until a unit that it gives new options is inactive.
+      const desiredState = desiredStateOf(body) ?? (options === null ? null : "inactive");
+      const change = { kind: "set", name, options, desiredState } as const;
       const outcome = await submit(deps, change);
       return reply.code(outcome === "created" || outcome === "replaced" ? 201 : 204).send();
     },
