@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SystemdError, type UnitToLoad } from "@fleet/agent";
-import type { SystemdStates } from "@fleet/domain/unit";
+import type { RunResult, SystemdStates } from "@fleet/domain/unit";
 
 /** What a unit does once it is started and stopped. */
 export interface UnitBehaviour {
@@ -16,7 +16,8 @@ export interface UnitBehaviour {
 /** A job of a unit: it is over when the unit has reached what was asked for, or when another job has taken its place. */
 interface Job {
   readonly kind: JobKind;
-  readonly over: PromiseWithResolvers<void>;
+  /** Fulfilled with systemd's word for its result. */
+  readonly over: PromiseWithResolvers<string>;
 }
 
 /** Kinds of jobs that may be held up. */
@@ -29,6 +30,8 @@ interface FakeUnit {
   active: string;
   sub: string;
   job: Job | null;
+  /** How often it was restarted since it was last started. */
+  restarts: number;
 }
 
 const NO_SUCH_UNIT = "org.freedesktop.systemd1.NoSuchUnit";
@@ -40,6 +43,7 @@ export class FakeSystemdHost {
   readonly #units = new Map<string, FakeUnit>();
   readonly #behaviours = new Map<string, UnitBehaviour>();
   readonly #masked = new Set<string>();
+  readonly #failingJobs = new Map<string, string>();
   readonly #gates = new Map<string, PromiseWithResolvers<void>>();
   readonly #listeners = new Set<(name: string) => void>();
 
@@ -65,6 +69,12 @@ export class FakeSystemdHost {
     this.#gates.delete(gateOf(kind, name));
   }
 
+  /** Has start jobs of a unit end with a result such as `dependency` before it is started; null: no longer. */
+  failJobs(name: string, result: string | null): void {
+    if (result === null) this.#failingJobs.delete(name);
+    else this.#failingJobs.set(name, result);
+  }
+
   /** Masks a unit, as `systemctl mask` does: its links stay. */
   mask(name: string): void {
     this.#masked.add(name);
@@ -86,9 +96,25 @@ export class FakeSystemdHost {
     if (unit !== undefined) this.#become(name, unit, "failed", "failed");
   }
 
+  /** Has a unit fail and wait for its next restart, as one with Restart= does. */
+  crashAndRestart(name: string): void {
+    const unit = this.#units.get(name);
+    if (unit === undefined) return;
+    unit.restarts++;
+    this.#become(name, unit, "activating", "auto-restart");
+  }
+
+  /** How the last run of a unit ended; null: nothing to tell. */
+  runResult(name: string): RunResult | null {
+    const { active = "", sub = "", restarts = 0 } = this.#units.get(name) ?? {};
+    if (active === "failed" || sub === "auto-restart")
+      return { result: "exit-code", exitStatus: 1, exitSignal: null, restarts };
+    return restarts === 0 ? null : { result: "success", exitStatus: null, exitSignal: null, restarts };
+  }
+
   /** Everything ends and is forgotten, as at a reboot; masks stay. */
   reboot(): void {
-    for (const { job } of this.#units.values()) job?.over.resolve();
+    for (const { job } of this.#units.values()) job?.over.resolve("canceled");
     this.#units.clear();
   }
 
@@ -120,23 +146,31 @@ export class FakeSystemdHost {
   /**
    * Queues a start.
    *
+   * @returns the end of its job: systemd's word for the result
    * @throws SystemdError where the unit can't be started
    */
-  start(name: string): void {
+  start(name: string): Promise<string> {
     const unit = this.#units.get(name);
     const { load } = this.states(name);
     if (unit === undefined || load === "not-found")
       throw new SystemdError(`Unit ${name} not found.`, { type: NO_SUCH_UNIT });
     if (load === "masked") throw new SystemdError(`Unit ${name} is masked.`);
     if (load === "bad-setting") throw new SystemdError(`Unit ${name} has a bad unit file setting.`);
-    if (unit.active === "active" && unit.job === null) return;
+    if (unit.active === "active" && unit.job === null) return Promise.resolve("done");
+    const failing = this.#failingJobs.get(name);
+    if (failing !== undefined) {
+      this.#tell(name);
+      return Promise.resolve(failing);
+    }
+    unit.restarts = 0;
     const { startMs = 0, runs } = this.#behaviourOf(name);
-    void this.#work(name, unit, "start", startMs, () => {
+    const ended = this.#work(name, unit, "start", startMs, () => {
       if (runs === "to a failure") this.#become(name, unit, "failed", "failed");
       else if (runs === "to its end") this.#become(name, unit, "inactive", "dead");
       else this.#become(name, unit, "active", "running");
     });
     this.#become(name, unit, "activating", "start");
+    return ended;
   }
 
   /** Stops a unit; fulfilled when it is at rest, and at once where there is nothing to stop. */
@@ -167,18 +201,20 @@ export class FakeSystemdHost {
     return { load: this.#behaviourOf(name).runs === "not at all" ? "bad-setting" : "loaded", active, sub };
   }
 
-  /** Carries a job out, unless another takes its place; fulfilled when it is over. */
-  async #work(name: string, unit: FakeUnit, kind: JobKind, takesMs: number, end: () => void): Promise<void> {
-    unit.job?.over.resolve();
+  /** Carries a job out, unless another takes its place; fulfilled with its result when it is over. */
+  async #work(name: string, unit: FakeUnit, kind: JobKind, takesMs: number, end: () => void): Promise<string> {
+    unit.job?.over.resolve("canceled");
     const job: Job = { kind, over: Promise.withResolvers() };
     unit.job = job;
     const isOver = (): boolean => unit.job !== job;
     if (takesMs > 0) await Promise.race([sleep(takesMs), job.over.promise]);
     await Promise.race([this.#gates.get(gateOf(kind, name))?.promise, job.over.promise]);
-    if (isOver()) return;
+    if (isOver()) return job.over.promise;
     unit.job = null;
     end();
-    job.over.resolve();
+    const result = unit.active === "failed" ? "failed" : "done";
+    job.over.resolve(result);
+    return result;
   }
 
   #become(name: string, unit: FakeUnit, active: string, sub: string): void {
@@ -195,7 +231,7 @@ export class FakeSystemdHost {
   }
 
   #forgotten(): FakeUnit {
-    return { isLinked: false, isEnabled: false, ...REST, job: null };
+    return { isLinked: false, isEnabled: false, ...REST, job: null, restarts: 0 };
   }
 }
 

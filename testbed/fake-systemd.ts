@@ -1,5 +1,5 @@
-import { type Systemd, SystemdError, type UnitToLoad } from "@fleet/agent";
-import type { SystemdStates } from "@fleet/domain/unit";
+import { type StartJob, type Systemd, SystemdError, type UnitToLoad } from "@fleet/agent";
+import type { RunResult, SystemdStates } from "@fleet/domain/unit";
 import { FakeSystemdHost } from "./fake-systemd-host.ts";
 
 /** A method of the port that may fail. */
@@ -57,21 +57,17 @@ export class FakeSystemd implements Systemd {
     return this.#forEach("load", units, (unit) => this.host.load(unit));
   }
 
-  async start(name: string): Promise<void> {
+  async start(name: string): Promise<StartJob> {
     this.#ask("start", name);
-    this.host.start(name);
+    const ended = this.#unlessLost(this.host.start(name));
+    ended.catch(() => undefined);
     this.#answer("start");
+    return { ended };
   }
 
   async stop(name: string): Promise<void> {
     this.#ask("stop", name);
-    const { promise, reject } = Promise.withResolvers<never>();
-    this.#abandon.add(reject);
-    try {
-      await Promise.race([this.host.stop(name), promise]);
-    } finally {
-      this.#abandon.delete(reject);
-    }
+    await this.#unlessLost(this.host.stop(name));
     this.#answer("stop");
   }
 
@@ -84,6 +80,17 @@ export class FakeSystemd implements Systemd {
     this.#checkConnection();
     this.#answer("states");
     return new Map(names.map((name) => [name, this.host.states(name)]));
+  }
+
+  async runResults(names: readonly string[]): Promise<ReadonlyMap<string, RunResult>> {
+    this.#checkConnection();
+    this.#answer("runResults");
+    const results = new Map<string, RunResult>();
+    for (const name of names) {
+      const run = this.host.runResult(name);
+      if (run !== null) results.set(name, run);
+    }
+    return results;
   }
 
   async ensureService(name: string): Promise<void> {
@@ -119,6 +126,17 @@ export class FakeSystemd implements Systemd {
     }
     this.#answer(call);
     return failed;
+  }
+
+  /** Waits for something, unless the connection is lost before. */
+  async #unlessLost<T>(work: Promise<T>): Promise<T> {
+    const { promise, reject } = Promise.withResolvers<never>();
+    this.#abandon.add(reject);
+    try {
+      return await Promise.race([work, promise]);
+    } finally {
+      this.#abandon.delete(reject);
+    }
   }
 
   #ask(call: SystemdCall, name: string): void {

@@ -125,6 +125,21 @@ export function systemdContract(name: string, make: () => Promise<SystemdUnderCo
         expect(await stateOf(late)).toMatchObject({ load: "loaded", active: "activating" });
         await becomes(late, UP);
       });
+      it("tells the result of its job, and how the unit has run where that is worth it", async () => {
+        const [up, failing] = [await loaded(), await loaded({ runs: "to a failure", startMs: LATE_MS })];
+        const jobs = [await systemd.start(up), await systemd.start(failing)];
+        expect(await jobs[0]?.ended).toBe("done");
+        await becomes(failing, { active: "failed" });
+        const run = { result: "exit-code", exitStatus: 1, exitSignal: null, restarts: 0 };
+        const names = [up, failing, "contract-nowhere.service"];
+        expect(await systemd.runResults(names)).toEqual(new Map([[failing, run]]));
+      });
+      it("that a stop takes the place of is canceled", async () => {
+        const late = await loaded({ runs: "for ever", startMs: 60_000 });
+        const { ended } = await systemd.start(late);
+        await systemd.stop(late);
+        expect(await ended).toBe("canceled");
+      });
       it("does nothing to a unit that is up", async () => {
         const up = await started();
         await becomes(up, UP);

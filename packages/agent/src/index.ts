@@ -4,4 +4,4 @@ export type { AgentFailpoint } from "./failpoint.ts";
 export { IdentityError } from "./machine/identity.ts";
 export type { AgentOptions, RunningAgent } from "./running-agent.ts";
 export { DBusSystemd } from "./systemd/dbus-systemd.ts";
-export { type Systemd, SystemdError, type UnitToLoad } from "./systemd/systemd.ts";
+export { type StartJob, type Systemd, SystemdError, type UnitToLoad } from "./systemd/systemd.ts";

@@ -32,17 +32,41 @@ function publisher(...names: readonly string[]) {
     runner: {
       present,
       noticeMissing: () => false,
-      stateOf: (name, states) => reportedState(present.get(name), undefined, states),
+      isStarting: () => false,
+      stateOf: (name, states, run = null) => reportedState(present.get(name), undefined, states, run),
     },
     systemd: () => systemd,
     onMissing: () => undefined,
   });
   const told = (): readonly string[][] =>
     writes.map((updates) => updates.map(({ name, state }) => `${name} ${state?.systemd.active ?? "gone"}`));
-  return { made, systemd, present, registration, told, answers, held };
+  const runs = () =>
+    writes.map((updates) =>
+      Object.fromEntries(updates.flatMap(({ name, state }) => (state?.run ? [[name, state.run]] : []))),
+    );
+  return { made, systemd, present, registration, told, runs, answers, held };
 }
 
 describe("states of units", () => {
+  it("tell of a failure, and of restarts for as long as systemd counts them", async () => {
+    const { made, systemd, registration, runs } = publisher("a.service", "b.service");
+    made.begin(registration, []);
+    await made.round();
+    systemd.host.crashAndRestart("a.service");
+    made.touch("a.service");
+    await made.round();
+    systemd.host.release("start", "a.service");
+    void systemd.host.start("b.service");
+    systemd.host.crash("b.service");
+    made.touch("b.service");
+    await made.round();
+    const failure = { result: "exit-code", exitStatus: 1, exitSignal: null };
+    expect(runs()).toEqual([
+      {},
+      { "a.service": { ...failure, restarts: 1 } },
+      { "b.service": { ...failure, restarts: 0 } },
+    ]);
+  });
   it("are written once they differ from what was written, and not again", async () => {
     const { made, systemd, registration, told } = publisher("a.service", "b.service");
     made.begin(registration, []);

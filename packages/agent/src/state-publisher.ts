@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { StateRecord } from "@fleet/domain/cluster";
+import type { RunResult, SystemdStates } from "@fleet/domain/unit";
 import type { MachineRegistration, StateUpdate } from "@fleet/registry";
 import type { Systemd } from "./systemd/systemd.ts";
 import type { UnitRunner } from "./unit-runner.ts";
@@ -12,7 +13,7 @@ const GATHER_MS = 20;
 /** What a publisher needs. */
 export interface StatePublisherOptions {
   /** What runs here, as far as the agent knows. */
-  readonly runner: Pick<UnitRunner, "present" | "noticeMissing" | "stateOf">;
+  readonly runner: Pick<UnitRunner, "present" | "noticeMissing" | "stateOf" | "isStarting">;
   /** The connection to systemd; null: there is none. */
   readonly systemd: () => Systemd | null;
   /** Called where systemd does not find units that it should. */
@@ -26,6 +27,8 @@ export interface StatePublisherOptions {
 export class StatePublisher {
   readonly #options: StatePublisherOptions;
   readonly #published = new Map<string, string>();
+  /** Units that had failed, or been restarted, when they were looked at last. */
+  readonly #troubled = new Set<string>();
   /** Units whose state may have changed since the last round. */
   readonly #touched = new Set<string>();
   #registration: MachineRegistration | null = null;
@@ -56,10 +59,28 @@ export class StatePublisher {
     this.#touched.clear();
     const states = await systemd.states(names.filter((name) => runner.present.has(name)));
     if (runner.noticeMissing(states)) onMissing();
+    const runs = await this.#runResults(systemd, states);
     const records = new Map<string, StateRecord | null>();
-    for (const name of names) records.set(name, runner.stateOf(name, states.get(name)));
+    for (const name of names) records.set(name, runner.stateOf(name, states.get(name), runs.get(name) ?? null));
     await this.#publish(records);
     return FULL_CHECK_MS;
+  }
+
+  /** How units have run: asked only of those that may have a failure or a restart to tell. */
+  async #runResults(
+    systemd: Systemd,
+    states: ReadonlyMap<string, SystemdStates>,
+  ): Promise<ReadonlyMap<string, RunResult>> {
+    const { runner } = this.#options;
+    const mayTell = (name: string, { active }: SystemdStates): boolean =>
+      active === "failed" || this.#troubled.has(name) || (active === "activating" && !runner.isStarting(name));
+    const names = [...states].filter(([name, state]) => mayTell(name, state)).map(([name]) => name);
+    const runs = names.length === 0 ? new Map<string, RunResult>() : await systemd.runResults(names);
+    for (const name of names) {
+      if (runs.has(name)) this.#troubled.add(name);
+      else this.#troubled.delete(name);
+    }
+    return runs;
   }
 
   /**

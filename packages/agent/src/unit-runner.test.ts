@@ -84,6 +84,51 @@ describe("running units", () => {
     expect(systemd.calls).toEqual(["load a.service", "stop a.service", "unload a.service"]);
     expect(readdirSync(join(folder(), "units"))).not.toContain("a.service");
   });
+  it.each(["dependency", "assert", "failed"])(
+    "a start whose job ends with %s is told, and tried again until it works",
+    async (result) => {
+      const { systemd, runner: made, settle } = runner();
+      await made.adopt();
+      systemd.host.failJobs("a.service", result);
+      await settle([unit("a.service"), unit("good.service")]);
+      const told = { current: "loaded", error: expect.stringContaining(`(job result ${result})`) };
+      expect(made.stateOf("a.service", { load: "loaded", active: "inactive", sub: "dead" })).toMatchObject(told);
+      expect(made.stateOf("good.service", undefined)).toMatchObject({ current: "launched", error: null });
+      const pauses: number[] = [];
+      for (let tries = 0; tries < 3; tries++) {
+        pauses.push((made.nextRetryAt ?? 0) - performance.now());
+        await clock.pass(Math.ceil(pauses.at(-1) ?? 0));
+        await settle([unit("a.service"), unit("good.service")]);
+      }
+      expect(pauses[0]).toBeLessThan(1_000);
+      expect(pauses[2]).toBeGreaterThan(400);
+      systemd.host.failJobs("a.service", null);
+      await clock.pass(Math.ceil((made.nextRetryAt ?? 0) - performance.now()));
+      await settle([unit("a.service"), unit("good.service")]);
+      expect(made.stateOf("a.service", undefined)).toMatchObject({ current: "launched", error: null });
+      expect(systemd.calls.filter((call) => call === "start a.service")).toHaveLength(5);
+    },
+  );
+  it("a unit whose start has failed, as systemd says, is not started again and again", async () => {
+    const { systemd, runner: made, settle } = runner();
+    await made.adopt();
+    systemd.host.behave("a.service", { runs: "to a failure" });
+    await settle([unit("a.service")]);
+    await clock.pass(60_000);
+    await settle([unit("a.service")]);
+    expect(systemd.calls).toEqual(["load a.service", "start a.service"]);
+    expect(made.nextRetryAt).toBeNull();
+  });
+  it("a unit is on its way until it was looked at what came of its start, and a stop ends that", async () => {
+    const { systemd, runner: made, settle } = runner();
+    await made.adopt();
+    systemd.host.hold("start", "a.service");
+    await settle([unit("a.service")]);
+    const down = { load: "loaded", active: "inactive", sub: "dead" };
+    expect(made.stateOf("a.service", down)?.systemd).toMatchObject({ active: "activating" });
+    await settle([unit("a.service", "loaded")]);
+    expect(made.stateOf("a.service", down)).toMatchObject({ current: "loaded", systemd: down, error: null });
+  });
   it("a unit that fails stops no other, keeps its error, and waits longer each time", async () => {
     const { systemd, runner: made, settle } = runner();
     await made.adopt();

@@ -1,12 +1,14 @@
 import type { StateRecord } from "@fleet/domain/cluster";
-import { parseUnitFile, type SystemdStates } from "@fleet/domain/unit";
+import { parseUnitFile, type RunResult, type SystemdStates } from "@fleet/domain/unit";
 import type { BaseLogger } from "pino";
 import type { AgentFailpoint } from "./failpoint.ts";
 import type { UnitDirectory } from "./machine/unit-directory.ts";
 import { nextTask, nextTasks, type PresentUnit, type Task, type WantedUnit } from "./model/next-task.ts";
 import { reportedState } from "./model/reported-state.ts";
+import { startTrouble } from "./model/start-outcome.ts";
 import { RetryBook } from "./retry-book.ts";
-import type { Systemd, UnitToLoad } from "./systemd/systemd.ts";
+import { StartJobs } from "./start-jobs.ts";
+import type { StartJob, Systemd, UnitToLoad } from "./systemd/systemd.ts";
 
 /** A unit that is missing in systemd is loaded anew no more often than this. */
 const MISSING_AGAIN_MS = 10_000;
@@ -38,6 +40,7 @@ export class UnitRunner {
   readonly #present = new Map<string, PresentUnit>();
   readonly #busy = new Set<string>();
   readonly #retries = new RetryBook();
+  readonly #startJobs = new StartJobs();
   /** When a unit was found to be missing in systemd, by performance.now(), for as long as it is not loaded anew again. */
   readonly #foundMissing = new Map<string, number>();
   #wanted: ReadonlyMap<string, WantedUnit> = new Map();
@@ -132,9 +135,21 @@ export class UnitRunner {
     return true;
   }
 
-  /** What to publish of a unit; null where this machine has nothing of it. */
-  stateOf(name: string, systemd: SystemdStates | undefined): StateRecord | null {
-    return reportedState(this.#present.get(name), this.#retries.of(name), systemd);
+  /**
+   * What to publish of a unit; null where this machine has nothing of it.
+   *
+   * @param run how its last run ended; null: nothing to tell
+   */
+  stateOf(name: string, systemd: SystemdStates | undefined, run: RunResult | null = null): StateRecord | null {
+    // Between the end of a job and the look at what came of it a unit is still on its way.
+    const isOnItsWay = this.#startJobs.has(name) && systemd?.active === "inactive";
+    const states = isOnItsWay ? { ...systemd, active: "activating", sub: "waiting" } : systemd;
+    return reportedState(this.#present.get(name), this.#retries.of(name), states, run);
+  }
+
+  /** Whether the agent has started a unit, and what came of it is not known yet. */
+  isStarting(name: string): boolean {
+    return this.#startJobs.has(name);
   }
 
   snapshot(): unknown {
@@ -163,6 +178,7 @@ export class UnitRunner {
   }
 
   async #stop(systemd: Systemd, name: string): Promise<void> {
+    this.#startJobs.forget(name);
     await systemd.stop(name);
     this.#options.failpoint("agent.after-stop");
     this.#options.directory.markLaunched(name, false);
@@ -177,8 +193,9 @@ export class UnitRunner {
         throw new Error("is about to be taken off this machine: not started");
     }
     this.#options.failpoint("agent.before-start");
+    let job: StartJob;
     try {
-      await systemd.start(name);
+      job = await systemd.start(name);
     } catch (error) {
       const state = (await systemd.states([name])).get(name);
       if (state === undefined || !this.#noticeMissing(name, state)) throw error;
@@ -189,6 +206,27 @@ export class UnitRunner {
     // Marked last: after a crash in between the unit is told to start once more, which does nothing to one that runs;
     // a mark without a start would leave it down for good.
     this.#options.directory.markLaunched(name, true);
+    this.#startJobs.follow(name, job, {
+      look: (result) => this.#noticeStarted(systemd, name, result),
+      onSettled: () => {
+        this.#options.onTouched(name);
+        if (this.#retries.of(name) !== undefined) this.#options.onProgress();
+      },
+    });
+  }
+
+  /** Looks what came of a start, once its job has ended. What came to nothing is tried again. */
+  async #noticeStarted(systemd: Systemd, name: string, result: string): Promise<void> {
+    const states = (await systemd.states([name])).get(name);
+    if (states === undefined || this.#busy.has(name) || this.#present.get(name)?.isLaunched !== true) return;
+    const trouble = startTrouble(result, states);
+    if (trouble === null) {
+      this.#retries.forget(name);
+      return;
+    }
+    this.#options.directory.markLaunched(name, false);
+    this.#update(name, { isLaunched: false });
+    this.#failed(name, new Error(trouble));
   }
 
   async #unload(systemd: Systemd, names: readonly string[]): Promise<void> {
@@ -265,7 +303,8 @@ export class UnitRunner {
   async #attempt(name: string, work: () => Promise<void>): Promise<void> {
     try {
       await work();
-      this.#retries.forget(name);
+      // What came of a start is only known when its job has ended: until then an earlier failure counts.
+      if (!this.#startJobs.has(name)) this.#retries.forget(name);
       this.#options.onTouched(name);
     } catch (error) {
       this.#failed(name, error);
@@ -283,7 +322,8 @@ export class UnitRunner {
   #forgetFailures(): void {
     for (const [name, { goal }] of this.#retries.entries()) {
       if (this.#busy.has(name) || this.#unclear.has(name)) continue;
-      if (this.#nextTask(name) !== null && goal === this.#goal(name)) continue;
+      const isOpen = this.#nextTask(name) !== null || this.#startJobs.has(name);
+      if (isOpen && goal === this.#goal(name)) continue;
       this.#retries.forget(name);
       this.#options.onTouched(name);
     }

@@ -1,4 +1,4 @@
-import type { SystemdStates } from "@fleet/domain/unit";
+import type { RunResult, SystemdStates } from "@fleet/domain/unit";
 import dbus, { type Message } from "dbus-next";
 import { Bus } from "./bus.ts";
 import { ChangeSignals } from "./change-signals.ts";
@@ -6,7 +6,8 @@ import { Jobs } from "./jobs.ts";
 import { linksFolder } from "./leftover-links.ts";
 import { Manager } from "./manager.ts";
 import { PendingReload } from "./pending-reload.ts";
-import { type Systemd, SystemdError, type UnitToLoad } from "./systemd.ts";
+import { RunResults } from "./run-results.ts";
+import { type StartJob, type Systemd, SystemdError, type UnitToLoad } from "./systemd.ts";
 import { UnitFiles } from "./unit-files.ts";
 import {
   ADD_MATCH,
@@ -32,6 +33,7 @@ export class DBusSystemd implements Systemd {
   readonly #bus: Bus;
   readonly #manager: Manager;
   readonly #files: UnitFiles;
+  readonly #runResults: RunResults;
   readonly #pendingReload: PendingReload;
   readonly #jobs = new Jobs();
   readonly #changes: ChangeSignals;
@@ -40,6 +42,7 @@ export class DBusSystemd implements Systemd {
     this.lost = bus.lost;
     this.#bus = bus;
     this.#manager = manager;
+    this.#runResults = new RunResults(manager);
     this.#files = new UnitFiles(manager, links);
     this.#pendingReload = new PendingReload({
       unitsFolder,
@@ -89,10 +92,11 @@ export class DBusSystemd implements Systemd {
     return failed;
   }
 
-  async start(name: string): Promise<void> {
+  async start(name: string): Promise<StartJob> {
     this.#changes.startBegins(name);
     try {
-      await this.#manager.call("StartUnit", name, "replace");
+      const [job] = await this.#manager.call("StartUnit", name, "replace");
+      return { ended: this.#jobs.ended(String(job)) };
     } catch (error) {
       this.#changes.jobEnded(name);
       throw error;
@@ -132,6 +136,10 @@ export class DBusSystemd implements Systemd {
 
   states(names: readonly string[]): Promise<ReadonlyMap<string, SystemdStates>> {
     return this.#manager.states(names);
+  }
+
+  runResults(names: readonly string[]): Promise<ReadonlyMap<string, RunResult>> {
+    return this.#runResults.of(names);
   }
 
   async ensureService(name: string, description: string, command: readonly string[]): Promise<void> {

@@ -13,9 +13,26 @@ export class Jobs {
   /** Takes note of the end of a job, by its object path. */
   noteEnd(job: string, result: string): void {
     const waiting = this.#waiting.get(job);
-    if (waiting !== undefined) return waiting.resolve(result);
+    if (waiting !== undefined) {
+      this.#waiting.delete(job);
+      return waiting.resolve(result);
+    }
     this.#early.set(job, result);
     if (this.#early.size > MOST_EARLY) this.#early.delete(this.#early.keys().next().value ?? "");
+  }
+
+  /**
+   * The end of a job: systemd's word for its result, such as `done`. Rejected where the connection is lost before; that
+   * may go unheard.
+   */
+  ended(job: string): Promise<string> {
+    const early = this.#early.get(job);
+    this.#early.delete(job);
+    if (early !== undefined) return Promise.resolve(early);
+    const waiting = this.#waiting.get(job) ?? Promise.withResolvers<string>();
+    this.#waiting.set(job, waiting);
+    waiting.promise.catch(() => undefined);
+    return waiting.promise;
   }
 
   /**
@@ -26,17 +43,11 @@ export class Jobs {
    * @throws SystemdError where it takes longer than a unit may take to stop, or the connection is lost
    */
   async waitForStop(job: string, unit: string): Promise<string> {
-    const early = this.#early.get(job);
-    if (early !== undefined) {
-      this.#early.delete(job);
-      return early;
-    }
-    const waiting = Promise.withResolvers<string>();
-    const late = new SystemdError(`${unit} has been stopping for ${STOP_MS / 1000} s: it is still running`);
-    const timer = setTimeout(() => waiting.reject(late), STOP_MS);
-    this.#waiting.set(job, waiting);
+    const late = Promise.withResolvers<never>();
+    const error = new SystemdError(`${unit} has been stopping for ${STOP_MS / 1000} s: it is still running`);
+    const timer = setTimeout(() => late.reject(error), STOP_MS);
     try {
-      return await waiting.promise;
+      return await Promise.race([this.ended(job), late.promise]);
     } finally {
       clearTimeout(timer);
       this.#waiting.delete(job);

@@ -94,9 +94,14 @@ export class Manager {
     return new Map(held.map(([name, , , active]) => [name, active]));
   }
 
+  /** A property of a unit that systemd holds in memory. */
+  async propertyOf(name: string, owner: string, propertyName: string): Promise<unknown> {
+    return property(this.#bus, unitPath(name), owner, propertyName);
+  }
+
   /** Whether a unit's file is newer than what systemd holds of it. */
   async needsReload(name: string): Promise<boolean> {
-    return (await property(this.#bus, unitPath(name), UNIT, NEED_RELOAD_PROPERTY)) === true;
+    return (await this.propertyOf(name, UNIT, NEED_RELOAD_PROPERTY)) === true;
   }
 
   async #rows(method: ManagerMethod, ...args: readonly unknown[]): Promise<readonly UnitRow[]> {

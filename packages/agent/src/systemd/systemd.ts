@@ -1,4 +1,4 @@
-import type { SystemdStates } from "@fleet/domain/unit";
+import type { RunResult, SystemdStates } from "@fleet/domain/unit";
 
 /** A unit to be made known to systemd. */
 export interface UnitToLoad {
@@ -29,6 +29,12 @@ export class SystemdError extends Error {
   }
 }
 
+/** A start that systemd has accepted. */
+export interface StartJob {
+  /** Systemd's word for its result, such as `done` or `dependency`; rejected where the connection is lost before. */
+  readonly ended: Promise<string>;
+}
+
 /** The few things that the agent asks of systemd. */
 export interface Systemd {
   /** Hears of units whose state may have changed; null: any may have. */
@@ -38,13 +44,15 @@ export interface Systemd {
   /** Makes units known to systemd until the next boot. Returns what went wrong, by name; one's failure stops no other. */
   load(units: readonly UnitToLoad[]): Promise<ReadonlyMap<string, SystemdError>>;
   /** Queues a start. Fulfilled when systemd has accepted it, not when the unit is up. */
-  start(name: string): Promise<void>;
+  start(name: string): Promise<StartJob>;
   /** Stops a unit and waits until it is at rest. */
   stop(name: string): Promise<void>;
   /** Makes systemd forget stopped units: links, enablement and failed states. Returns what went wrong, by name. */
   unload(names: readonly string[]): Promise<ReadonlyMap<string, SystemdError>>;
   /** States of units by name, in systemd's words. */
   states(names: readonly string[]): Promise<ReadonlyMap<string, SystemdStates>>;
+  /** How the last runs of units ended, by name, where there is something to tell. Nothing is loaded for the question. */
+  runResults(names: readonly string[]): Promise<ReadonlyMap<string, RunResult>>;
   /** Makes sure that a service of fleet's own runs, which no unit file describes and which outlives the agent. */
   ensureService(name: string, description: string, command: readonly string[]): Promise<void>;
   close(): void;

@@ -27,6 +27,22 @@ export const GET_PROPERTY = { member: "Get", signature: "ss" } as const;
 export const VERSION_PROPERTY = "Version";
 /** A unit's property that says whether its file is newer than what systemd holds. */
 export const NEED_RELOAD_PROPERTY = "NeedDaemonReload";
+/** Properties of units that have run: how that ended. Those but the first are only services'. */
+export const RUN_PROPERTIES = {
+  result: "Result",
+  exitCode: "ExecMainCode",
+  exitStatus: "ExecMainStatus",
+  restarts: "NRestarts",
+} as const;
+const INTERFACES: Readonly<Record<string, string>> = {
+  service: `${SYSTEMD}.Service`,
+  socket: `${SYSTEMD}.Socket`,
+  mount: `${SYSTEMD}.Mount`,
+  automount: `${SYSTEMD}.Automount`,
+  swap: `${SYSTEMD}.Swap`,
+  timer: `${SYSTEMD}.Timer`,
+  path: `${SYSTEMD}.Path`,
+};
 /** The manager's signal that a job has ended: number, path, unit, result. */
 export const JOB_REMOVED = "JobRemoved";
 /** The signal that properties have changed. */
@@ -77,6 +93,11 @@ export const SIGNATURES = {
 
 /** One row of ListUnits and its relatives: name, description, load, active, sub, followed, path, and its job: ID, 0 for none, type, path. */
 export type UnitRow = readonly [string, string, string, string, string, string, string, number, string, string];
+
+/** The interface of units of a type that have a result, by a unit's name; null: units of its type have none. */
+export function resultInterface(name: string): string | null {
+  return INTERFACES[name.slice(name.lastIndexOf(".") + 1)] ?? null;
+}
 
 /** The object path of a unit: every byte but ASCII letters and digits as `_xx`. */
 export function unitPath(name: string): string {
