@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { DBusSystemd } from "@fleet/agent";
 import { HostNetwork } from "../deploy/local-cluster/network.ts";
 import type { UnitBehaviour } from "../testbed/fake-systemd-host.ts";
@@ -31,6 +31,15 @@ systemdContract("systemd", async () => {
         return `${UNITS}/${name}`;
       },
       noFile: `${UNITS}/none.service`,
+      putOwn: async (name) => {
+        writeFileSync(`${root}/etc/systemd/system/${name}`, textOf({ runs: "for ever" }, false));
+        await systemctl("daemon-reload");
+        return `/etc/systemd/system/${name}`;
+      },
+      removeOwn: async (name) => {
+        rmSync(`${root}/etc/systemd/system/${name}`);
+        await systemctl("daemon-reload");
+      },
       mask: async (name) => void (await systemctl("mask", name)),
       unmask: async (name) => void (await systemctl("unmask", name)),
       enablement: async (name) => {

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { SystemdError, type UnitToLoad } from "@fleet/agent";
+import { ForeignUnitError, SystemdError, type UnitToLoad } from "@fleet/agent";
 import type { RunResult, SystemdStates } from "@fleet/domain/unit";
 
 /** What a unit does once it is started and stopped. */
@@ -43,6 +43,7 @@ export class FakeSystemdHost {
   readonly #units = new Map<string, FakeUnit>();
   readonly #behaviours = new Map<string, UnitBehaviour>();
   readonly #masked = new Set<string>();
+  readonly #foreign = new Map<string, string>();
   readonly #failingJobs = new Map<string, string>();
   readonly #gates = new Map<string, PromiseWithResolvers<void>>();
   readonly #listeners = new Set<(name: string) => void>();
@@ -73,6 +74,12 @@ export class FakeSystemdHost {
   failJobs(name: string, result: string | null): void {
     if (result === null) this.#failingJobs.delete(name);
     else this.#failingJobs.set(name, result);
+  }
+
+  /** Has a name stand for a file of the host's own from now on, by its path; null: no longer. */
+  ownFile(name: string, path: string | null): void {
+    if (path === null) this.#foreign.delete(name);
+    else this.#foreign.set(name, path);
   }
 
   /** Masks a unit, as `systemctl mask` does: its links stay. */
@@ -126,11 +133,13 @@ export class FakeSystemdHost {
   }
 
   /** @throws SystemdError where systemd refuses the unit */
-  load({ name, path, hasInstall }: UnitToLoad): void {
+  load({ name, path, install }: UnitToLoad): void {
     if (!existsSync(path)) throw new SystemdError(`Unit file ${path} does not exist.`, { type: NO_FILE });
+    const foreign = this.#foreign.get(name);
+    if (foreign !== undefined) throw new ForeignUnitError(name, foreign);
     const unit = this.#units.get(name) ?? this.#forgotten();
     if (unit.active === "failed") Object.assign(unit, REST);
-    Object.assign(unit, { isLinked: true, isEnabled: hasInstall });
+    Object.assign(unit, { isLinked: true, isEnabled: install !== null });
     this.#units.set(name, unit);
   }
 
@@ -138,6 +147,10 @@ export class FakeSystemdHost {
   unload(name: string): void {
     const unit = this.#units.get(name);
     if (unit === undefined) return;
+    if (this.#foreign.has(name) && !AT_REST.has(unit.active)) {
+      Object.assign(unit, { isLinked: false, isEnabled: false });
+      return;
+    }
     if (!AT_REST.has(unit.active)) throw new SystemdError(`${name} is ${unit.active} again: it was started by hand`);
     this.#units.delete(name);
     this.#tell(name);
@@ -150,6 +163,8 @@ export class FakeSystemdHost {
    * @throws SystemdError where the unit can't be started
    */
   start(name: string): Promise<string> {
+    const foreign = this.#foreign.get(name);
+    if (foreign !== undefined) throw new ForeignUnitError(name, foreign);
     const unit = this.#units.get(name);
     const { load } = this.states(name);
     if (unit === undefined || load === "not-found")
@@ -176,7 +191,7 @@ export class FakeSystemdHost {
   /** Stops a unit; fulfilled when it is at rest, and at once where there is nothing to stop. */
   async stop(name: string): Promise<void> {
     const unit = this.#units.get(name);
-    if (unit === undefined || AT_REST.has(unit.active)) return;
+    if (unit === undefined || AT_REST.has(unit.active) || this.#foreign.has(name)) return;
     const over = this.#work(name, unit, "stop", this.#behaviourOf(name).stopMs ?? 0, () =>
       this.#become(name, unit, "inactive", "dead"),
     );

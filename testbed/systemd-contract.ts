@@ -1,4 +1,4 @@
-import { type Systemd, SystemdError, type UnitToLoad } from "@fleet/agent";
+import { type Install, type Systemd, SystemdError, type UnitToLoad } from "@fleet/agent";
 import type { SystemdStates } from "@fleet/domain/unit";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { UnitBehaviour } from "./fake-systemd-host.ts";
@@ -11,6 +11,9 @@ export interface SystemdUnderContract {
   write(name: string, behaviour: UnitBehaviour, hasInstall: boolean): string;
   /** Where no unit's file is. */
   readonly noFile: string;
+  /** Gives the host a unit file of its own by this name, and takes it away again; returns its path as systemd knows it. */
+  putOwn(name: string): Promise<string>;
+  removeOwn(name: string): Promise<void>;
   mask(name: string): Promise<void>;
   unmask(name: string): Promise<void>;
   /** What `systemctl is-enabled` says of a unit; null: it does not find it. */
@@ -22,6 +25,7 @@ const UP: SystemdStates = { load: "loaded", active: "active", sub: "running" };
 const LOADED: SystemdStates = { load: "loaded", active: "inactive", sub: "dead" };
 const NOT_FOUND: SystemdStates = { load: "not-found", active: "inactive", sub: "dead" };
 const LATE_MS = 300;
+const BY_TARGET: Install = { isAlone: true, pulledInBy: [{ unit: "multi-user.target", by: "wants" }] };
 
 let count = 0;
 
@@ -54,7 +58,11 @@ export function systemdContract(name: string, make: () => Promise<SystemdUnderCo
     const unit = (behaviour: UnitBehaviour = { runs: "for ever" }, hasInstall = false): UnitToLoad => {
       const unitName = `contract-${count++}.service`;
       made.add(unitName);
-      return { name: unitName, path: host.write(unitName, behaviour, hasInstall), hasInstall };
+      return {
+        name: unitName,
+        path: host.write(unitName, behaviour, hasInstall),
+        install: hasInstall ? BY_TARGET : null,
+      };
     };
     const loaded = async (...args: Parameters<typeof unit>): Promise<string> => {
       const asked = unit(...args);
@@ -88,7 +96,7 @@ export function systemdContract(name: string, make: () => Promise<SystemdUnderCo
       });
       it.each([false, true])("tells what it refused, and loads the others: enabling is %s", async (hasInstall) => {
         const good = [unit({ runs: "for ever" }, hasInstall), unit({ runs: "for ever" }, hasInstall)];
-        const bad = { ...unit(), path: host.noFile, hasInstall };
+        const bad = { ...unit(), path: host.noFile, install: hasInstall ? BY_TARGET : null };
         const failed = await systemd.load([bad, ...good]);
         expect([...failed.keys()]).toEqual([bad.name]);
         expect(failed.get(bad.name)).toBeInstanceOf(SystemdError);
@@ -242,9 +250,40 @@ export function systemdContract(name: string, make: () => Promise<SystemdUnderCo
         await systemd.stop(up);
         await systemd.unload([up]);
         const path = host.write(up, { runs: "to a failure" }, false);
-        await systemd.load([{ name: up, path, hasInstall: false }]);
+        await systemd.load([{ name: up, path, install: null }]);
         await systemd.start(up);
         await becomes(up, { active: "failed" });
+      });
+    });
+
+    describe("a name that stands for a file of the host's own", () => {
+      it("is not loaded, not started, not stopped and not unloaded: the error says whose it is", async () => {
+        const asked = unit();
+        const path = await host.putOwn(asked.name);
+        try {
+          const failed = await systemd.load([asked, unit()]);
+          expect([...failed]).toMatchObject([[asked.name, { name: "ForeignUnitError", unavailable: false }]]);
+          expect(failed.get(asked.name)?.message).toContain(`${asked.name} on this machine comes from ${path}`);
+          await expect(systemd.start(asked.name)).rejects.toThrow(path);
+          await systemd.stop(asked.name);
+          expect(await systemd.unload([asked.name])).toEqual(new Map());
+        } finally {
+          await host.removeOwn(asked.name);
+        }
+        expect(await systemd.load([asked])).toEqual(new Map());
+      });
+      it("is left as it is, too, where it came after fleet's", async () => {
+        const up = await started();
+        await becomes(up, UP);
+        await host.putOwn(up);
+        try {
+          await systemd.stop(up);
+          expect(await systemd.unload([up])).toEqual(new Map());
+          expect((await stateOf(up))?.active).toBe("active");
+        } finally {
+          await host.removeOwn(up);
+        }
+        await systemd.stop(up);
       });
     });
 

@@ -129,6 +129,17 @@ describe("running units", () => {
     await settle([unit("a.service", "loaded")]);
     expect(made.stateOf("a.service", down)).toMatchObject({ current: "loaded", systemd: down, error: null });
   });
+  it("a unit whose name is a file of the host's own is neither loaded nor started, and its error says whose it is", async () => {
+    const { systemd, runner: made, settle } = runner();
+    await made.adopt();
+    systemd.host.ownFile("a.service", "/etc/systemd/system/a.service");
+    await settle([unit("a.service")]);
+    const error = expect.stringContaining("a.service on this machine comes from /etc/systemd/system/a.service");
+    expect(made.stateOf("a.service", undefined)).toMatchObject({ current: "inactive", error });
+    await settle([]);
+    expect(systemd.calls).toEqual(["load a.service"]);
+    expect(made.stateOf("a.service", undefined)).toBeNull();
+  });
   it("a unit that fails stops no other, keeps its error, and waits longer each time", async () => {
     const { systemd, runner: made, settle } = runner();
     await made.adopt();

@@ -3,6 +3,7 @@ import { parseUnitFile, type RunResult, type SystemdStates } from "@fleet/domain
 import type { BaseLogger } from "pino";
 import type { AgentFailpoint } from "./failpoint.ts";
 import type { UnitDirectory } from "./machine/unit-directory.ts";
+import { installOf } from "./model/install.ts";
 import { nextTask, nextTasks, type PresentUnit, type Task, type WantedUnit } from "./model/next-task.ts";
 import { reportedState } from "./model/reported-state.ts";
 import { startTrouble } from "./model/start-outcome.ts";
@@ -290,9 +291,9 @@ export class UnitRunner {
     try {
       const content = text(hash);
       if (content === undefined) throw new Error(`the unit file ${hash} is not in the registry`);
-      const hasInstall = parseUnitFile(content).some(({ section }) => section === "Install");
+      const install = installOf(parseUnitFile(content));
       directory.write(name, content);
-      return { name, hash, path: directory.file(name), hasInstall };
+      return { name, hash, path: directory.file(name), install };
     } catch (error) {
       this.#failed(name, error);
       return null;

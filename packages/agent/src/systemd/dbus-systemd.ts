@@ -3,12 +3,12 @@ import dbus, { type Message } from "dbus-next";
 import { Bus } from "./bus.ts";
 import { ChangeSignals } from "./change-signals.ts";
 import { Jobs } from "./jobs.ts";
-import { linksFolder } from "./leftover-links.ts";
 import { Manager } from "./manager.ts";
 import { PendingReload } from "./pending-reload.ts";
 import { RunResults } from "./run-results.ts";
-import { type StartJob, type Systemd, SystemdError, type UnitToLoad } from "./systemd.ts";
+import { ForeignUnitError, type StartJob, type Systemd, SystemdError, type UnitToLoad } from "./systemd.ts";
 import { UnitFiles } from "./unit-files.ts";
+import { linksFolder, UnitLinks } from "./unit-links.ts";
 import {
   ADD_MATCH,
   BUS,
@@ -33,6 +33,7 @@ export class DBusSystemd implements Systemd {
   readonly #bus: Bus;
   readonly #manager: Manager;
   readonly #files: UnitFiles;
+  readonly #links: UnitLinks;
   readonly #runResults: RunResults;
   readonly #pendingReload: PendingReload;
   readonly #jobs = new Jobs();
@@ -43,7 +44,8 @@ export class DBusSystemd implements Systemd {
     this.#bus = bus;
     this.#manager = manager;
     this.#runResults = new RunResults(manager);
-    this.#files = new UnitFiles(manager, links);
+    this.#links = new UnitLinks(links, unitsFolder);
+    this.#files = new UnitFiles(manager, this.#links);
     this.#pendingReload = new PendingReload({
       unitsFolder,
       reload: () => manager.call("Reload"),
@@ -93,6 +95,8 @@ export class DBusSystemd implements Systemd {
   }
 
   async start(name: string): Promise<StartJob> {
+    const path = await this.#foreignPath(name);
+    if (path !== null) throw new ForeignUnitError(name, path);
     this.#changes.startBegins(name);
     try {
       const [job] = await this.#manager.call("StartUnit", name, "replace");
@@ -104,6 +108,7 @@ export class DBusSystemd implements Systemd {
   }
 
   async stop(name: string): Promise<void> {
+    if ((await this.#foreignPath(name)) !== null) return;
     let job: string;
     try {
       job = String((await this.#manager.call("StopUnit", name, "replace"))[0]);
@@ -122,6 +127,7 @@ export class DBusSystemd implements Systemd {
   async unload(names: readonly string[]): Promise<ReadonlyMap<string, SystemdError>> {
     const failed = new Map<string, SystemdError>();
     for (const [name, active] of await this.#manager.activeStates(names)) {
+      if ((await this.#foreignPath(name)) !== null) continue;
       if (active === "failed") await this.#manager.resetFailed(name);
       else if (active !== "inactive")
         failed.set(name, new SystemdError(`${name} is ${active} again: it was started by hand`));
@@ -160,6 +166,13 @@ export class DBusSystemd implements Systemd {
     } catch (error) {
       if (!(error instanceof SystemdError && error.type === UNIT_EXISTS)) throw error;
     }
+  }
+
+  /** The path of a unit's file, in systemd's words, where it is not fleet's; null: it is, or there is none. */
+  async #foreignPath(name: string): Promise<string | null> {
+    const path = await this.#manager.fragmentPath(name);
+    if (path === null || this.#links.isOwn(name, path)) return null;
+    return (await this.#manager.isMasked(name)) ? null : path;
   }
 
   close(): void {

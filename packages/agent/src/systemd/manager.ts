@@ -1,8 +1,11 @@
+import { basename } from "node:path";
 import type { SystemdStates } from "@fleet/domain/unit";
 import type { Bus } from "./bus.ts";
 import { SystemdError } from "./systemd.ts";
 import {
+  FRAGMENT_PATH_PROPERTY,
   GET_PROPERTY,
+  LOAD_STATE_PROPERTY,
   MANAGER,
   MANAGER_PATH,
   NEED_RELOAD_PROPERTY,
@@ -97,6 +100,32 @@ export class Manager {
   /** A property of a unit that systemd holds in memory. */
   async propertyOf(name: string, owner: string, propertyName: string): Promise<unknown> {
     return property(this.#bus, unitPath(name), owner, propertyName);
+  }
+
+  /** The path of the file that a unit comes from, in systemd's words; null: it has none. The unit is loaded for it. */
+  async fragmentPath(name: string): Promise<string | null> {
+    return String((await this.propertyOf(name, UNIT, FRAGMENT_PATH_PROPERTY)) ?? "") || null;
+  }
+
+  /** Whether somebody has masked a unit: its file is then a link to nothing. */
+  async isMasked(name: string): Promise<boolean> {
+    return (await this.propertyOf(name, UNIT, LOAD_STATE_PROPERTY)) === "masked";
+  }
+
+  /** Paths of the files that systemd would load units from, by name; masks are none. No unit is loaded for it. */
+  async filesOf(names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    if (names.length === 0) return new Map();
+    const wanted = new Set(names);
+    const [rows] =
+      this.#version >= LISTS_BY_NAMES
+        ? await this.call("ListUnitFilesByPatterns", [], names.map(asPattern))
+        : await this.call("ListUnitFiles");
+    const found = new Map<string, string>();
+    for (const [path, state] of rows as readonly (readonly [string, string])[]) {
+      const name = basename(path);
+      if (wanted.has(name) && !state.startsWith("masked")) found.set(name, path);
+    }
+    return found;
   }
 
   /** Whether a unit's file is newer than what systemd holds of it. */

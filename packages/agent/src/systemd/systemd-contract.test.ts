@@ -17,6 +17,11 @@ systemdContract("the fake systemd", async () => {
       return join(folder, name);
     },
     noFile: join(folder, "none.service"),
+    putOwn: async (name) => {
+      host.ownFile(name, `/etc/systemd/system/${name}`);
+      return `/etc/systemd/system/${name}`;
+    },
+    removeOwn: async (name) => host.ownFile(name, null),
     mask: async (name) => host.mask(name),
     unmask: async (name) => host.unmask(name),
     enablement: async (name) => host.enablement(name),

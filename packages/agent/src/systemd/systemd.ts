@@ -1,12 +1,13 @@
 import type { RunResult, SystemdStates } from "@fleet/domain/unit";
+import type { Install } from "../model/install.ts";
 
 /** A unit to be made known to systemd. */
 export interface UnitToLoad {
   readonly name: string;
   /** Of its file, which is there already. */
   readonly path: string;
-  /** Whether it has an [Install] section, and so is enabled. */
-  readonly hasInstall: boolean;
+  /** What its [Install] section says, by which it is enabled; null: it has none. */
+  readonly install: Install | null;
 }
 
 /**
@@ -29,6 +30,17 @@ export class SystemdError extends Error {
   }
 }
 
+/** A unit's name stands for a file on this machine that is not fleet's: fleet leaves that unit alone. */
+export class ForeignUnitError extends SystemdError {
+  /** @param path of that file, in systemd's words */
+  constructor(unit: string, path: string) {
+    super(
+      `${unit} on this machine comes from ${path}, not from fleet: remove that file, or give the unit another name`,
+    );
+    this.name = "ForeignUnitError";
+  }
+}
+
 /** A start that systemd has accepted. */
 export interface StartJob {
   /** Systemd's word for its result, such as `done` or `dependency`; rejected where the connection is lost before. */
@@ -41,11 +53,18 @@ export interface Systemd {
   onChanged(listener: (name: string | null) => void): void;
   /** Fulfilled when the connection is lost; everything asked of it then fails. */
   readonly lost: Promise<void>;
-  /** Makes units known to systemd until the next boot. Returns what went wrong, by name; one's failure stops no other. */
+  /**
+   * Makes units known to systemd until the next boot. Returns what went wrong, by name; one's failure stops no other. A
+   * name that stands for a file of somebody else's is a ForeignUnitError.
+   */
   load(units: readonly UnitToLoad[]): Promise<ReadonlyMap<string, SystemdError>>;
-  /** Queues a start. Fulfilled when systemd has accepted it, not when the unit is up. */
+  /**
+   * Queues a start. Fulfilled when systemd has accepted it, not when the unit is up.
+   *
+   * @throws SystemdError where it refuses; a ForeignUnitError where the unit is not fleet's
+   */
   start(name: string): Promise<StartJob>;
-  /** Stops a unit and waits until it is at rest. */
+  /** Stops a unit and waits until it is at rest. A unit that is not fleet's is left alone. */
   stop(name: string): Promise<void>;
   /** Makes systemd forget stopped units: links, enablement and failed states. Returns what went wrong, by name. */
   unload(names: readonly string[]): Promise<ReadonlyMap<string, SystemdError>>;

@@ -1,37 +1,37 @@
-import { removeLinks } from "./leftover-links.ts";
+import type { Install } from "../model/install.ts";
 import { type Manager, systemdErrorOf } from "./manager.ts";
-import { SystemdError, type UnitToLoad } from "./systemd.ts";
-import { MISSING_ERRORS } from "./wire.ts";
+import { ForeignUnitError, SystemdError, type UnitToLoad } from "./systemd.ts";
+import type { UnitLinks } from "./unit-links.ts";
+import { FILE_EXISTS_ERRORS, MISSING_ERRORS } from "./wire.ts";
 
 /** Unit files in systemd's eyes: linked, enabled or disabled until the next boot. */
 export class UnitFiles {
   readonly #manager: Manager;
-  readonly #links: string;
+  readonly #links: UnitLinks;
 
-  /** @param links where systemd keeps the links of units that are linked or enabled until the next boot */
-  constructor(manager: Manager, links: string) {
+  constructor(manager: Manager, links: UnitLinks) {
     this.#manager = manager;
     this.#links = links;
   }
 
   /**
-   * Links units, or enables those with an [Install] section.
+   * Links units, and enables those with an [Install] section: they alone, never by force over another's link.
    *
    * @param failed is given what went wrong, by name
    * @returns whether systemd has to reload
    */
-  async install(units: readonly UnitToLoad[], failed: Map<string, SystemdError>): Promise<boolean> {
+  async install(asked: readonly UnitToLoad[], failed: Map<string, SystemdError>): Promise<boolean> {
+    const units = await this.#ownOnly(asked, failed);
     let needsReload = this.#manager.needsReloadForNewFiles;
     // What systemd still holds of an earlier unit of the name would be started instead of the new text.
     const held = await this.#manager.activeStates(units.map(({ name }) => name));
     for (const [name, active] of held) if (active === "failed") await this.#manager.resetFailed(name);
-    await this.#link(
-      units.filter(({ hasInstall }) => !hasInstall),
-      failed,
-    );
-    for (const { name, path } of units.filter(({ hasInstall }) => hasInstall)) {
+    await this.#link(units, failed);
+    for (const unit of units) {
+      const { name, install } = unit;
+      if (install === null || failed.has(name)) continue;
       try {
-        await this.#manager.call("EnableUnitFiles", [path], true, true);
+        await this.#enable(unit, install);
         needsReload = true;
       } catch (error) {
         failed.set(name, systemdErrorOf(error));
@@ -43,12 +43,19 @@ export class UnitFiles {
   }
 
   /**
-   * Takes all links to units away.
+   * Takes all links to units' files away, and no others: what `Also=` names stays enabled.
    *
    * @param failed is given what went wrong, by name
    * @returns whether any of them was enabled
    */
   async disable(names: readonly string[], failed: Map<string, SystemdError>): Promise<boolean> {
+    const { wasEnabled, left } = this.#links.remove(names);
+    if (left.size === 0) return wasEnabled;
+    return (await this.#disableBySystemd([...left.keys()], failed)) || wasEnabled;
+  }
+
+  /** What the agent may not remove, as one without root, systemd does. */
+  async #disableBySystemd(names: readonly string[], failed: Map<string, SystemdError>): Promise<boolean> {
     try {
       return await this.#removeLinks(names);
     } catch (error) {
@@ -62,7 +69,7 @@ export class UnitFiles {
     }
     // systemd has stopped at the first that it does not find or refuses.
     let wasEnabled = false;
-    for (const name of names) wasEnabled = (await this.disable([name], failed)) || wasEnabled;
+    for (const name of names) wasEnabled = (await this.#disableBySystemd([name], failed)) || wasEnabled;
     return wasEnabled;
   }
 
@@ -74,7 +81,7 @@ export class UnitFiles {
         "LinkUnitFiles",
         units.map(({ path }) => path),
         true,
-        true,
+        false,
       );
     } catch (error) {
       const reason = systemdErrorOf(error);
@@ -92,7 +99,53 @@ export class UnitFiles {
     } catch (error) {
       if (names.length > 1 || !isMissing(error)) throw error;
     }
-    return removeLinks(this.#links, names) || wasEnabled;
+    const again = this.#links.remove(names);
+    const [path] = again.left.values();
+    if (path !== undefined) {
+      const what = `systemd has left the link ${path}, as it does while the unit is masked, and the agent may not remove it`;
+      throw new SystemdError(`${what}: unmask the unit, or remove the link by hand`);
+    }
+    return wasEnabled;
+  }
+
+  /** Those units of which the name stands for fleet's file, or for none. */
+  async #ownOnly(units: readonly UnitToLoad[], failed: Map<string, SystemdError>): Promise<readonly UnitToLoad[]> {
+    for (const { name } of units) this.#links.makeRoom(name);
+    const files = await this.#manager.filesOf(units.map(({ name }) => name));
+    return units.filter(({ name }) => {
+      const path = files.get(name);
+      if (path === undefined || this.#links.isOwn(name, path)) return true;
+      failed.set(name, new ForeignUnitError(name, path));
+      return false;
+    });
+  }
+
+  /** Enables a unit that is linked. Where systemd would touch others too, only what pulls it in is made known to it. */
+  async #enable({ name, path }: UnitToLoad, { isAlone, pulledInBy }: Install): Promise<void> {
+    try {
+      if (isAlone) {
+        await this.#manager.call("EnableUnitFiles", [path], true, false);
+        return;
+      }
+    } catch (error) {
+      // Another unit has the name of an alias.
+      if (!(error instanceof SystemdError && FILE_EXISTS_ERRORS.has(error.type))) throw error;
+    }
+    for (const { unit, by } of pulledInBy) {
+      try {
+        await this.#manager.call(
+          "AddDependencyUnitFiles",
+          [name],
+          unit,
+          by === "wants" ? "Wants" : "Requires",
+          true,
+          false,
+        );
+      } catch (error) {
+        // What is not on this machine pulls in nothing.
+        if (!isMissing(error)) throw error;
+      }
+    }
   }
 }
 

@@ -27,6 +27,10 @@ export const GET_PROPERTY = { member: "Get", signature: "ss" } as const;
 export const VERSION_PROPERTY = "Version";
 /** A unit's property that says whether its file is newer than what systemd holds. */
 export const NEED_RELOAD_PROPERTY = "NeedDaemonReload";
+/** A unit's property that holds the path of its file. */
+export const FRAGMENT_PATH_PROPERTY = "FragmentPath";
+/** A unit's property that says what came of reading its file. */
+export const LOAD_STATE_PROPERTY = "LoadState";
 /** Properties of units that have run: how that ended. Those but the first are only services'. */
 export const RUN_PROPERTIES = {
   result: "Result",
@@ -61,6 +65,13 @@ export const SERVICE_PROPERTIES = {
 } as const;
 /** Errors for what is not there. */
 export const MISSING_ERRORS: ReadonlySet<string> = new Set([NO_SUCH_UNIT, "org.freedesktop.DBus.Error.FileNotFound"]);
+/** Errors for a name that another file has. */
+export const FILE_EXISTS_ERRORS: ReadonlySet<string> = new Set([
+  "org.freedesktop.DBus.Error.FileExists",
+  "System.Error.EEXIST",
+]);
+/** Error for a unit that may be started and stopped as a dependency only. */
+export const ONLY_BY_DEPENDENCY = `${SYSTEMD}.OnlyByDependency`;
 /** The bus's errors for a call that nobody has answered, as while systemd is executed anew: it may have been carried out. */
 export const NO_ANSWER_ERRORS: ReadonlySet<string> = new Set(
   ["NoReply", "Disconnected", "Timeout", "TimedOut"].map((error) => `org.freedesktop.DBus.Error.${error}`),
@@ -85,6 +96,9 @@ export const SIGNATURES = {
   StartUnit: "ss",
   StopUnit: "ss",
   ResetFailedUnit: "s",
+  AddDependencyUnitFiles: "asssbb",
+  ListUnitFiles: "",
+  ListUnitFilesByPatterns: "asas",
   ListUnits: "",
   ListUnitsByNames: "as",
   ListUnitsByPatterns: "asas",

@@ -1,0 +1,104 @@
+import { existsSync, lstatSync, readdirSync, readlinkSync, rmSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+
+/** What a masked unit is a link to. */
+const NOTHING = "/dev/null";
+
+/** Where systemd keeps the links of units that are linked or enabled until the next boot. */
+export function linksFolder(isUser: boolean): string {
+  return isUser ? join(process.env.XDG_RUNTIME_DIR ?? "", "systemd/user") : "/run/systemd/system";
+}
+
+/** What became of the links to units. */
+export interface RemovedLinks {
+  /** Whether there was one by which another unit pulled one of them in. */
+  readonly wasEnabled: boolean;
+  /** Units with a link that may not be removed, as by an agent without root: path by name. */
+  readonly left: ReadonlyMap<string, string>;
+}
+
+/**
+ * The links by which systemd finds fleet's unit files, and by which its targets pull units in. Only links to fleet's own
+ * files are ever touched; a mask, another's file and another's link stay. Paths may be seen from outside systemd's root
+ * folder: it then knows them by their last part.
+ */
+export class UnitLinks {
+  readonly #links: string;
+  readonly #files: string;
+
+  /**
+   * @param links where systemd keeps links until the next boot
+   * @param files where fleet's unit files are
+   */
+  constructor(links: string, files: string) {
+    this.#links = links;
+    this.#files = files;
+  }
+
+  /** Whether a path in systemd's words is that of a file of fleet's own, or of a link to a unit of this name that is. */
+  isOwn(name: string, path: string): boolean {
+    if (this.#files.endsWith(dirname(path))) return true;
+    if (!this.#links.endsWith(dirname(path)) || basename(path) !== name) return false;
+    const target = linkTarget(join(this.#links, name));
+    return target === null ? false : this.#pointsTo(target, name);
+  }
+
+  /**
+   * Removes the link of a name where it leads to nothing, or is another fleet unit's `Alias=`: a unit's own name comes
+   * first. Nothing happens where it may not be removed.
+   */
+  makeRoom(name: string): void {
+    const path = join(this.#links, name);
+    const target = linkTarget(path);
+    if (target === null || target === NOTHING || this.#pointsTo(target, name)) return;
+    const isAlias = this.#files.endsWith(dirname(target));
+    if (isAlias || !existsSync(resolve(this.#links, target))) tryRemove(path);
+  }
+
+  /** Removes every link to units: their own, their aliases', and those by which others pull them in. */
+  remove(names: readonly string[]): RemovedLinks {
+    const wanted = new Set(names);
+    const left = new Map<string, string>();
+    let wasEnabled = false;
+    for (const [path, name] of this.#linksTo(wanted)) {
+      if (!tryRemove(path)) left.set(name, path);
+      else if (/\.(wants|requires|upholds)$/.test(dirname(path))) wasEnabled = true;
+    }
+    return { wasEnabled, left };
+  }
+
+  /** Paths of links to units' files, each with the unit's name. */
+  #linksTo(names: ReadonlySet<string>): (readonly [string, string])[] {
+    if (!existsSync(this.#links)) return [];
+    const found: (readonly [string, string])[] = [];
+    for (const { parentPath, name: entry } of readdirSync(this.#links, { recursive: true, withFileTypes: true })) {
+      const path = join(parentPath, entry);
+      const target = linkTarget(path);
+      const name = target === null ? "" : basename(target);
+      if (target !== null && names.has(name) && this.#pointsTo(target, name)) found.push([path, name]);
+    }
+    return found;
+  }
+
+  /** Whether a link leads to the file of fleet's unit of a name; newer versions of systemd write relative links. */
+  #pointsTo(target: string, name: string): boolean {
+    if (basename(target) !== name) return false;
+    return (
+      this.#files.endsWith(dirname(target)) || (!target.startsWith("/") && this.isOwn(name, join(this.#links, name)))
+    );
+  }
+}
+
+/** Where a link leads; null where there is none. */
+function linkTarget(path: string): string | null {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true ? readlinkSync(path) : null;
+}
+
+function tryRemove(path: string): boolean {
+  try {
+    rmSync(path, { force: true });
+    return true;
+  } catch {
+    return false;
+  }
+}
