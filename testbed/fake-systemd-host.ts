@@ -7,6 +7,10 @@ import type { RunResult, SystemdStates } from "@fleet/domain/unit";
 export interface UnitBehaviour {
   /** It stays up, ends by itself at once, fails at once, or has a file that systemd can't make sense of. */
   readonly runs: "for ever" | "to its end" | "to a failure" | "not at all";
+  /** A unit that it pulls in when it starts (`Wants=`). */
+  readonly wants?: string;
+  /** Whether it refuses to be stopped by hand. */
+  readonly refusesStop?: boolean;
   /** How long its start takes. */
   readonly startMs?: number;
   /** How long its stop takes. */
@@ -151,7 +155,8 @@ export class FakeSystemdHost {
       Object.assign(unit, { isLinked: false, isEnabled: false });
       return;
     }
-    if (!AT_REST.has(unit.active)) throw new SystemdError(`${name} is ${unit.active} again: it was started by hand`);
+    if (!AT_REST.has(unit.active))
+      throw new SystemdError(`${name} is ${unit.active} again: it was started by hand, or by another unit`);
     this.#units.delete(name);
     this.#tell(name);
   }
@@ -178,6 +183,8 @@ export class FakeSystemdHost {
       return Promise.resolve(failing);
     }
     unit.restarts = 0;
+    const { wants } = this.#behaviourOf(name);
+    if (wants !== undefined && this.#units.get(wants)?.isLinked === true) void this.start(wants);
     const { startMs = 0, runs } = this.#behaviourOf(name);
     const ended = this.#work(name, unit, "start", startMs, () => {
       if (runs === "to a failure") this.#become(name, unit, "failed", "failed");
@@ -192,6 +199,8 @@ export class FakeSystemdHost {
   async stop(name: string): Promise<void> {
     const unit = this.#units.get(name);
     if (unit === undefined || AT_REST.has(unit.active) || this.#foreign.has(name)) return;
+    if (this.#behaviourOf(name).refusesStop === true)
+      throw new SystemdError(`Operation refused, unit ${name} may be requested by dependency only`);
     const over = this.#work(name, unit, "stop", this.#behaviourOf(name).stopMs ?? 0, () =>
       this.#become(name, unit, "inactive", "dead"),
     );

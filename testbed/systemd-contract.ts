@@ -240,6 +240,24 @@ export function systemdContract(name: string, make: () => Promise<SystemdUnderCo
         expect(await stateOf(up)).toEqual(UP);
         await becomes(idle, NOT_FOUND);
       });
+      it("of a unit that another one refers to has systemd forget it too: the other does not bring it up again", async () => {
+        const pulled = await started();
+        const puller = await started({ runs: "for ever", wants: pulled });
+        await becomes(puller, UP);
+        await systemd.stop(pulled);
+        expect(await systemd.unload([pulled])).toEqual(new Map());
+        expect(await stateOf(pulled)).toEqual(NOT_FOUND);
+        await systemd.stop(puller);
+        const { ended } = await systemd.start(puller);
+        expect(await ended).toBe("done");
+        expect(await stateOf(pulled)).toEqual(NOT_FOUND);
+      });
+      it("of a unit that refuses to be stopped by hand is done where it is down", async () => {
+        const refusing = await loaded({ runs: "for ever", refusesStop: true });
+        await systemd.stop(refusing);
+        expect(await systemd.unload([refusing])).toEqual(new Map());
+        await becomes(refusing, NOT_FOUND);
+      });
       it("of what is not there is no failure", async () => {
         expect(await systemd.unload(["contract-nowhere.service"])).toEqual(new Map());
         expect(await systemd.unload([])).toEqual(new Map());

@@ -44,6 +44,13 @@ while :; do
     units
     for unit in "\${units[@]}"; do "$@" kill --signal=KILL -- "$unit" 2>/dev/null; done
     "$@" stop --no-block -- "\${units[@]}"
+    # What another unit pulls in again, or somebody starts, is stopped again until the next deadline comes.
+    until read -r -t 1 new_stop new_kill <&3; do
+      units
+      ((\${#units[@]})) && "$@" stop --no-block -- "\${units[@]}"
+    done
+    stop_at=$new_stop kill_at=$new_kill
+    continue
   fi
   read -r stop_at kill_at <&3
 done`;

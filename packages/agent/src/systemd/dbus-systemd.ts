@@ -3,7 +3,7 @@ import dbus, { type Message } from "dbus-next";
 import { Bus } from "./bus.ts";
 import { ChangeSignals } from "./change-signals.ts";
 import { Jobs } from "./jobs.ts";
-import { Manager } from "./manager.ts";
+import { Manager, systemdErrorOf } from "./manager.ts";
 import { PendingReload } from "./pending-reload.ts";
 import { RunResults } from "./run-results.ts";
 import { ForeignUnitError, type StartJob, type Systemd, SystemdError, type UnitToLoad } from "./systemd.ts";
@@ -18,6 +18,7 @@ import {
   JOBS_RULE,
   MANAGER_PATH,
   NO_SUCH_UNIT,
+  ONLY_BY_DEPENDENCY,
   PROPERTIES_CHANGED,
   REMOVE_MATCH,
   SERVICE_PROPERTIES,
@@ -25,6 +26,8 @@ import {
   unitOfPath,
 } from "./wire.ts";
 
+/** States in which nothing of a unit runs. */
+const AT_REST: ReadonlySet<string> = new Set(["inactive", "failed"]);
 const TO_BUS = { destination: BUS, path: BUS_PATH, interface: BUS } as const;
 
 /** systemd over D-Bus. */
@@ -109,11 +112,22 @@ export class DBusSystemd implements Systemd {
 
   async stop(name: string): Promise<void> {
     if ((await this.#foreignPath(name)) !== null) return;
+    await this.#stopNow(name);
+  }
+
+  async #stopNow(name: string): Promise<void> {
     let job: string;
     try {
       job = String((await this.#manager.call("StopUnit", name, "replace"))[0]);
     } catch (error) {
-      if (error instanceof SystemdError && error.type === NO_SUCH_UNIT) return;
+      const type = error instanceof SystemdError ? error.type : "";
+      if (type === NO_SUCH_UNIT) return;
+      // It refuses to be stopped by hand (RefuseManualStop=yes): one that is down needs no stop.
+      if (
+        type === ONLY_BY_DEPENDENCY &&
+        AT_REST.has((await this.#manager.held([name])).get(name)?.active ?? "inactive")
+      )
+        return;
       throw error;
     }
     const result = await this.#jobs.waitForStop(job, name);
@@ -126,18 +140,42 @@ export class DBusSystemd implements Systemd {
 
   async unload(names: readonly string[]): Promise<ReadonlyMap<string, SystemdError>> {
     const failed = new Map<string, SystemdError>();
+    const foreign = new Set<string>();
     for (const [name, active] of await this.#manager.activeStates(names)) {
-      if ((await this.#foreignPath(name)) !== null) continue;
-      if (active === "failed") await this.#manager.resetFailed(name);
+      if ((await this.#foreignPath(name)) !== null) foreign.add(name);
+      else if (active === "failed") await this.#manager.resetFailed(name);
       else if (active !== "inactive")
-        failed.set(name, new SystemdError(`${name} is ${active} again: it was started by hand`));
+        failed.set(name, new SystemdError(`${name} is ${active} again: it was started by hand, or by another unit`));
     }
     const stopped = names.filter((name) => !failed.has(name));
     if (stopped.length === 0) return failed;
     const wasEnabled = await this.#pendingReload.during(() => this.#files.disable(stopped, failed));
-    // What pulled the unit in, such as multi-user.target, holds on to it, and to its text, until systemd reloads.
-    if (wasEnabled) await this.#pendingReload.reloadInTime();
+    const own = stopped.filter((name) => !foreign.has(name));
+    await this.#forget(own, wasEnabled, failed);
     return failed;
+  }
+
+  /**
+   * Makes sure that systemd has forgotten units whose links are gone. Whatever refers to one, a target that pulled it in
+   * or any other loaded unit, has systemd hold on to it and to its text, and start it again, until it reloads.
+   *
+   * @param failed is given what went wrong, by name
+   */
+  async #forget(names: readonly string[], wasEnabled: boolean, failed: Map<string, SystemdError>): Promise<void> {
+    const isRemembered = [...(await this.#manager.held(names)).values()].some(({ load }) => load === "loaded");
+    if (!wasEnabled && !isRemembered) return;
+    this.#pendingReload.note();
+    await this.#pendingReload.reloadInTime();
+    for (const [name, { load, active }] of await this.#manager.held(names)) {
+      if (load !== "not-found" || AT_REST.has(active)) continue;
+      try {
+        await this.#stopNow(name);
+      } catch (error) {
+        const reason = systemdErrorOf(error);
+        if (reason.unavailable) throw reason;
+        failed.set(name, reason);
+      }
+    }
   }
 
   states(names: readonly string[]): Promise<ReadonlyMap<string, SystemdStates>> {

@@ -85,16 +85,23 @@ export class Manager {
     return states;
   }
 
-  /** Active states, by name, of the units that systemd holds in memory; nothing is loaded for the question. */
+  /** Active states, by name, of the units with a file that systemd holds in memory; nothing is loaded for the question. */
   async activeStates(names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const held = [...(await this.held(names))].filter(([, { load }]) => load !== "not-found");
+    return new Map(held.map(([name, { active }]) => [name, active]));
+  }
+
+  /** What systemd holds of units in memory, by name; nothing is loaded for the question. */
+  async held(names: readonly string[]): Promise<ReadonlyMap<string, SystemdStates>> {
     if (names.length === 0) return new Map();
     const wanted = new Set(names);
     const rows =
       this.#version >= LISTS_BY_NAMES
         ? await this.#rows("ListUnitsByPatterns", [], names.map(asPattern))
         : await this.#rows("ListUnits");
-    const held = rows.filter(([name, , load]) => wanted.has(name) && load !== "not-found");
-    return new Map(held.map(([name, , , active]) => [name, active]));
+    return new Map(
+      rows.filter(([name]) => wanted.has(name)).map(([name, , load, active, sub]) => [name, { load, active, sub }]),
+    );
   }
 
   /** A property of a unit that systemd holds in memory. */

@@ -39,7 +39,7 @@ export class PendingReload {
    */
   async during(work: () => Promise<boolean>): Promise<boolean> {
     const wasNoted = this.isNoted;
-    this.#note();
+    this.note();
     const isNeeded = await work();
     if (!isNeeded && !wasNoted) this.#clear();
     return isNeeded;
@@ -77,7 +77,8 @@ export class PendingReload {
     clearTimeout(this.#retry);
   }
 
-  #note(): void {
+  /** Notes that systemd has to reload. */
+  note(): void {
     try {
       writeFileSync(this.#path, "");
     } catch {
