@@ -1,0 +1,143 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { Output } from "../deploy/local-cluster/processes.ts";
+import { SLEEP, TestCluster } from "../testbed/test-cluster.ts";
+
+let cluster: TestCluster;
+beforeAll(async () => {
+  cluster = await TestCluster.start([{ agent: true, engine: true, api: true }, { agent: true }]);
+});
+afterAll(() => cluster?.stop());
+afterEach(() => cluster.clear());
+
+const ON_1 = "[X-Fleet]\nMachineMetadata=rack=r1\n";
+const ON_2 = "[X-Fleet]\nMachineMetadata=rack=r0\n";
+
+const start = (...files: readonly string[]): Promise<Output> => cluster.fleetctl("start", "--no-block", ...files);
+const systemctl = (...args: readonly string[]): Promise<Output> =>
+  cluster.cluster.network.exec(1, ["systemctl", ...args]);
+
+/** What the API says of a unit on its machine. */
+async function stateOf(name: string): Promise<{ systemdActiveState?: string; error?: string }> {
+  const { text } = await cluster.api.send("GET", `/state?unitName=${encodeURIComponent(name)}`);
+  return (JSON.parse(text) as { states?: { systemdActiveState: string; error?: string }[] }).states?.[0] ?? {};
+}
+
+/** What etcd holds of a unit's state. */
+async function recordOf(name: string): Promise<string> {
+  const { stdout } = await cluster.cluster.network.exec(1, [
+    ...["etcdctl", `--endpoints=${cluster.cluster.etcdURL}`, "get", "--prefix", "/"],
+  ]);
+  const lines = stdout.split("\n");
+  return lines[lines.findIndex((line) => line.includes("/state") && line.endsWith(`/${name}`)) + 1] ?? "";
+}
+
+const untilError = (name: string, error: RegExp): Promise<void> =>
+  cluster.until(`${name} to say ${error}`, async () => error.test((await stateOf(name)).error ?? ""));
+
+describe("what came of a start, in systemd's words", () => {
+  it("is the unit's error where a dependency fails, where an assertion does, and where a timer has no service", async () => {
+    const failing = cluster.file("failing.service", `[Service]\nType=oneshot\nExecStart=/bin/false\n${ON_1}`);
+    const dependent = cluster.file(
+      "dependent.service",
+      `[Unit]\nRequires=failing.service\nAfter=failing.service\n${SLEEP}${ON_1}`,
+    );
+    const asserting = cluster.file("asserting.service", `[Unit]\nAssertPathExists=/nowhere\n${SLEEP}${ON_1}`);
+    const alone = cluster.file("alone.timer", `[Timer]\nOnActiveSec=1h\n${ON_1}`);
+    await start(failing, dependent, asserting, alone);
+    await untilError("dependent.service", /a dependency failed \(job result dependency\)/);
+    await untilError("asserting.service", /\(job result assert\)/);
+    await untilError("alone.timer", /./);
+    expect(await cluster.activeOn("dependent.service")).toEqual([]);
+    await cluster.until("the oneshot's exit status", async () =>
+      /"exitStatus":1/.test(await recordOf("failing.service")),
+    );
+    // Once the reason is gone the unit comes up by itself, and the error goes.
+    await cluster.cluster.network.must(1, "touch", "/nowhere");
+    await cluster.until("the assertion to hold", async () => {
+      const { systemdActiveState, error } = await stateOf("asserting.service");
+      return systemdActiveState === "active" && error === undefined;
+    });
+    await cluster.cluster.network.must(1, "rm", "/nowhere");
+  });
+  it("is a crash loop with its restarts counted", async () => {
+    const loop = cluster.file(
+      "loop.service",
+      `[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=/bin/sh -c "exit 7"\nRestart=always\nRestartSec=0.3\n${ON_1}`,
+    );
+    await start(loop);
+    await cluster.until("restarts to be told", async () =>
+      /"exitStatus":7.*"restarts":[2-9]/.test(await recordOf("loop.service")),
+    );
+  });
+});
+
+describe("a unit file of the host's own", () => {
+  it.each(["/etc/systemd/system", "/usr/lib/systemd/system"])("in %s is left alone by every verb", async (folder) => {
+    const { network } = cluster.cluster;
+    const own = `${folder}/own.service`;
+    // Where /lib is a link to /usr/lib, systemd may say either.
+    const inItsWords = own.replace("/usr/lib", "/lib");
+    await network.must(1, "bash", "-c", `printf '[Service]\\nExecStart=/bin/sleep 4711\\n' >${own}`);
+    await systemctl("daemon-reload");
+    await systemctl("start", "own.service");
+    try {
+      await start(cluster.file("own.service", `${SLEEP}${ON_1}`));
+      await untilError(
+        "own.service",
+        new RegExp(`own\\.service on this machine comes from \\S*${inItsWords}, not from fleet`),
+      );
+      await cluster.ok("destroy", "own.service");
+      await cluster.until("fleet to have let go", async () => (await stateOf("own.service")).error === undefined);
+      expect(await cluster.show(1, "own.service", "ActiveState")).toBe("active");
+      expect(await cluster.show(1, "own.service", "FragmentPath")).toContain(inItsWords);
+      expect(await cluster.show(1, "own.service", "ExecStart")).toContain("4711");
+    } finally {
+      await systemctl("stop", "own.service");
+      await network.must(1, "rm", own);
+      await systemctl("daemon-reload");
+    }
+  });
+});
+
+describe("a unit that has left a machine", () => {
+  it("is not started again there by a unit that refers to it", async () => {
+    const app = "[Unit]\nWants=pool.service\n[Service]\nExecStart=/bin/sleep infinity\nRestart=always\nRestartSec=1\n";
+    await cluster.ok(
+      "start",
+      cluster.file("app.service", `${app}${ON_1}`),
+      cluster.file("pool.service", `${SLEEP}${ON_1}`),
+    );
+    expect(await cluster.activeOn("pool.service")).toEqual([1]);
+    await cluster.ok("start", "--replace", cluster.file("pool.service", `${SLEEP}${ON_2}`));
+    const before = await cluster.show(1, "app.service", "InvocationID");
+    await systemctl("kill", "-s", "KILL", "app.service");
+    await cluster.until("the app to be restarted", async () => {
+      const now = await cluster.show(1, "app.service", "InvocationID");
+      return now !== before && (await cluster.show(1, "app.service", "ActiveState")) === "active";
+    });
+    expect(await cluster.activeOn("pool.service")).toEqual([2]);
+  });
+});
+
+describe("a unit's [Install] section", () => {
+  it("leaves alone what its Also= names, and a name that another unit has", async () => {
+    const socket = "[Socket]\nListenStream=/run/its.sock\n[Install]\nWantedBy=sockets.target\n";
+    const service = (seconds: number): string =>
+      `[Service]\nExecStart=/bin/sleep ${seconds}\n[Install]\nWantedBy=multi-user.target\nAlso=its.socket\nAlias=named.service\n${ON_1}`;
+    const named = cluster.file("named.service", `${SLEEP}${ON_1}`);
+    await cluster.ok("load", cluster.file("its.service", service(1_000)), named);
+    await cluster.ok("start", cluster.file("its.socket", `${socket}${ON_1}`), named);
+    await cluster.ok("load", "--replace", cluster.file("its.service", service(2_000)));
+    expect(await cluster.show(1, "its.socket", "LoadState")).toBe("loaded");
+    expect(await cluster.show(1, "its.socket", "ActiveState")).toBe("active");
+    expect(await cluster.show(1, "named.service", "Id")).toBe("named.service");
+    expect((await systemctl("is-enabled", "its.service", "its.socket")).stdout).toBe(
+      "enabled-runtime\nenabled-runtime\n",
+    );
+    await cluster.ok("destroy", "its.service");
+    expect((await systemctl("is-enabled", "its.socket")).stdout.trim()).toBe("enabled-runtime");
+    await cluster.ok("stop", "named.service");
+    await cluster.ok("start", "named.service");
+    expect(await cluster.show(1, "named.service", "ExecStart")).toContain("infinity");
+  });
+});
