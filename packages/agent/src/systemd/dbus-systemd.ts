@@ -9,6 +9,7 @@ import { RunResults } from "./run-results.ts";
 import { ForeignUnitError, type StartJob, type Systemd, SystemdError, type UnitToLoad } from "./systemd.ts";
 import { UnitFiles } from "./unit-files.ts";
 import { linksFolder, UnitLinks } from "./unit-links.ts";
+import { UnitStates } from "./unit-states.ts";
 import {
   ADD_MATCH,
   BUS,
@@ -20,6 +21,8 @@ import {
   NO_SUCH_UNIT,
   ONLY_BY_DEPENDENCY,
   PROPERTIES_CHANGED,
+  RELOADING,
+  RELOADS_RULE,
   REMOVE_MATCH,
   SERVICE_PROPERTIES,
   UNIT_EXISTS,
@@ -37,6 +40,9 @@ export class DBusSystemd implements Systemd {
   readonly #manager: Manager;
   readonly #files: UnitFiles;
   readonly #links: UnitLinks;
+  readonly #states: UnitStates;
+  /** Reloads that this object has asked for and that are not over: it knows of all they may change. */
+  #ownReloads = 0;
   readonly #runResults: RunResults;
   readonly #pendingReload: PendingReload;
   readonly #jobs = new Jobs();
@@ -46,12 +52,13 @@ export class DBusSystemd implements Systemd {
     this.lost = bus.lost;
     this.#bus = bus;
     this.#manager = manager;
-    this.#runResults = new RunResults(manager);
     this.#links = new UnitLinks(links, unitsFolder);
+    this.#states = new UnitStates(manager, this.#links);
+    this.#runResults = new RunResults(manager);
     this.#files = new UnitFiles(manager, this.#links);
     this.#pendingReload = new PendingReload({
       unitsFolder,
-      reload: () => manager.call("Reload"),
+      reload: () => this.#reload(),
       isLost: () => bus.isLost,
     });
     this.#changes = new ChangeSignals({
@@ -74,7 +81,8 @@ export class DBusSystemd implements Systemd {
   static async connect(isUser: boolean, unitsFolder: string, links = linksFolder(isUser)): Promise<DBusSystemd> {
     const bus = await Bus.connect(isUser);
     try {
-      for (const rule of [JOBS_RULE, CHANGES_RULE]) await bus.call({ ...TO_BUS, ...ADD_MATCH, body: [rule] });
+      for (const rule of [JOBS_RULE, RELOADS_RULE, CHANGES_RULE])
+        await bus.call({ ...TO_BUS, ...ADD_MATCH, body: [rule] });
       const manager = await Manager.connect(bus);
       const systemd = new DBusSystemd(bus, manager, unitsFolder, links);
       await manager.call("Subscribe");
@@ -92,6 +100,7 @@ export class DBusSystemd implements Systemd {
 
   async load(units: readonly UnitToLoad[]): Promise<ReadonlyMap<string, SystemdError>> {
     const failed = new Map<string, SystemdError>();
+    this.#states.forget(units.map(({ name }) => name));
     const needsReload = await this.#pendingReload.during(() => this.#files.install(units, failed));
     if (needsReload) await this.#pendingReload.reload();
     return failed;
@@ -150,6 +159,7 @@ export class DBusSystemd implements Systemd {
     const stopped = names.filter((name) => !failed.has(name));
     if (stopped.length === 0) return failed;
     const wasEnabled = await this.#pendingReload.during(() => this.#files.disable(stopped, failed));
+    this.#states.forget(stopped);
     const own = stopped.filter((name) => !foreign.has(name));
     await this.#forget(own, wasEnabled, failed);
     return failed;
@@ -179,7 +189,7 @@ export class DBusSystemd implements Systemd {
   }
 
   states(names: readonly string[]): Promise<ReadonlyMap<string, SystemdStates>> {
-    return this.#manager.states(names);
+    return this.#states.of(names);
   }
 
   runResults(names: readonly string[]): Promise<ReadonlyMap<string, RunResult>> {
@@ -219,10 +229,21 @@ export class DBusSystemd implements Systemd {
     this.#bus.close();
   }
 
+  async #reload(): Promise<void> {
+    this.#ownReloads++;
+    try {
+      await this.#manager.call("Reload");
+    } finally {
+      this.#ownReloads--;
+    }
+  }
+
   #hear(message: Message): void {
     if (message.member === PROPERTIES_CHANGED && message.path) {
       const name = unitOfPath(message.path);
       if (name !== null) this.#changes.tell(name);
+    } else if (message.member === RELOADING && message.path === MANAGER_PATH) {
+      if (message.body[0] === true && this.#ownReloads === 0) this.#states.forgetAll();
     } else if (message.member === JOB_REMOVED && message.path === MANAGER_PATH) {
       const [, job, name, result] = message.body as [number, string, string, string];
       this.#jobs.noteEnd(job, result);
@@ -232,6 +253,8 @@ export class DBusSystemd implements Systemd {
   }
 
   async #setListening(isListening: boolean): Promise<void> {
+    // Nobody was told of reloads meanwhile.
+    this.#states.forgetAll();
     const member = isListening ? ADD_MATCH.member : REMOVE_MATCH.member;
     await Promise.all([
       this.#manager.call(isListening ? "Subscribe" : "Unsubscribe"),

@@ -23,6 +23,9 @@ const FINDS_NEW_FILES = 245;
 /** ListUnitsByNames came with this version. */
 const LISTS_BY_NAMES = 230;
 
+/** From more names on, all units that systemd holds are listed. */
+const FEW_PATTERNS = 32;
+
 /** A method of systemd's manager. */
 export type ManagerMethod = keyof typeof SIGNATURES;
 
@@ -95,13 +98,12 @@ export class Manager {
   async held(names: readonly string[]): Promise<ReadonlyMap<string, SystemdStates>> {
     if (names.length === 0) return new Map();
     const wanted = new Set(names);
-    const rows =
-      this.#version >= LISTS_BY_NAMES
-        ? await this.#rows("ListUnitsByPatterns", [], names.map(asPattern))
-        : await this.#rows("ListUnits");
-    return new Map(
-      rows.filter(([name]) => wanted.has(name)).map(([name, , load, active, sub]) => [name, { load, active, sub }]),
-    );
+    // systemd compares each pattern with the name of each unit.
+    const isFew = this.#version >= LISTS_BY_NAMES && names.length <= FEW_PATTERNS;
+    const rows = isFew
+      ? await this.#rows("ListUnitsByPatterns", [], names.map(asPattern))
+      : await this.#rows("ListUnits");
+    return new Map(rows.filter(([name]) => wanted.has(name)).map((row) => [row[0], statesOf(row)]));
   }
 
   /** A property of a unit that systemd holds in memory. */

@@ -39,8 +39,13 @@ export class UnitLinks {
   isOwn(name: string, path: string): boolean {
     if (this.#files.endsWith(dirname(path))) return true;
     if (!this.#links.endsWith(dirname(path)) || basename(path) !== name) return false;
+    return this.has(name);
+  }
+
+  /** Whether systemd finds fleet's file of a unit by a link. */
+  has(name: string): boolean {
     const target = linkTarget(join(this.#links, name));
-    return target === null ? false : this.#pointsTo(target, name);
+    return target !== null && this.#pointsTo(target, name);
   }
 
   /**

@@ -49,6 +49,8 @@ const INTERFACES: Readonly<Record<string, string>> = {
 };
 /** The manager's signal that a job has ended: number, path, unit, result. */
 export const JOB_REMOVED = "JobRemoved";
+/** The manager's signal that it is about to read all files anew (true), or has done so (false). */
+export const RELOADING = "Reloading";
 /** The signal that properties have changed. */
 export const PROPERTIES_CHANGED = "PropertiesChanged";
 /** Error for a unit that systemd does not know. */
@@ -82,6 +84,8 @@ export const REMOVE_MATCH = { member: "RemoveMatch", signature: "s" } as const;
 
 /** Match rule for the ends of jobs. */
 export const JOBS_RULE = `type='signal',sender='${SYSTEMD}',path='${MANAGER_PATH}',interface='${MANAGER}',member='${JOB_REMOVED}'`;
+/** Match rule for reloads. */
+export const RELOADS_RULE = `type='signal',sender='${SYSTEMD}',path='${MANAGER_PATH}',interface='${MANAGER}',member='${RELOADING}'`;
 /** Match rule for changes of any unit. */
 export const CHANGES_RULE = `type='signal',sender='${SYSTEMD}',path_namespace='${UNIT_PATH_PREFIX.slice(0, -1)}',interface='${PROPERTIES}',member='${PROPERTIES_CHANGED}',arg0='${UNIT}'`;
 
