@@ -61,11 +61,19 @@ const COMMANDS: Readonly<Record<UnitBehaviour["runs"], string>> = {
   "not at all": "",
 };
 
-function textOf({ runs, startMs = 0, stopMs = 0, wants, refusesStop }: UnitBehaviour, hasInstall: boolean): string {
+function textOf(
+  { runs, startMs = 0, stopMs = 0, wants, bindsTo, refusesStop }: UnitBehaviour,
+  hasInstall: boolean,
+): string {
   const wait = (when: string, milliseconds: number): string[] =>
     milliseconds === 0 ? [] : [`${when}=/bin/sleep ${milliseconds / 1000}`];
   return [
-    ...["[Unit]", wants === undefined ? "" : `Wants=${wants}`, refusesStop ? "RefuseManualStop=yes" : ""],
+    ...[
+      "[Unit]",
+      wants === undefined ? "" : `Wants=${wants}`,
+      bindsTo === undefined ? "" : `BindsTo=${bindsTo}\nAfter=${bindsTo}`,
+      refusesStop ? "RefuseManualStop=yes" : "",
+    ],
     ...["[Service]", COMMANDS[runs], ...wait("ExecStartPre", startMs), ...wait("ExecStop", stopMs)],
     ...(hasInstall ? ["[Install]", "WantedBy=multi-user.target"] : []),
     "",

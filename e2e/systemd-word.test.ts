@@ -119,6 +119,31 @@ describe("a unit that has left a machine", () => {
   });
 });
 
+describe("a unit that systemd stops along with another", () => {
+  it("comes up again with it, after a restart and after a replacement", async () => {
+    const main = (seconds: number): string => `[Service]\nExecStart=/bin/sleep ${seconds}\n${ON_1}`;
+    const side = `[Unit]\nBindsTo=main.service\nAfter=main.service\n${SLEEP}[X-Fleet]\nMachineOf=main.service\n`;
+    await cluster.ok("start", cluster.file("main.service", main(1_000)), cluster.file("side.service", side));
+    const untilBothUp = async (before: string): Promise<string> => {
+      await cluster.until("both to be up again", async () => {
+        const states = await Promise.all(
+          ["main.service", "side.service"].map((name) => cluster.show(1, name, "ActiveState")),
+        );
+        return (
+          states.every((state) => state === "active") &&
+          (await cluster.show(1, "side.service", "InvocationID")) !== before
+        );
+      });
+      return cluster.show(1, "side.service", "InvocationID");
+    };
+    const first = await untilBothUp("");
+    await cluster.ok("restart", "main.service");
+    const second = await untilBothUp(first);
+    await cluster.ok("start", "--replace", cluster.file("main.service", main(2_000)));
+    await untilBothUp(second);
+  });
+});
+
 describe("a unit's [Install] section", () => {
   it("leaves alone what its Also= names, and a name that another unit has", async () => {
     const socket = "[Socket]\nListenStream=/run/its.sock\n[Install]\nWantedBy=sockets.target\n";

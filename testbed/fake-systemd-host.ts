@@ -9,6 +9,8 @@ export interface UnitBehaviour {
   readonly runs: "for ever" | "to its end" | "to a failure" | "not at all";
   /** A unit that it pulls in when it starts (`Wants=`). */
   readonly wants?: string;
+  /** A unit that it does not run without, and that is started before it (`BindsTo=`, `After=`). */
+  readonly bindsTo?: string;
   /** Whether it refuses to be stopped by hand. */
   readonly refusesStop?: boolean;
   /** How long its start takes. */
@@ -195,17 +197,27 @@ export class FakeSystemdHost {
     return ended;
   }
 
-  /** Stops a unit; fulfilled when it is at rest, and at once where there is nothing to stop. */
-  async stop(name: string): Promise<void> {
+  /**
+   * Stops a unit; fulfilled when it is at rest, and at once where there is nothing to stop.
+   *
+   * @returns names of units that were stopped along with it
+   */
+  async stop(name: string): Promise<readonly string[]> {
     const unit = this.#units.get(name);
-    if (unit === undefined || AT_REST.has(unit.active) || this.#foreign.has(name)) return;
+    if (unit === undefined || AT_REST.has(unit.active) || this.#foreign.has(name)) return [];
     if (this.#behaviourOf(name).refusesStop === true)
       throw new SystemdError(`Operation refused, unit ${name} may be requested by dependency only`);
     const over = this.#work(name, unit, "stop", this.#behaviourOf(name).stopMs ?? 0, () =>
       this.#become(name, unit, "inactive", "dead"),
     );
     this.#become(name, unit, "deactivating", "stop-sigterm");
-    await over;
+    const along = [...this.#behaviours].filter(([other, { bindsTo }]) => bindsTo === name && !this.#isAtRest(other));
+    await Promise.all([over, ...along.map(([other]) => this.stop(other))]);
+    return along.map(([other]) => other);
+  }
+
+  #isAtRest(name: string): boolean {
+    return AT_REST.has(this.#units.get(name)?.active ?? "inactive");
   }
 
   /** Starts a service that no unit file describes, where it is not there yet. */

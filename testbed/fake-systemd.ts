@@ -65,10 +65,11 @@ export class FakeSystemd implements Systemd {
     return { ended };
   }
 
-  async stop(name: string): Promise<void> {
+  async stop(name: string): Promise<readonly string[]> {
     this.#ask("stop", name);
-    await this.#unlessLost(this.host.stop(name));
+    const along = await this.#unlessLost(this.host.stop(name));
     this.#answer("stop");
+    return along;
   }
 
   async unload(names: readonly string[]): Promise<ReadonlyMap<string, SystemdError>> {

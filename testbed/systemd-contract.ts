@@ -210,6 +210,15 @@ export function systemdContract(name: string, make: () => Promise<SystemdUnderCo
         await systemd.stop(late);
         expect(await stateOf(late)).toMatchObject({ load: "loaded", active: expect.stringMatching(/inactive|failed/) });
       });
+      it("tells which other units were stopped along with it", async () => {
+        const main = await started();
+        const bound = await started({ runs: "for ever", bindsTo: main });
+        const idle = await loaded({ runs: "for ever", bindsTo: main });
+        for (const each of [main, bound]) await becomes(each, UP);
+        expect(await systemd.stop(main)).toEqual([bound]);
+        for (const each of [main, bound, idle]) expect((await stateOf(each))?.active).toBe("inactive");
+        expect(await systemd.stop(main)).toEqual([]);
+      });
       it("of several at a time ends each", async () => {
         const units = [await started(), await started(), await started()];
         await Promise.all(units.map((each) => systemd.stop(each)));

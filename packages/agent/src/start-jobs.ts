@@ -1,11 +1,11 @@
-import type { StartJob } from "./systemd/systemd.ts";
+import { type StartJob, SystemdError } from "./systemd/systemd.ts";
 
 /** What is done about a start. */
 export interface StartFollower {
   /** Looks what came of it once its job has ended with a result. May reject, where the connection to systemd is lost. */
   readonly look: (result: string) => Promise<void>;
-  /** Called once what came of it was looked at, or can't be. */
-  readonly onSettled: () => void;
+  /** Called once what came of it was looked at, or can't be; null: nothing went wrong with that. */
+  readonly onSettled: (error: unknown) => void;
 }
 
 /** Starts of units that systemd has accepted, and of which it is not known yet what came of them: the newest of each. */
@@ -29,14 +29,16 @@ export class StartJobs {
 
   async #follow(name: string, job: StartJob, { look, onSettled }: StartFollower): Promise<void> {
     const isNewest = (): boolean => this.#jobs.get(name) === job;
+    let failure: unknown = null;
     try {
       const result = await job.ended;
       if (isNewest()) await look(result);
-    } catch {
-      // The connection was lost: with the next one every unit is looked at.
+    } catch (error) {
+      // Where the connection was lost, every unit is looked at with the next one.
+      failure = error instanceof SystemdError && error.unavailable ? null : error;
     }
     if (!isNewest()) return;
     this.#jobs.delete(name);
-    onSettled();
+    onSettled(failure);
   }
 }

@@ -24,7 +24,7 @@ function runner(host = new FakeSystemdHost()): {
 } {
   const watchdog = { isArmed: true, isOurs: true };
   const systemd = new FakeSystemd(host);
-  const log = { debug() {}, warn() {}, error() {} } as never;
+  const log = { debug() {}, info() {}, warn() {}, error() {} } as never;
   const made = new UnitRunner({
     directory: new UnitDirectory(join(folder(), "units")),
     log,
@@ -139,6 +139,21 @@ describe("running units", () => {
     await settle([]);
     expect(systemd.calls).toEqual(["load a.service"]);
     expect(made.stateOf("a.service", undefined)).toBeNull();
+  });
+  it("units that systemd stopped along with another come up again with it, unless they are not wanted", async () => {
+    const { systemd, runner: made, settle } = runner();
+    await made.adopt();
+    for (const name of ["side.service", "other.service", "hand.service"])
+      systemd.host.behave(name, { runs: "for ever", bindsTo: "main.service" });
+    const sides = [unit("side.service"), unit("hand.service")];
+    await settle([unit("main.service"), ...sides, unit("other.service")]);
+    await systemd.host.stop("hand.service");
+    await settle([unit("main.service", "loaded"), ...sides, unit("other.service", "loaded")]);
+    expect(systemd.host.states("side.service").active).toBe("inactive");
+    systemd.calls.length = 0;
+    await settle([unit("main.service"), ...sides, unit("other.service", "loaded")]);
+    expect(systemd.calls).toEqual(["start main.service", "start side.service"]);
+    expect(systemd.host.states("side.service").active).toBe("active");
   });
   it("a unit that fails stops no other, keeps its error, and waits longer each time", async () => {
     const { systemd, runner: made, settle } = runner();

@@ -9,6 +9,7 @@ import { reportedState } from "./model/reported-state.ts";
 import { startTrouble } from "./model/start-outcome.ts";
 import { RetryBook } from "./retry-book.ts";
 import { StartJobs } from "./start-jobs.ts";
+import { StoppedAlong } from "./stopped-along.ts";
 import type { StartJob, Systemd, UnitToLoad } from "./systemd/systemd.ts";
 
 /** A unit that is missing in systemd is loaded anew no more often than this. */
@@ -42,6 +43,7 @@ export class UnitRunner {
   readonly #busy = new Set<string>();
   readonly #retries = new RetryBook();
   readonly #startJobs = new StartJobs();
+  readonly #stoppedAlong = new StoppedAlong();
   /** When a unit was found to be missing in systemd, by performance.now(), for as long as it is not loaded anew again. */
   readonly #foundMissing = new Map<string, number>();
   #wanted: ReadonlyMap<string, WantedUnit> = new Map();
@@ -180,7 +182,8 @@ export class UnitRunner {
 
   async #stop(systemd: Systemd, name: string): Promise<void> {
     this.#startJobs.forget(name);
-    await systemd.stop(name);
+    this.#stoppedAlong.forget(name);
+    this.#stoppedAlong.note(name, await systemd.stop(name));
     this.#options.failpoint("agent.after-stop");
     this.#options.directory.markLaunched(name, false);
     this.#options.directory.markStopsOnPartition(name, false);
@@ -209,7 +212,8 @@ export class UnitRunner {
     this.#options.directory.markLaunched(name, true);
     this.#startJobs.follow(name, job, {
       look: (result) => this.#noticeStarted(systemd, name, result),
-      onSettled: () => {
+      onSettled: (error) => {
+        if (error !== null) this.#failed(name, error);
         this.#options.onTouched(name);
         if (this.#retries.of(name) !== undefined) this.#options.onProgress();
       },
@@ -219,15 +223,30 @@ export class UnitRunner {
   /** Looks what came of a start, once its job has ended. What came to nothing is tried again. */
   async #noticeStarted(systemd: Systemd, name: string, result: string): Promise<void> {
     const states = (await systemd.states([name])).get(name);
-    if (states === undefined || this.#busy.has(name) || this.#present.get(name)?.isLaunched !== true) return;
+    // Where the unit was stopped meanwhile, the start is followed no more.
+    if (states === undefined || !this.#startJobs.has(name) || this.#present.get(name)?.isLaunched !== true) return;
     const trouble = startTrouble(result, states);
     if (trouble === null) {
       this.#retries.forget(name);
+      await this.#bringBack(systemd, name);
       return;
     }
     this.#options.directory.markLaunched(name, false);
     this.#update(name, { isLaunched: false });
     this.#failed(name, new Error(trouble));
+  }
+
+  /** Has those units started again that the stop of another one, which is up again, had taken with it. */
+  async #bringBack(systemd: Systemd, main: string): Promise<void> {
+    const followers = this.#stoppedAlong.cameBack(main).filter((name) => this.#present.get(name)?.isLaunched === true);
+    if (followers.length === 0) return;
+    for (const [name, { active }] of await systemd.states(followers)) {
+      if (active !== "inactive" || this.#busy.has(name)) continue;
+      this.#options.log.info({ unit: name }, `unit ${name} was stopped along with ${main}, and is started again`);
+      this.#options.directory.markLaunched(name, false);
+      this.#update(name, { isLaunched: false });
+    }
+    this.#options.onProgress();
   }
 
   async #unload(systemd: Systemd, names: readonly string[]): Promise<void> {

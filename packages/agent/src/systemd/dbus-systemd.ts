@@ -3,7 +3,7 @@ import dbus, { type Message } from "dbus-next";
 import { Bus } from "./bus.ts";
 import { ChangeSignals } from "./change-signals.ts";
 import { Jobs } from "./jobs.ts";
-import { Manager, systemdErrorOf } from "./manager.ts";
+import { AT_REST, Manager, systemdErrorOf } from "./manager.ts";
 import { PendingReload } from "./pending-reload.ts";
 import { RunResults } from "./run-results.ts";
 import { ForeignUnitError, type StartJob, type Systemd, SystemdError, type UnitToLoad } from "./systemd.ts";
@@ -29,8 +29,6 @@ import {
   unitOfPath,
 } from "./wire.ts";
 
-/** States in which nothing of a unit runs. */
-const AT_REST: ReadonlySet<string> = new Set(["inactive", "failed"]);
 const TO_BUS = { destination: BUS, path: BUS_PATH, interface: BUS } as const;
 
 /** systemd over D-Bus. */
@@ -119,9 +117,12 @@ export class DBusSystemd implements Systemd {
     }
   }
 
-  async stop(name: string): Promise<void> {
-    if ((await this.#foreignPath(name)) !== null) return;
+  async stop(name: string): Promise<readonly string[]> {
+    if ((await this.#foreignPath(name)) !== null) return [];
+    const running = await this.#manager.runningWith(name);
     await this.#stopNow(name);
+    const now = await this.#manager.held(running);
+    return running.filter((other) => AT_REST.has(now.get(other)?.active ?? "inactive"));
   }
 
   async #stopNow(name: string): Promise<void> {

@@ -11,6 +11,7 @@ import {
   NEED_RELOAD_PROPERTY,
   PROPERTIES,
   SIGNATURES,
+  STOPPED_ALONG_PROPERTIES,
   SYSTEMD,
   UNIT,
   type UnitRow,
@@ -23,6 +24,8 @@ const FINDS_NEW_FILES = 245;
 /** ListUnitsByNames came with this version. */
 const LISTS_BY_NAMES = 230;
 
+/** States in which nothing of a unit runs. */
+export const AT_REST: ReadonlySet<string> = new Set(["inactive", "failed"]);
 /** From more names on, all units that systemd holds are listed. */
 const FEW_PATTERNS = 32;
 
@@ -114,6 +117,18 @@ export class Manager {
   /** The path of the file that a unit comes from, in systemd's words; null: it has none. The unit is loaded for it. */
   async fragmentPath(name: string): Promise<string | null> {
     return String((await this.propertyOf(name, UNIT, FRAGMENT_PATH_PROPERTY)) ?? "") || null;
+  }
+
+  /** Names of units that run, or are on their way, and that systemd stops along with a unit. */
+  async runningWith(name: string): Promise<readonly string[]> {
+    if ((await this.held([name])).size === 0) return [];
+    const lists = await Promise.all(
+      STOPPED_ALONG_PROPERTIES.map(
+        (property) => this.propertyOf(name, UNIT, property) as Promise<string[] | undefined>,
+      ),
+    );
+    const states = await this.held([...new Set(lists.flatMap((list) => list ?? []))]);
+    return [...states].filter(([, { active }]) => !AT_REST.has(active)).map(([other]) => other);
   }
 
   /** Whether somebody has masked a unit: its file is then a link to nothing. */

@@ -64,8 +64,12 @@ export interface Systemd {
    * @throws SystemdError where it refuses; a ForeignUnitError where the unit is not fleet's
    */
   start(name: string): Promise<StartJob>;
-  /** Stops a unit and waits until it is at rest. A unit that is not fleet's is left alone. */
-  stop(name: string): Promise<void>;
+  /**
+   * Stops a unit and waits until it is at rest. A unit that is not fleet's is left alone.
+   *
+   * @returns names of other units that systemd has stopped along with it
+   */
+  stop(name: string): Promise<readonly string[]>;
   /** Makes systemd forget stopped units: links, enablement and failed states. Returns what went wrong, by name. */
   unload(names: readonly string[]): Promise<ReadonlyMap<string, SystemdError>>;
   /** States of units by name, in systemd's words. */

@@ -31,6 +31,8 @@ export const NEED_RELOAD_PROPERTY = "NeedDaemonReload";
 export const FRAGMENT_PATH_PROPERTY = "FragmentPath";
 /** A unit's property that says what came of reading its file. */
 export const LOAD_STATE_PROPERTY = "LoadState";
+/** A unit's properties that hold the names of units which systemd stops along with it. */
+export const STOPPED_ALONG_PROPERTIES = ["RequiredBy", "BoundBy", "ConsistsOf"] as const;
 /** Properties of units that have run: how that ended. Those but the first are only services'. */
 export const RUN_PROPERTIES = {
   result: "Result",
