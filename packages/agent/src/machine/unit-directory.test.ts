@@ -26,4 +26,14 @@ describe("the folder of unit files", () => {
     expect(() => directory.write("a.service", TEXT)).toThrow(/EISDIR|ENOTEMPTY|EEXIST/);
     expect(readdirSync(join(folder(), "units")).filter((file) => !file.startsWith("."))).toEqual(["a.service"]);
   });
+  it("has no place for a name that is no unit's, wherever it comes from", () => {
+    const units = new UnitDirectory(join(folder(), "units"));
+    for (const name of ["../a.service", "a/../../b.service", "/etc/a.service", ".launched", "a\u0000.service"]) {
+      expect(() => units.file(name)).toThrow("is no unit name");
+      expect(() => units.write(name, "[Service]\n")).toThrow("is no unit name");
+      expect(() => units.markLaunched(name, true)).toThrow("is no unit name");
+      expect(() => units.markStopsOnPartition(name, true)).toThrow("is no unit name");
+      expect(() => units.remove(name)).toThrow("is no unit name");
+    }
+  });
 });

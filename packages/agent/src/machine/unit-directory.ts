@@ -24,8 +24,13 @@ export class UnitDirectory {
     this.#bootIDFile = bootIDFile;
   }
 
+  /**
+   * The path of a unit's file.
+   *
+   * @throws Error where the name is no unit's: whatever stands in etcd, no path leads out of the folder
+   */
   file(name: string): string {
-    return join(this.path, name);
+    return join(this.path, checked(name));
   }
 
   /**
@@ -43,7 +48,7 @@ export class UnitDirectory {
     const launched = new Set(await readdir(join(this.path, LAUNCHED)));
     const units: PresentUnit[] = [];
     for (const name of await readdir(this.path)) {
-      if (name.endsWith(TEMPORARY)) await rm(this.file(name), { force: true });
+      if (name.endsWith(TEMPORARY)) await rm(join(this.path, name), { force: true });
       else if (unitNameProblem(name) === null) {
         const hash = hashText(await readFile(this.file(name), "utf8"));
         units.push({ name, hash, isLaunched: launched.has(name), isStopped: false, isUnfinished: false });
@@ -90,19 +95,24 @@ export class UnitDirectory {
 
   /** Whether systemd was told to start the unit, and nobody has stopped it since. */
   isMarkedLaunched(name: string): boolean {
-    return existsSync(join(this.launchedFolder, name));
+    return existsSync(join(this.launchedFolder, checked(name)));
   }
 
   markStopsOnPartition(name: string, stopsOnPartition: boolean): void {
-    const marker = join(this.stopsOnPartitionFolder, name);
+    const marker = join(this.stopsOnPartitionFolder, checked(name));
     if (!stopsOnPartition) return rmSync(marker, { force: true });
     mkdirSync(this.stopsOnPartitionFolder, { recursive: true });
     writeFileSync(marker, "");
   }
 
   markLaunched(name: string, isLaunched: boolean): void {
-    const marker = join(this.path, LAUNCHED, name);
+    const marker = join(this.path, LAUNCHED, checked(name));
     if (isLaunched) writeFileSync(marker, "");
     else rmSync(marker, { force: true });
   }
+}
+
+function checked(name: string): string {
+  if (name.includes("/") || unitNameProblem(name) !== null) throw new Error(`${JSON.stringify(name)} is no unit name`);
+  return name;
 }
