@@ -2,6 +2,7 @@ import type { StateRecord } from "@fleet/domain/cluster";
 import { parseUnitFile, type RunResult, type SystemdStates } from "@fleet/domain/unit";
 import type { BaseLogger } from "pino";
 import type { AgentFailpoint } from "./failpoint.ts";
+import { JobSlots } from "./job-slots.ts";
 import type { UnitDirectory } from "./machine/unit-directory.ts";
 import { installOf } from "./model/install.ts";
 import { nextTask, nextTasks, type PresentUnit, type Task, type WantedUnit } from "./model/next-task.ts";
@@ -42,6 +43,7 @@ export class UnitRunner {
   readonly #present = new Map<string, PresentUnit>();
   readonly #busy = new Set<string>();
   readonly #retries = new RetryBook();
+  readonly #slots = new JobSlots();
   readonly #startJobs = new StartJobs();
   readonly #stoppedAlong = new StoppedAlong();
   /** When a unit was found to be missing in systemd, by performance.now(), for as long as it is not loaded anew again. */
@@ -95,10 +97,10 @@ export class UnitRunner {
     const of = <K extends Task["kind"]>(kind: K): Extract<Task, { kind: K }>[] =>
       tasks.filter((task): task is Extract<Task, { kind: K }> => task.kind === kind);
     const unloads = of("unload").map(({ name }) => name);
-    for (const { name } of of("stop")) this.#inBackground(name, () => this.#stop(systemd, name));
+    for (const { name } of of("stop")) this.#inBackground("stop", name, () => this.#stop(systemd, name));
     await this.#unload(systemd, unloads);
     await this.#load(systemd, of("load"));
-    for (const { name } of of("start")) this.#inBackground(name, () => this.#start(systemd, name));
+    for (const { name } of of("start")) this.#inBackground("start", name, () => this.#start(systemd, name));
     return true;
   }
 
@@ -163,9 +165,13 @@ export class UnitRunner {
     };
   }
 
-  #inBackground(name: string, work: () => Promise<void>): void {
+  #inBackground(kind: Task["kind"], name: string, work: () => Promise<void>): void {
     this.#busy.add(name);
-    void this.#attempt(name, work).finally(() => {
+    // By the time it has a slot something else may be wanted.
+    const stillWanted = async (): Promise<void> => {
+      if (this.#nextTask(name)?.kind === kind && !this.#unclear.has(name)) await this.#attempt(name, work);
+    };
+    void this.#slots.run(stillWanted).finally(() => {
       this.#busy.delete(name);
       if (this.#hasMore(name)) this.#options.onProgress();
     });
