@@ -47,7 +47,12 @@ while :; do
     # What another unit pulls in again, or somebody starts, is stopped again until the next deadline comes.
     until read -r -t 1 new_stop new_kill <&3; do
       units
-      ((\${#units[@]})) && "$@" stop --no-block -- "\${units[@]}"
+      for unit in "\${units[@]}"; do
+        "$@" is-active --quiet -- "$unit" || continue
+        # The agent may have started it: it has written a deadline before.
+        read -r -t 0 <&3 && break
+        "$@" stop --no-block -- "$unit"
+      done
     done
     stop_at=$new_stop kill_at=$new_kill
     continue
