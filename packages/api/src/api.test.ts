@@ -404,9 +404,11 @@ describe("states and machines", () => {
     const { keys, etcd } = registry;
     const state = (active: string, more = {}) =>
       JSON.stringify({ hash: "h", current: "launched", load: "loaded", active, sub: "x", ...more });
+    const failedRun = { result: "exit-code", exitStatus: 3, exitSignal: "SIGKILL", restarts: 12 };
     const machine = (id: string) =>
       JSON.stringify({
         id,
+        hostname: id === "m1" ? "one" : undefined,
         primaryIP: `192.0.2.${id.slice(1)}`,
         metadata: { b: "2", a: "1" },
         version: "2.0.0",
@@ -417,7 +419,7 @@ describe("states and machines", () => {
       [],
       [
         { put: keys.state("m1", "b.service"), value: state("active") },
-        { put: keys.state("m2", "a.service"), value: state("failed", { error: "it broke" }) },
+        { put: keys.state("m2", "a.service"), value: state("failed", { error: "it broke", ...failedRun }) },
         { put: keys.state("m1", "a.service"), value: state("active") },
         { put: keys.machine("m2"), value: machine("m2") },
         { put: keys.machine("m1"), value: machine("m1") },
@@ -444,18 +446,29 @@ describe("states and machines", () => {
     expect(await names("?machineID=m1")).toEqual(["a.service m1", "b.service m1"]);
     expect(await names("?unitName=a.service&machineID=m2")).toEqual(["a.service m2"]);
     expect((await send("GET", "/fleet/v1/state/b.service")).text).toBe(
-      '{"name":"b.service","hash":"h","machineID":"m1","systemdLoadState":"loaded","systemdActiveState":"active","systemdSubState":"x"}',
+      '{"name":"b.service","hash":"h","machineID":"m1","systemdLoadState":"loaded","systemdActiveState":"active","systemdSubState":"x","currentState":"launched"}',
     );
     expect((await send("GET", "/fleet/v1/state?unitName=a.service&machineID=m2")).json).toMatchObject({
-      states: [{ error: "it broke" }],
+      states: [{ error: "it broke", systemdResult: "exit-code", exitStatus: 3, exitSignal: "SIGKILL", restarts: 12 }],
     });
     expect(await send("GET", "/fleet/v1/state/none.service")).toMatchObject({
       status: 404,
       json: error(404, "unit state does not exist"),
     });
     expect((await send("GET", "/fleet/v1/machines")).text).toBe(
-      '{"machines":[{"id":"m1","primaryIP":"192.0.2.1","metadata":{"a":"1","b":"2"}},{"id":"m2","primaryIP":"192.0.2.2","metadata":{"a":"1","b":"2"}}]}',
+      '{"machines":[{"id":"m1","primaryIP":"192.0.2.1","hostname":"one","version":"2.0.0","metadata":{"a":"1","b":"2"}},{"id":"m2","primaryIP":"192.0.2.2","version":"2.0.0","metadata":{"a":"1","b":"2"}}]}',
     );
+  });
+  it("a oneshot that has ended is told from a unit that is still to start", async () => {
+    await put("job.service", { options: file, desiredState: "launched" });
+    const key = registry.keys.unit("job.service");
+    const { keyValues } = await registry.etcd.range({ start: key, end: `${key}\0` });
+    const record = JSON.parse(keyValues[0]?.value ?? "");
+    expect((await send("GET", "/fleet/v1/units/job.service")).json).not.toHaveProperty("ended");
+    await registry.etcd.txn([], [{ put: key, value: JSON.stringify({ ...record, ended: true }) }]);
+    await expect
+      .poll(async () => (await send("GET", "/fleet/v1/units/job.service")).json)
+      .toMatchObject({ ended: true });
   });
   it("come page by page, each state once, also while states change", async () => {
     const { keys, etcd } = registry;

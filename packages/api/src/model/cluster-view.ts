@@ -81,7 +81,7 @@ export class ClusterView {
     if (cached !== undefined) return cached;
     const unit = unitOf(this.#state, name);
     if (unit === null) return null;
-    const json = unitJson(unit, this.#options(unit.hash));
+    const json = unitJson(unit, this.#options(unit.hash), this.#state.units.get(name)?.ended === true);
     this.#unitCache.set(name, json);
     return json;
   }

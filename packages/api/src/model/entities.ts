@@ -1,8 +1,12 @@
 import type { Machine, Unit, UnitState } from "@fleet/domain/cluster";
 import type { UnitOption } from "@fleet/domain/unit";
 
-/** JSON of a Unit as API v1 shows it; empty members are left out. */
-export function unitJson(unit: Unit, optionsJson: string): string {
+/**
+ * JSON of a Unit as API v1 shows it; empty members are left out.
+ *
+ * @param hasEnded it is a oneshot that has ended, and is only loaded since
+ */
+export function unitJson(unit: Unit, optionsJson: string, hasEnded: boolean): string {
   const members = [
     `"name":${JSON.stringify(unit.name)}`,
     `"options":${optionsJson}`,
@@ -10,6 +14,7 @@ export function unitJson(unit: Unit, optionsJson: string): string {
   ];
   if (!unit.global) members.push(`"currentState":"${unit.currentState}"`);
   if (unit.machineID !== null) members.push(`"machineID":${JSON.stringify(unit.machineID)}`);
+  if (hasEnded) members.push('"ended":true');
   return `{${members.join(",")}}`;
 }
 
@@ -18,8 +23,11 @@ export function optionsJson(options: readonly UnitOption[]): string {
   return JSON.stringify(options.map(({ section, name, value }) => ({ section, name, value })));
 }
 
-/** JSON of a UnitState as API v1 shows it, with `error` where fleet could not reach the desired state. */
-export function stateJson({ name, hash, machineID, systemd, error }: UnitState): string {
+/**
+ * JSON of a UnitState as API v1 shows it, with how its last run ended where that is worth telling, and with `error` where
+ * fleet could not reach the desired state.
+ */
+export function stateJson({ name, hash, machineID, systemd, current, run, error }: UnitState): string {
   return JSON.stringify({
     name,
     hash,
@@ -27,16 +35,26 @@ export function stateJson({ name, hash, machineID, systemd, error }: UnitState):
     systemdLoadState: systemd.load || undefined,
     systemdActiveState: systemd.active || undefined,
     systemdSubState: systemd.sub || undefined,
+    currentState: current,
+    systemdResult: run === null || run.result === "success" ? undefined : run.result,
+    exitStatus: run?.exitStatus ?? undefined,
+    exitSignal: run?.exitSignal ?? undefined,
+    restarts: run?.restarts || undefined,
     error: error ?? undefined,
   });
 }
 
 /** JSON of a Machine as API v1 shows it. */
-export function machineJson({ id, primaryIP, metadata }: Machine, cordon: { readonly drain: boolean } | null): string {
+export function machineJson(
+  { id, primaryIP, hostname, version, metadata }: Machine,
+  cordon: { readonly drain: boolean } | null,
+): string {
   const entries = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
   return JSON.stringify({
     id,
     primaryIP: primaryIP || undefined,
+    hostname: hostname || undefined,
+    version: version || undefined,
     metadata: entries.length > 0 ? Object.fromEntries(entries) : undefined,
     state: cordon === null ? undefined : cordon.drain ? "draining" : "cordoned",
   });
