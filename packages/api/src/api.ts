@@ -7,6 +7,7 @@ import type { BaseLogger } from "pino";
 import { Access } from "./http/access.ts";
 import { buildApp } from "./http/app.ts";
 import { EventReaders } from "./http/event-readers.ts";
+import type { AnsweredRequest } from "./http/server-hooks.ts";
 import { type Listener, openSockets, passedSockets } from "./http/sockets.ts";
 import { ClusterView } from "./model/cluster-view.ts";
 import { EventLog } from "./model/event-log.ts";
@@ -28,6 +29,8 @@ export interface ApiOptions {
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
   /** Called once the API listens, with the number of its sockets that other machines can reach without TLS. */
   readonly onListening?: (exposed: number) => void;
+  /** Called for each request once its answer is sent. */
+  readonly onAnswered?: (request: AnsweredRequest) => void;
 }
 
 /** A running API. */
@@ -75,6 +78,7 @@ class Api implements RunningApi {
 
   constructor(options: ApiOptions) {
     const { config, registry, log, isHealthy, etcd, metrics, onListening = () => undefined } = options;
+    const { onAnswered } = options;
     this.#log = log;
     this.#config = config;
     this.#tokenLimit = config.tokenLimit;
@@ -98,7 +102,10 @@ class Api implements RunningApi {
       etcdAddresses: config.etcd.servers,
       metrics,
       onUnexpected: (error, request) => log.error({ err: error, ...request }, "a request failed unexpectedly"),
-      onAnswered: (request) => log.debug(request, "request"),
+      onAnswered: (request) => {
+        log.debug(request, "request");
+        onAnswered?.(request);
+      },
     });
     const confirm = (isFollowing = mirror.isConnected): void =>
       this.#viewAge.note(isFollowing, performance.now() - etcd.silentMs());

@@ -1,2 +1,3 @@
 /** HTTP API v1 over a watched mirror of the registry. */
 export { type ApiOptions, type RunningApi, startApi } from "./api.ts";
+export type { AnsweredRequest } from "./http/server-hooks.ts";

@@ -128,7 +128,7 @@ async function startParts(parts: Parts, roles: readonly RoleName[], shared: Shar
   }
   if (metrics !== null) {
     const { startApi } = await import("@fleet/api");
-    const { onListening } = metrics;
+    const { onListening, onAnswered } = metrics;
     parts.api = startApi({
       config,
       registry,
@@ -137,6 +137,7 @@ async function startParts(parts: Parts, roles: readonly RoleName[], shared: Shar
       etcd: { isReachable: () => monitor.isHealthy, silentMs: () => monitor.silentMs },
       metrics: () => metrics.text(),
       onListening,
+      onAnswered,
     });
   }
 }

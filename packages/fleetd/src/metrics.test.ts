@@ -12,6 +12,14 @@ it("the metrics of the old fleet keep their names, and count", async () => {
   metrics.engine.onTask("AttemptScheduleUnit", true);
   metrics.engine.onTask("UnscheduleUnit", false);
   metrics.onReloaded(false);
+  metrics.onAnswered({
+    method: "GET",
+    url: "/metrics?x=1",
+    status: 200,
+    ms: 1.5,
+    requestBytes: 7,
+    responseBytes: 9,
+  });
   const { text, contentType } = await metrics.text();
   expect(contentType).toContain("text/plain");
   for (const line of [
@@ -24,10 +32,19 @@ it("the metrics of the old fleet keep their names, and count", async () => {
     'fleet_registry_operation_count_total{Operation="txn"} 1',
     'fleet_registry_operation_failed_count_total{Operation="range"} 1',
     'fleet_registry_operation_duration_second_count{Operation="txn"} 1',
+    "# TYPE process_cpu_seconds_total counter",
+    "# TYPE process_start_time_seconds gauge",
+    "# TYPE http_request_duration_microseconds summary",
+    'http_requests_total{code="200",handler="prometheus",method="get"} 1',
+    'http_request_duration_microseconds_sum{handler="prometheus"} 1500',
+    'http_request_size_bytes_sum{handler="prometheus"} 7',
+    'http_response_size_bytes_sum{handler="prometheus"} 9',
     "fleet_registry_healthy 1",
     "fleet_config_last_reload_successful 0",
     'fleet_event_loop_delay_seconds{quantile="1"} 0',
   ]) {
     expect(text).toContain(`${line}\n`);
   }
+  for (const name of ["cpu_seconds_total", "open_fds", "max_fds", "resident_memory_bytes", "virtual_memory_bytes"])
+    expect(text).toMatch(new RegExp(`^process_${name} [0-9.e+]+$`, "m"));
 });

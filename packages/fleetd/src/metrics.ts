@@ -1,7 +1,10 @@
+import type { AnsweredRequest } from "@fleet/api";
 import type { EngineObserver } from "@fleet/engine";
 import type { OperationObserver } from "@fleet/registry";
 import { Counter, Gauge, Histogram, Registry as Metrics } from "prom-client";
 import type { LoopDelay } from "./loop-delay.ts";
+import { addProcessMetrics } from "./process-metrics.ts";
+import { addRequestMetrics } from "./request-metrics.ts";
 
 /** The daemon's metrics. Those of the old fleet keep their names and labels. */
 export class DaemonMetrics {
@@ -13,9 +16,10 @@ export class DaemonMetrics {
   readonly onOperation: OperationObserver;
   /** Called with the number of the API's sockets that other machines can reach without TLS. */
   readonly onListening: (exposed: number) => void;
-
   /** Called after each reload of the configuration, with whether it was taken over. */
   readonly onReloaded: (succeeded: boolean) => void;
+  /** Called with each request that the API has answered. */
+  readonly onAnswered: (request: AnsweredRequest) => void;
 
   constructor(isHealthy: () => boolean, loopDelay: LoopDelay) {
     const registers = [this.#metrics];
@@ -76,11 +80,8 @@ export class DaemonMetrics {
         for (const quantile of [0.5, 0.99, 1]) this.set({ quantile: String(quantile) }, loopDelay.seconds(quantile));
       },
     });
-    gauge("process_resident_memory_bytes", "Resident memory of the process.", () => process.memoryUsage.rss());
-    gauge("process_cpu_seconds_total", "User and system CPU seconds of the process.", () => {
-      const { user, system } = process.cpuUsage();
-      return (user + system) / 1e6;
-    });
+    addProcessMetrics(this.#metrics);
+    this.onAnswered = addRequestMetrics(this.#metrics);
   }
 
   /** Shows how often mirrors have read everything anew, by why. */

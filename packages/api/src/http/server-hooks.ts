@@ -30,6 +30,10 @@ export interface AnsweredRequest {
   readonly status: number;
   /** Time it took, in milliseconds. */
   readonly ms: number;
+  /** Bytes of its body, by its Content-Length; 0 where it has none. */
+  readonly requestBytes: number;
+  /** Bytes of the answer's body; 0 for a stream. */
+  readonly responseBytes: number;
 }
 
 const READS: readonly string[] = ["GET", "HEAD"];
@@ -57,7 +61,10 @@ export function addHooks(app: FastifyInstance, deps: HookDeps): void {
   });
   app.addHook("onResponse", async (request, reply) => {
     const { method, url } = request;
-    onAnswered({ method, url, status: reply.statusCode, ms: Math.round(reply.elapsedTime * 10) / 10 });
+    const ms = Math.round(reply.elapsedTime * 10) / 10;
+    const requestBytes = Number(request.headers["content-length"]) || 0;
+    const responseBytes = Number(reply.getHeader("content-length")) || 0;
+    onAnswered({ method, url, status: reply.statusCode, ms, requestBytes, responseBytes });
   });
 }
 
