@@ -185,6 +185,31 @@ describe("a unit larger than unit_size_limit", () => {
   });
 });
 
+describe("a version that is not put in", () => {
+  const explain = (name: string, options: unknown) =>
+    send("POST", `/fleet/v1/units/${name}/placement`, JSON.stringify({ options }), JSON_TYPE);
+  it("is explained as if it was launched now, and nothing is put in", async () => {
+    expect(await explain("new.service", file)).toMatchObject({
+      status: 200,
+      json: { name: "new.service", desiredState: "launched", machines: 0, fitting: 0 },
+    });
+    expect((await send("GET", "/fleet/v1/units/new.service")).status).toBe(404);
+  });
+  it.each([
+    ["nonsense.foo", file],
+    [
+      "a.service",
+      [
+        { section: "X-Fleet", name: "Global", value: "true" },
+        { section: "X-Fleet", name: "MachineID", value: "x" },
+      ],
+    ],
+    ["a.service", "none"],
+  ])("is refused where %s with %o is no unit", async (name, options) => {
+    expect((await explain(name, options)).status).toBe(400);
+  });
+});
+
 describe("what never becomes a request", () => {
   const raw = (text: string): Promise<string> =>
     new Promise((resolve) => {

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
+import { request as httpRequest } from "node:http";
 import { join } from "node:path";
 import { FleetApi } from "@fleet/client";
 import { loadConfig } from "@fleet/config";
@@ -138,6 +139,13 @@ describe("tokens", () => {
     await expect(client({ ...at, token: "look" }).deleteUnit("a.service")).rejects.toMatchObject({ status: 403 });
     await expect(client({ ...at, token: "look" }).cordonMachine("m1", true)).rejects.toMatchObject({ status: 403 });
     await expect(client({ ...at, token: "look" }).rebalance({ dryRun: true })).rejects.toMatchObject({ status: 403 });
+    // To explain a version takes a POST, and changes nothing.
+    const explained = await fetch(`http://127.0.0.1:${port}/fleet/v1/units/a.service/placement`, {
+      method: "POST",
+      headers: { authorization: "bearer look", "content-type": "application/json" },
+      body: JSON.stringify({ options }),
+    });
+    expect(explained.status).toBe(200);
     expect(await client({ ...at, token: "act" }).setUnit("a.service", { options })).toBe("created");
     expect(await client({ ...at, token: "act" }).deleteUnit("a.service")).toBe(true);
     expect((await fetch(`http://127.0.0.1:${port}/metrics`)).status).toBe(401);
@@ -176,5 +184,26 @@ describe("tokens", () => {
     await expect(revoked.reader.read()).rejects.toThrow("terminated");
     expect(api?.snapshot()).toMatchObject({ eventReaders: 1 });
     kept.stop();
+  });
+  it("that are revoked while a body is on its way change nothing any more", async () => {
+    const path = file();
+    const env = { FLEET_ETCD_SERVERS: server.url, FLEET_API_TOKENS_FILE: path };
+    await start({ FLEET_API_TOKENS_FILE: path });
+    const sent = httpRequest({
+      socketPath: socket,
+      method: "PUT",
+      path: "/fleet/v1/units/slow.service",
+      headers: { authorization: "Bearer act", "content-type": "application/json", expect: "100-continue" },
+    });
+    const answered = new Promise<number | undefined>((resolve) =>
+      sent.on("response", (response) => resolve(response.resume().statusCode)),
+    );
+    sent.flushHeaders();
+    await new Promise((resolve) => sent.on("continue", resolve));
+    sent.write('{"options":');
+    writeFileSync(path, `operator ${hash("new")}\n`);
+    api?.reload(loadConfig({ file: null, env, readFile: text }).config);
+    sent.end(`${JSON.stringify(options)}}`);
+    expect(await answered).toBe(401);
   });
 });

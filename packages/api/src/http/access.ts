@@ -2,9 +2,6 @@ import { createHash } from "node:crypto";
 import type { ApiToken } from "@fleet/config";
 import { HttpError } from "./errors.ts";
 
-/** Requests that change nothing. */
-const LOOKING: readonly string[] = ["GET", "HEAD", "OPTIONS", "TRACE"];
-
 /** Decides who may do what, by bearer tokens. Only the hashes of the tokens are known. */
 export class Access {
   readonly #roles: ReadonlyMap<string, ApiToken["role"]>;
@@ -21,16 +18,17 @@ export class Access {
   /**
    * Checks that a request may be carried out.
    *
+   * @param isRead it changes nothing
    * @param authorization the request's Authorization header
    * @throws HttpError 401 without a known token, 403 where a viewer wants to change something
    */
-  check(method: string, authorization: string | undefined): void {
+  check(isRead: boolean, authorization: string | undefined): void {
     if (tokenIn(authorization) === undefined)
-      throw new HttpError(401, "this API wants a bearer token: give one, as with fleetctl's --token-file");
+      throw new HttpError(401, "no token: this API requires a bearer token, as given by fleetctl's --token-file");
     const role = this.#role(authorization);
     if (role === undefined) throw new HttpError(401, "invalid token");
-    if (role === "viewer" && !LOOKING.includes(method))
-      throw new HttpError(403, "this token is a viewer's: changing anything takes an operator's");
+    if (role === "viewer" && !isRead)
+      throw new HttpError(403, "permission denied: this token is a viewer's, and changes take an operator's");
   }
 
   #role(authorization: string | undefined): ApiToken["role"] | undefined {

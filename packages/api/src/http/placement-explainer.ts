@@ -1,5 +1,6 @@
 import type { ClusterState } from "@fleet/domain/cluster";
-import { explainIn, type Look, lookAt, type Placement } from "@fleet/domain/placement";
+import { explainIn, explainVersion, type Look, lookAt, type Placement } from "@fleet/domain/placement";
+import type { UnitOption } from "@fleet/domain/unit";
 import { inTimeSlices } from "./time-slices.ts";
 
 /** How long one snapshot of the cluster serves further requests. */
@@ -20,21 +21,35 @@ export class PlacementExplainer {
 
   /** Null where there is no such unit. */
   explain(name: string): Promise<Placement | null> {
-    const answer = this.#last.then(() => this.#answer(name));
+    return this.#inTurn(async () => {
+      if (!this.#state.units.has(name)) return null;
+      return inTimeSlices(explainIn(this.#state, await this.#lookFor(name), name));
+    });
+  }
+
+  /** Where a version of a unit could be if it was put in and launched now; also of a unit that there is not. */
+  explainVersion(name: string, options: readonly UnitOption[]): Promise<Placement> {
+    return this.#inTurn(async () =>
+      inTimeSlices(explainVersion(this.#state, await this.#lookFor(name), name, options)),
+    );
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const answer = this.#last.then(work);
     this.#last = answer.catch(() => undefined);
     return answer;
   }
 
-  async #answer(name: string): Promise<Placement | null> {
+  /** A snapshot of the cluster that has a unit as it is now: a client that has just changed it must see the change. */
+  async #lookFor(name: string): Promise<Look> {
     const record = this.#state.units.get(name);
-    if (record === undefined) return null;
     const known = this.#look;
-    // A client that has just changed a unit must see the change.
     const isFresh =
       known !== null && performance.now() - known.takenAt < FRESH_MS && known.look.units.get(name)?.record === record;
-    const look = isFresh ? known.look : await inTimeSlices(lookAt(this.#state));
-    if (!isFresh) this.#keep(look);
-    return inTimeSlices(explainIn(this.#state, look, name));
+    if (isFresh) return known.look;
+    const look = await inTimeSlices(lookAt(this.#state));
+    this.#keep(look);
+    return look;
   }
 
   /** Keeps a snapshot for as long as it is fresh, and no longer: it may be as large as the cluster. */

@@ -25,12 +25,15 @@ export interface Endpoint {
   readonly checksBody: boolean;
   /** True: while etcd is away, `view=last` in the query has it answered from the last view. */
   readonly hasLastView: boolean;
+  /** True: it changes nothing, whatever its method, so that a viewer may ask for it. */
+  readonly isRead: boolean;
 }
 
 declare module "fastify" {
   interface FastifyContextConfig {
     /** As an Endpoint has it. */
     hasLastView?: boolean;
+    isRead?: boolean;
   }
 }
 
@@ -61,13 +64,16 @@ const OWN_BODY_CHECKS: readonly OperationId[] = ["Machines.Patch"];
  */
 export function apiResources(handlers: Handlers, documents: Readonly<Record<string, Handler>>): RouteTable {
   const byPath = new Map<string, Map<Operation["method"], Endpoint>>();
-  for (const { id, method, path, body, parameters } of OPERATIONS) {
+  for (const { id, method, path, body, parameters, isRead } of OPERATIONS as readonly (Operation & {
+    readonly id: OperationId;
+  })[]) {
     const methods = byPath.get(path) ?? new Map<Operation["method"], Endpoint>();
     methods.set(method, {
       handler: handlers[id],
       body,
       checksBody: OWN_BODY_CHECKS.includes(id),
       hasLastView: parameters.some(({ name }) => name === VIEW.name),
+      isRead: isRead ?? method === "GET",
     });
     byPath.set(path, methods);
   }
@@ -80,7 +86,10 @@ export function apiResources(handlers: Handlers, documents: Readonly<Record<stri
 
 /** A resource with GET as its only method. */
 export function readOnly(path: string, handler: Handler): Resource {
-  return { path, methods: new Map([["GET", { handler, body: null, checksBody: false, hasLastView: false }]]) };
+  return {
+    path,
+    methods: new Map([["GET", { handler, body: null, checksBody: false, hasLastView: false, isRead: true }]]),
+  };
 }
 
 /** Whether the table has a path, given as a request spells it. */
@@ -104,7 +113,7 @@ export function addRoutes(app: FastifyInstance, table: RouteTable): void {
         method,
         url,
         handler: endpoint.handler,
-        config: { hasLastView: endpoint.hasLastView },
+        config: { hasLastView: endpoint.hasLastView, isRead: endpoint.isRead },
         ...bodyOptions(endpoint),
       });
     if (methods.size > 0) refuseOthers(app, url, methods);

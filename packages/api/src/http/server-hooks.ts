@@ -37,6 +37,8 @@ export interface AnsweredRequest {
 }
 
 const READS: readonly string[] = ["GET", "HEAD"];
+/** Methods that change nothing. */
+const SAFE: readonly string[] = [...READS, "OPTIONS", "TRACE"];
 const WITH_BODY: readonly string[] = ["PUT", "PATCH", "POST"];
 /** The status that nginx too logs for this. The client does not see it. */
 const CLIENT_GONE = 499;
@@ -48,10 +50,12 @@ export function addHooks(app: FastifyInstance, deps: HookDeps): void {
     reply.header("server", serverHeader(version)).header("content-type", JSON_TYPE);
     // A body that no route reads must not change the answer.
     if (!WITH_BODY.includes(request.method)) dropBody(request);
-    access()?.check(request.method, request.headers.authorization);
+    access()?.check(isRead(request), request.headers.authorization);
     checkHealth(request, reply, deps);
   });
   app.addHook("preHandler", async (request) => {
+    // A body can take its time, and the token can be revoked meanwhile.
+    access()?.check(isRead(request), request.headers.authorization);
     if (!READS.includes(request.method) && (await isGivenUp(request)))
       throw new HttpError(CLIENT_GONE, "the client went away before its request was carried out");
   });
@@ -66,6 +70,11 @@ export function addHooks(app: FastifyInstance, deps: HookDeps): void {
     const responseBytes = Number(reply.getHeader("content-length")) || 0;
     onAnswered({ method, url, status: reply.statusCode, ms, requestBytes, responseBytes });
   });
+}
+
+/** Whether a request changes nothing; one without a route goes by its method alone. */
+function isRead({ method, routeOptions }: FastifyRequest): boolean {
+  return routeOptions.config?.isRead ?? SAFE.includes(method);
 }
 
 /**

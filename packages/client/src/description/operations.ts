@@ -33,6 +33,8 @@ export interface Operation {
   readonly answers: readonly Answer[];
   /** True: it is part of the API that the old fleet described in its discovery document. */
   readonly isClassic: boolean;
+  /** True: it changes nothing, though its method is one that does. */
+  readonly isRead?: boolean;
 }
 
 const UNIT_NAME: Parameter = { name: "unitName", in: "path", description: "Name of the unit, with its type." };
@@ -178,6 +180,22 @@ export const OPERATIONS = [
     body: null,
     answers: [ok("Placement"), refused(404, "There is no such unit.")],
     isClassic: false,
+  },
+  {
+    id: "Units.Explain",
+    method: "POST",
+    path: "units/{unitName}/placement",
+    summary: "Explain where a version of a unit could be if it was put in and launched now.",
+    parameters: [UNIT_NAME],
+    body: "Version",
+    answers: [
+      ok("Placement"),
+      refused(400, "The options, or the name, are not a unit's."),
+      refused(413, "The version is larger than a unit may be."),
+      refused(415, "The content type is not application/json."),
+    ],
+    isClassic: false,
+    isRead: true,
   },
   {
     id: "UnitState.List",

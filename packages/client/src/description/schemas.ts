@@ -45,6 +45,13 @@ const UNIT_CHANGE = {
   properties: UNIT_MEMBERS,
 } as const satisfies JSONSchema;
 
+const VERSION = {
+  type: "object",
+  description: "A version of a unit's file, which need not be in the cluster.",
+  properties: { options: UNIT_MEMBERS.options },
+  required: ["options"],
+} as const satisfies JSONSchema;
+
 const UNIT_STATE = {
   type: "object",
   description: "What one machine says of one unit.",
@@ -278,6 +285,7 @@ export const SCHEMAS = {
   Unit: UNIT,
   UnitChange: UNIT_CHANGE,
   UnitOption: UNIT_OPTION,
+  Version: VERSION,
   UnitPage: UNIT_PAGE,
   UnitState: UNIT_STATE,
   UnitStatePage: UNIT_STATE_PAGE,

@@ -1,3 +1,4 @@
+import { checkUnit } from "@fleet/domain/cluster";
 import { checkUnitSize, type DesiredState, isDesiredState, type UnitOption } from "@fleet/domain/unit";
 import { type Registry, RegistryError, type UnitChange, type UnitOutcome, type UnitWriter } from "@fleet/registry";
 import type { ClusterView } from "../../model/cluster-view.ts";
@@ -29,7 +30,10 @@ interface UnitChangeBody {
   readonly desiredState?: string;
 }
 
-type UnitHandlers = Pick<Handlers, "Units.List" | "Units.Get" | "Units.Set" | "Units.Delete" | "Units.Placement">;
+type UnitHandlers = Pick<
+  Handlers,
+  "Units.List" | "Units.Get" | "Units.Set" | "Units.Delete" | "Units.Placement" | "Units.Explain"
+>;
 
 /** The handlers of operations on units. */
 export function unitHandlers(deps: UnitDeps): UnitHandlers {
@@ -70,6 +74,13 @@ export function unitHandlers(deps: UnitDeps): UnitHandlers {
       const placement = await explainer.explain(pathParameter(request, "unitName"));
       if (placement === null) throw new HttpError(404, "unit does not exist");
       return reply.send(JSON.stringify(placement));
+    },
+    "Units.Explain": async (request, reply) => {
+      const name = pathParameter(request, "unitName");
+      const options = optionsOf(request.body as UnitChangeBody) ?? [];
+      checkUnitSize(name, options, deps.unitSizeLimit());
+      checkUnit(name, options);
+      return reply.send(JSON.stringify(await explainer.explainVersion(name, options)));
     },
   };
 }
