@@ -124,7 +124,7 @@ export class TestCluster {
     await this.until("the API to list the units", async () => {
       const { status, text } = await this.api.send("GET", "/units");
       if (status !== 200) return false;
-      names = (JSON.parse(text) as { units: { name: string }[] }).units.map(({ name }) => name);
+      names = ((JSON.parse(text) as { units?: { name: string }[] }).units ?? []).map(({ name }) => name);
       return true;
     });
     if (names.length > 0) await this.ok("destroy", ...names);

@@ -309,7 +309,7 @@ describe("units", () => {
     ["a body that is no object", "a.service", [1], 400, /body/],
   ])("refuse %s", async (_what, name, body, status, message) => {
     expect(await put(name, body)).toMatchObject({ status, json: error(status, expect.stringMatching(message)) });
-    expect((await send("GET", "/fleet/v1/units")).text).toBe('{"units":[]}');
+    expect((await send("GET", "/fleet/v1/units")).text).toBe("{}");
   });
   it.each([
     ["the options that it has", file, 204],
@@ -454,7 +454,7 @@ describe("states and machines", () => {
       await sleep(5);
       const { json } = await send("GET", "/fleet/v1/machines");
       if (
-        (json as { machines: unknown[] }).machines.length === 2 &&
+        (json as { machines?: unknown[] }).machines?.length === 2 &&
         (await send("GET", "/fleet/v1/state")).text.includes("b.service")
       )
         return;
@@ -523,11 +523,12 @@ describe("states and machines", () => {
   });
   it("metadata is patched in order, for machines that are there and those that are not", async () => {
     await seed();
-    const patch = (body: unknown) => send("PATCH", "/fleet/v1/machines", JSON.stringify(body), JSON_TYPE);
+    // Old clients declare no type.
+    const patch = (body: unknown) => send("PATCH", "/fleet/v1/machines", JSON.stringify(body));
     const operations = [
       { op: "add", path: "/m1/metadata/a", value: "9" },
       { Op: "replace", Path: "/m1/metadata/c.d-e_f", Value: { Value: "3" } },
-      { op: "remove", path: "/m1/metadata/b" },
+      { op: "remove", path: "/m1/metadata/b", Value: { Value: "" } },
       { op: "add", path: "/nobody/metadata/x", value: "y" },
     ];
     expect((await patch(operations)).status).toBe(204);
@@ -543,6 +544,7 @@ describe("states and machines", () => {
     ["a path elsewhere", [{ op: "add", path: "/m1/primaryIP", value: "1" }]],
     ["a bad key", [{ op: "add", path: "/m1/metadata/a b", value: "1" }]],
     ["an empty value", [{ op: "add", path: "/m1/metadata/a", value: "" }]],
+    ["an empty value as old clients send it", [{ op: "add", path: "/m1/metadata/a", Value: { Value: "" } }]],
     ["a number", [{ op: "add", path: "/m1/metadata/a", value: 1 }]],
   ])("a patch with %s is refused whole", async (_what, body) => {
     await seed();

@@ -20,7 +20,8 @@ export function pageJson(
   const number = pageNumber(query.nextPageToken, size);
   const { items, more } = take((number - 1) * size, size);
   const next = more ? `,"nextPageToken":"${encodePageToken({ size, number: number + 1 })}"` : "";
-  return `{"${member}":[${items.join(",")}]${next}}`;
+  // The old server leaves an empty list out.
+  return items.length === 0 ? "{}" : `{"${member}":[${items.join(",")}]${next}}`;
 }
 
 function pageNumber(token: unknown, size: number): number {

@@ -22,13 +22,25 @@ export function parseBodies(app: FastifyInstance): void {
  *
  * @throws HttpError 415
  */
-export async function requireJson({ raw: { rawHeaders } }: FastifyRequest): Promise<void> {
-  const sent = rawHeaders.filter(
-    (_entry, index, all) => index % 2 === 1 && /^content-type$/i.test(all[index - 1] ?? ""),
-  );
-  const type = sent[0]?.split(";")[0]?.trim().toLowerCase();
-  if (sent.length !== 1 || type !== JSON_TYPE)
+export async function requireJson(request: FastifyRequest): Promise<void> {
+  const types = contentTypes(request);
+  if (types.length !== 1 || types[0] !== JSON_TYPE)
     throw new HttpError(415, `only one Content-Type, ${JSON_TYPE}, is accepted`);
+}
+
+/**
+ * Refuses a request whose body is declared as anything but JSON. It need not be declared.
+ *
+ * @throws HttpError 415
+ */
+export async function refuseOtherTypes(request: FastifyRequest): Promise<void> {
+  if (contentTypes(request).length > 0) await requireJson(request);
+}
+
+function contentTypes({ raw: { rawHeaders } }: FastifyRequest): readonly (string | undefined)[] {
+  return rawHeaders
+    .filter((_entry, index, all) => index % 2 === 1 && /^content-type$/i.test(all[index - 1] ?? ""))
+    .map((type) => type.split(";")[0]?.trim().toLowerCase());
 }
 
 /** Has fastify ignore the body of a request. */

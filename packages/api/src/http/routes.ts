@@ -8,7 +8,7 @@ import {
 } from "@fleet/client/description";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { HttpError } from "./errors.ts";
-import { requireJson } from "./request-bodies.ts";
+import { refuseOtherTypes, requireJson } from "./request-bodies.ts";
 
 /** Answers a request. What it throws is answered as errors.ts says. */
 export type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
@@ -54,7 +54,10 @@ const PREFIXES = ["/fleet/v1", "/v1-alpha"];
  * read.
  */
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"] as const;
-/** Operations whose handlers check the body themselves, for errors in plainer words than a schema's. */
+/**
+ * Operations whose handlers check the body themselves, for errors in plainer words than a schema's. As in the old API
+ * their bodies need no Content-Type.
+ */
 const OWN_BODY_CHECKS: readonly OperationId[] = ["Machines.Patch"];
 
 /**
@@ -122,7 +125,11 @@ export function addRoutes(app: FastifyInstance, table: RouteTable): void {
 
 function bodyOptions({ body, checksBody }: Endpoint): object {
   if (body === null) return {};
-  return { schema: { body: SCHEMAS[body] }, attachValidation: checksBody, preParsing: requireJson };
+  return {
+    schema: { body: SCHEMAS[body] },
+    attachValidation: checksBody,
+    preParsing: checksBody ? refuseOtherTypes : requireJson,
+  };
 }
 
 /** Has every other method of a path answered with 405, whatever the body is. */

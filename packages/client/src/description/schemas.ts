@@ -107,23 +107,20 @@ const TOKEN = { type: "string", description: "Leads to the next page; absent on 
 
 const UNIT_PAGE = {
   type: "object",
-  description: "A page of units, by name.",
+  description: "A page of units, by name; a list without entries is left out.",
   properties: { units: { type: "array", items: UNIT }, nextPageToken: TOKEN },
-  required: ["units"],
 } as const satisfies JSONSchema;
 
 const UNIT_STATE_PAGE = {
   type: "object",
-  description: "A page of unit states, by unit and then by machine.",
+  description: "A page of unit states, by unit and then by machine; a list without entries is left out.",
   properties: { states: { type: "array", items: UNIT_STATE }, nextPageToken: TOKEN },
-  required: ["states"],
 } as const satisfies JSONSchema;
 
 const MACHINE_PAGE = {
   type: "object",
-  description: "A page of machines, by ID.",
+  description: "A page of machines, by ID; a list without entries is left out.",
   properties: { machines: { type: "array", items: MACHINE }, nextPageToken: TOKEN },
-  required: ["machines"],
 } as const satisfies JSONSchema;
 
 const METADATA_OPERATION = {
@@ -138,10 +135,7 @@ const METADATA_OPERATION = {
     },
     value: {
       description: 'A non-empty string, or {"value": "…"} as old clients send it; not needed to remove.',
-      anyOf: [
-        { type: "string", minLength: 1 },
-        { type: "object", properties: { value: { type: "string", minLength: 1 } }, required: ["value"] },
-      ],
+      anyOf: [{ type: "string" }, { type: "object", properties: { value: { type: "string" } }, required: ["value"] }],
     },
   },
   required: ["op", "path"],
