@@ -208,6 +208,7 @@ describe("filters", () => {
     ["unit=%5B", "not a valid glob"],
     ["sideways=1", "invalid parameter"],
     ["follow=maybe", "invalid follow"],
+    ["unit=a*&".repeat(65), "too many values of unit: 65, and at most 64 are accepted"],
   ])("refuse %s", async (query, message) => {
     expect(await raw(`/fleet/v1/events?${query}`)).toContain(message);
   });

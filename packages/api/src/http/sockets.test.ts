@@ -2,6 +2,7 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import type { ConnectionBounds } from "../model/connection-limits.ts";
 import { type Listener, openSockets, type SocketOptions } from "./sockets.ts";
 
 const path = join(tmpdir(), `fleet-sockets-${process.pid}.sock`);
@@ -12,15 +13,19 @@ afterEach(async () => {
   await Promise.all(listeners.map((listener) => listener.close()));
 });
 
-async function serve(mostConnections?: number, timeouts: SocketOptions["timeouts"] = {}): Promise<void> {
+async function serve(bounds: Partial<ConnectionBounds> = {}, timeouts: SocketOptions["timeouts"] = {}): Promise<void> {
+  const usual = { most: 8_192, mostSilent: 2_048, mostSilentOfPeer: 256, graceMs: 2_000 };
   listeners = await openSockets({
-    handler: (_request, response) => void response.end("served"),
+    handler: (request, response) => {
+      response.statusCode = request.url === "/refused" ? 401 : 200;
+      response.end("served");
+    },
     version: "2.0.0",
     passed: 0,
     addresses: [{ kind: "unix", path }],
     tls: null,
     timeouts,
-    ...(mostConnections === undefined ? {} : { mostConnections }),
+    bounds: { ...usual, ...bounds },
   });
 }
 
@@ -42,7 +47,7 @@ const WHOLE = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
 describe("connections", () => {
   it("beyond the limit are closed at once, and taken again when others have ended", async () => {
-    await serve(2);
+    await serve({ most: 2 });
     expect(await send(WHOLE)).toContain("served");
     expect(await send(WHOLE)).toContain("served");
     expect(await send(WHOLE)).toBe("");
@@ -54,7 +59,10 @@ describe("connections", () => {
   it.each(["", "GET / HTTP/1.1\r\nX-Slow: "])(
     "that send %j and never close their side give their place back after the time-out",
     async (text) => {
-      await serve(1, { headersTimeout: 50, requestTimeout: 100, connectionsCheckingInterval: 20 });
+      await serve(
+        { most: 1, graceMs: 60_000 },
+        { headersTimeout: 50, requestTimeout: 100, connectionsCheckingInterval: 20 },
+      );
       const silent = connect({ path, allowHalfOpen: true }, () => silent.write(text));
       open.push(silent);
       silent.resume();
@@ -62,6 +70,21 @@ describe("connections", () => {
       await expect.poll(() => send(WHOLE)).toContain("served");
     },
   );
+  it.each([
+    ["silent", ""],
+    ["refused", WHOLE.replace("/", "/refused")],
+  ])("that are %s make room for those that ask for what they may", async (_what, text) => {
+    await serve({ most: 4, mostSilentOfPeer: 2, graceMs: 0 });
+    expect(await send(WHOLE)).toContain("served");
+    const held = open.length;
+    for (let count = 0; count < 20; count++) {
+      const socket = connect(path, () => socket.write(text)).on("error", () => undefined);
+      open.push(socket);
+      await new Promise((resolve) => socket.once(text === "" ? "connect" : "data", resolve));
+      expect(await send(WHOLE.replace("1.1\r\n", "1.1\r\nConnection: close\r\n"))).toContain("served");
+    }
+    expect(open[held - 1]?.destroyed).toBe(false);
+  });
   it("that send half a request hold up no other", async () => {
     await serve();
     for (let count = 0; count < 500; count++) void send("GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ").catch(() => undefined);

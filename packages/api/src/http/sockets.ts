@@ -1,8 +1,9 @@
 import { readFileSync, readlinkSync, rmSync } from "node:fs";
-import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import type { Config, ListenAddress } from "@fleet/config";
+import { type ConnectionBounds, ConnectionLimits } from "../model/connection-limits.ts";
 import { answerBroken } from "./broken-requests.ts";
 
 /** The descriptor of the first socket that systemd passes. */
@@ -10,8 +11,10 @@ const FIRST_DESCRIPTOR = 3;
 
 /** Connections that may wait to be accepted. The kernel allows no more by default. */
 const BACKLOG = 4096;
-/** Connections at a time for each socket; more are closed at once. */
-const MOST_CONNECTIONS = 8_192;
+/** For each socket. */
+const BOUNDS: ConnectionBounds = { most: 8_192, mostSilent: 2_048, mostSilentOfPeer: 256, graceMs: 2_000 };
+const UNAUTHORIZED = 401;
+const HANDSHAKE_MS = 10_000;
 const STOP_MS = 2_000;
 const TIMEOUTS = { requestTimeout: 60_000, headersTimeout: 20_000, keepAliveTimeout: 75_000 };
 
@@ -35,8 +38,8 @@ export interface SocketOptions {
   readonly addresses: readonly ListenAddress[];
   /** For TCP sockets; null: plain HTTP there too. */
   readonly tls: Config["apiTls"];
-  /** Connections at a time for each socket; more are closed at once. */
-  readonly mostConnections?: number;
+  /** Of the connections to each socket. */
+  readonly bounds?: ConnectionBounds;
   /** When connections that send nothing whole are closed. */
   readonly timeouts?: Partial<typeof TIMEOUTS> & { readonly connectionsCheckingInterval?: number };
 }
@@ -73,7 +76,7 @@ export async function openSockets(options: SocketOptions): Promise<readonly List
 }
 
 async function listen(
-  { handler, version, tls, mostConnections = MOST_CONNECTIONS, timeouts = {} }: SocketOptions,
+  { handler, version, tls, bounds = BOUNDS, timeouts = {} }: SocketOptions,
   where: { readonly fd: number } | { readonly path: string } | { readonly host: string; readonly port: number },
 ): Promise<Listener> {
   const isTCP = "fd" in where ? !isUnixSocket(where.fd) : "port" in where;
@@ -84,7 +87,7 @@ async function listen(
       ? createSecureServer({ ...common, ...secureOptions(tls) }, handler)
       : createServer(common, handler);
   answerBroken(server, version);
-  server.maxConnections = mostConnections;
+  limitConnections(server, new ConnectionLimits(bounds));
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen({ ...where, backlog: BACKLOG }, () => resolve());
@@ -99,9 +102,35 @@ async function listen(
   };
 }
 
+/** Has connections closed that would keep others out. */
+function limitConnections(server: Server | SecureServer, limits: ConnectionLimits<string | Socket>): void {
+  const sockets = new Map<string | Socket, Socket>();
+  server.on("connection", (socket: Socket) => {
+    const id = idOf(socket);
+    sockets.set(id, socket);
+    socket.once("close", () => {
+      limits.close(id);
+      sockets.delete(id);
+    });
+    for (const closed of limits.open(id, socket.remoteAddress ?? "", performance.now())) sockets.get(closed)?.destroy();
+  });
+  server.on("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
+    const id = idOf(socket);
+    limits.letIn(id);
+    response.once("close", () => {
+      if (response.statusCode === UNAUTHORIZED) limits.silence(id, performance.now());
+    });
+  });
+}
+
+/** What a TCP connection and the TLS connection in it have in common; a UNIX socket has no name, and no TLS. */
+function idOf(socket: Socket): string | Socket {
+  return socket.remotePort === undefined ? socket : `${socket.remoteAddress} ${socket.remotePort}`;
+}
+
 function secureOptions({ cert, key, clientCA }: NonNullable<Config["apiTls"]>): object {
   const client = clientCA === null ? {} : { ca: clientCA, requestCert: true, rejectUnauthorized: true };
-  return { cert, key, minVersion: "TLSv1.2", ...client };
+  return { handshakeTimeout: HANDSHAKE_MS, cert, key, minVersion: "TLSv1.2", ...client };
 }
 
 /** Whether a socket that systemd passed is a UNIX one. The kernel lists those in /proc/self/net/unix by their inode. */

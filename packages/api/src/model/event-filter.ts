@@ -10,6 +10,9 @@ export class InvalidFilterError extends Error {
   }
 }
 
+/** Of one parameter: each event is held against all of them, for each reader. */
+const MOST_VALUES = 64;
+
 const PARAMETERS = ["unit", "machine", "kind", "follow"];
 
 /** Which events a reader gets. One entry of each list must match; an empty list matches all. */
@@ -29,6 +32,11 @@ export class EventFilter {
     const unknown = Object.keys(query).find((name) => !PARAMETERS.includes(name));
     if (unknown !== undefined) {
       throw new InvalidFilterError(`invalid parameter ${JSON.stringify(unknown)}: expected ${PARAMETERS.join(", ")}`);
+    }
+    for (const name of ["unit", "machine", "kind"]) {
+      const count = values(query[name]).length;
+      if (count > MOST_VALUES)
+        throw new InvalidFilterError(`too many values of ${name}: ${count}, and at most ${MOST_VALUES} are accepted`);
     }
     const kinds = values(query.kind).map((kind) => {
       if (Object.hasOwn(EVENT_KINDS, kind)) return kind as EventKind;
