@@ -1,8 +1,17 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { networkInterfaces } from "node:os";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { ROOT } from "../deploy/local-cluster/cluster.ts";
 import { collect, isAlive, until } from "../deploy/local-cluster/processes.ts";
 
@@ -23,6 +32,31 @@ function traces(name: string): string[] {
 
 afterAll(async () => {
   if (existsSync(state)) await collect(script("stop.ts"));
+});
+
+describe("what is written down of the local cluster", () => {
+  afterEach(() => rmSync(state, { force: true }));
+  const write = (text: string): void => {
+    mkdirSync("/run/fleet-local", { recursive: true });
+    writeFileSync(state, text);
+  };
+  it.each(["", "{", "null", "{}"])("and can't be read, as %j, does not keep npm stop from its work", async (text) => {
+    write(text);
+    expect(await collect(script("stop.ts"))).toMatchObject({ code: 0, stdout: "The local cluster is not running.\n" });
+    expect(existsSync(state)).toBe(false);
+  });
+  it("of another clone is not taken for this one's", async () => {
+    const startedAt = readFileSync(`/proc/${process.pid}/stat`, "utf8")
+      .replace(/^.*\) /, "")
+      .split(" ")[19];
+    write(
+      JSON.stringify({ holderPID: process.pid, holderStartedAt: startedAt, endpoint: "http://x", root: "/elsewhere" }),
+    );
+    expect(await collect(script("start.ts"))).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("the local cluster of another clone runs, /elsewhere: run npm stop"),
+    });
+  });
 });
 
 describe("npm start", () => {
@@ -113,4 +147,16 @@ describe("a test that is killed half-way", () => {
     child.kill("SIGKILL");
     await until(() => !isAlive(holder) && traces(name).length === 0, 20_000, "everything to be gone");
   });
+});
+
+it("npm run dist in a clone without npm packages says in a sentence what to run", () => {
+  const folder = mkdtempSync(join(tmpdir(), "fleet-clone-"));
+  try {
+    mkdirSync(join(folder, "scripts"));
+    for (const file of ["package.json", "scripts/installed"]) copyFileSync(join(ROOT, file), join(folder, file));
+    const { status, stderr } = spawnSync("npm", ["run", "-s", "dist"], { cwd: folder, encoding: "utf8" });
+    expect([status, stderr]).toEqual([1, "Error: no npm packages are installed here yet: run npm ci first.\n"]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

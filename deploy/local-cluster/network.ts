@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { copyFile } from "node:fs/promises";
 import { Socket } from "node:net";
 import { networkInterfaces } from "node:os";
@@ -318,6 +318,21 @@ export class HostNetwork {
   async #inside(...command: readonly string[]): Promise<string> {
     return (await run("nsenter", [...this.#namespaces(), ...command], { timeout: 30_000 })).stdout;
   }
+}
+
+/** The first process of a detached network's namespace, found by its name among all processes; null: there is none. */
+export async function findHolder(name: string): Promise<number | null> {
+  for (const pid of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
+    let words: readonly string[] = [];
+    try {
+      words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+    } catch {
+      // It has ended since.
+    }
+    if (words[1]?.endsWith("/hold.sh") === true && words[2] === name && words[4] === "for-ever")
+      return firstOfNamespace(Number(pid));
+  }
+  return null;
 }
 
 /** Ends a network by its holder's process. */

@@ -3,8 +3,8 @@ import { spawnSync } from "node:child_process";
 import { globSync } from "node:fs";
 import { join } from "node:path";
 import { BIN, LocalCluster, ROOT } from "./cluster.ts";
-import { stopHolder } from "./network.ts";
-import { NETWORK_NAME, readState, removeState, writeState } from "./state.ts";
+import { findHolder, stopHolder } from "./network.ts";
+import { NETWORK_NAME, recall, removeState, STATE, writeState } from "./state.ts";
 
 const UNITS = join(ROOT, "examples/units");
 
@@ -36,16 +36,25 @@ Without the export, "npm run -s fleetctl -- list-units" talks to it too.
 "npm stop" takes all of it away.`);
 }
 
-const running = readState();
-if (running !== null && running.endpoint === "") {
-  console.error(
-    "Error: another npm start is booting the cluster, or was killed while it did: wait for it, or run npm stop.",
-  );
+function refuse(why: string): never {
+  console.error(`Error: ${why}`);
   process.exit(1);
 }
-if (running !== null) {
+
+const remembered = recall();
+if (remembered.kind === "broken" && (await findHolder(NETWORK_NAME)) !== null)
+  refuse(`a local cluster runs, and ${STATE} can't be read: run npm stop, and then npm start.`);
+if (remembered.kind === "running") {
+  const { endpoint, root } = remembered.state;
+  if (root !== ROOT) {
+    refuse(
+      `the local cluster of another clone runs, ${root}: run npm stop, or have one beside it with FLEET_LOCAL_NAME=other npm start.`,
+    );
+  }
+  if (endpoint === "")
+    refuse("another npm start is booting the cluster, or was killed while it did: wait for it, or run npm stop.");
   console.log("The local cluster is running already.");
-  show(running.endpoint);
+  show(endpoint);
   process.exit(0);
 }
 try {

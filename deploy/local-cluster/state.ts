@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { ROOT } from "./cluster.ts";
 import { isAlive } from "./processes.ts";
 
 /** What is remembered of the cluster that npm start has started. */
@@ -8,24 +9,48 @@ export interface LocalState {
   readonly holderStartedAt: string;
   readonly endpoint: string;
   readonly etcd: string;
+  /** The clone that it was started from. */
+  readonly root: string;
 }
 
 /** Several local clusters can stand side by side under names of their own, of at most 11 characters. */
 export const NETWORK_NAME = process.env.FLEET_LOCAL_NAME ?? "local";
 const FOLDER = "/run/fleet-local";
-const STATE = `${FOLDER}/${NETWORK_NAME}.json`;
+/** The file in which it is remembered. */
+export const STATE = `${FOLDER}/${NETWORK_NAME}.json`;
 const ENDPOINT = `${FOLDER}/${NETWORK_NAME}.endpoint`;
 
-/** The running cluster; null where there is none. */
-export function readState(): LocalState | null {
-  if (!existsSync(STATE)) return null;
-  const state = JSON.parse(readFileSync(STATE, "utf8")) as LocalState;
-  return isAlive(state.holderPID) && startedAt(state.holderPID) === state.holderStartedAt ? state : null;
+/** What is written down of the cluster; `broken`: it can't be read, and says nothing of whether a cluster runs. */
+export type Remembered =
+  | { readonly kind: "none" | "broken" }
+  | { readonly kind: "running"; readonly state: LocalState };
+
+/** What is remembered of the cluster, where it still runs. */
+export function recall(): Remembered {
+  if (!existsSync(STATE)) return { kind: "none" };
+  const state = parse(readFileSync(STATE, "utf8"));
+  if (state === null) return { kind: "broken" };
+  const isRunning = isAlive(state.holderPID) && startedAt(state.holderPID) === state.holderStartedAt;
+  return isRunning ? { kind: "running", state } : { kind: "none" };
 }
 
-export function writeState(state: Omit<LocalState, "holderStartedAt">): void {
+function parse(text: string): LocalState | null {
+  try {
+    const state = JSON.parse(text) as Partial<LocalState> | null;
+    const { holderPID, holderStartedAt, endpoint = "", etcd = "", root = ROOT } = state ?? {};
+    if (typeof holderPID !== "number" || typeof holderStartedAt !== "string") return null;
+    return { holderPID, holderStartedAt, endpoint, etcd, root };
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+export function writeState(state: Omit<LocalState, "holderStartedAt" | "root">): void {
   mkdirSync(FOLDER, { recursive: true });
-  writeFileSync(STATE, JSON.stringify({ ...state, holderStartedAt: startedAt(state.holderPID) }));
+  // Renamed into place: a start that is killed while it writes leaves no half of a file.
+  writeFileSync(`${STATE}.new`, JSON.stringify({ ...state, holderStartedAt: startedAt(state.holderPID), root: ROOT }));
+  renameSync(`${STATE}.new`, STATE);
   writeFileSync(ENDPOINT, state.endpoint);
 }
 

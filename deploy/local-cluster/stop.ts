@@ -1,14 +1,16 @@
 // Ends the local cluster.
 import { existsSync, rmdirSync } from "node:fs";
-import { stopHolder } from "./network.ts";
+import { findHolder, stopHolder } from "./network.ts";
 import { until } from "./processes.ts";
-import { NETWORK_NAME, readState, removeState } from "./state.ts";
+import { NETWORK_NAME, recall, removeState } from "./state.ts";
 
-const state = readState();
-if (state === null) {
+const remembered = recall();
+// What can't be read says nothing of whether a cluster runs; its processes do.
+const holderPID = remembered.kind === "running" ? remembered.state.holderPID : await findHolder(NETWORK_NAME);
+if (holderPID === null) {
   console.log("The local cluster is not running.");
 } else {
-  await stopHolder(state.holderPID);
+  await stopHolder(holderPID);
   await until(() => !existsSync(`/run/fleet-local/${NETWORK_NAME}`), 20_000, "the cluster to be gone");
   console.log("The local cluster is gone.");
 }
