@@ -142,6 +142,7 @@ describe("the Debian packages", () => {
     expect(left).toEqual([]);
     const links = "find /etc/systemd/system /var/lib/systemd/deb-systemd-helper-* -name '*fleet*' -not -name '*.d'";
     expect(await host("sh", "-c", links)).toBe("");
+    expect((await network.exec(1, ["test", "-e", "/run/fleet"])).code).toBe(1);
   }, 180_000);
 
   it("with fleetd alone run everything in one process once it is enabled", async () => {
@@ -177,6 +178,7 @@ describe("the npm packages", () => {
         [],
       );
       const manifest = execFileSync("tar", ["-xzOf", file, "package/package.json"], { encoding: "utf8" });
+      expect(JSON.parse(manifest).engines).toEqual({ node: ">=24" });
       expect(manifest).not.toMatch(/fleet-source|"scripts"/);
     },
   );
