@@ -521,6 +521,26 @@ describe("states and machines", () => {
       expect(found).toEqual(all.map((entry) => entry.join(" ")).sort());
     }
   });
+  it("machines that are lost are told of where that is asked for, until they are forgotten", async () => {
+    await seed();
+    const { keys, etcd } = registry;
+    const key = keys.knownMachine("m9");
+    const gone = { primaryIP: "192.0.2.9", hostname: "nine", lostSince: "2026-11-26T00:00:00.000Z" };
+    await etcd.txn([], [{ put: key, value: JSON.stringify(gone) }]);
+    const ids = async (query: string): Promise<readonly string[]> =>
+      ((await send("GET", `/fleet/v1/machines${query}`)).json as { machines: { id: string }[] }).machines.map(
+        ({ id }) => id,
+      );
+    await expect.poll(() => ids("?lost=true")).toEqual(["m1", "m2", "m9"]);
+    expect((await send("GET", "/fleet/v1/machines?lost=true")).json).toMatchObject({
+      machines: [{}, {}, { hostname: "nine", state: "lost", since: "2026-11-26T00:00:00.000Z" }],
+    });
+    expect(await ids("")).toEqual(["m1", "m2"]);
+    expect((await send("GET", "/fleet/v1/machines?lost=perhaps")).status).toBe(400);
+    expect((await send("DELETE", "/fleet/v1/machines/m1")).status).toBe(409);
+    expect((await send("DELETE", "/fleet/v1/machines/m9")).status).toBe(204);
+    expect(await ids("?lost=true")).toEqual(["m1", "m2"]);
+  });
   it("metadata is patched in order, for machines that are there and those that are not", async () => {
     await seed();
     // Old clients declare no type.

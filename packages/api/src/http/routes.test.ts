@@ -34,7 +34,6 @@ const PATHS = [
   ...served.map((path) => `${path.replace(/\?.*/, "")}/`),
   "",
   "units/a.service/nowhere",
-  "machines/m1",
   "metrics",
 ];
 const OUTSIDE = ["/", "/metrics", "/metrics/", "/nowhere", "/fleet/v1", "/v1-alpha", "/fleet/v2/units", "/units"];

@@ -9,6 +9,7 @@ import {
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { HttpError } from "./errors.ts";
 import { refuseOtherTypes, requireJson } from "./request-bodies.ts";
+import { pathOf } from "./request-parts.ts";
 
 /** Answers a request. What it throws is answered as errors.ts says. */
 export type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
@@ -136,7 +137,9 @@ function bodyOptions({ body, checksBody }: Endpoint): object {
 function refuseOthers(app: FastifyInstance, url: string, methods: Resource["methods"]): void {
   const has = (method: string): boolean => [...methods.keys()].some((known) => known === method);
   const allowed = METHODS.filter(has).join(", ");
-  const refuse = async (): Promise<void> => {
+  const refuse = async (request: FastifyRequest): Promise<void> => {
+    // A parameter that is empty is no path of this API: those with a slash at their end are none.
+    if (pathOf(request).endsWith("/")) throw new HttpError(404, `${pathOf(request)} is not a path of this API`);
     throw new HttpError(405, `only ${allowed} requests are supported for this resource`);
   };
   app.route({ method: METHODS.filter((method) => !has(method)), url, onRequest: refuse, handler: refuse });

@@ -1,7 +1,7 @@
 import { BoundedCache } from "@fleet/domain/cache";
-import { type Change, type ClusterState, machineOf, unitOf, unitStatesOf } from "@fleet/domain/cluster";
+import { type Change, type ClusterState, lostMachines, machineOf, unitOf, unitStatesOf } from "@fleet/domain/cluster";
 import { parseUnitFile, UnitFileError } from "@fleet/domain/unit";
-import { machineJson, optionsJson, stateJson, unitJson } from "./entities.ts";
+import { lostMachineJson, machineJson, optionsJson, stateJson, unitJson } from "./entities.ts";
 import { NameDelta, SortedNames } from "./sorted-names.ts";
 
 /** A page of a list: each entry as JSON, and whether more pages follow. */
@@ -132,6 +132,15 @@ export class ClusterView {
       return machine === null ? [] : [machineJson(machine, this.#state.cordons.get(id) ?? null)];
     });
     return { items, more: start + count < this.#machineIDs.size };
+  }
+
+  /** Machines, and behind them those that are lost. */
+  machinesAndLost(start: number, count: number): JsonPage {
+    const { items } = this.machines(start, count);
+    const lost = lostMachines(this.#state);
+    const here = this.#machineIDs.size;
+    const also = lost.slice(Math.max(0, start - here), Math.max(0, start + count - here)).map(lostMachineJson);
+    return { items: [...items, ...also], more: start + count < here + lost.length };
   }
 
   #options(hash: string): string {

@@ -1,4 +1,4 @@
-import type { Machine, Unit, UnitState } from "@fleet/domain/cluster";
+import type { LostMachine, Machine, Unit, UnitState } from "@fleet/domain/cluster";
 import type { UnitOption } from "@fleet/domain/unit";
 
 /**
@@ -57,5 +57,16 @@ export function machineJson(
     version: version || undefined,
     metadata: entries.length > 0 ? Object.fromEntries(entries) : undefined,
     state: cordon === null ? undefined : cordon.drain ? "draining" : "cordoned",
+  });
+}
+
+/** JSON of a machine that went away and is not forgotten. */
+export function lostMachineJson({ id, primaryIP, hostname, since }: LostMachine): string {
+  return JSON.stringify({
+    id,
+    primaryIP: primaryIP || undefined,
+    hostname: hostname || undefined,
+    state: "lost",
+    since: since ?? undefined,
   });
 }

@@ -1,9 +1,9 @@
-import { changeMetadata, cordonMachine, type Registry, uncordonMachine } from "@fleet/registry";
+import { changeMetadata, cordonMachine, forgetMachine, type Registry, uncordonMachine } from "@fleet/registry";
 import type { FastifyRequest } from "fastify";
 import type { ClusterView } from "../../model/cluster-view.ts";
 import { readMetadataPatch } from "../../model/metadata-patch.ts";
 import { HttpError } from "../errors.ts";
-import { pageJson } from "../paging.ts";
+import { onlyValue, pageJson } from "../paging.ts";
 import type { UntilVisible } from "../read-your-writes.ts";
 import { pathParameter, queryOf } from "../request-parts.ts";
 import type { Handlers } from "../routes.ts";
@@ -17,15 +17,21 @@ export interface MachineDeps {
   readonly tokenLimit: () => number;
 }
 
-type MachineHandlers = Pick<Handlers, "Machines.List" | "Machines.Patch" | "Machines.Cordon" | "Machines.Uncordon">;
+type MachineHandlers = Pick<
+  Handlers,
+  "Machines.Forget" | "Machines.List" | "Machines.Patch" | "Machines.Cordon" | "Machines.Uncordon"
+>;
 
 /** The handlers of operations on machines. */
 export function machineHandlers({ view, registry, untilVisible, tokenLimit }: MachineDeps): MachineHandlers {
   const { etcd, keys } = registry;
   return {
     "Machines.List": async (request, reply) => {
-      const take = (start: number, count: number) => view.machines(start, count);
-      return reply.send(pageJson("machines", queryOf(request), tokenLimit(), take));
+      const query = queryOf(request);
+      const withLost = asksForLost(onlyValue(query, "lost"));
+      const take = (start: number, count: number) =>
+        withLost ? view.machinesAndLost(start, count) : view.machines(start, count);
+      return reply.send(pageJson("machines", query, tokenLimit(), take));
     },
     "Machines.Patch": async (request, reply) => {
       // This says which operation is wrong, in plainer words than the schema's. The schema has the last word.
@@ -34,6 +40,11 @@ export function machineHandlers({ view, registry, untilVisible, tokenLimit }: Ma
       const revision = await changeMetadata(etcd, keys, changes);
       const [first] = changes;
       if (first !== undefined) await untilVisible(keys.machineMetadata(first.machineID, first.key), revision);
+      return reply.code(204).send();
+    },
+    "Machines.Forget": async (request, reply) => {
+      const id = machineIDOf(request);
+      await untilVisible(keys.knownMachine(id), await forgetMachine(etcd, keys, id));
       return reply.code(204).send();
     },
     "Machines.Cordon": async (request, reply) => {
@@ -51,9 +62,17 @@ export function machineHandlers({ view, registry, untilVisible, tokenLimit }: Ma
   };
 }
 
+/** Old scripts take every entry for a machine that is there, so lost ones have to be asked for. */
+function asksForLost(lost: string | null): boolean {
+  if (lost === null || lost === "false") return false;
+  if (lost === "true") return true;
+  throw new HttpError(400, `invalid lost ${JSON.stringify(lost)}: expected true or false`);
+}
+
 /** The machine ID in the path. There need not be such a machine now: a cordon holds when the machine comes back. */
 function machineIDOf(request: FastifyRequest): string {
   const text = pathParameter(request, "machineID");
   if (/^[A-Za-z0-9_.-]{1,128}$/.test(text)) return text;
+  if (text === "") throw new HttpError(404, "machine does not exist");
   throw new HttpError(400, `invalid machine ID ${JSON.stringify(text)}: expected letters, digits and _ . -`);
 }
