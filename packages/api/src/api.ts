@@ -198,9 +198,15 @@ function followCluster(registry: Registry, { disableWatches }: Config, log: Base
   const view = new ClusterView(mirror.state);
   const events = new EventLog();
   const readers = new EventReaders(events);
+  // Also where etcd is polled, whose lists are no gaps otherwise: revisions may go back.
+  let isReadAnew = false;
+  mirror.onReadAnew(() => {
+    isReadAnew = true;
+  });
   mirror.onChanges((changes, revision, isGap) => {
     view.apply(changes);
-    events.append(changes, revision, new Date(), isGap);
+    events.append(changes, revision, new Date(), isGap || isReadAnew);
+    isReadAnew = false;
     readers.wake();
   });
   void mirror.ready.then(() => events.start(mirror.revision));

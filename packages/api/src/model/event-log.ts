@@ -70,6 +70,8 @@ export class EventLog {
       this.#events = [];
       this.#gaps++;
       this.#since = revision;
+      // Lower than before where etcd was restored from a backup.
+      this.#revision = revision;
     }
     const at = time.toISOString();
     for (const change of changes) {
