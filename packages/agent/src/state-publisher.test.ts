@@ -103,6 +103,19 @@ describe("states of units", () => {
     await made.round();
     expect(told()).toEqual([["a.service active"], ["a.service active"]]);
   });
+  it("that a write without an answer may have left are taken away with their unit", async () => {
+    const { made, present, registration, told, answers, held } = publisher("a.service");
+    made.begin(registration, []);
+    held.isHeld = true;
+    const failing = expect(made.round()).rejects.toThrow("no answer");
+    await clock.pass(0);
+    answers[0]?.reject(new Error("no answer"));
+    await failing;
+    held.isHeld = false;
+    present.clear();
+    await made.round();
+    expect(told()).toEqual([["a.service active"], ["a.service gone"]]);
+  });
   it("that change while a write is under way are written after it, in their newest form", async () => {
     const { made, systemd, registration, told, answers, held } = publisher("a.service");
     made.begin(registration, []);

@@ -9,6 +9,8 @@ const FULL_CHECK_MS = 30_000;
 /** Changes of up to so many units are told at once. */
 const FEW_UNITS = 4;
 const GATHER_MS = 20;
+/** In place of a state that the registry may hold. */
+const UNKNOWN = "unknown";
 
 /** What a publisher needs. */
 export interface StatePublisherOptions {
@@ -92,7 +94,7 @@ export class StatePublisher {
   begin(registration: MachineRegistration, leftovers: readonly string[]): void {
     this.#registration = registration;
     this.#published.clear();
-    for (const name of leftovers) this.#published.set(name, "unknown");
+    for (const name of leftovers) this.#published.set(name, UNKNOWN);
   }
 
   /** Names of all units that are here, or of which the registry holds a state by this machine. */
@@ -111,6 +113,8 @@ export class StatePublisher {
       if (before !== after) updates.push({ name, state });
     }
     if (updates.length === 0) return;
+    // A write that is not answered may be carried out later: what stands there is not known until another one is.
+    for (const { name } of updates) this.#published.set(name, UNKNOWN);
     await registration.publish(updates);
     for (const { name, state } of updates) {
       if (state === null) this.#published.delete(name);
