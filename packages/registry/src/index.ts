@@ -6,8 +6,6 @@
 export {
   type Change,
   type ClusterEvent,
-  type ClusterEventFilter,
-  type ClusterEventKind,
   ClusterState,
   type Compare,
   type CordonRecord,
@@ -27,8 +25,6 @@ export {
   machineOf,
   type Op,
   type ParsedKey,
-  passesFilter,
-  REGISTRY_ERRORS,
   RegistryError,
   type RegistryErrorCode,
   type ScheduleRecord,
@@ -50,8 +46,6 @@ export {
   type Finding,
   hashUnitFile,
   InvalidUnitError,
-  isDesiredState,
-  isTemplateName,
   lintUnitFile,
   type MetadataBound,
   type Preferences,
@@ -80,4 +74,4 @@ export { type ChangeListener, Mirror, type MirrorOptions, type ReadAnew } from "
 export { ObservedEtcd, type OperationObserver } from "./store/observed-etcd.ts";
 export { DEFAULT_MOST_MOVES, planMoves, requestRebalance } from "./store/rebalance.ts";
 export { type MirrorSettings, Registry } from "./store/registry.ts";
-export { type KnownUnits, readUnit, type UnitResult, UnitWriter } from "./store/unit-writer.ts";
+export { type KnownUnits, type UnitResult, UnitWriter } from "./store/unit-writer.ts";
