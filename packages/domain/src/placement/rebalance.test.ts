@@ -16,23 +16,23 @@ describe("a rebalance", () => {
     expect([1, 2, 3].map((n) => model.loadOf(id(n)))).toEqual([3, 2, 2]);
     expect(run(planRebalance(model, 100))).toEqual([]);
   });
-  const crowd = (lines: string, count = 4) =>
+  const unitsOnOne = (lines: string, count = 4) =>
     Array.from({ length: count }, (_, n) => ({ name: `u${n + 1}.service`, machineID: id(1), lines }));
   it("makes as many moves as it may", () => {
     for (const most of [0, 1, 2]) {
-      const model = cluster(three, crowd(""));
+      const model = cluster(three, unitsOnOne(""));
       expect(run(planRebalance(model, most)).map(({ unit }) => unit)).toEqual(
         ["u1.service", "u2.service"].slice(0, most),
       );
     }
   });
   it("says how much the machines carried before", () => {
-    expect(run(planRebalance(cluster(three, crowd("Weight=2")), 1))).toEqual([
+    expect(run(planRebalance(cluster(three, unitsOnOne("Weight=2")), 1))).toEqual([
       { unit: "u1.service", from: id(1), to: id(2), reason: "the load evens out: 8 there, 0 here" },
     ]);
   });
   it("moves nothing that would only turn the difference round", () => {
-    expect(run(planRebalance(cluster(three.slice(0, 2), crowd("Weight=5", 1)), 10))).toEqual([]);
+    expect(run(planRebalance(cluster(three.slice(0, 2), unitsOnOne("Weight=5", 1)), 10))).toEqual([]);
     const uneven = cluster(three.slice(0, 2), [
       { name: "a.service", machineID: id(1), lines: "Weight=3" },
       { name: "b.service", machineID: id(2), lines: "Weight=2" },
@@ -45,12 +45,12 @@ describe("a rebalance", () => {
     ["that follow others", "MachineOf=x.service"],
     ["that push others away", "Replaces=x*"],
   ])("leaves units %s where they are", (_what, lines) => {
-    expect(run(planRebalance(cluster(three, crowd(lines)), 10))).toEqual([]);
+    expect(run(planRebalance(cluster(three, unitsOnOne(lines)), 10))).toEqual([]);
   });
   it("leaves units that are not wanted, or on their way already, where they are", () => {
-    const unwanted = crowd("").map((unit) => ({ ...unit, desiredState: "inactive" as const }));
+    const unwanted = unitsOnOne("").map((unit) => ({ ...unit, desiredState: "inactive" as const }));
     expect(run(planRebalance(cluster(three, unwanted), 10))).toEqual([]);
-    const model = cluster(three, crowd("", 3));
+    const model = cluster(three, unitsOnOne("", 3));
     for (const n of [1, 2, 3]) happen(model, `u${n}.service`, { kind: "begin-move", to: id(2) });
     expect(run(planRebalance(model, 10))).toEqual([]);
   });
@@ -104,7 +104,7 @@ describe("a rebalance", () => {
     expect(run(planRebalance(model, 1)).map(({ unit, from }) => [unit, from])).toEqual([["b1.service", id(2)]]);
   });
   it("lets the caller do something else before each unit that it looks at", () => {
-    const work = planRebalance(cluster(three, crowd("", 1)), 10);
+    const work = planRebalance(cluster(three, unitsOnOne("", 1)), 10);
     expect(work.next()).toEqual({ done: false, value: undefined });
     expect(work.next()).toEqual({ done: true, value: [] });
   });

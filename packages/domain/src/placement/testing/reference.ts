@@ -58,15 +58,21 @@ export function reference(machines: readonly TestMachine[], units: readonly Test
       const key = preferences.spread;
       const valueAt = (id: string | null | undefined) =>
         key === null ? undefined : machines.find((other) => other.id === id)?.metadata?.[key];
-      const crowd =
+      const sameSpreadValue =
         key === null
           ? 0
           : metadata[key] === undefined
             ? 1e9
             : kin.filter(({ name }) => valueAt(at.get(name)) === metadata[key]).length;
       const others = scheduled(machine.id).filter(({ name }) => name !== entry.name);
-      const near = preferences.apart.flatMap((glob) => others.filter(({ name }) => globMatches(glob, name))).length;
-      return [preferences.metadata.filter((test) => !meets(test, metadata)).length, crowd, near];
+      const unwantedNeighbours = preferences.apart.flatMap((glob) =>
+        others.filter(({ name }) => globMatches(glob, name)),
+      ).length;
+      return [
+        preferences.metadata.filter((test) => !meets(test, metadata)).length,
+        sameSpreadValue,
+        unwantedNeighbours,
+      ];
     };
     const rank = (machine: TestMachine): number[] => [...dislike(machine), load(machine)];
     const order = machines
