@@ -34,6 +34,15 @@ describe("links to fleet's unit files", () => {
     expect(units.remove(names)).toEqual({ wasEnabled: false, left: new Map() });
     expect(new UnitLinks(join(folder(), "nowhere"), UNITS).remove(names).left.size).toBe(0);
   });
+  it("are taken for fleet's own where an agent in a container has the file and does not see the links", () => {
+    const files = join(folder(), "units");
+    mkdirSync(files, { recursive: true });
+    writeFileSync(join(files, "a.service"), "[Service]\n");
+    const units = new UnitLinks(join(folder(), "not-here/run/systemd/system"), files);
+    expect(units.isOwn("a.service", "/run/systemd/system/a.service")).toBe(true);
+    expect(units.isOwn("b.service", "/run/systemd/system/b.service")).toBe(false);
+    expect(units.isOwn("a.service", "/etc/systemd/system/a.service")).toBe(false);
+  });
   it("are removed where systemd wrote them relative", () => {
     const { links, wants, units } = made();
     symlinkSync(`${UNITS}/a.service`, join(links, "a.service"));

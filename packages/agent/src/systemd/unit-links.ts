@@ -39,7 +39,8 @@ export class UnitLinks {
   isOwn(name: string, path: string): boolean {
     if (this.#files.endsWith(dirname(path))) return true;
     if (!this.#links.endsWith(dirname(path)) || basename(path) !== name) return false;
-    return this.has(name);
+    // An agent in a container does not see systemd's folders: a link under the name of a file of its own is to that.
+    return existsSync(this.#links) ? this.has(name) : existsSync(join(this.#files, name));
   }
 
   /** Whether systemd finds fleet's file of a unit by a link. */
