@@ -9,7 +9,7 @@ import { moveHandlers } from "./handlers/moves.ts";
 import { unitStateHandlers } from "./handlers/unit-states.ts";
 import { unitHandlers } from "./handlers/units.ts";
 import { PlacementExplainer } from "./placement-explainer.ts";
-import { readYourRefusals, readYourWrites } from "./read-your-writes.ts";
+import { readYourRefusals, readYourUnits, readYourWrites } from "./read-your-writes.ts";
 import { parseBodies } from "./request-bodies.ts";
 import { addRoutes, apiResources, type Handler, type Handlers, type RouteTable, readOnly } from "./routes.ts";
 import { addHooks, answerFailures, answerUnrouted, type HookDeps } from "./server-hooks.ts";
@@ -71,10 +71,11 @@ function apiHandlers({
 }: AppDeps): Handlers {
   const { state } = mirror;
   const untilVisible = readYourWrites(mirror, writeTimeoutMs);
+  const untilUnitVisible = readYourUnits(mirror, writeTimeoutMs);
   const untilShown = readYourRefusals(mirror, writeTimeoutMs);
   const explainer = new PlacementExplainer(state);
   return {
-    ...unitHandlers({ view, writer, registry, explainer, untilVisible, untilShown, tokenLimit, unitSizeLimit }),
+    ...unitHandlers({ view, writer, registry, explainer, untilUnitVisible, untilShown, tokenLimit, unitSizeLimit }),
     ...unitStateHandlers({ view, tokenLimit }),
     ...machineHandlers({ view, registry, untilVisible, tokenLimit }),
     ...moveHandlers({ state, registry, untilVisible }),

@@ -2,7 +2,7 @@ import type { Mirror } from "@fleet/registry";
 import { describe, expect, it } from "vitest";
 import { fakeRegistry } from "../../../../testbed/fake-registry.ts";
 import { unitHandlers } from "./handlers/units.ts";
-import { readYourRefusals, readYourWrites } from "./read-your-writes.ts";
+import { readYourRefusals, readYourUnits } from "./read-your-writes.ts";
 
 const { etcd, registry, stopping } = fakeRegistry();
 const A = "a.service";
@@ -28,7 +28,7 @@ async function behind(timeoutMs: number) {
     }),
     registry: here,
     explainer: {} as never,
-    untilVisible: readYourWrites(mirror, timeoutMs),
+    untilUnitVisible: readYourUnits(mirror, timeoutMs),
     untilShown: readYourRefusals(mirror, timeoutMs),
     tokenLimit: () => 100,
     unitSizeLimit: () => 262_144,

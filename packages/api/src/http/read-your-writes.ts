@@ -22,6 +22,21 @@ export function readYourWrites(mirror: Pick<Mirror, "waitFor">, timeoutMs: numbe
   };
 }
 
+/**
+ * The same for a unit, which was written at exactly that revision.
+ *
+ * @param isThere whether it was put; false: it was destroyed
+ */
+export type UntilUnitVisible = (key: string, revision: number, isThere: boolean) => Promise<void>;
+
+/** As `readYourWrites`, for units: also where etcd has lost the event of the write. */
+export function readYourUnits(mirror: Pick<Mirror, "waitForWrite">, timeoutMs: number): UntilUnitVisible {
+  return async (key, revision, isThere) => {
+    if (!(await mirror.waitForWrite(key, revision, isThere, timeoutMs)))
+      throw new HttpError(503, `${UNSEEN} (etcd revision ${revision})`);
+  };
+}
+
 /** Whether etcd has a unit, as of a revision. */
 export interface Presence {
   readonly isThere: boolean;

@@ -93,7 +93,7 @@ beforeAll(async () => {
   const state = new ClusterState(keys);
   const app = buildApp({
     registry: new Registry(etcd, keys),
-    mirror: { state, revision: 7, waitFor: async () => true } as unknown as Mirror,
+    mirror: { state, revision: 7, waitFor: async () => true, waitForWrite: async () => true } as unknown as Mirror,
     writer: { submit: async () => ({ outcome: "created", revision: 7 }) } as unknown as UnitWriter,
     view: new ClusterView(state),
     readers: new EventReaders(new EventLog()),

@@ -27,6 +27,8 @@ export class ClusterView {
   readonly #unitCache = new BoundedCache<string, string>(MOST_CACHED);
   /** Options as JSON, by the hash of their unit file. */
   readonly #optionsCache = new BoundedCache<string, string>(MOST_CACHED);
+  /** Hashes of units' files that are not here, as where etcd has lost an event. */
+  readonly #lacking = new Set<string>();
   /**
    * Where a page of states begins: the index of its first name, and how many states come before. Valid until states
    * come or go.
@@ -41,6 +43,29 @@ export class ClusterView {
     this.#unitNames.change(new Set(state.units.keys()), none);
     this.#stateNames.change(new Set(state.states.keys()), none);
     this.#machineIDs.change(new Set(state.machines.keys()), none);
+    for (const { hash } of state.units.values()) this.#noteFile(hash);
+  }
+
+  /** Whether there are units of which the file is not here: `complete` reads them. */
+  get isLacking(): boolean {
+    return this.#lacking.size > 0;
+  }
+
+  /**
+   * Reads the files that are not here. One that etcd does not have either is shown as an empty list.
+   *
+   * @param read texts by hash, from etcd
+   */
+  async complete(read: (hashes: readonly string[]) => Promise<ReadonlyMap<string, string>>): Promise<void> {
+    const hashes = [...this.#lacking];
+    const texts = await read(hashes);
+    for (const hash of hashes) {
+      this.#lacking.delete(hash);
+      const text = texts.get(hash);
+      if (text !== undefined) this.#optionsCache.set(hash, optionsOf(text));
+    }
+    this.#pages.clear();
+    this.#unitCache.clear();
   }
 
   /** Applies changes of the state. */
@@ -52,6 +77,7 @@ export class ClusterView {
     for (const change of changes) {
       if (change.kind === "unit") {
         this.#unitCache.delete(change.name);
+        if (change.after !== null) this.#noteFile(change.after.hash);
         if (change.before === null || change.after === null) units.record(change.name, change.after !== null);
       } else if (change.kind === "state") {
         this.#unitCache.delete(change.name);
@@ -61,8 +87,8 @@ export class ClusterView {
         }
       } else if (change.kind === "machine") {
         if (change.before === null || change.after === null) machines.record(change.id, change.after !== null);
-      } else if (change.kind === "unit-file" && change.after === null) {
-        this.#optionsCache.delete(change.hash);
+      } else if (change.kind === "unit-file") {
+        this.#takeFile(change.hash, change.after !== null);
       }
     }
     units.applyTo(this.#unitNames);
@@ -143,9 +169,19 @@ export class ClusterView {
     return { items: [...items, ...also], more: start + count < here + lost.length };
   }
 
+  #takeFile(hash: string, isThere: boolean): void {
+    if (isThere) this.#lacking.delete(hash);
+    else this.#optionsCache.delete(hash);
+  }
+
+  #noteFile(hash: string): void {
+    if (!this.#state.unitFiles.has(hash) && this.#optionsCache.get(hash) === undefined) this.#lacking.add(hash);
+  }
+
   #options(hash: string): string {
+    const known = this.#optionsCache.get(hash);
+    if (known !== undefined) return known;
     const text = this.#state.unitFiles.get(hash)?.text;
-    // The unit file may still come, so the answer is not kept.
     return text === undefined ? "[]" : this.#optionsCache.getOrMake(hash, () => optionsOf(text));
   }
 }

@@ -71,6 +71,34 @@ describe("a mirror whose watch has lost an event", () => {
     await clock.pass(PAST_A_CHECK_MS);
     expect([...followed.mirror.state.unitFiles.keys()]).toEqual(["f1"]);
   });
+  it.each([
+    ["a put of a new key", "c", "launched"],
+    ["a put of a key that was there", "a", "inactive"],
+    ["a delete", "b", null],
+  ] as const)("of %s is read anew at once where somebody waits for that write", async (_of, name, state) => {
+    await write({ a: "launched", b: "launched" });
+    const { mirror, troubles } = await following();
+    etcd().loseEvents();
+    const revision = await write({ [name]: state });
+    await write({ d: "loaded" });
+    await clock.pass(1);
+    const seen = mirror.waitForWrite(unit(name), revision, state !== null, 5_000);
+    await clock.pass(1_000);
+    expect(await seen).toBe(true);
+    expect(mirror.state.units.get(name)?.desiredState ?? null).toBe(state);
+    expect(troubles.map(({ code }) => code)).toEqual(["events-lost"]);
+  });
+  it("of nothing is not looked for where a write is there, or was undone since", async () => {
+    const { mirror, troubles } = await following();
+    const put = await write({ a: "launched" });
+    const gone = await write({ a: null });
+    const again = await write({ b: "launched" });
+    await clock.pass(1);
+    expect(await mirror.waitForWrite(unit("a"), put, true, 5_000)).toBe(true);
+    expect(await mirror.waitForWrite(unit("a"), gone, false, 5_000)).toBe(true);
+    expect(await mirror.waitForWrite(unit("b"), again, true, 5_000)).toBe(true);
+    expect(troubles).toEqual([]);
+  });
   it("that is only late reads nothing anew", async () => {
     const followed = await following();
     etcd().hold("watch");

@@ -185,6 +185,36 @@ export class Mirror {
   }
 
   /**
+   * The same for a key that was written at exactly that revision, and has not been since: where the watch has come so far
+   * without it, it has lost the event. Everything is read anew then, and that is waited for.
+   *
+   * @param isThere whether the key was put; false: it was deleted
+   * @throws RegistryError where etcd does not answer
+   */
+  async waitForWrite(key: string, revision: number, isThere: boolean, timeoutMs: number): Promise<boolean> {
+    const endsAt = performance.now() + timeoutMs;
+    if (!(await this.waitFor(key, revision, timeoutMs))) return false;
+    if (!(await this.#hasLost(key, revision, isThere))) return true;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => resolve(false), Math.max(0, endsAt - performance.now()));
+    const forget = this.onReadAnew(() => resolve(true));
+    if (this.#isListed) this.#readAnew("events-lost", `${key} was written at revision ${revision}`);
+    const isReadAnew = await promise;
+    clearTimeout(timer);
+    forget();
+    return isReadAnew;
+  }
+
+  /** Whether a write is not here that the watch has gone past. A key that is not here may have been deleted since. */
+  async #hasLost(key: string, revision: number, isThere: boolean): Promise<boolean> {
+    const known = this.#known.get(key);
+    if (known !== undefined) return known < revision;
+    if (!isThere) return false;
+    const { keyValues } = await this.#options.etcd.range({ start: key, end: `${key}\0` }, { limit: 1, keysOnly: true });
+    return keyValues.length > 0 && !this.#known.has(key);
+  }
+
+  /**
    * Reads everything at one revision, page by page, and turns what differs from the state into changes. At the first list
    * each page is told by itself, so that nobody is kept busy long; a later one is told as a whole.
    */

@@ -5,7 +5,7 @@ import type { ClusterView } from "../../model/cluster-view.ts";
 import { HttpError } from "../errors.ts";
 import { pageJson } from "../paging.ts";
 import type { PlacementExplainer } from "../placement-explainer.ts";
-import type { UntilShown, UntilVisible } from "../read-your-writes.ts";
+import type { UntilShown, UntilUnitVisible } from "../read-your-writes.ts";
 import { pathParameter, queryOf } from "../request-parts.ts";
 import type { Handlers } from "../routes.ts";
 
@@ -15,7 +15,7 @@ export interface UnitDeps {
   readonly writer: UnitWriter;
   readonly registry: Registry;
   readonly explainer: PlacementExplainer;
-  readonly untilVisible: UntilVisible;
+  readonly untilUnitVisible: UntilUnitVisible;
   readonly untilShown: UntilShown;
   /** Most entries of a page. */
   readonly tokenLimit: () => number;
@@ -37,9 +37,13 @@ type UnitHandlers = Pick<
 
 /** The handlers of operations on units. */
 export function unitHandlers(deps: UnitDeps): UnitHandlers {
-  const { view, explainer, tokenLimit } = deps;
+  const { view, explainer, tokenLimit, registry } = deps;
+  const complete = async (): Promise<void> => {
+    if (view.isLacking) await view.complete((hashes) => registry.unitFiles(hashes));
+  };
   return {
     "Units.List": async (request, reply) => {
+      await complete();
       const query = queryOf(request);
       const { nextPageToken } = query;
       const size = tokenLimit();
@@ -49,6 +53,7 @@ export function unitHandlers(deps: UnitDeps): UnitHandlers {
       return reply.send(isPlain ? view.page(`units ${size} ${nextPageToken ?? ""}`, make) : make());
     },
     "Units.Get": async (request, reply) => {
+      await complete();
       const unit = view.unit(pathParameter(request, "unitName"));
       if (unit === null) throw new HttpError(404, "unit does not exist");
       return reply.send(unit);
@@ -90,13 +95,13 @@ export function unitHandlers(deps: UnitDeps): UnitHandlers {
  * client that asks again after a request whose answer was lost is refused what it has done itself.
  */
 async function submit(
-  { writer, registry, untilVisible, untilShown }: UnitDeps,
+  { writer, registry, untilUnitVisible, untilShown }: UnitDeps,
   change: UnitChange,
 ): Promise<UnitOutcome> {
   const key = registry.keys.unit(change.name);
   try {
     const { outcome, revision } = await writer.submit(change);
-    await untilVisible(key, revision);
+    await untilUnitVisible(key, revision, change.kind !== "destroy");
     return outcome;
   } catch (error) {
     const isRefused = error instanceof RegistryError && ["not-found", "refused"].includes(error.code);
