@@ -85,6 +85,7 @@ class Agent implements RunningAgent {
       runner: this.#runner,
       systemd: () => this.#connection.current,
       onMissing: () => this.#reconcile.trigger(),
+      endedNote: (name, state) => this.#reconciler.endedNote(name, state),
     });
     this.#membership = this.#makeMembership();
     this.#connection = this.#makeConnection(connectSystemd);
@@ -192,6 +193,7 @@ class Agent implements RunningAgent {
       log: this.#log,
       text: (hash) => this.#texts.get(hash),
       onTouched: (name) => this.#touch(name),
+      takeBackEnded: (name) => this.#publisher.takeBackEnded(name),
       failpoint,
       onProgress: () => this.#reconcile.trigger(),
     });
@@ -205,7 +207,7 @@ class Agent implements RunningAgent {
       ttlMs: this.#config.agentTtlMs,
       record: () => this.#record(),
       onEntered: async (registration) => {
-        this.#publisher.begin(registration, await registration.publishedNames());
+        this.#publisher.begin(registration, await registration.publishedNames(), await registration.endedHashes());
         this.#reconciler.entered(registration.revision);
         this.#entered.resolve();
         this.#touchAll();

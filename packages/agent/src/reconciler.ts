@@ -1,10 +1,17 @@
 import type { Metadata } from "@fleet/config";
-import { RegistryError, type UnitRecord, type Versioned } from "@fleet/domain/cluster";
+import {
+  type EndedRecord,
+  RegistryError,
+  type StateRecord,
+  type UnitRecord,
+  type Versioned,
+} from "@fleet/domain/cluster";
 import type { Requirements } from "@fleet/domain/unit";
 import type { Mirror, Registry } from "@fleet/registry";
 import type { UnitDirectory } from "./machine/unit-directory.ts";
 import type { Membership } from "./membership.ts";
 import { mayComeBack } from "./model/come-back.ts";
+import { endedNote } from "./model/ended-note.ts";
 import { neededHashes, type Wanted, wantedOn } from "./model/wanted.ts";
 import type { Systemd } from "./systemd/systemd.ts";
 import type { UnitRunner } from "./unit-runner.ts";
@@ -67,6 +74,14 @@ export class Reconciler {
     }
     const requirementsOf = (name: string, hash: string): Requirements | null => texts.requirements(name, hash);
     return wantedOn(machineID, metadata(), mirror.state, requirementsOf, malformed);
+  }
+
+  /** What the note that a unit has ended is to say, by a state of it; as endedNote() has it. */
+  endedNote(name: string, state: StateRecord | null): EndedRecord | null | undefined {
+    const { mirror, machineID, texts, runner } = this.#options;
+    const entry = mirror.state.schedule.get(machineID)?.get(name);
+    const isOneshot = (): boolean => runner.mayHaveEnded(name) && texts.isOneshot(name, state?.hash ?? "");
+    return endedNote(state, entry, isOneshot);
   }
 
   /** Takes steps of every unit towards what is wanted; returns milliseconds until the next round is due. */

@@ -1,3 +1,4 @@
+import type { EndedRecord } from "@fleet/domain/cluster";
 import type { MachineRegistration, StateUpdate } from "@fleet/registry";
 import { describe, expect, it } from "vitest";
 import { fakeClock } from "../../../testbed/fake-clock.ts";
@@ -10,6 +11,7 @@ const clock = fakeClock();
 
 /** A publisher of units that run on a fake systemd; `answers` are those that the registry still owes. */
 function publisher(...names: readonly string[]) {
+  const note: { ended: EndedRecord | null | undefined } = { ended: undefined };
   const systemd = new FakeSystemd();
   const present = new Map<string, PresentUnit>();
   for (const name of names) {
@@ -19,6 +21,7 @@ function publisher(...names: readonly string[]) {
   const writes: (readonly StateUpdate[])[] = [];
   const answers: PromiseWithResolvers<void>[] = [];
   const held = { isHeld: false };
+  const takenBack: string[] = [];
   const registration = {
     publish: async (updates: readonly StateUpdate[]) => {
       writes.push(updates);
@@ -26,6 +29,9 @@ function publisher(...names: readonly string[]) {
       if (held.isHeld) answers.push(answer);
       else answer.resolve();
       await answer.promise;
+    },
+    takeBackEnded: async (name: string) => {
+      takenBack.push(name);
     },
   } as unknown as MachineRegistration;
   const made = new StatePublisher({
@@ -37,6 +43,7 @@ function publisher(...names: readonly string[]) {
     },
     systemd: () => systemd,
     onMissing: () => undefined,
+    endedNote: () => note.ended,
   });
   const told = (): readonly string[][] =>
     writes.map((updates) => updates.map(({ name, state }) => `${name} ${state?.systemd.active ?? "gone"}`));
@@ -44,7 +51,7 @@ function publisher(...names: readonly string[]) {
     writes.map((updates) =>
       Object.fromEntries(updates.flatMap(({ name, state }) => (state?.run ? [[name, state.run]] : []))),
     );
-  return { made, systemd, present, registration, told, runs, answers, held };
+  return { made, systemd, present, registration, told, runs, answers, held, note, writes, takenBack };
 }
 
 describe("states of units", () => {
@@ -147,5 +154,47 @@ describe("states of units", () => {
     await clock.pass(1);
     await round;
     expect(told()).toEqual([["u0.service failed", ...names.slice(1).map((name) => `${name} active`)]]);
+  });
+});
+
+describe("the note that a unit has ended", () => {
+  const ended = { hash: "h1" };
+  const noted = (writes: readonly (readonly StateUpdate[])[]): unknown[] =>
+    writes.map((updates) => updates.map((update) => update.ended));
+
+  it("is written once, and taken away once", async () => {
+    const { made, registration, note, writes } = publisher("a.service");
+    made.begin(registration, []);
+    note.ended = ended;
+    for (let round = 0; round < 3; round++) await made.round();
+    note.ended = null;
+    for (let round = 0; round < 3; round++) await made.round();
+    expect(noted(writes)).toEqual([[ended], [null]]);
+  });
+  it("is not written again where the registry holds it already", async () => {
+    const { made, registration, note, writes } = publisher("a.service");
+    note.ended = ended;
+    made.begin(registration, [], new Map([["a.service", "h1"]]));
+    await made.round();
+    expect(noted(writes)).toEqual([[undefined]]);
+    made.begin(registration, [], new Map([["a.service", "h0"]]));
+    await made.round();
+    expect(noted(writes)).toEqual([[undefined], [ended]]);
+  });
+  it("is taken back before a start only where there may be one, and after the write that may bring it", async () => {
+    const { made, registration, note, answers, held, takenBack } = publisher("a.service");
+    made.begin(registration, []);
+    await made.takeBackEnded("a.service");
+    note.ended = ended;
+    held.isHeld = true;
+    const round = made.round();
+    await clock.pass(0);
+    const back = made.takeBackEnded("a.service");
+    await clock.pass(0);
+    expect(takenBack).toEqual([]);
+    answers[0]?.resolve();
+    await Promise.all([round, back]);
+    await made.takeBackEnded("a.service");
+    expect(takenBack).toEqual(["a.service"]);
   });
 });

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { StateRecord } from "@fleet/domain/cluster";
+import type { EndedRecord, StateRecord } from "@fleet/domain/cluster";
 import type { RunResult, SystemdStates } from "@fleet/domain/unit";
 import type { MachineRegistration, StateUpdate } from "@fleet/registry";
 import type { Systemd } from "./systemd/systemd.ts";
@@ -20,6 +20,8 @@ export interface StatePublisherOptions {
   readonly systemd: () => Systemd | null;
   /** Called where systemd does not find units that it should. */
   readonly onMissing: () => void;
+  /** What the note that a unit has ended is to say; null: there is to be none; undefined: it stays as it is. */
+  readonly endedNote: (name: string, state: StateRecord | null) => EndedRecord | null | undefined;
 }
 
 /**
@@ -29,6 +31,10 @@ export interface StatePublisherOptions {
 export class StatePublisher {
   readonly #options: StatePublisherOptions;
   readonly #published = new Map<string, string>();
+  /** Hashes of the oneshots that are noted as ended, by name, as far as is known. */
+  readonly #ended = new Map<string, string>();
+  /** Settled when the last write is over. */
+  #writing: Promise<unknown> = Promise.resolve();
   /** Units that had failed, or been restarted, when they were looked at last. */
   readonly #troubled = new Set<string>();
   /** Units whose state may have changed since the last round. */
@@ -90,11 +96,31 @@ export class StatePublisher {
    * may end.
    *
    * @param leftovers names of units that the registry holds states of
+   * @param ended hashes of the oneshots that the registry notes as ended here, by name
    */
-  begin(registration: MachineRegistration, leftovers: readonly string[]): void {
+  begin(
+    registration: MachineRegistration,
+    leftovers: readonly string[],
+    ended: ReadonlyMap<string, string> = new Map(),
+  ): void {
     this.#registration = registration;
     this.#published.clear();
+    this.#ended.clear();
+    for (const [name, hash] of ended) this.#ended.set(name, hash);
     for (const name of leftovers) this.#published.set(name, UNKNOWN);
+  }
+
+  /**
+   * Takes back the note that a unit has ended, if there may be one. To be called before the unit is started, while it is
+   * not launched: no round writes the note then.
+   *
+   * @throws RegistryError where etcd does not take it
+   */
+  async takeBackEnded(name: string): Promise<void> {
+    if (!this.#ended.has(name)) return;
+    await this.#writing; // It may be what writes the note.
+    await this.#registration?.takeBackEnded(name);
+    this.#ended.delete(name);
   }
 
   /** Names of all units that are here, or of which the registry holds a state by this machine. */
@@ -110,15 +136,31 @@ export class StatePublisher {
     for (const [name, state] of states) {
       const before = this.#published.get(name);
       const after = state === null ? undefined : JSON.stringify(state);
-      if (before !== after) updates.push({ name, state });
+      const ended = this.#endedChange(name, state);
+      if (before !== after || ended !== undefined)
+        updates.push({ name, state, ...(ended === undefined ? {} : { ended }) });
     }
     if (updates.length === 0) return;
     // A write that is not answered may be carried out later: what stands there is not known until another one is.
-    for (const { name } of updates) this.#published.set(name, UNKNOWN);
-    await registration.publish(updates);
-    for (const { name, state } of updates) {
+    for (const { name, ended } of updates) {
+      this.#published.set(name, UNKNOWN);
+      if (ended !== undefined) this.#ended.set(name, UNKNOWN);
+    }
+    const written = registration.publish(updates);
+    this.#writing = written.catch(() => undefined);
+    await written;
+    for (const { name, state, ended } of updates) {
+      if (ended === null) this.#ended.delete(name);
+      else if (ended !== undefined) this.#ended.set(name, ended.hash);
       if (state === null) this.#published.delete(name);
       else this.#published.set(name, JSON.stringify(state));
     }
+  }
+
+  /** What is to be written about the end of a unit; undefined: nothing. */
+  #endedChange(name: string, state: StateRecord | null): EndedRecord | null | undefined {
+    const ended = this.#options.endedNote(name, state);
+    const isThere = ended === null ? !this.#ended.has(name) : ended?.hash === this.#ended.get(name);
+    return isThere ? undefined : ended;
   }
 }

@@ -32,6 +32,7 @@ function runner(host = new FakeSystemdHost()): {
     onTouched: () => undefined,
     onProgress: () => undefined,
     failpoint: () => undefined,
+    takeBackEnded: async () => undefined,
     isWatchdogArmed: () => watchdog.isArmed,
     isStillOurs: async () => watchdog.isOurs,
   });

@@ -28,6 +28,8 @@ export interface UnitRunnerOptions {
   readonly isWatchdogArmed: () => boolean;
   /** Whether etcd itself, not a copy that may be behind, has the unit on this machine. */
   readonly isStillOurs: (name: string) => Promise<boolean>;
+  /** Takes back the note that a unit has ended, before it is started; rejects where etcd does not take that. */
+  readonly takeBackEnded: (name: string) => Promise<void>;
   /** Called at each point: it may not return. */
   readonly failpoint: (point: AgentFailpoint) => void;
   /** Called when a task that was not waited for is done, and the unit has a next step. */
@@ -45,6 +47,8 @@ export class UnitRunner {
   readonly #retries = new RetryBook();
   readonly #slots = new JobSlots();
   readonly #startJobs = new StartJobs();
+  /** Units whose last start did not come to its end: their jobs failed, or were canceled by a stop. */
+  readonly #brokenOff = new Set<string>();
   readonly #stoppedAlong = new StoppedAlong();
   /** When a unit was found to be missing in systemd, by performance.now(), for as long as it is not loaded anew again. */
   readonly #foundMissing = new Map<string, number>();
@@ -152,6 +156,14 @@ export class UnitRunner {
     return reportedState(this.#present.get(name), this.#retries.of(name), states, run);
   }
 
+  /**
+   * Whether a unit that is launched and inactive may have done its work: its last start was not broken off, and the
+   * watchdog has not stopped it.
+   */
+  mayHaveEnded(name: string): boolean {
+    return !this.#brokenOff.has(name) && this.#options.directory.isMarkedLaunched(name);
+  }
+
   /** Whether the agent has started a unit, and what came of it is not known yet. */
   isStarting(name: string): boolean {
     return this.#startJobs.has(name);
@@ -202,6 +214,7 @@ export class UnitRunner {
       if (!(await this.#options.isStillOurs(name)))
         throw new Error("is about to be taken off this machine: not started");
     }
+    await this.#options.takeBackEnded(name);
     this.#options.failpoint("agent.before-start");
     let job: StartJob;
     try {
@@ -228,6 +241,8 @@ export class UnitRunner {
 
   /** Looks what came of a start, once its job has ended. What came to nothing is tried again. */
   async #noticeStarted(systemd: Systemd, name: string, result: string): Promise<void> {
+    if (result === "done") this.#brokenOff.delete(name);
+    else this.#brokenOff.add(name);
     const states = (await systemd.states([name])).get(name);
     // Where the unit was stopped meanwhile, the start is followed no more.
     if (states === undefined || !this.#startJobs.has(name) || this.#present.get(name)?.isLaunched !== true) return;
@@ -275,6 +290,7 @@ export class UnitRunner {
           }
           this.#options.directory.remove(name);
           this.#present.delete(name);
+          this.#brokenOff.delete(name);
         }),
       ),
     );

@@ -1,4 +1,4 @@
-import { type Requirements, RequirementsCache } from "@fleet/domain/unit";
+import { isOneshot, parseUnitFile, type Requirements, RequirementsCache } from "@fleet/domain/unit";
 import type { Registry } from "@fleet/registry";
 
 /** Texts that nobody needs any more are kept up to this many: a unit often comes back. */
@@ -23,6 +23,13 @@ export class UnitTexts {
   requirements(name: string, hash: string): Requirements | null {
     const text = this.#texts.get(hash);
     return text === undefined ? null : this.#requirements.of(name, hash, text);
+  }
+
+  /** Whether a unit does its work once and ends; false where its file is not at hand, or can't be read. */
+  isOneshot(name: string, hash: string): boolean {
+    const text = this.#texts.get(hash);
+    if (text === undefined || this.requirements(name, hash) === null) return false;
+    return isOneshot(name, parseUnitFile(text));
   }
 
   /**

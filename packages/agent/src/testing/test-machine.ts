@@ -171,6 +171,12 @@ export class TestMachine {
     await this.write({ delete: this.registry.keys.machine(this.id) });
   }
 
+  /** Reboots the machine: what was in its memory is gone, with the folder of units. */
+  reboot(): void {
+    this.host.reboot();
+    rmSync(join(this.#folder, "units"), { recursive: true });
+  }
+
   /** Ends the machine's lease in etcd, as when it could not be renewed in time. */
   loseLease(agent: RunningAgent): void {
     this.etcd.expireLease((agent.snapshot() as { lease: string }).lease);

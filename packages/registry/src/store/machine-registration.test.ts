@@ -54,6 +54,23 @@ describe("a machine", () => {
     expect(published("a.service")).not.toBeNull();
     expect(earlier.revision).toBeLessThan(etcd().store.revision);
   });
+  it("notes that oneshots have ended, which outlives its lease, and only while it holds its place", async () => {
+    const lease = await grant();
+    const registration = await enter(machine("one"), etcd(), lease);
+    const key = registry().keys.ended("m1", "a.service");
+    await registration.publish([{ name: "a.service", state: STATE, ended: { hash: "h" } }]);
+    expect(await registration.endedHashes()).toEqual(new Map([["a.service", "h"]]));
+    await registration.publish([{ name: "a.service", state: STATE }]);
+    etcd().expireLease(lease.id);
+    expect([published("a.service"), etcd().store.value(key)]).toEqual([null, '{"hash":"h"}']);
+    await expect(registration.takeBackEnded("a.service")).rejects.toMatchObject({ code: "lease-lost" });
+    const later = await enter(machine("one"));
+    await later.takeBackEnded("a.service");
+    expect(etcd().store.value(key)).toBeNull();
+    await later.publish([{ name: "a.service", state: STATE, ended: { hash: "h" } }]);
+    await later.publish([{ name: "a.service", state: STATE, ended: null }]);
+    expect(etcd().store.value(key)).toBeNull();
+  });
   it("is known from then on, also while it is lost, until it is forgotten", async () => {
     const lease = await grant();
     await enter({ ...machine("one"), hostname: "h1" }, etcd(), lease);

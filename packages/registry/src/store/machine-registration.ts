@@ -1,10 +1,14 @@
 import {
   ClusterState,
   type Compare,
+  decodeEnded,
+  type EndedRecord,
+  encodeEnded,
   encodeKnownMachine,
   encodeMachine,
   encodeState,
   type Keys,
+  type KeyValue,
   type MachineRecord,
   type Op,
   RegistryError,
@@ -18,6 +22,8 @@ import { inTransactions, readKeys } from "./transactions.ts";
 export interface StateUpdate {
   readonly name: string;
   readonly state: StateRecord | null;
+  /** The note that the unit is a oneshot that has ended well here; null: it goes; absent: it stays as it is. */
+  readonly ended?: EndedRecord | null;
 }
 
 /**
@@ -115,24 +121,48 @@ export class MachineRegistration {
   /** Publishes states of units, in as few transactions as the server takes. Nothing is written where none are given. */
   async publish(updates: readonly StateUpdate[]): Promise<void> {
     await this.#write(
-      updates.map(({ name, state }) => {
+      updates.flatMap(({ name, state, ended }) => {
         const key = this.#keys.state(this.#record.id, name);
-        return state === null ? { delete: key } : { put: key, value: encodeState(state), lease: this.#lease.id };
+        const stateOp: Op =
+          state === null ? { delete: key } : { put: key, value: encodeState(state), lease: this.#lease.id };
+        return ended === undefined ? [stateOp] : [this.#endedOp(name, ended), stateOp];
       }),
     );
   }
 
+  /** Takes back the note that a oneshot has ended: it is about to run again. */
+  async takeBackEnded(name: string): Promise<void> {
+    await this.#write([this.#endedOp(name, null)]);
+  }
+
+  /** The note is under no lease: it is for the time when the machine is lost. */
+  #endedOp(name: string, ended: EndedRecord | null): Op {
+    const key = this.#keys.ended(this.#record.id, name);
+    return ended === null ? { delete: key } : { put: key, value: encodeEnded(ended) };
+  }
+
   /** Names of the units of which the registry holds a state for this machine. */
   async publishedNames(): Promise<readonly string[]> {
-    const names: string[] = [];
     const prefix = this.#keys.state(this.#record.id, "");
+    return (await this.#under(prefix)).map(({ key }) => key.slice(prefix.length));
+  }
+
+  /** Hashes of the oneshots that the registry notes as ended on this machine, by unit name; "": one that can't be read. */
+  async endedHashes(): Promise<ReadonlyMap<string, string>> {
+    const prefix = this.#keys.ended(this.#record.id, "");
+    const found = await this.#under(prefix);
+    return new Map(found.map(({ key, value }) => [key.slice(prefix.length), decodeEnded(value)?.hash ?? ""]));
+  }
+
+  async #under(prefix: string): Promise<readonly KeyValue[]> {
+    const found: KeyValue[] = [];
     const range = { start: prefix, end: `${prefix.slice(0, -1)}0` };
     let after: string | undefined;
     for (;;) {
       const page = await this.#etcd.range(range, { limit: 1000, ...(after === undefined ? {} : { after }) });
-      names.push(...page.keyValues.map(({ key }) => key.slice(prefix.length)));
+      found.push(...page.keyValues);
       after = page.keyValues.at(-1)?.key;
-      if (!page.more || after === undefined) return names;
+      if (!page.more || after === undefined) return found;
     }
   }
 
