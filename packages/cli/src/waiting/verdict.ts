@@ -119,7 +119,7 @@ function settling(sign: Sign, becomes: Outcome): Verdict {
 /** Judges units that are looked at again and again, and remembers since when which of them show a sign that may pass. */
 export class Judge {
   readonly #goal: Goal;
-  readonly #settling = new Map<string, { readonly sign: Sign; readonly since: number }>();
+  readonly #settling = new Map<string, { readonly sign: Sign; readonly since: number; readonly hasSettled: boolean }>();
 
   constructor(goal: Goal) {
     this.#goal = goal;
@@ -138,17 +138,16 @@ export class Judge {
     }
     const { sign, becomes } = verdict;
     const since = known?.sign === sign ? known.since : now;
-    if (now - since < SETTLE_MS[sign]) {
-      this.#settling.set(key, { sign, since });
-      return verdict;
-    }
-    this.forget(key);
-    return becomes;
+    // What has settled stays so for as long as it is shown.
+    const hasSettled = now - since >= SETTLE_MS[sign];
+    this.#settling.set(key, { sign, since, hasSettled });
+    return hasSettled ? becomes : verdict;
   }
 
   /** In how many milliseconds time alone changes what is to be said of a unit; Infinity: it never does. */
   nextMs(now: number): number {
-    const ends = [...this.#settling.values()].map(({ sign, since }) => since + SETTLE_MS[sign] - now);
+    const waiting = [...this.#settling.values()].filter(({ hasSettled }) => !hasSettled);
+    const ends = waiting.map(({ sign, since }) => since + SETTLE_MS[sign] - now);
     return Math.max(1, Math.min(Number.POSITIVE_INFINITY, ...ends));
   }
 

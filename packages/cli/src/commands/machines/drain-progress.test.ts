@@ -132,3 +132,13 @@ describe("the progress of a drain", () => {
     expect(take(progress, on(null), [], 11_501)).toMatchObject([{ name: "a.service" }]);
   });
 });
+
+it("a oneshot that has run on its new machine has left", () => {
+  const progress = new DrainProgress(["old"]);
+  progress.takeUnits([on("old")]);
+  const units = new Map([["a.service", on("new")]]);
+  const gone = Array.from({ length: 10 }, (_, index) =>
+    progress.takeStates(units, [{ ...says("new", "inactive"), sub: "dead" }], 500 * index),
+  ).flat();
+  expect(gone).toEqual([{ name: "a.service", why: null }]);
+});
