@@ -28,6 +28,25 @@ describe("fleetd as one process", () => {
     );
     expect((await host("stat", "-c", "%a", "/run/fleet.sock")).trim()).toBe("660");
   });
+  it.each([
+    ["the file is away", "mv /etc/fleet/fleet.conf /etc/fleet/away", "is missing or has no option any more"],
+    [
+      "a value is wrong",
+      "cp /etc/fleet/fleet.conf /etc/fleet/away; echo token_limit=0 >>/etc/fleet/fleet.conf",
+      "option token_limit",
+    ],
+  ])("a reload fails and says why where %s, and works again after that", async (_what, breakIt, why) => {
+    const reload = "systemctl reload fleet.service && echo done || echo failed";
+    expect(await host("sh", "-c", `${breakIt}; ${reload}`)).toContain("failed");
+    expect(await host("journalctl", "-b", "--no-pager", "-u", "fleet.service")).toContain(why);
+    await cluster.until("status to say it", async () =>
+      (await host("systemctl", "show", "-P", "StatusText", "fleet.service")).includes(why),
+    );
+    const metrics = (): Promise<string> => host("curl", "-s", "--unix-socket", "/run/fleet.sock", "http://x/metrics");
+    expect(await metrics()).toContain("fleet_config_last_reload_successful 0\n");
+    expect(await host("sh", "-c", `mv /etc/fleet/away /etc/fleet/fleet.conf; ${reload}`)).toContain("done");
+    expect(await metrics()).toContain("fleet_config_last_reload_successful 1\n");
+  });
   it("loses no request of fleetctl's while socket and service are restarted, and restarts no unit", async () => {
     const before = await cluster.show(1, "one.service", "InvocationID");
     const script = `for n in $(seq 30); do fleetctl --request-timeout=20 list-units --no-legend --fields=unit,active 2>&1; done`;

@@ -18,10 +18,12 @@ An unknown key is a warning that names it. A value that can't be used is an erro
 it came from and what was expected. \`systemctl reload\` (SIGHUP) reads the file again: verbosity, token_limit, unit_size_limit, metadata, public_ip,
 disable_engine, engine_reconcile_interval and units_on_shutdown take effect at once; the others need a restart.
 
-A reload is all or nothing. \`systemctl reload\` first runs \`fleetd --check-config\`, and fails where a daemon would not take the configuration, or
-fleet.conf is missing. The daemon keeps all that it has, and says so in its log, in \`systemctl status\` and by the metric
-\`fleet_config_last_reload_successful\` 0, also where fleet.conf has no option any more, or \`api_tokens_file\` is no longer set: to run without
-them takes a restart. A revoked token is refused at once, and event streams that it has opened are cut; revoking the last one leaves nobody
+A reload is all or nothing. \`systemctl reload\` runs \`fleetd --reload PID\`, which waits up to 20 s for the daemon's own answer, and fails with the
+reason where the daemon refuses the configuration or does not answer. A daemon that refuses keeps all that it has, and says so in its log,
+in \`systemctl status\` and by the metric \`fleet_config_last_reload_successful\` 0. It refuses values that can't be used, a fleet.conf that is
+missing or has no option any more, one without the \`api_tokens_file\` that it had (to run without them takes a restart), and one without the
+\`metadata\` that it had (write \`metadata=\` to have none). \`kill -HUP\` does the same and waits for nothing. \`fleetd --check-config\`
+checks a configuration beforehand. A revoked token is refused at once, and event streams that it has opened are cut; revoking the last one leaves nobody
 who may use the API.
 
 Durations are written as Go does: \`30s\`, \`1m30s\`, \`500ms\`. etcd's leases are whole seconds and at least two: \`agent_ttl\` is rounded up.

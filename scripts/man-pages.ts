@@ -62,7 +62,7 @@ function fleetd(version: string): string {
       "SIGNALS",
       item("SIGTERM, SIGINT", "Ends. An agent takes its units along, unless units_on_shutdown=keep."),
       item("SIGUSR2", "Ends and leaves the units running for the next fleetd; systemctl restart sends it."),
-      item("SIGHUP", "Reads the configuration anew."),
+      item("SIGHUP", "Reads the configuration anew. fleetd \\-\\-reload sends it and waits for the outcome."),
       item("SIGUSR1", "Prints the whole internal state as a line of JSON."),
     ),
     section("FILES", item("/etc/fleet/fleet.conf", "The configuration."), item("/run/fleet/units", "Unit files.")),

@@ -30,6 +30,8 @@ export interface LoadedConfig {
   readonly errors: readonly string[];
   /** How many options the configuration file sets; 0 without a file. */
   readonly optionsInFile: number;
+  /** The options that file or environment give, also as empty; the others have their defaults. */
+  readonly given: ReadonlySet<OptionName>;
 }
 
 interface Given {
@@ -87,7 +89,8 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
     );
   if (problems.length > 0) throw new ConfigError(problems);
   const optionsInFile = source.file === null ? 0 : parseConfFile(source.file.text).entries.length;
-  return { config, warnings, errors, optionsInFile };
+  const names = OPTIONS.map(({ name }) => name).filter((name) => given(name).from !== "default");
+  return { config, warnings, errors, optionsInFile, given: new Set(names) };
 }
 
 /** Lays environment over file over defaults, and collects what is unknown or unreadable. */

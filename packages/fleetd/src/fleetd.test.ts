@@ -10,6 +10,8 @@ describe("the command line of fleetd", () => {
     [["--check-config"], { kind: "check-config", configPath: null }],
     [["--check-config", "--config", "/x"], { kind: "check-config", configPath: "/x" }],
     [["--config=/x", "api", "--check-config"], { kind: "check-config", configPath: "/x" }],
+    [["--reload", "17"], { kind: "reload", pid: 17 }],
+    [["--config", "/x", "--reload", "17"], { kind: "reload", pid: 17 }],
     [["--version"], { kind: "version" }],
     [["version"], { kind: "version" }],
     [["-h"], { kind: "help" }],
@@ -19,6 +21,14 @@ describe("the command line of fleetd", () => {
       kind: "error",
       message: 'fleetd takes no argument "list-units". Did you mean to run "fleetctl list-units -l"?',
     });
+    for (const args of [
+      ["--reload"],
+      ["--reload", "0"],
+      ["--reload", "-1"],
+      ["--reload", "17x"],
+      ["--reload", "1", "2"],
+    ])
+      expect(readArguments(args)).toMatchObject({ kind: "error" });
     expect(readArguments(["--config"])).toMatchObject({ kind: "error" });
   });
 });

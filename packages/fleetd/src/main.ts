@@ -6,6 +6,7 @@ import { HELP, readArguments } from "./arguments.ts";
 import { type Daemon, startDaemon } from "./daemon.ts";
 import { createLog } from "./log.ts";
 import { feedWatchdog, notifyReady } from "./notify.ts";
+import { requestReload, runtimeDirectory } from "./reload-request.ts";
 import { Reloader, sayLoaded } from "./reloader.ts";
 
 void main();
@@ -23,6 +24,8 @@ function main(): Promise<void> | void {
       return fail(invocation.message);
     case "check-config":
       return checkConfig(invocation.configPath);
+    case "reload":
+      return reload(invocation.pid);
     case "run":
       process.title = "fleetd";
       return run(invocation.roles, invocation.configPath);
@@ -38,6 +41,19 @@ function checkConfig(configPath: string | null): void {
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     fail(error.message);
+  }
+}
+
+/** Has a daemon reload its configuration; the exit code is 1 where the new one is not in force. */
+async function reload(pid: number): Promise<void> {
+  const directory = runtimeDirectory(process.env);
+  if (directory === null)
+    return fail("--reload is for ExecReload= of a unit with RuntimeDirectory=: use systemctl reload, or kill -HUP");
+  try {
+    const refusal = await requestReload(directory, () => process.kill(pid, "SIGHUP"));
+    if (refusal !== null) fail(`the configuration was not reloaded, and all of it stays as it was: ${refusal}`);
+  } catch (error) {
+    fail(`the reload failed: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

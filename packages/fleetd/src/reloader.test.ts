@@ -1,8 +1,9 @@
-import { rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Config, readConfig } from "@fleet/config";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { requestReload } from "./reload-request.ts";
 import { Reloader } from "./reloader.ts";
 
 const path = join(tmpdir(), `fleet-reload-${process.pid}.conf`);
@@ -10,6 +11,7 @@ const tokens = `${path}.tokens`;
 const TOKEN = `operator ${"a".repeat(64)} Jo\n`;
 const START = `api_tokens_file=${tokens}\nmetadata=rack=1\n`;
 
+let directory: string;
 let applied: Config[];
 let outcomes: boolean[];
 let errors: string[];
@@ -18,6 +20,7 @@ let reloader: Reloader;
 
 beforeEach(() => {
   [applied, outcomes, errors, status] = [[], [], [], []];
+  directory = mkdtempSync(join(tmpdir(), "fleet-reload-"));
   writeFileSync(path, START);
   writeFileSync(tokens, TOKEN);
   const ignore = (): void => undefined;
@@ -29,12 +32,13 @@ beforeEach(() => {
     log: { info: ignore, warn: ignore, error: (text: unknown) => void errors.push(String(text)) },
     configPath: path,
     loaded: readConfig(path, {}),
-    env: {},
+    env: { RUNTIME_DIRECTORY: `${directory}:/other` },
     status: (text) => void status.push(text),
   });
 });
 afterEach(() => {
   for (const file of [path, tokens]) rmSync(file, { force: true });
+  rmSync(directory, { force: true, recursive: true });
 });
 
 describe("a reload", () => {
@@ -43,6 +47,7 @@ describe("a reload", () => {
     ["with an empty file", () => writeFileSync(path, ""), "has no option any more"],
     ["with nothing but comments", () => writeFileSync(path, "# soon\n"), "has no option any more"],
     ["without the option that names the tokens", () => writeFileSync(path, "metadata=rack=1\n"), "everybody"],
+    ["without the metadata", () => writeFileSync(path, `api_tokens_file=${tokens}\n`), "write metadata="],
     ["without the file of tokens", () => rmSync(tokens), "can't be read"],
     ["with a broken line in the file of tokens", () => writeFileSync(tokens, `${TOKEN}nonsense\n`), "line 2"],
     ["with an invalid option beside a valid change", () => writeFileSync(path, `${START}agent_ttl=x\n`), "agent_ttl"],
@@ -72,5 +77,28 @@ describe("a reload", () => {
     writeFileSync(path, "metadata=rack=1\n");
     reloader.reload();
     expect(outcomes).toEqual([true, false]);
+  });
+});
+
+describe("who has asked for a reload", () => {
+  const ask = (): Promise<string | null> => requestReload(directory, () => reloader.reload(), 5_000);
+
+  it("is told why it was refused, and that the next one is in force", async () => {
+    writeFileSync(path, "metadata=rack=1\n");
+    expect(await ask()).toContain("api_tokens_file");
+    writeFileSync(path, START.replace("rack=1", ""));
+    expect(await ask()).toBeNull();
+    expect(applied.map(({ metadata }) => metadata)).toEqual([{}]);
+  });
+  it("is told that there is no answer, and takes none that is another's", async () => {
+    await ask();
+    await expect(requestReload(directory, () => undefined, 50)).rejects.toThrow("did not say within 0.05 s");
+  });
+  it("does not end the daemon where the answer can't be written", () => {
+    rmSync(directory, { recursive: true });
+    writeFileSync(directory, "");
+    reloader.reload();
+    expect(outcomes).toEqual([true]);
+    expect(errors).not.toEqual([]);
   });
 });

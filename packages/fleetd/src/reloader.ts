@@ -2,6 +2,7 @@ import { type LoadedConfig, rereadConfig } from "@fleet/config";
 import type { Logger } from "pino";
 import type { Daemon } from "./daemon.ts";
 import { notifyStatus } from "./notify.ts";
+import { answerReload, pendingRequest, runtimeDirectory } from "./reload-request.ts";
 
 /** What a reload works on. */
 export interface ReloadDeps {
@@ -15,7 +16,10 @@ export interface ReloadDeps {
   readonly status?: (text: string) => void;
 }
 
-/** Takes a changed configuration over whole, or not at all. A failure is logged, and shown as status and metric. */
+/**
+ * Takes a changed configuration over whole, or not at all. A failure is logged, shown as status and metric, and told to
+ * a `fleetd --reload` that waits.
+ */
 export class Reloader {
   readonly #deps: ReloadDeps;
   readonly #env: NodeJS.ProcessEnv;
@@ -30,8 +34,28 @@ export class Reloader {
   }
 
   reload(): void {
+    this.#deps.log.info("Reloading configuration");
+    // Read first: who asks while the configuration is read gets an answer of its own.
+    const request = this.#exchange(pendingRequest);
+    const refusal = this.#takeOver();
+    if (request !== null) this.#exchange((directory) => answerReload(directory, { request, refusal }));
+  }
+
+  /** Uses the directory of requests; null where there is none. A full /run costs the answer, not the daemon. */
+  #exchange<T>(use: (directory: string) => T): T | null {
+    const directory = runtimeDirectory(this.#env);
+    if (directory === null) return null;
+    try {
+      return use(directory);
+    } catch (error) {
+      this.#deps.log.error({ err: error }, "fleetd --reload can't be told what came of the reload");
+      return null;
+    }
+  }
+
+  /** Returns why the configuration was refused; null: it is in force. */
+  #takeOver(): string | null {
     const { daemon, log, configPath } = this.#deps;
-    log.info("Reloading configuration");
     let next: LoadedConfig;
     try {
       next = rereadConfig(configPath, this.#env, this.#running);
@@ -40,7 +64,7 @@ export class Reloader {
       log.error(`the configuration was not reloaded, and all of it stays as it was: ${reason}`);
       this.#status(`Reload failed, the configuration is as before: ${reason.replaceAll("\n", " ")}`);
       daemon.onReloaded(false);
-      return;
+      return reason;
     }
     sayLoaded(log, next);
     this.#running = next;
@@ -49,6 +73,7 @@ export class Reloader {
     daemon.reload(next.config).catch((error: unknown) => {
       log.error({ err: error }, "the new configuration was applied, but etcd was not told of it yet");
     });
+    return null;
   }
 }
 
