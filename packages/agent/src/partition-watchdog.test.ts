@@ -62,7 +62,7 @@ describe("the watchdog", () => {
         "kill --signal=KILL -- -odd name@1.service",
         "stop --no-block -- -odd name@1.service",
         // Another unit has started it again meanwhile.
-        "is-active --quiet -- -odd name@1.service",
+        "is-active -- -odd name@1.service",
         "stop --no-block -- -odd name@1.service",
       ]);
       // Between the two a unit has a fifth of the time to live to end by itself.

@@ -48,7 +48,7 @@ while :; do
     until read -r -t 1 new_stop new_kill <&3; do
       units
       for unit in "\${units[@]}"; do
-        "$@" is-active --quiet -- "$unit" || continue
+        case $("$@" is-active -- "$unit" 2>/dev/null) in inactive | failed) continue ;; esac
         # The agent may have started it: it has written a deadline before.
         read -r -t 0 <&3 && break
         "$@" stop --no-block -- "$unit"

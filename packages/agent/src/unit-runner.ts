@@ -213,6 +213,9 @@ export class UnitRunner {
       this.#options.directory.markStopsOnPartition(name, true);
       if (!(await this.#options.isStillOurs(name)))
         throw new Error("is about to be taken off this machine: not started");
+      // It may have waited long for its turn.
+      if (!this.#options.isWatchdogArmed())
+        throw new Error("waits for this machine's lease to be renewed: not started");
     }
     await this.#options.takeBackEnded(name);
     this.#options.failpoint("agent.before-start");
@@ -249,7 +252,7 @@ export class UnitRunner {
     const trouble = startTrouble(result, states);
     if (trouble === null) {
       this.#retries.forget(name);
-      await this.#bringBack(systemd, name);
+      if (result === "done") await this.#bringBack(systemd, name);
       return;
     }
     this.#options.directory.markLaunched(name, false);

@@ -192,7 +192,7 @@ function majorVersion(version: unknown): number {
   return Number(/\d+/.exec(String(version))?.[0] ?? 0);
 }
 
-/** Names are matched as globs there; a backslash in a name is the only character that would not stand for itself. */
+/** Names are matched as globs there, in which a backslash may or may not stand for itself: any character is asked for. */
 function asPattern(name: string): string {
-  return name.replaceAll("\\", "\\\\");
+  return name.replaceAll("\\", "?");
 }

@@ -43,6 +43,16 @@ describe("links to fleet's unit files", () => {
     expect(units.isOwn("b.service", "/run/systemd/system/b.service")).toBe(false);
     expect(units.isOwn("a.service", "/etc/systemd/system/a.service")).toBe(false);
   });
+  it.each(["../../../opt/a.service", "a.service", "../../fleet/units/../other/a.service"])(
+    "are not taken for what a relative link of somebody else's is: %s",
+    (target) => {
+      const { links, units } = made();
+      symlinkSync(target, join(links, "a.service"));
+      expect(units.has("a.service")).toBe(false);
+      expect(units.isOwn("a.service", "/run/systemd/system/a.service")).toBe(false);
+      expect(units.remove(["a.service"])).toEqual({ wasEnabled: false, left: new Map() });
+    },
+  );
   it("are removed where systemd wrote them relative", () => {
     const { links, wants, units } = made();
     symlinkSync(`${UNITS}/a.service`, join(links, "a.service"));

@@ -40,13 +40,16 @@ export class UnitLinks {
     if (this.#files.endsWith(dirname(path))) return true;
     if (!this.#links.endsWith(dirname(path)) || basename(path) !== name) return false;
     // An agent in a container does not see systemd's folders: a link under the name of a file of its own is to that.
-    return existsSync(this.#links) ? this.has(name) : existsSync(join(this.#files, name));
+    if (!existsSync(this.#links)) return existsSync(join(this.#files, name));
+    // A link that somebody has removed by hand: what systemd still holds came by it.
+    return this.has(name) || lstatSync(join(this.#links, name), { throwIfNoEntry: false }) === undefined;
   }
 
   /** Whether systemd finds fleet's file of a unit by a link. */
   has(name: string): boolean {
-    const target = linkTarget(join(this.#links, name));
-    return target !== null && this.#pointsTo(target, name);
+    const path = join(this.#links, name);
+    const target = linkTarget(path);
+    return target !== null && this.#pointsTo(path, target, name);
   }
 
   /**
@@ -56,7 +59,7 @@ export class UnitLinks {
   makeRoom(name: string): void {
     const path = join(this.#links, name);
     const target = linkTarget(path);
-    if (target === null || target === NOTHING || this.#pointsTo(target, name)) return;
+    if (target === null || target === NOTHING || this.#pointsTo(path, target, name)) return;
     const isAlias = this.#files.endsWith(dirname(target));
     if (isAlias || !existsSync(resolve(this.#links, target))) tryRemove(path);
   }
@@ -81,17 +84,20 @@ export class UnitLinks {
       const path = join(parentPath, entry);
       const target = linkTarget(path);
       const name = target === null ? "" : basename(target);
-      if (target !== null && names.has(name) && this.#pointsTo(target, name)) found.push([path, name]);
+      if (target !== null && names.has(name) && this.#pointsTo(path, target, name)) found.push([path, name]);
     }
     return found;
   }
 
   /** Whether a link leads to the file of fleet's unit of a name; newer versions of systemd write relative links. */
-  #pointsTo(target: string, name: string): boolean {
+  #pointsTo(path: string, target: string, name: string): boolean {
     if (basename(target) !== name) return false;
-    return (
-      this.#files.endsWith(dirname(target)) || (!target.startsWith("/") && this.isOwn(name, join(this.#links, name)))
-    );
+    if (this.#files.endsWith(dirname(target))) return true;
+    if (target.startsWith("/")) return false;
+    const own = join(this.#links, name);
+    const folder = dirname(resolve(dirname(path), target));
+    // A link of another name or folder may lead to the unit's own one, which never leads to itself.
+    return folder === this.#files || (folder === this.#links && path !== own && this.has(name));
   }
 }
 
