@@ -3,7 +3,7 @@ import type { EngineObserver } from "@fleet/engine";
 import type { OperationObserver } from "@fleet/registry";
 import { Counter, Gauge, Histogram, Registry as Metrics } from "prom-client";
 import type { LoopDelay } from "./loop-delay.ts";
-import { addProcessMetrics } from "./process-metrics.ts";
+import { addGauge, addProcessMetrics } from "./process-metrics.ts";
 import { addRequestMetrics } from "./request-metrics.ts";
 
 /** The daemon's metrics. Those of the old fleet keep their names and labels. */
@@ -60,16 +60,7 @@ export class DaemonMetrics {
     });
     reloaded.set(1);
     this.onReloaded = (succeeded) => reloaded.set(succeeded ? 1 : 0);
-    const gauge = (name: string, help: string, read: () => number): void => {
-      new Gauge({
-        name,
-        help,
-        registers,
-        collect() {
-          this.set(read());
-        },
-      });
-    };
+    const gauge = (name: string, help: string, read: () => number): void => addGauge(this.#metrics, name, help, read);
     gauge("fleet_registry_healthy", "1 while etcd can be reached.", () => (isHealthy() ? 1 : 0));
     new Gauge({
       name: "fleet_event_loop_delay_seconds",

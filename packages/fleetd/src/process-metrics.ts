@@ -1,19 +1,22 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { Counter, Gauge, type Registry as Metrics } from "prom-client";
 
+/** Adds a gauge whose value is read whenever metrics are asked for. */
+export function addGauge(metrics: Metrics, name: string, help: string, read: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers: [metrics],
+    collect() {
+      this.set(read());
+    },
+  });
+}
+
 /** Adds the metrics of the process, by the names that Prometheus gives them in every program and that the old fleet had. */
 export function addProcessMetrics(metrics: Metrics): void {
   const registers = [metrics];
-  const gauge = (name: string, help: string, read: () => number): void => {
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(read());
-      },
-    });
-  };
+  const gauge = (name: string, help: string, read: () => number): void => addGauge(metrics, name, help, read);
   new Counter({
     name: "process_cpu_seconds_total",
     help: "User and system CPU seconds of the process.",
