@@ -209,7 +209,7 @@ class Engine implements RunningEngine {
       const removed = await this.#sweeper.sweep(this.#mirror.state, leadership);
       await this.#sweeper.sweepEnded(this.#mirror.state, leadership);
       await this.#compaction.look(this.#mirror.revision);
-      if (removed > 0) this.#log.info({ removed }, "removed unit files that no unit refers to");
+      if (removed > 0) this.#log.info({ removed }, "removed texts that no unit refers to");
     }
     await this.#pipeline.run(leadership, this.#stopping.signal);
     if (this.#mayAct(leadership)) await noteLost(this.#registry, this.#mirror.state, leadership);

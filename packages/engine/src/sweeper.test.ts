@@ -1,4 +1,5 @@
-import { hashText } from "@fleet/domain/unit";
+import { hashText, parseUnitFile } from "@fleet/domain/unit";
+import type { UnitChange } from "@fleet/registry";
 import { describe, expect, it } from "vitest";
 import { fakeClock } from "../../../testbed/fake-clock.ts";
 import { fakeRegistry } from "../../../testbed/fake-registry.ts";
@@ -95,5 +96,57 @@ describe("a unit file", () => {
     const { sweep, write } = await unswept();
     for (let index = 0; index < 200; index++) await write(`unused ${index}`);
     expect([await sweep(), await sweep()]).toEqual([0, 201]);
+  });
+});
+
+describe("a text as its user wrote it", () => {
+  const FILE = parseUnitFile(PLAIN);
+  const change = (text: string | null): UnitChange => ({
+    kind: "set",
+    name: "b.service",
+    options: FILE,
+    desiredState: "inactive",
+    text,
+  });
+  /** Two units whose users wrote comments, and who sweeps. */
+  async function commented() {
+    const all = await unswept();
+    const writer = registry().unitWriter();
+    const submit = async (text: string | null): Promise<void> => {
+      const submitted = writer.submit(change(text));
+      await clock.pass(1);
+      await submitted;
+    };
+    await submit(`# first\n${PLAIN}`);
+    await submit(`# second\n${PLAIN}`);
+    const sources = (): readonly string[] =>
+      ["first", "second"].filter(
+        (word) => etcd().store.value(registry().keys.source(hashText(`# ${word}\n${PLAIN}`))) !== null,
+      );
+    await all.sweep();
+    return { ...all, submit, sources };
+  }
+  it("stays for as long as a unit names it, and goes like a file when none does", async () => {
+    const { sweep, submit, sources } = await commented();
+    expect([sources(), await sweep(), sources()]).toEqual([["first", "second"], 2, ["second"]]);
+    await submit(PLAIN);
+    expect([await sweep(), sources(), await sweep(), sources()]).toEqual([0, ["second"], 1, []]);
+  });
+  it("stays when it was written again between two sweeps", async () => {
+    const { sweep, submit, sources } = await commented();
+    await submit(`# first\n${PLAIN}`);
+    await submit(`# second\n${PLAIN}`);
+    await sweep();
+    expect(sources()).toEqual(["first", "second"]);
+  });
+  it("stays while a record that can't be read may name it", async () => {
+    const { sweep, sources } = await commented();
+    const key = registry().keys.unit("c.service");
+    const value = JSON.stringify({ hash: hashText(PLAIN), desiredState: "paused", source: { text: "?" } });
+    await etcd()
+      .connect()
+      .txn([], [{ put: key, value }]);
+    for (let times = 0; times < 4; times++) await sweep();
+    expect(sources()).toEqual(["first", "second"]);
   });
 });

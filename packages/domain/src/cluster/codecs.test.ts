@@ -54,6 +54,7 @@ describe("what decisions are made on and is not what this version knows is unrea
     ["a desired state of a schedule entry", decodeSchedule, { ...UNIT, desiredState: "paused" }],
     ["a current state", decodeState, { ...STATE, current: "paused" }],
     ["whether a unit is global", decodeUnit, { ...UNIT, global: "zone" }],
+    ["a reference to what a unit was read from", decodeUnit, { ...UNIT, source: { bundle: "h" } }],
     ...["machineID", "lastMachineID", "leaving", "wish", "movingTo"].map((member): [string, Decode, object] => [
       `${member} of a unit`,
       decodeUnit,

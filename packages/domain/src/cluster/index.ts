@@ -54,3 +54,4 @@ export {
   type UnitChange,
   type UnitOutcome,
 } from "./unit-change.ts";
+export { isSourceOf, sourceOf, type UnitSource } from "./unit-source.ts";

@@ -34,6 +34,9 @@ export class Keys {
   unitFile(hash: string): string {
     return this.of("unit-file", hash);
   }
+  source(hash: string): string {
+    return this.of("source", hash);
+  }
   schedule(machineID: string, name: string): string {
     return this.of("schedule", machineID, name);
   }
@@ -75,6 +78,10 @@ export class Keys {
   all(): KeyRange {
     return this.#under("");
   }
+  /** The texts as their users wrote them. */
+  sources(): KeyRange {
+    return this.#folder("source");
+  }
   /** What one agent acts on: its schedule, the global units and its dynamic metadata. */
   agentRanges(machineID: string): readonly KeyRange[] {
     return [
@@ -83,11 +90,11 @@ export class Keys {
       this.#under(`${KINDS["machine-metadata"].path}/${machineID}/`),
     ];
   }
-  /** What the engine decides on: all but the schedule, which follows the units, and the states. */
+  /** What the engine decides on: all but the schedule, which follows the units, the states, and texts as users wrote them. */
   engineRanges(): readonly KeyRange[] {
     return [this.#folders("cordon", "move"), this.#folders("unit-file", "unit")];
   }
-  /** What the API shows: all but the schedule. */
+  /** What the API shows: all but the schedule, and texts as users wrote them. */
   apiRanges(): readonly KeyRange[] {
     return [this.#folders("cordon", "move"), this.#folders("state", "unit")];
   }

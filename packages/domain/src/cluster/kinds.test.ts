@@ -10,6 +10,7 @@ describe("keys", () => {
   it.each([
     ["/f/units/a.service", { kind: "unit", name: "a.service" }],
     ["/f/unit-files/0a", { kind: "unit-file", hash: "0a" }],
+    ["/f/sources/0a", { kind: "source", hash: "0a" }],
     ["/f/schedule/m1/a.service", { kind: "schedule", machineID: "m1", name: "a.service" }],
     ["/f/global/a.service", { kind: "global", name: "a.service" }],
     ["/f/states/m1/a.service", { kind: "state", machineID: "m1", name: "a.service" }],
@@ -81,6 +82,7 @@ describe("ranges of keys", () => {
     ...[keys.unit("a"), keys.unitFile("h"), keys.schedule("m1", "a"), keys.schedule("m2", "a"), keys.global("a")],
     ...[keys.state("m1", "a"), keys.machine("m1"), keys.machineMetadata("m1", "k"), keys.machineMetadata("m2", "k")],
     ...[keys.cordon("m1"), keys.ended("m1", "a"), keys.move("a"), keys.leader(), keys.engineVersion()],
+    keys.source("h"),
   ];
   const others = ["/f", "/g/units/a", "/e/units/a"];
   /** The keys that lie in the ranges. */
@@ -96,11 +98,11 @@ describe("ranges of keys", () => {
     ]);
   });
   it("of the engine leave out what follows the units, and the states", () => {
-    const left = [keys.schedule("m1", "a"), keys.schedule("m2", "a"), keys.state("m1", "a")];
+    const left = [keys.schedule("m1", "a"), keys.schedule("m2", "a"), keys.state("m1", "a"), keys.source("h")];
     expect(within(keys.engineRanges())).toEqual(ALL.filter((key) => !left.includes(key)));
   });
   it("of the API leave out what follows the units", () => {
-    const left = [keys.schedule("m1", "a"), keys.schedule("m2", "a")];
+    const left = [keys.schedule("m1", "a"), keys.schedule("m2", "a"), keys.source("h")];
     expect(within(keys.apiRanges())).toEqual(ALL.filter((key) => !left.includes(key)));
   });
 });

@@ -26,6 +26,11 @@ export const KINDS = {
     ...{ path: "unit-files", parts: 1, decode: (text: string) => ({ text }) },
     key: (hash: string) => ({ kind: "unit-file" as const, hash }),
   },
+  /** A text as its user wrote it. The folder lies in no range that is mirrored: few ever ask for one. */
+  source: {
+    ...{ path: "sources", parts: 1, decode: (text: string) => ({ text }) },
+    key: (hash: string) => ({ kind: "source" as const, hash }),
+  },
   schedule: {
     ...{ path: "schedule", parts: 2, decode: decodeSchedule },
     key: (machineID: string, name: string) => ({ kind: "schedule" as const, machineID, name }),

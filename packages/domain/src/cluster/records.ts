@@ -11,6 +11,8 @@ import { isPlainPart } from "./plain-part.ts";
  */
 export interface UnitRecord {
   readonly hash: string;
+  /** SHA-1 of the text as its user wrote it, under `sources/`. Absent: that is the unit's file, or is not known. */
+  readonly source?: string;
   readonly desiredState: DesiredState;
   readonly global: boolean;
   readonly whereabouts: Whereabouts;
@@ -170,10 +172,11 @@ function whereaboutsOf(value: Json): Whereabouts {
 }
 
 /** Members that are null, false or empty are left out, so that values stay short and old records read alike. */
-export function encodeUnit({ hash, desiredState, global, whereabouts, cause, ended }: UnitRecord): string {
+export function encodeUnit({ hash, source, desiredState, global, whereabouts, cause, ended }: UnitRecord): string {
   const { machineID, lastMachineID, leaving, wish, movingTo } = membersOf(whereabouts);
   return JSON.stringify({
     hash,
+    source,
     desiredState,
     machineID,
     global: global || undefined,
@@ -198,8 +201,12 @@ export function decodeUnit(text: string): UnitRecord | null {
   const { machineID, lastMachineID, leaving, wish, movingTo } = value;
   const members = [machineID, lastMachineID, leaving, wish, movingTo];
   if (!isKnown(value.global, "boolean") || !isKnown(value.ended, "boolean") || !members.every(isMachineID)) return null;
+  // Another kind of reference would have the sweep take what it refers to.
+  const source = part(value.source);
+  if (value.source != null && source === null) return null;
   return {
     hash,
+    ...(source === null ? {} : { source }),
     desiredState: value.desiredState,
     global: value.global === true,
     whereabouts: whereaboutsOf(value),

@@ -33,6 +33,8 @@ export class ClusterState {
   readonly #records = new Map<Kind, Map<string, unknown>>();
   readonly units: Flat<"unit"> = this.#kind("unit");
   readonly unitFiles: Flat<"unit-file"> = this.#kind("unit-file");
+  /** Texts as their users wrote them, by SHA-1; in no mirror. */
+  readonly sources: Flat<"source"> = this.#kind("source");
   /** By machine ID, then by unit name. */
   readonly schedule: Nested<"schedule"> = this.#kind("schedule");
   readonly globals: Flat<"global"> = this.#kind("global");

@@ -157,3 +157,52 @@ describe("a new version of a unit", () => {
     expect(written(planUnitChange(keys, set(OTHER), known({ desiredState: "loaded" })))?.desiredState).toBe("loaded");
   });
 });
+
+describe("the text as its user wrote it", () => {
+  const WRITTEN = "# why\n[Service]\nExecStart = /bin/a\r\n";
+  const withText = (text: string, desiredState: UnitRecord["desiredState"] | null = null): UnitChange => ({
+    ...{ kind: "set", name: "a.service", options: parseUnitFile(PLAIN), desiredState, text },
+  });
+  const sourceOp = { put: keys.source(hashText(WRITTEN)), value: WRITTEN };
+  const source = hashText(WRITTEN);
+  it("is kept beside the file, whose hash stays that of the unit's meaning", () => {
+    const plan = planUnitChange(keys, withText(WRITTEN), null);
+    expect(plan.ops).toContainEqual(sourceOp);
+    expect(plan.ops).toContainEqual({ put: keys.unitFile(hashText(PLAIN)), value: PLAIN });
+    expect(written(plan)).toMatchObject({ hash: hashText(PLAIN), source });
+  });
+  it("is not kept twice where it is the file itself", () => {
+    const plan = planUnitChange(keys, withText(PLAIN), null);
+    expect([plan.ops.length, written(plan)?.source]).toEqual([2, undefined]);
+  });
+  it("is replaced by another one of the same unit, and nothing else changes", () => {
+    const before = known({ ended: true });
+    const plan = planUnitChange(keys, withText(WRITTEN, "launched"), before);
+    expect([plan.outcome, plan.ops.length]).toEqual(["changed", 2]);
+    expect(plan.ops).toContainEqual(sourceOp);
+    const { createRevision, modRevision, ...record } = before.record;
+    expect([createRevision, modRevision, written(plan)]).toEqual([3, 5, { ...record, source }]);
+    expect(planUnitChange(keys, withText(WRITTEN, "launched"), known({ source })).outcome).toBe("unchanged");
+    expect(written(planUnitChange(keys, withText(PLAIN, "launched"), known({ source })))?.source).toBeUndefined();
+  });
+  it("stays when the same options or none come without one, and goes with other options", () => {
+    const before = known({ source });
+    expect(planUnitChange(keys, set(PLAIN, "launched"), before).outcome).toBe("unchanged");
+    expect(written(planUnitChange(keys, set(PLAIN, "loaded"), before))?.source).toBe(source);
+    expect(written(planUnitChange(keys, set(null, "inactive"), before))?.source).toBe(source);
+    expect(written(planUnitChange(keys, set(OTHER), before))?.source).toBeUndefined();
+  });
+  it.each([
+    ["that means another unit", WRITTEN.replace("/bin/a", "/bin/b"), "it has other options than those given with it"],
+    ["that can't be read", "[Service\nExecStart=/bin/a\n", 'line 1: the section "[Service" has no closing ]'],
+    ["that is no Unicode", `# \ud800\n${PLAIN}`, "line 1: the text is not valid UTF-8"],
+  ])("is refused where it is one %s", (_what, text, why) => {
+    expect(() => planUnitChange(keys, withText(text), null)).toThrow(
+      `the text of unit a.service can't be kept: ${why}`,
+    );
+  });
+  it("is refused without options", () => {
+    const change: UnitChange = { ...withText(WRITTEN, "loaded"), options: null } as UnitChange;
+    expect(() => planUnitChange(keys, change, known())).toThrow("the text of unit a.service came without options");
+  });
+});

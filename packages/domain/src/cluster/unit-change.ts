@@ -11,6 +11,7 @@ import type { Keys } from "./keys.ts";
 import type { Compare, Op } from "./op.ts";
 import type { UnitRecord } from "./records.ts";
 import type { Versioned } from "./state.ts";
+import { sourceOf, type UnitSource } from "./unit-source.ts";
 
 /** What a user asks for: a unit to be there with these options and this desired state, or not to be there. */
 export type UnitChange =
@@ -19,6 +20,8 @@ export type UnitChange =
       readonly name: string;
       /** Null: those that it has. */
       readonly options: readonly UnitOption[] | null;
+      /** What the options were read from, as the user wrote it; null or absent: that is not known. */
+      readonly text?: string | null;
       /** Null: only allowed where options are given for an unknown unit; it is then inactive. */
       readonly desiredState: DesiredState | null;
     }
@@ -68,47 +71,103 @@ function checkName(name: string): void {
  */
 export function planUnitChange(keys: Keys, change: UnitChange, known: KnownUnit | null): PlannedChange {
   const { name } = change;
-  const compare: Compare = { key: keys.unit(name), modRevision: known?.record.modRevision ?? 0 };
-  if (change.kind === "destroy") {
-    if (known === null) throw new RegistryError("not-found", `unit ${name} does not exist`);
-    return {
-      compare,
-      ops: [{ delete: keys.unit(name) }, ...scheduleOps(keys, name, known.record, null)],
-      outcome: "destroyed",
-    };
-  }
+  if (change.kind === "set") return planSet(keys, change, known);
+  if (known === null) throw new RegistryError("not-found", `unit ${name} does not exist`);
+  return {
+    compare: { key: keys.unit(name), modRevision: known.record.modRevision },
+    ops: [{ delete: keys.unit(name) }, ...scheduleOps(keys, name, known.record, null)],
+    outcome: "destroyed",
+  };
+}
+
+/** A version of a unit as it is handed over. */
+interface Version {
+  readonly options: readonly UnitOption[];
+  /** The file that fleet writes out of them. */
+  readonly text: string;
+  readonly hash: string;
+  /** What it was read from, where that is kept; null: it is the file itself; undefined: it is not known. */
+  readonly source: UnitSource | null | undefined;
+}
+
+function planSet(keys: Keys, change: Extract<UnitChange, { kind: "set" }>, known: KnownUnit | null): PlannedChange {
+  const { name } = change;
   const desiredState = change.desiredState ?? (known === null ? "inactive" : known.record.desiredState);
   // What an earlier version took can still be stopped and destroyed.
   if (known === null || desiredState !== "inactive") checkName(name);
   if (desiredState !== "inactive" && isTemplateName(name)) {
     throw new InvalidUnitError(`unit ${name} is a template: it can't be ${desiredState}; use an instance of it`);
   }
-  if (change.options !== null) {
-    checkUnit(name, change.options);
-    const text = serializeUnitFile(change.options);
-    const hash = hashText(text);
-    if (known === null || known.record.hash !== hash) {
-      return newVersion(keys, name, hash, text, desiredState, known, change.options);
-    }
-  }
+  const version = versionOf(change);
+  if (version !== null && known?.record.hash !== version.hash)
+    return newVersion(keys, name, version, desiredState, known);
   if (known === null) {
     throw new RegistryError("refused", `unit ${name} does not exist and options field empty`);
   }
   if (change.desiredState === null) {
     throw new RegistryError("refused", `unit ${name} exists: must provide desiredState to update existing unit`);
   }
-  if (known.record.desiredState === desiredState) return { compare, ops: [], outcome: "unchanged" };
+  return sameVersion(keys, name, version?.source, desiredState, known);
+}
+
+/** The version that a change brings; null: none. */
+function versionOf({ name, options, text }: Extract<UnitChange, { kind: "set" }>): Version | null {
+  if (options === null) {
+    if (text == null) return null;
+    throw new InvalidUnitError(`the text of unit ${name} came without options: send both, or neither`);
+  }
+  checkUnit(name, options);
+  const file = serializeUnitFile(options);
+  const hash = hashText(file);
+  return { options, text: file, hash, source: text == null ? undefined : sourceOf(name, text, hash) };
+}
+
+/**
+ * The same version of a unit with another desired state, or read from another text.
+ *
+ * @param source undefined: what is known of it stays
+ */
+function sameVersion(
+  keys: Keys,
+  name: string,
+  source: UnitSource | null | undefined,
+  desiredState: DesiredState,
+  { record }: KnownUnit,
+): PlannedChange {
+  const compare: Compare = { key: keys.unit(name), modRevision: record.modRevision };
+  const isAsked = record.desiredState !== desiredState;
+  const hasNewSource = source !== undefined && source?.hash !== record.source;
+  if (!isAsked && !hasNewSource) return { compare, ops: [], outcome: "unchanged" };
+  const after = withSource(isAsked ? withState(record, desiredState) : record, hasNewSource ? source : undefined);
+  const ops = [
+    ...sourceOps(keys, hasNewSource ? source : undefined),
+    ...recordOps(keys, name, record, after),
+    ...(isAsked ? endedOps(keys, name, record) : []),
+  ];
+  return { compare, ops, outcome: "changed" };
+}
+
+function withState(record: UnitRecord, desiredState: DesiredState): UnitRecord {
   const isGone = desiredState === "inactive";
   // Whoever asks for something else, and then for a start, wants a oneshot that has ended to run once more.
-  const { ended: _ended, ...rest } = known.record;
-  const record: UnitRecord = {
+  const { ended: _ended, ...rest } = record;
+  return {
     ...rest,
     desiredState,
-    whereabouts: isGone ? NOWHERE : known.record.whereabouts,
-    cause: isGone ? null : known.record.cause,
+    whereabouts: isGone ? NOWHERE : record.whereabouts,
+    cause: isGone ? null : record.cause,
   };
-  const ops = [...recordOps(keys, name, known.record, record), ...endedOps(keys, name, known.record)];
-  return { compare, ops, outcome: "changed" };
+}
+
+/** @param source undefined: it stays as it is */
+function withSource(record: UnitRecord, source: UnitSource | null | undefined): UnitRecord {
+  if (source === undefined) return record;
+  const { source: _source, ...rest } = record;
+  return source === null ? rest : { ...rest, source: source.hash };
+}
+
+function sourceOps(keys: Keys, source: UnitSource | null | undefined): Op[] {
+  return source == null ? [] : [{ put: keys.source(source.hash), value: source.text }];
 }
 
 /** Takes back the note that a oneshot has ended where it is. */
@@ -124,11 +183,9 @@ function endedOps(keys: Keys, name: string, { desiredState, whereabouts }: UnitR
 function newVersion(
   keys: Keys,
   name: string,
-  hash: string,
-  text: string,
+  { options, text, hash, source }: Version,
   desiredState: DesiredState,
   known: KnownUnit | null,
-  options: readonly UnitOption[],
 ): PlannedChange {
   const requirements = readRequirements(name, options);
   const old = known?.record ?? null;
@@ -140,6 +197,7 @@ function newVersion(
   const before = old?.whereabouts ?? NOWHERE;
   const record: UnitRecord = {
     hash,
+    ...(source == null ? {} : { source: source.hash }),
     desiredState,
     global: requirements.global,
     whereabouts: staysPut ? before : change(before, { kind: isPlacedAnew ? "new-version" : "unplace" }),
@@ -147,7 +205,7 @@ function newVersion(
   };
   return {
     compare: { key: keys.unit(name), modRevision: old?.modRevision ?? 0 },
-    ops: [{ put: keys.unitFile(hash), value: text }, ...recordOps(keys, name, old, record)],
+    ops: [{ put: keys.unitFile(hash), value: text }, ...sourceOps(keys, source), ...recordOps(keys, name, old, record)],
     outcome: old === null ? "created" : "replaced",
   };
 }

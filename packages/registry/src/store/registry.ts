@@ -14,7 +14,7 @@ import { Etcd3Client } from "./etcd3-client.ts";
 import { Mirror, type ReadAnew } from "./mirror.ts";
 import { ObservedEtcd, type OperationObserver } from "./observed-etcd.ts";
 import { readKeys } from "./transactions.ts";
-import { readUnitFiles } from "./unit-files.ts";
+import { readUnitFiles, readUnitText } from "./unit-files.ts";
 import { type KnownUnits, UnitWriter } from "./unit-writer.ts";
 
 /** The registry of one cluster: what other tools import. Close it when done. */
@@ -69,6 +69,14 @@ export class Registry {
   /** Reads the texts of unit files by hash. */
   unitFiles(hashes: readonly string[]): Promise<Map<string, string>> {
     return readUnitFiles(this.etcd, this.keys, hashes);
+  }
+
+  /**
+   * A unit's text as its user wrote it; where that is not known, the file that fleet wrote out. Null: etcd has none of this
+   * version.
+   */
+  unitText(record: Pick<UnitRecord, "hash" | "source">): Promise<string | null> {
+    return readUnitText(this.etcd, this.keys, record);
   }
 
   /**

@@ -1,4 +1,5 @@
-import { InvalidUnitError, type UnitOption } from "@fleet/domain/unit";
+import type { Op } from "@fleet/domain/cluster";
+import { InvalidUnitError, serializeUnitFile, type UnitOption } from "@fleet/domain/unit";
 import { describe, expect, it, vi } from "vitest";
 import { fakeClock } from "../../../../testbed/fake-clock.ts";
 import { fakeRegistry } from "../../../../testbed/fake-registry.ts";
@@ -42,6 +43,8 @@ const remembers = async (...names: readonly string[]): Promise<KnownUnits> => {
   );
   return (name) => known.get(name) ?? null;
 };
+
+const bytes = (ops: readonly Op[]): number => ops.reduce((sum, op) => sum + ("put" in op ? op.value.length : 0), 0);
 
 describe("a writer without a memory", () => {
   it("reads a unit, and writes on the condition that it is still as read", async () => {
@@ -209,5 +212,35 @@ describe("a writer that remembers units", () => {
       "created",
       "created",
     ]);
+  });
+});
+
+describe("the text that a user wrote", () => {
+  const options = file("/bin/a");
+  const text = "# why\n[Service]\nExecStart=/bin/a\n";
+  const read = async (name: string): Promise<string | null> =>
+    registry().unitText((await inEtcd(name)) ?? expect.unreachable());
+  it("is read back as it was, and the file where there was none", async () => {
+    await elsewhere({ ...set("a.service", "inactive", options), text });
+    expect(await read("a.service")).toBe(text);
+    await elsewhere(set("b.service", "inactive", file("/bin/b")));
+    expect(await read("b.service")).toBe("[Service]\nExecStart=/bin/b\n");
+  });
+  it("is not told where it is gone, or is one of another unit", async () => {
+    await elsewhere({ ...set("a.service", "inactive", options), text });
+    const key = registry().keys.source((await inEtcd("a.service"))?.source ?? "");
+    await etcd().txn([], [{ put: key, value: "# why\n[Service]\nExecStart=/bin/b\n" }]);
+    expect(await read("a.service")).toBe("[Service]\nExecStart=/bin/a\n");
+    await etcd().txn([], [{ delete: key }]);
+    expect(await read("a.service")).toBe("[Service]\nExecStart=/bin/a\n");
+    expect(await registry().unitText({ hash: "0".repeat(40) })).toBeNull();
+  });
+  it("goes ahead of the rest where etcd would refuse both together", async () => {
+    const large = Array.from({ length: 700 }, (_, index) => file(`/bin/${index} `.padEnd(980, "x"))).flat();
+    const written = `# ${"y".repeat(400_000)}\n${serializeUnitFile(large)}`;
+    await elsewhere({ ...set("a.service", "inactive", large), text: written });
+    expect(await read("a.service")).toBe(written);
+    const largest = Math.max(...etcd().txns.map(({ ops }) => bytes(ops)));
+    expect(largest).toBeLessThan(1_400_000);
   });
 });

@@ -13,6 +13,7 @@ import {
 import { backoff } from "@fleet/loop";
 import type { Etcd, TxnResult } from "./etcd.ts";
 import { creationGuards, deletionNote } from "./guarded-writes.ts";
+import { isIn } from "./mirror-check.ts";
 import { MOST_OPS, readKeys } from "./transactions.ts";
 
 /** A change that was carried out. */
@@ -103,7 +104,7 @@ export class UnitWriter {
       try {
         const plan = planUnitChange(this.#keys, pending.change, this.#known(pending.change.name) ?? null);
         const isDestroyed = plan.outcome === "destroyed";
-        const size = plan.ops.reduce((sum, op) => sum + ("put" in op ? Buffer.byteLength(op.value) : 0), 0);
+        const size = bytesOf(plan.ops);
         if (batch.length > 0 && bytes + size > MOST_BYTES) {
           waiting.push(pending);
           break;
@@ -150,7 +151,11 @@ export class UnitWriter {
     );
   }
 
-  /** Sends plans in one transaction. A creation that arrives late, after the unit was destroyed, brings nothing back. */
+  /**
+   * Sends plans in one transaction. Where etcd would refuse it for its size, as of one large unit, the texts that users
+   * wrote go before it: nothing refers to them until it is carried out. A creation that arrives late, after the unit was
+   * destroyed, brings nothing back.
+   */
   async #transact(plans: readonly PlannedChange[]): Promise<TxnResult> {
     const etcd = this.#etcd;
     const keys = this.#keys;
@@ -161,8 +166,23 @@ export class UnitWriter {
       const notes = plan.outcome === "destroyed" ? [deletionNote(keys, plan.compare.key)] : [];
       for (const op of [...plan.ops, ...notes]) ops.set("put" in op ? op.put : "delete" in op ? op.delete : op.get, op);
     }
+    if (bytesOf([...ops.values()]) > MOST_BYTES) await this.#writeSources(ops);
     return etcd.txn([...plans.map(({ compare }) => compare), ...guards], [...ops.values()]);
   }
+
+  /** Writes the texts that users wrote, each by itself, and takes them out of what is still to be written. */
+  async #writeSources(ops: Map<string, Op>): Promise<void> {
+    const sources = this.#keys.sources();
+    for (const [key, op] of ops) {
+      if (!isIn(sources, key)) continue;
+      await this.#etcd.txn([], [op]);
+      ops.delete(key);
+    }
+  }
+}
+
+function bytesOf(ops: readonly Op[]): number {
+  return ops.reduce((sum, op) => sum + ("put" in op ? Buffer.byteLength(op.value) : 0), 0);
 }
 
 /** A change that changed nothing is held by the revision that wrote the unit: no later one will ever say so. */
