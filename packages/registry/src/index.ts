@@ -36,6 +36,7 @@ export {
   type UnitState,
   unitOf,
   unitStatesOf,
+  unknownOn,
   type Versioned,
 } from "@fleet/domain/cluster";
 export { conflicts, type GlobalUnit, globalsOn, metadataFits, type Neighbour } from "@fleet/domain/placement";
@@ -75,3 +76,4 @@ export { ObservedEtcd, type OperationObserver } from "./store/observed-etcd.ts";
 export { DEFAULT_MOST_MOVES, planMoves, requestRebalance } from "./store/rebalance.ts";
 export { type MirrorSettings, Registry } from "./store/registry.ts";
 export { type KnownUnits, type UnitResult, UnitWriter } from "./store/unit-writer.ts";
+export { destroyUnknown } from "./store/unknown-units.ts";

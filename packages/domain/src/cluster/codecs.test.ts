@@ -197,6 +197,13 @@ describe("a record is written as every version reads it, and read as it was", ()
       decodeState(encodeState(state)),
       { ...state, run: null },
     ],
+    [
+      "a state of a unit that the registry does not know",
+      encodeState({ ...state, unknown: true }),
+      { hash: "h", current: "loaded", load: "a", active: "b", sub: "c", error: "no", unknown: true },
+      decodeState(encodeState({ ...state, unknown: true })),
+      { ...state, run: null, unknown: true },
+    ],
     ...(
       [
         [

@@ -15,6 +15,7 @@ export {
   type UnitState,
   unitOf,
   unitStatesOf,
+  unknownOn,
 } from "./readers.ts";
 export {
   type CordonRecord,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Keys } from "./keys.ts";
-import { cordonOf, machineOf, unitOf, unitStatesOf } from "./readers.ts";
+import { cordonOf, machineOf, unitOf, unitStatesOf, unknownOn } from "./readers.ts";
 import { ClusterState } from "./state.ts";
 
 const keys = new Keys("/f/");
@@ -50,11 +50,23 @@ describe("what machines say of a unit", () => {
       [keys.state("m1", "a.service")]: report("h0", "loaded", { error: "no such file" }),
     });
     const systemd = { load: "loaded", active: "active", sub: "running" };
+    const rest = { name: "a.service", systemd, error: null, run: null, unknown: false };
     expect(unitStatesOf(state, "a.service")).toEqual([
-      { name: "a.service", machineID: "m1", hash: "h0", systemd, current: "loaded", error: "no such file", run: null },
-      { name: "a.service", machineID: "m2", hash: "h1", systemd, current: "launched", error: null, run: null },
-      { name: "a.service", machineID: "m3", hash: "h1", systemd, current: "loaded", error: null, run: null },
+      { ...rest, machineID: "m1", hash: "h0", current: "loaded", error: "no such file" },
+      { ...rest, machineID: "m2", hash: "h1", current: "launched" },
+      { ...rest, machineID: "m3", hash: "h1", current: "loaded" },
     ]);
+  });
+  it("names the machines that have it though the registry does not know it, and none once it does", () => {
+    const said = {
+      [keys.state("m2", "a.service")]: report("h1", "launched", { unknown: true }),
+      [keys.state("m1", "a.service")]: report("h1", "launched", { unknown: true }),
+      [keys.state("m3", "a.service")]: report("h1", "launched"),
+    };
+    expect(unknownOn(holding(said), "a.service")).toEqual(["m1", "m2"]);
+    expect(unitStatesOf(holding(said), "a.service").map(({ unknown }) => unknown)).toEqual([true, true, false]);
+    for (const record of [{ hash: "h1", desiredState: "inactive" }, "{broken"])
+      expect(unknownOn(holding({ ...said, [keys.unit("a.service")]: record }), "a.service")).toEqual([]);
   });
   it("is nothing where none says anything", () => expect(unitStatesOf(holding({}), "a.service")).toEqual([]));
 });

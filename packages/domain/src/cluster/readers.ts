@@ -31,6 +31,8 @@ export interface UnitState {
   readonly error: string | null;
   /** How its last run ended; null: nothing to tell. */
   readonly run: RunResult | null;
+  /** The registry has no record of the unit, and nobody has destroyed it: it is left as it is. */
+  readonly unknown: boolean;
 }
 
 /** One unit of a mirrored registry; null where there is none. */
@@ -51,9 +53,18 @@ export function unitStatesOf(state: ClusterState, name: string): readonly UnitSt
   return [...byMachine]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([machineID, record]) => {
-      const { hash, systemd, current, error, run = null } = record;
-      return { name, machineID, hash, systemd, current, error, run };
+      const { hash, systemd, current, error, run = null, unknown = false } = record;
+      return { name, machineID, hash, systemd, current, error, run, unknown };
     });
+}
+
+/**
+ * The machines, by ID, that have a unit of which the registry has no record, and which nobody has destroyed. None where it
+ * has one: a machine may not have heard of that yet.
+ */
+export function unknownOn(state: ClusterState, name: string): readonly string[] {
+  if (state.units.has(name) || state.isUnreadable("unit", name)) return [];
+  return unitStatesOf(state, name).flatMap(({ machineID, unknown }) => (unknown ? [machineID] : []));
 }
 
 /** Whether a machine is to get nothing new; null: it is not. A cordon that can't be read is one that moves nothing away. */

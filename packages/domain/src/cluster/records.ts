@@ -46,6 +46,11 @@ export interface StateRecord {
   readonly error: string | null;
   /** How its last run ended; null or absent: nothing to tell, or nothing known, as from an older agent. */
   readonly run?: RunResult | null;
+  /**
+   * The registry has no record of the unit, and nobody has destroyed it, as after etcd was restored from a backup: it is left
+   * as it is. Absent: it is known.
+   */
+  readonly unknown?: boolean;
 }
 
 /** `machines/<id>`: a machine, as its agent publishes it. */
@@ -236,8 +241,9 @@ export function decodeSchedule(text: string): ScheduleRecord | null {
     : { hash, desiredState: value.desiredState };
 }
 
-export function encodeState({ hash, current, systemd, error, run }: StateRecord): string {
-  return JSON.stringify({ hash, current, ...systemd, error: error ?? undefined, ...runMembers(run ?? null) });
+export function encodeState({ hash, current, systemd, error, run, unknown }: StateRecord): string {
+  const members = { error: error ?? undefined, ...runMembers(run ?? null), unknown: unknown || undefined };
+  return JSON.stringify({ hash, current, ...systemd, ...members });
 }
 
 /** Members that say nothing are left out: most records stay as short as before. */
@@ -275,6 +281,7 @@ export function decodeState(text: string): StateRecord | null {
     systemd: { load, active, sub },
     error: string(value.error),
     run: runOf(value),
+    ...(value.unknown === true ? { unknown: true } : {}),
   };
 }
 

@@ -206,3 +206,22 @@ describe("the text as its user wrote it", () => {
     expect(() => planUnitChange(keys, change, known())).toThrow("the text of unit a.service came without options");
   });
 });
+
+describe("the machine that a unit is to be tried on first", () => {
+  const preferring = (text: string, desiredState: UnitRecord["desiredState"] | null = null): UnitChange => ({
+    ...{ kind: "set", name: "a.service", options: parseUnitFile(text), desiredState, prefers: "m2" },
+  });
+  it("is noted with a new unit, and kept when it is started", () => {
+    const created = written(planUnitChange(keys, preferring(PLAIN), null));
+    expect(created?.whereabouts).toEqual({ kind: "nowhere", last: "m2", preferred: null });
+    const started = planUnitChange(keys, set(null, "launched"), known({ ...created, desiredState: "inactive" }));
+    expect(written(started)?.whereabouts).toEqual({ kind: "nowhere", last: "m2", preferred: null });
+    expect(written(planUnitChange(keys, preferring(PLAIN, "launched"), null))?.whereabouts).toMatchObject({
+      last: "m2",
+    });
+  });
+  it("says nothing of a global unit, nor of one that is there", () => {
+    expect(written(planUnitChange(keys, preferring(GLOBAL), null))?.whereabouts).toEqual(NOWHERE);
+    expect(written(planUnitChange(keys, preferring(OTHER), known()))?.whereabouts).toEqual(ON_M1);
+  });
+});

@@ -5,7 +5,7 @@ import { checkRequirements, readRequirements, sameRequirements } from "../unit/r
 import type { DesiredState } from "../unit/states.ts";
 import { change } from "../whereabouts/change.ts";
 import { recordOps, scheduleOps } from "../whereabouts/schedule-ops.ts";
-import { NOWHERE, scheduledTo } from "../whereabouts/whereabouts.ts";
+import { NOWHERE, scheduledTo, type Whereabouts } from "../whereabouts/whereabouts.ts";
 import { RegistryError } from "./errors.ts";
 import type { Keys } from "./keys.ts";
 import type { Compare, Op } from "./op.ts";
@@ -24,6 +24,8 @@ export type UnitChange =
       readonly text?: string | null;
       /** Null: only allowed where options are given for an unknown unit; it is then inactive. */
       readonly desiredState: DesiredState | null;
+      /** The machine that is tried first where there is no such unit yet, as one that has it already; absent: any. */
+      readonly prefers?: string;
     }
   | { readonly kind: "destroy"; readonly name: string };
 
@@ -88,6 +90,8 @@ interface Version {
   readonly hash: string;
   /** What it was read from, where that is kept; null: it is the file itself; undefined: it is not known. */
   readonly source: UnitSource | null | undefined;
+  /** Where it is tried first if it is the unit's first version; null: anywhere. */
+  readonly prefers: string | null;
 }
 
 function planSet(keys: Keys, change: Extract<UnitChange, { kind: "set" }>, known: KnownUnit | null): PlannedChange {
@@ -111,7 +115,7 @@ function planSet(keys: Keys, change: Extract<UnitChange, { kind: "set" }>, known
 }
 
 /** The version that a change brings; null: none. */
-function versionOf({ name, options, text }: Extract<UnitChange, { kind: "set" }>): Version | null {
+function versionOf({ name, options, text, prefers }: Extract<UnitChange, { kind: "set" }>): Version | null {
   if (options === null) {
     if (text == null) return null;
     throw new InvalidUnitError(`the text of unit ${name} came without options: send both, or neither`);
@@ -119,7 +123,8 @@ function versionOf({ name, options, text }: Extract<UnitChange, { kind: "set" }>
   checkUnit(name, options);
   const file = serializeUnitFile(options);
   const hash = hashText(file);
-  return { options, text: file, hash, source: text == null ? undefined : sourceOf(name, text, hash) };
+  const source = text == null ? undefined : sourceOf(name, text, hash);
+  return { options, text: file, hash, source, prefers: prefers ?? null };
 }
 
 /**
@@ -183,7 +188,7 @@ function endedOps(keys: Keys, name: string, { desiredState, whereabouts }: UnitR
 function newVersion(
   keys: Keys,
   name: string,
-  { options, text, hash, source }: Version,
+  { options, text, hash, source, prefers }: Version,
   desiredState: DesiredState,
   known: KnownUnit | null,
 ): PlannedChange {
@@ -194,13 +199,15 @@ function newVersion(
     desiredState !== "inactive" &&
     sameRequirements(requirements, readRequirements(name, parseUnitFile(known.text)));
   const isPlacedAnew = desiredState !== "inactive" && !requirements.global;
+  const isPreferred = old === null && prefers !== null && !requirements.global;
   const before = old?.whereabouts ?? NOWHERE;
+  const place = (): Whereabouts => change(before, { kind: isPlacedAnew ? "new-version" : "unplace" });
   const record: UnitRecord = {
     hash,
     ...(source == null ? {} : { source: source.hash }),
     desiredState,
     global: requirements.global,
-    whereabouts: staysPut ? before : change(before, { kind: isPlacedAnew ? "new-version" : "unplace" }),
+    whereabouts: isPreferred ? { ...NOWHERE, last: prefers } : staysPut ? before : place(),
     cause: staysPut ? (old?.cause ?? null) : null,
   };
   return {

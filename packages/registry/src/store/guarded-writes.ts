@@ -25,6 +25,23 @@ export function deletionNote(keys: Keys, deleted: string): Op {
 }
 
 /**
+ * Whether each of some keys that are not there may have been deleted after an etcd revision. A note is shared by keys of the
+ * same hash: after the deletion of another one it says so too.
+ */
+export async function mayBeDeletedSince(
+  etcd: Etcd,
+  keys: Keys,
+  gone: readonly string[],
+  revision: number,
+): Promise<readonly boolean[]> {
+  const notes = await readKeys(
+    etcd,
+    gone.map((key) => noteKey(keys, key)),
+  );
+  return notes.map((note) => note !== null && note.modRevision > revision);
+}
+
+/**
  * Conditions for keys that are to be created: nothing of their like was deleted since this was asked. To be asked for
  * when the creation is wanted, and not earlier.
  */

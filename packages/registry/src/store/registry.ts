@@ -16,6 +16,7 @@ import { ObservedEtcd, type OperationObserver } from "./observed-etcd.ts";
 import { readKeys } from "./transactions.ts";
 import { readUnitFiles, readUnitText } from "./unit-files.ts";
 import { type KnownUnits, UnitWriter } from "./unit-writer.ts";
+import { unknownUnits } from "./unknown-units.ts";
 
 /** The registry of one cluster: what other tools import. Close it when done. */
 export class Registry {
@@ -98,6 +99,16 @@ export class Registry {
       found.set(name, { ...record, createRevision: got.createRevision, modRevision: got.modRevision });
     }
     return found;
+  }
+
+  /**
+   * Which of some units the registry does not know, though nobody has destroyed them: etcd was restored from a backup that is
+   * older than they are.
+   *
+   * @param seenAt the etcd revision at which they were last known; null: that was in another history of etcd
+   */
+  unknownUnits(names: readonly string[], seenAt: number | null): Promise<ReadonlySet<string>> {
+    return unknownUnits(this.etcd, this.keys, names, seenAt);
   }
 
   /**
