@@ -77,6 +77,9 @@ const WITHOUT_FILES: Readonly<Record<string, string>> = {
   scope: "scopes are made by programs that run, not by files",
 };
 
+/** The units without which systemd is not: it refuses to stop them, so nobody could take them away again. */
+const PERPETUAL: readonly string[] = ["-.slice", "system.slice", "-.mount"];
+
 /** Why fleet takes no unit of this name, as the end of a sentence; null where it does. One that is there already may go. */
 export function refusedNameProblem(full: string): string | null {
   const problem = unitNameProblem(full);
@@ -84,6 +87,7 @@ export function refusedNameProblem(full: string): string | null {
   if (full.length > NAME_LIMIT)
     return `the name has ${full.length} bytes, more than the ${NAME_LIMIT} that a machine can write a file for`;
   if (OWN_UNITS.includes(full)) return "it is the name of one of fleet's own daemons";
+  if (PERPETUAL.includes(full)) return "systemd has this unit for as long as it runs, and never stops it";
   const { type = "", prefix = "", template = null } = parseUnitName(full) ?? {};
   const why = WITHOUT_FILES[type];
   if (why !== undefined) return `a ${type} unit can't be run from a file: ${why}`;
