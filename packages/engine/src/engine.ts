@@ -212,10 +212,14 @@ class Engine implements RunningEngine {
       if (removed > 0) this.#log.info({ removed }, "removed texts that no unit refers to");
     }
     await this.#pipeline.run(leadership, this.#stopping.signal);
-    if (this.#mayAct(leadership)) await noteLost(this.#registry, this.#mirror.state, leadership);
+    if (this.#mayAct(leadership)) await this.#noteLost(leadership);
     this.#waiting.say((unit) => this.#isOnItsWay(unit));
     this.#observer.onReconciled((performance.now() - startedAt) / 1000, true);
     return Math.min(pauseMs, graceMs ?? pauseMs);
+  }
+
+  #noteLost(leadership: Leadership): Promise<void> {
+    return noteLost(this.#registry, this.#mirror.state, leadership, (id) => this.#grace.heldUntil(id));
   }
 
   #isOnItsWay(unit: string): boolean {

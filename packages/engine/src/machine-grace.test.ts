@@ -44,6 +44,25 @@ describe("a machine that vanishes", () => {
     expect(cluster().where(A)).toEqual(on("m2"));
     expect(started.said).toContainEqual(expect.stringContaining("machine m1 has not come back"));
   });
+  it("is noted with until when its units stay, once, and without that when it is over", async () => {
+    const key = registry().keys.knownMachine("m1");
+    await cluster().write({ put: key, value: JSON.stringify({ primaryIP: "192.0.2.1" }) });
+    const noted = async (): Promise<Record<string, string>> => {
+      const [found] = (await registry().etcd.range({ start: key, end: `${key}\0` })).keyValues;
+      return JSON.parse(found?.value ?? "") as Record<string, string>;
+    };
+    const started = await leading();
+    await silent(started, 7_000, "m1");
+    const { heldUntil = "", ...rest } = await noted();
+    expect(rest).toEqual({ primaryIP: "192.0.2.1", lostSince: expect.any(String) });
+    const graceMs = Date.parse(heldUntil) - Date.now();
+    expect([graceMs > 5_000, graceMs < 15_000]).toEqual([true, true]);
+    const writes = started.etcd.txns.length;
+    await clock.pass(2_000);
+    expect([(await noted()).heldUntil, started.etcd.txns.length]).toEqual([heldUntil, writes]);
+    await clock.pass(15_000);
+    expect([cluster().where(A), await noted()]).toEqual([on("m2"), rest]);
+  });
   it("while etcd answers loses its units at once, however long nothing else has changed", async () => {
     const started = await leading();
     await clock.pass(120_000);

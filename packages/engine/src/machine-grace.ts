@@ -54,6 +54,12 @@ export class MachineGrace {
     return nextEnd === null ? null : nextEnd - now;
   }
 
+  /** Until when a machine's units stay where they are though it is lost; null: they don't. */
+  heldUntil(id: string): Date | null {
+    const end = this.#vanished.endOf(id);
+    return end === null ? null : new Date(Math.ceil(Date.now() + end - performance.now()));
+  }
+
   /** Asks etcd again and again whether it is there, so that its silence is noticed while nothing changes. */
   async run(signal: AbortSignal): Promise<void> {
     const { registry, agentTtlMs } = this.#options;

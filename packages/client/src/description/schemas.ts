@@ -178,6 +178,7 @@ export const EVENT_KINDS = {
   destroyed: "a unit was removed from the cluster",
   "machine-joined": "a machine came into the cluster",
   "machine-left": "a machine left the cluster, or was lost",
+  "machine-held": "a machine was lost right after etcd was silent: its units stay there for a while",
   "machine-metadata-changed": "a machine's metadata changed",
   "leader-changed": "another engine leads, or none does",
 } as const;

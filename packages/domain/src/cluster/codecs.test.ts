@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import {
   decodeCordon,
   decodeEnded,
+  decodeKnownMachine,
   decodeLeader,
   decodeMachine,
   decodeMove,
@@ -10,6 +11,7 @@ import {
   decodeUnit,
   encodeCordon,
   encodeEnded,
+  encodeKnownMachine,
   encodeLeader,
   encodeMachine,
   encodeMove,
@@ -46,6 +48,12 @@ describe("values that nobody can read are null", () => {
   it.each([...all, ["a cordon", decodeCordon, {}] as const])("of %s: what is no object", (_what, decode) => {
     for (const text of ["", "{", "null", "1", '"x"', "[]", "true"]) expect(decode(text), text).toBeNull();
   });
+});
+
+it("a known machine keeps until when its units stay there", () => {
+  const known = { primaryIP: "192.0.2.1", hostname: "one", lostSince: null, heldUntil: "2026-11-26T05:00:00.000Z" };
+  expect(decodeKnownMachine(encodeKnownMachine(known))).toEqual(known);
+  expect(decodeKnownMachine('{"primaryIP":"192.0.2.1"}')).toEqual({ primaryIP: "192.0.2.1", lostSince: null });
 });
 
 describe("what decisions are made on and is not what this version knows is unreadable, not left out", () => {

@@ -21,6 +21,7 @@ export type ClusterEventKind =
   | "destroyed"
   | "machine-joined"
   | "machine-left"
+  | "machine-held"
   | "machine-metadata-changed"
   | "leader-changed";
 
@@ -70,6 +71,8 @@ export function eventsOf(change: Change): readonly ClusterEvent[] {
       return stateEvents(change);
     case "machine":
       return machineEvents(change);
+    case "known-machine":
+      return heldEvents(change);
     case "machine-metadata":
       return metadataEvents(change);
     case "leader":
@@ -169,6 +172,14 @@ function machineEvents({ id: machineID, before, after, revision }: Of<"machine">
   if (before === null) return [{ kind: "machine-joined", revision, cause: "its agent started", machineID }];
   if (JSON.stringify(before.metadata) === JSON.stringify(after.metadata)) return [];
   return [{ kind: "machine-metadata-changed", revision, cause: "its configuration was reloaded", machineID }];
+}
+
+/** A machine's units stay where they are though it is lost. */
+function heldEvents({ id: machineID, before, after, revision }: Of<"known-machine">): readonly ClusterEvent[] {
+  const until = after?.heldUntil;
+  if (until === undefined || until === before?.heldUntil) return [];
+  const cause = `it vanished right after etcd was silent, and may be well: its units stay there until ${until}`;
+  return [{ kind: "machine-held", revision, cause, machineID }];
 }
 
 function metadataEvents({ machineID, key, after, revision }: Of<"machine-metadata">): readonly ClusterEvent[] {

@@ -95,14 +95,16 @@ export interface LostMachine {
   readonly hostname?: string;
   /** Since when, ISO 8601; null: no engine has seen it go. */
   readonly since: string | null;
+  /** Until when its units stay where they are, ISO 8601: it vanished right after etcd's own silence; null: they don't. */
+  readonly heldUntil: string | null;
 }
 
 /** Machines that are lost, by ID. One whose record can't be read is there. */
 export function lostMachines(state: ClusterState): readonly LostMachine[] {
   return [...state.knownMachines]
     .filter(([id]) => !state.machines.has(id) && !state.isUnreadable("machine", id))
-    .map(([id, { primaryIP, hostname, lostSince }]) => ({
-      ...{ id, primaryIP, since: lostSince },
+    .map(([id, { primaryIP, hostname, lostSince, heldUntil = null }]) => ({
+      ...{ id, primaryIP, since: lostSince, heldUntil },
       ...(hostname === undefined ? {} : { hostname }),
     }))
     .sort((a, b) => (a.id < b.id ? -1 : 1));

@@ -74,6 +74,11 @@ export interface KnownMachineRecord {
   readonly hostname?: string;
   /** Since when it is away, by the engine that has seen that, ISO 8601; null: it is here, or no engine has seen it go. */
   readonly lostSince: string | null;
+  /**
+   * Until when its units stay where they are, ISO 8601: it vanished right after etcd's own silence, and may be well. Absent:
+   * they don't.
+   */
+  readonly heldUntil?: string;
 }
 
 /** `cordons/<machineID>`: a machine that gets nothing new. */
@@ -306,18 +311,20 @@ export function decodeMachine(text: string): MachineRecord | null {
   };
 }
 
-export function encodeKnownMachine({ primaryIP, hostname, lostSince }: KnownMachineRecord): string {
-  return JSON.stringify({ primaryIP, hostname, lostSince: lostSince ?? undefined });
+export function encodeKnownMachine({ primaryIP, hostname, lostSince, heldUntil }: KnownMachineRecord): string {
+  return JSON.stringify({ primaryIP, hostname, lostSince: lostSince ?? undefined, heldUntil });
 }
 
 export function decodeKnownMachine(text: string): KnownMachineRecord | null {
   const value = object(text);
   if (value === null) return null;
   const hostname = string(value.hostname);
+  const heldUntil = string(value.heldUntil);
   return {
     primaryIP: string(value.primaryIP) ?? "",
     ...(hostname === null || hostname === "" ? {} : { hostname }),
     lostSince: string(value.lostSince),
+    ...(heldUntil === null ? {} : { heldUntil }),
   };
 }
 

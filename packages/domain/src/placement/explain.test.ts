@@ -161,6 +161,14 @@ describe("the summary of where a unit is says", () => {
       "on machine m9, which is gone; the engine is about to move it",
     ],
     [
+      "that it stays on a machine that vanished right after etcd was silent, and until when",
+      {
+        ...{ ...machines("m1"), ...LEADER, ...unit("a.service", "", { machineID: "m9" }) },
+        [keys.knownMachine("m9")]: { primaryIP: "", heldUntil: "2026-11-26T05:00:00.000Z" },
+      },
+      "on machine m9, which vanished right after etcd was silent and may be well: it stays there until 2026-11-26T05:00:00.000Z",
+    ],
+    [
       "that its machine no longer fits",
       { ...machines("m1", "m2"), ...LEADER, ...unit("a.service", "MachineMetadata=a=1", { machineID: "m2" }) },
       "on machine m2, which no longer fits: its metadata lacks a=1; the engine is about to move it",

@@ -199,9 +199,12 @@ function placedText(
 ): string {
   const next = hasLeader(state) ? "the engine is about to move it" : "no engine leads that could move it";
   if (!state.machines.has(on)) {
-    return state.isUnreadable("machine", on)
-      ? `on machine ${on}, whose record this version can't read: it stays there`
-      : `on machine ${on}, which is gone; ${next}`;
+    if (state.isUnreadable("machine", on))
+      return `on machine ${on}, whose record this version can't read: it stays there`;
+    const heldUntil = state.knownMachines.get(on)?.heldUntil;
+    return heldUntil === undefined
+      ? `on machine ${on}, which is gone; ${next}`
+      : `on machine ${on}, which vanished right after etcd was silent and may be well: it stays there until ${heldUntil}`;
   }
   if (ownReason !== null) return `on machine ${on}, which no longer fits: ${ownReason}; ${next}`;
   if (troubles.length > 0) return troublesText(state, name, troubles);

@@ -69,6 +69,11 @@ export class VanishedMachines {
     return ended.sort();
   }
 
+  /** When a machine's grace ends; null: it has none. */
+  endOf(machineID: string): number | null {
+    return this.#until.get(machineID) ?? null;
+  }
+
   /** When the next grace ends; null: there is none. */
   get nextEnd(): number | null {
     return this.#until.size === 0 ? null : Math.min(...this.#until.values());
