@@ -28,12 +28,29 @@ export interface Config {
   readonly apiTls: { readonly cert: string; readonly key: string; readonly clientCA: string | null } | null;
   /** Who may use the API; null: whoever can open a socket. */
   readonly apiTokens: readonly ApiToken[] | null;
+  /** How agents reach this API to answer its questions; null: it asks none. */
+  readonly link: LinkConfig | null;
+}
+
+/** The API's end of the link, over TCP. */
+export interface LinkConfig {
+  readonly listen: HostPort;
+  /** What agents call; host null: the address that this machine publishes, which is detected. */
+  readonly advertise: { readonly host: string | null; readonly port: number };
+}
+
+/** An address or a host name, without brackets, and a TCP port. */
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
 }
 
 /** Somebody who may use the API. */
 export interface ApiToken {
   /** viewer: may look. operator: may change things, too. */
   readonly role: "viewer" | "operator";
+  /** Whether it may read journals, which can hold secrets. By default operators may, and viewers may not. */
+  readonly journal: boolean;
   /** SHA-256 of the token, 64 hex digits. */
   readonly sha256: string;
   /** For people; empty where the file has none. */

@@ -81,6 +81,7 @@ describe("the configuration", () => {
       systemdUser: false,
       unitsOnShutdown: "unload",
       apiListen: [],
+      link: null,
     });
   });
   it("lets the environment win over the file, and the last line over an earlier one", () => {
@@ -113,6 +114,12 @@ describe("the configuration", () => {
     ["units_directory=run/x", "units_directory", "an absolute path"],
     ["units_on_shutdown=drop", "units_on_shutdown", "unload or keep"],
     ["api_listen=tcp://x", "api_listen", "unix:///path or http://host:port"],
+    ["link_listen=192.0.2.1", "link_listen", "address:port"],
+    ["link_listen=:49154", "link_listen", "address:port"],
+    ["link_listen=http://192.0.2.1:49154", "link_listen", "address:port"],
+    ["link_listen=2001:db8::1:49154", "link_listen", "address:port"],
+    ["link_advertise=192.0.2.1:0", "link_advertise", "address:port"],
+    ["link_advertise=192.0.2.1:65536", "link_advertise", "address:port"],
   ])("refuses %s, naming option, value, source and what is expected", (text, option, expected) => {
     const [problem] = problems(text);
     expect(problem).toContain(
@@ -201,18 +208,35 @@ describe("the API's security", () => {
   it("reads tokens, comments aside", () => {
     const files = { "/t": `# x\n\nviewer ${hash} a b\nOPERATOR ${"B".repeat(64)}\n` };
     expect(load({ FLEET_API_TOKENS_FILE: "/t" }, files).config.apiTokens).toEqual([
-      { role: "viewer", sha256: hash, name: "a b" },
-      { role: "operator", sha256: "b".repeat(64), name: "" },
+      { role: "viewer", sha256: hash, name: "a b", journal: false },
+      { role: "operator", sha256: "b".repeat(64), name: "", journal: true },
     ]);
     expect(load({}).config.apiTokens).toBeNull();
   });
+  it.each([
+    [`viewer journal=yes ${hash} a`, { role: "viewer", name: "a", journal: true }],
+    [`operator  journal=no  ${hash}`, { role: "operator", name: "", journal: false }],
+    [`viewer ${hash} journal=yes`, { role: "viewer", name: "journal=yes", journal: false }],
+  ])("reads the fields of %s", (line, token) =>
+    expect(load({ FLEET_API_TOKENS_FILE: "/t" }, { "/t": line }).config.apiTokens).toMatchObject([token]),
+  );
   it("takes a file of tokens that has none for nobody, so that the last one can be revoked", () => {
     const { config, warnings } = load({ FLEET_API_TOKENS_FILE: "/t" }, { "/t": "# none\n" });
     expect([config.apiTokens, warnings.join()]).toEqual([[], expect.stringContaining("nobody can use the API")]);
   });
   it.each([
     ["a file that is not there", {}, "api_tokens_file: /t can't be read: no such file"],
-    ["a plain token", { "/t": "viewer secret\n" }, "/t line 1: expected viewer or operator, the SHA-256"],
+    ["a plain token", { "/t": "viewer secret\n" }, "/t line 1: expected viewer or operator, fields"],
+    [
+      "an unknown field",
+      { "/t": `viewer journals=yes ${hash}` },
+      '/t line 1: expected journal as fields, found "journals=yes"',
+    ],
+    [
+      "a field without a usable value",
+      { "/t": `viewer journal= ${hash}` },
+      "/t line 1: expected journal=yes or journal=no",
+    ],
     ["an unknown role", { "/t": `root ${hash}\n` }, "/t line 1: expected viewer or operator"],
   ])("refuses %s", (_what, files, message) => {
     expect(() => load({ FLEET_API_TOKENS_FILE: "/t" }, files as Record<string, string>)).toThrow(message);
@@ -224,4 +248,26 @@ describe("the API's security", () => {
     );
     expect(() => load({ FLEET_API_CLIENT_CAFILE: "/c" }, files)).toThrow("api_client_cafile needs api_tls_certfile");
   });
+});
+
+describe("the link", () => {
+  it.each([
+    ["link_listen=192.0.2.1:1", { host: "192.0.2.1", port: 1 }, { host: "192.0.2.1", port: 1 }],
+    ["link_listen=[2001:DB8::1]:1", { host: "2001:db8::1", port: 1 }, { host: "2001:db8::1", port: 1 }],
+    ["link_listen=0.0.0.0:1", { host: "0.0.0.0", port: 1 }, { host: null, port: 1 }],
+    ["link_listen=[0::0]:1\npublic_ip=192.0.2.7", { host: "::", port: 1 }, { host: "192.0.2.7", port: 1 }],
+    [
+      "link_listen=0.0.0.0:1\nlink_advertise=api.example.com:2\npublic_ip=192.0.2.7",
+      { host: "0.0.0.0", port: 1 },
+      { host: "api.example.com", port: 2 },
+    ],
+  ])("of %j listens and is advertised", (text, listen, advertise) =>
+    expect(load(text).config.link).toEqual({ listen, advertise }),
+  );
+  it("is not advertised by an address that nobody can call", () =>
+    expect(problems("link_listen=0.0.0.0:1\nlink_advertise=[::]:1")[0]).toContain("agents can't call ::"));
+  it("that is advertised and listens nowhere is warned of", () =>
+    expect(load("link_advertise=192.0.2.1:1").warnings).toEqual([
+      "option link_advertise has no effect without link_listen",
+    ]));
 });

@@ -1,13 +1,16 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { parseConfFile } from "./conf-file.ts";
-import type { ApiToken, Config, EtcdConfig } from "./config.ts";
+import type { Config, EtcdConfig } from "./config.ts";
 import { ConfigError } from "./errors.ts";
+import { linkConfig } from "./link.ts";
 import { OPTIONS, type OptionName } from "./options.ts";
+import { parseTokensFile } from "./tokens-file.ts";
 import {
   type Read,
   readBoolean,
   readDuration,
   readEndpoints,
+  readHostPort,
   readInteger,
   readListen,
   readMetadata,
@@ -78,6 +81,12 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
     apiListen: value("api_listen", readListen, []),
     apiTls: apiTls(pem, text, problems),
     apiTokens: apiTokens(source, text("api_tokens_file"), problems, warnings),
+    link: linkConfig(
+      { listen: value("link_listen", readHostPort, null), advertise: value("link_advertise", readHostPort, null) },
+      text("public_ip"),
+      problems,
+      warnings,
+    ),
   };
   if (value("enable_grpc", readBoolean, false)) {
     warnings.push("option enable_grpc: fleet serves nothing over gRPC; the option has no effect");
@@ -169,9 +178,7 @@ function apiTls(pem: PemReader, text: (name: OptionName) => string, problems: st
   return cert === null || key === null ? null : { cert, key, clientCA };
 }
 
-const TOKEN_LINE = /^(viewer|operator)\s+([0-9a-f]{64})(?:\s+(.*))?$/i;
-
-/** Reads the file of API tokens: a line each of role, SHA-256 of the token, and a name. */
+/** Reads the file of API tokens; null where the option names none. */
 function apiTokens(source: ConfigSource, path: string, problems: string[], warnings: string[]): Config["apiTokens"] {
   if (path === "") return null;
   let content: string;
@@ -183,22 +190,13 @@ function apiTokens(source: ConfigSource, path: string, problems: string[], warni
     );
     return [];
   }
-  const tokens: ApiToken[] = [];
-  for (const [index, line] of content.split("\n").entries()) {
-    const trimmed = line.trim();
-    if (trimmed === "" || trimmed.startsWith("#")) continue;
-    const [, role, sha256, name] = TOKEN_LINE.exec(trimmed) ?? [];
-    if (role === undefined || sha256 === undefined) {
-      problems.push(
-        `option api_tokens_file: ${path} line ${index + 1}: expected viewer or operator, the SHA-256 of a token as 64 hex digits, and a name`,
-      );
-      continue;
-    }
-    tokens.push({ role: role.toLowerCase() as ApiToken["role"], sha256: sha256.toLowerCase(), name: name ?? "" });
-  }
+  const parsed = parseTokensFile(content);
+  for (const { line, expected } of parsed.problems)
+    problems.push(`option api_tokens_file: ${path} line ${line}: expected ${expected}`);
   // The last token may be revoked: that must work at once, and not fail and leave the token valid.
-  if (tokens.length === 0) warnings.push(`option api_tokens_file: ${path} has no token: nobody can use the API`);
-  return tokens;
+  if (parsed.tokens.length === 0 && parsed.problems.length === 0)
+    warnings.push(`option api_tokens_file: ${path} has no token: nobody can use the API`);
+  return parsed.tokens;
 }
 
 function etcdConfig(

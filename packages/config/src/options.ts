@@ -101,6 +101,18 @@ export const OPTIONS = [
     description: "Who may use the API, on every socket; see docs/security.md. Empty: whoever can open a socket.",
   },
   {
+    name: "link_listen",
+    default: "",
+    description:
+      "Where the API listens for agents, which answer journal, status and usage: address:port. Empty: the API asks no agent.",
+  },
+  {
+    name: "link_advertise",
+    default: "",
+    description:
+      "What agents call: address:port. Empty: link_listen, or the machine's public_ip with its port where that is 0.0.0.0 or [::].",
+  },
+  {
     name: "enable_grpc",
     default: "false",
     description: "Accepted for old configurations. Nothing is served over gRPC.",

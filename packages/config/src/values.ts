@@ -1,4 +1,4 @@
-import type { ListenAddress, Metadata } from "./config.ts";
+import type { HostPort, ListenAddress, Metadata } from "./config.ts";
 import { parseDuration } from "./duration.ts";
 
 /** A value read from text, or what was expected instead. */
@@ -81,6 +81,16 @@ export function readListen(text: string): Read<readonly ListenAddress[]> {
     }
   }
   return read(addresses);
+}
+
+/** `host:port`, an IPv6 address in brackets; null where the text is empty. */
+export function readHostPort(text: string): Read<HostPort | null> {
+  if (text === "") return read(null);
+  const [, host = "", port = ""] = /^([^\s:/@?#[\]]+|\[[0-9a-f:.]+\]):(\d{1,5})$/i.exec(text) ?? [];
+  const url = host !== "" && URL.canParse(`http://${host}`) ? new URL(`http://${host}`) : null;
+  if (url === null || Number(port) < 1 || Number(port) > 65535)
+    return expected("address:port, such as 192.0.2.1:49154 or [2001:db8::1]:49154");
+  return read({ host: url.hostname.replace(/^\[(.*)\]$/, "$1"), port: Number(port) });
 }
 
 /** `k=v,k2=v2`: white space around `=` and `,` is dropped, the last of a repeated key wins. */
