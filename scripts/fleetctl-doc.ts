@@ -44,7 +44,8 @@ ${globals.join("\n")}
 
 The driver is etcd by itself where the endpoint's port is 2379 or 4001. Colours are used on a terminal only, unless NO_COLOR is set.
 While many units are waited for, standard error shows how far they are, where it is a terminal. A fleetctl that is older than the cluster
-says so on standard error.
+says so on standard error. Text of others, such as descriptions, metadata and messages, can't command a terminal: control characters in
+it are printed as \`\\x1b\` and the like, in JSON as \`\\u001b\`. Only \`cat\` into a pipe or a file prints what is there.
 
 **Unit arguments** are paths, names, or names without type, hundreds at once. A file that is submitted is checked first: a likely
 mistake is a warning with file and line, one for all files that have the same; where systemd-analyze is installed its words about

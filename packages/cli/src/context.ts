@@ -17,11 +17,11 @@ export interface Context {
   flagsOf(line: Readonly<Record<string, unknown>>): GlobalFlags;
   /** Connects to the cluster; the same client each time. */
   client(): Promise<ClusterClient>;
-  /** Writes a line to standard output. */
+  /** Writes a line to standard output: what is in it of others can't begin another one, nor command a terminal. */
   out(line: string): void;
-  /** Writes text to standard output as it is. */
+  /** Writes text to standard output as it is: whoever makes it keeps what is in it of others harmless. */
   write(text: string): void;
-  /** Writes a line to standard error. */
+  /** Writes a line to standard error, as `out` does. */
   err(line: string): void;
   /** Shows how far a long wait is, where somebody looks at standard error; null: it is over. */
   progress(line: string | null): void;

@@ -1,5 +1,6 @@
 import type { LastView } from "@fleet/client";
 import { VERSION } from "@fleet/config/version";
+import { terminalLine, terminalText } from "@fleet/domain/text";
 import { Command as Commander, CommanderError, Option } from "commander";
 import type { ClusterClient } from "./client/cluster-client.ts";
 import { isOlder } from "./client/version.ts";
@@ -120,17 +121,17 @@ function contextOf(
     localMachineID: world.localMachineID,
     client: () => {
       client ??= import("./client/connect.ts").then(({ connect }) =>
-        connect(flags, ssh, isLook === true ? lastViewSayer(world) : null),
+        connect(flags, ssh, isLook === true ? lastViewSayer(context.err) : null),
       );
       return client;
     },
-    out: (line) => world.write(`${line}\n`),
+    out: (line) => world.write(`${terminalLine(line)}\n`),
     write: world.write,
-    err: (line) => world.writeError(`${line}\n`),
+    err: (line) => world.writeError(`${terminalLine(line)}\n`),
     progress: (line) => {
       if (!world.isWatched || (line === null && !isShown)) return;
       isShown = line !== null;
-      world.writeError(line === null ? "\r\u001b[K" : `\r\u001b[K${line}`);
+      world.writeError(line === null ? "\r\u001b[K" : `\r\u001b[K${terminalLine(line)}`);
     },
     readFile: world.readFile,
     run: world.run,
@@ -141,9 +142,7 @@ function contextOf(
     if (open == null) return;
     const newest = open.newestVersion();
     if (isOlder(VERSION, newest)) {
-      world.writeError(
-        `WARNING: fleetctl (version ${VERSION}) is older than fleet in the cluster (${newest}): upgrade it.\n`,
-      );
+      context.err(`WARNING: fleetctl (version ${VERSION}) is older than fleet in the cluster (${newest}): upgrade it.`);
     }
     open.close();
   };
@@ -151,15 +150,13 @@ function contextOf(
 }
 
 /** Says, once, that what is shown is old. */
-function lastViewSayer(world: World): (view: LastView) => void {
+function lastViewSayer(say: (line: string) => void): (view: LastView) => void {
   let isSaid = false;
   return ({ ageSeconds, etcd }) => {
     if (isSaid) return;
     isSaid = true;
     const where = etcd.length === 0 ? "" : ` at ${etcd.join(", ")}`;
-    world.writeError(
-      `WARNING: etcd${where} can't be reached: what is shown is what the API last saw, ${ageSeconds} s ago.\n`,
-    );
+    say(`WARNING: etcd${where} can't be reached: what is shown is what the API last saw, ${ageSeconds} s ago.`);
   };
 }
 
@@ -175,16 +172,13 @@ function isDebug(program: Commander, world: World): boolean {
 function report(error: unknown, world: World, isDebugging: boolean): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0;
-    world.writeError(`Error: ${error.message.replace(/^error: /, "")}. See "fleetctl help".\n`);
+    const message = error.message.replace(/^error: /, "").replaceAll("\n", " ");
+    world.writeError(`Error: ${terminalLine(message)}. See "fleetctl help".\n`);
     return 1;
   }
-  if (error instanceof CommandError) {
-    world.writeError(`Error: ${error.message}\n`);
-    if (isDebugging && error.cause instanceof Error) world.writeError(`${error.cause.stack}\n`);
-    return error.exitCode;
-  }
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
-  world.writeError(`Error: ${message}\n`);
-  if (isDebugging) world.writeError(`${stack}\n`);
-  return 1;
+  world.writeError(`Error: ${terminalLine(message)}\n`);
+  const origin = error instanceof CommandError ? (error.cause as Error | undefined)?.stack : stack;
+  if (isDebugging && origin !== undefined) world.writeError(`${terminalText(origin)}\n`);
+  return error instanceof CommandError ? error.exitCode : 1;
 }

@@ -1,3 +1,4 @@
+import { terminalLine } from "@fleet/domain/text";
 import type { FlagSpec } from "../command.ts";
 import type { Context } from "../context.ts";
 import { CommandError } from "../errors.ts";
@@ -52,9 +53,9 @@ export function printList<Row>(
   context.write(formatTable(table, [], painter));
 }
 
-/** The cells of rows, in the order of the fields that are asked for. */
+/** The cells of rows, in the order of the fields that are asked for, each a piece of one line. */
 export function cellsOf<Row>(columns: Columns<Row>, rows: readonly Row[], { fields, isFull }: ListOptions): string[][] {
-  return rows.map((row) => fields.map((field) => columns[field]?.(row, isFull) || "-"));
+  return rows.map((row) => fields.map((field) => terminalLine(columns[field]?.(row, isFull) || "-")));
 }
 
 const CODES = { red: 31, green: 32, yellow: 33 } as const;

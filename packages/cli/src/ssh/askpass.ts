@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { closeSync, openSync, readSync } from "node:fs";
+import { terminalText } from "@fleet/domain/text";
 
 const MARK = "FLEETCTL_ASKPASS";
 /** How long a question may wait for its answer. */
@@ -27,7 +28,7 @@ export function isAskedBySsh(env: NodeJS.ProcessEnv): boolean {
 /** Answers ssh's question on standard output. Returns the exit code: other than 0 is no answer. */
 export function answer(question: string, env: NodeJS.ProcessEnv): number {
   if (/\(yes\/no/i.test(question) || /type 'yes'/i.test(question)) {
-    process.stderr.write(question);
+    process.stderr.write(terminalText(question));
     const typed = readAnswer();
     process.stderr.write("\n");
     process.stdout.write(`${/^y(es)?$/i.test(typed) ? "yes" : typed}\n`);
@@ -83,7 +84,7 @@ function askTerminal(question: string): number {
   let text = "";
   stty("-echo");
   try {
-    process.stderr.write(question);
+    process.stderr.write(terminalText(question));
     while (readSync(terminal, byte, 0, 1, null) > 0 && byte[0] !== 0x0a) text += byte.toString("latin1");
   } finally {
     stty("echo");

@@ -4,7 +4,7 @@ import { type Command, repeated } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { CommandError } from "../../errors.ts";
 import { machineID } from "../../printing/machine-text.ts";
-import { OUTPUT_FLAG, readOutput } from "../../printing/output.ts";
+import { jsonText, OUTPUT_FLAG, readOutput } from "../../printing/output.ts";
 import { machinesLike } from "../../targets/machines.ts";
 
 const KINDS = Object.keys(EVENT_KINDS);
@@ -54,7 +54,7 @@ Kinds: ${KINDS.join(", ")}.`,
 
 function print(context: Context, item: StreamItem, isJson: boolean, isFull: boolean): void {
   if (item.kind === "gap") return context.err(`WARNING: ${item.message}`);
-  if (item.kind === "event") context.out(isJson ? JSON.stringify(item.event) : eventLine(item.event, isFull));
+  if (item.kind === "event") context.out(isJson ? jsonText(item.event) : eventLine(item.event, isFull));
 }
 
 /** An event as a line: when, what, about which unit or machine, why. */

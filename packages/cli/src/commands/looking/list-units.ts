@@ -12,6 +12,7 @@ import {
   readListOptions,
 } from "../../printing/list.ts";
 import { machineLegend } from "../../printing/machine-text.ts";
+import { jsonText } from "../../printing/output.ts";
 import { formatTable, tableWidths } from "../../printing/table.ts";
 import { machinesNamed } from "../../targets/machines.ts";
 import { follow } from "../../waiting/follow.ts";
@@ -119,7 +120,7 @@ async function watch(
         .map(([, text]) => asGone(JSON.parse(text) as StateInfo));
       known = next;
       const rows = [...changed, ...gone];
-      if (options.isJson) for (const row of rows) context.out(JSON.stringify(asJson(row)));
+      if (options.isJson) for (const row of rows) context.out(jsonText(asJson(row)));
       else {
         const table = cellsOf(columns(machines), rows, options);
         if (isFirst && options.hasLegend) table.unshift(options.fields.map((field) => field.toUpperCase()));

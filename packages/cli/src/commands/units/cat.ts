@@ -1,3 +1,4 @@
+import { terminalText } from "@fleet/domain/text";
 import { hashUnitFile, serializeUnitFile } from "@fleet/domain/unit";
 import type { Command } from "../../command.ts";
 import { CommandError } from "../../errors.ts";
@@ -24,7 +25,7 @@ export const cat: Command = {
     }
     const text = serializeUnitFile(unit.options);
     if (isJson) printJson(context, { unit: name, hash: hashUnitFile(unit.options), options: unit.options, text });
-    else context.write(text);
+    else context.write(context.terminal === null ? text : terminalText(text));
     return 0;
   },
 };
