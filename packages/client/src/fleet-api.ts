@@ -80,14 +80,17 @@ export class FleetApi {
     return this.#list<Unit>("/units", "units");
   }
 
-  /** One unit; null where there is none. */
-  async getUnit(name: string): Promise<Unit | null> {
-    const response = await this.#get(unitPath(name));
+  /** One unit, with `text` with its file as it was submitted, where the server has that; null where there is no such unit. */
+  async getUnit(name: string, { text = false }: { readonly text?: boolean } = {}): Promise<Unit | null> {
+    const response = await this.#get(text ? `${unitPath(name)}?text=true` : unitPath(name));
     return response.status === 404 ? null : (this.#expect(response, 200) as unknown as Unit);
   }
 
-  /** Creates a unit, puts a new version of it in, or changes its desired state. */
-  async setUnit(name: string, change: Pick<UnitChange, "options" | "desiredState">): Promise<"created" | "changed"> {
+  /** Creates a unit, puts a new version of it in, or changes its desired state. A `text` is kept for those who read the unit. */
+  async setUnit(
+    name: string,
+    change: Pick<UnitChange, "options" | "desiredState" | "text">,
+  ): Promise<"created" | "changed"> {
     const response = await this.#transport.send("PUT", unitPath(name), { name, ...change });
     if (response.status !== 201 && response.status !== 204) throw refusal(response);
     return response.status === 201 ? "created" : "changed";

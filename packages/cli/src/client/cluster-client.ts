@@ -11,8 +11,18 @@ export interface UnitInfo {
   /** Null for global units, which have none of their own. */
   readonly currentState: DesiredState | null;
   readonly machineID: string | null;
+  /** Its file as it was submitted; absent where that was not asked for, or is not kept. */
+  readonly text?: string;
   /** It is a oneshot that has ended, and is only loaded where it has come to since. */
   readonly hasEnded: boolean;
+}
+
+/** What is to become of a unit; what is absent stays. */
+export interface UnitChange {
+  readonly options?: readonly UnitOption[];
+  /** The file that the options were read from; absent: there is none, or it is not to be kept. */
+  readonly text?: string;
+  readonly desiredState?: DesiredState;
 }
 
 /** What one machine says of one unit. */
@@ -59,12 +69,9 @@ export interface EventRequest {
 export interface ClusterClient {
   units(): Promise<readonly UnitInfo[]>;
   /** Null where there is no such unit. */
-  unit(name: string): Promise<UnitInfo | null>;
+  unit(name: string, options?: { readonly withText: boolean }): Promise<UnitInfo | null>;
   /** Creates a unit, puts a new version of it in, or changes its desired state. */
-  setUnit(
-    name: string,
-    change: { readonly options?: readonly UnitOption[]; readonly desiredState?: DesiredState },
-  ): Promise<void>;
+  setUnit(name: string, change: UnitChange): Promise<void>;
   /** False where there was no such unit. */
   destroyUnit(name: string): Promise<boolean>;
   /** States of all units, or of one. */

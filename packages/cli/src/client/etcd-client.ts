@@ -34,6 +34,7 @@ import type {
   Placement,
   StateInfo,
   StreamItem,
+  UnitChange,
   UnitInfo,
 } from "./cluster-client.ts";
 import { newer } from "./version.ts";
@@ -105,10 +106,7 @@ class EtcdClient implements ClusterClient {
     return this.#unit(name);
   }
 
-  async setUnit(
-    name: string,
-    change: { options?: readonly UnitOption[]; desiredState?: UnitInfo["desiredState"] },
-  ): Promise<void> {
+  async setUnit(name: string, change: UnitChange): Promise<void> {
     await this.#write({
       kind: "set",
       name,

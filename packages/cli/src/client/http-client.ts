@@ -18,6 +18,7 @@ import type {
   Move,
   Placement,
   StateInfo,
+  UnitChange,
   UnitInfo,
 } from "./cluster-client.ts";
 
@@ -35,16 +36,13 @@ export class HttpClient implements ClusterClient {
   units(): Promise<readonly UnitInfo[]> {
     return asked(async () => (await this.#api.listUnits()).map(unitInfo));
   }
-  unit(name: string): Promise<UnitInfo | null> {
+  unit(name: string, { withText } = { withText: false }): Promise<UnitInfo | null> {
     return asked(async () => {
-      const unit = await this.#api.getUnit(name);
+      const unit = await this.#api.getUnit(name, { text: withText });
       return unit === null ? null : unitInfo(unit);
     });
   }
-  async setUnit(
-    name: string,
-    change: { options?: readonly UnitOption[]; desiredState?: UnitInfo["desiredState"] },
-  ): Promise<void> {
+  async setUnit(name: string, change: UnitChange): Promise<void> {
     await asked(() => this.#api.setUnit(name, change));
   }
   destroyUnit(name: string): Promise<boolean> {
@@ -169,6 +167,7 @@ function unitInfo(unit: Unit): UnitInfo {
     currentState: hasState && isDesiredState(unit.currentState) ? unit.currentState : null,
     machineID: text(unit.machineID) || null,
     hasEnded: unit.ended === true,
+    ...(typeof unit.text === "string" ? { text: unit.text } : {}),
   };
 }
 

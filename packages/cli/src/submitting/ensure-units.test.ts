@@ -76,7 +76,7 @@ describe("an instance without a file of its own", () => {
     );
     await run(["submit", "--replace", "x/t@1.service"], { files });
     expect(requests().filter((entry) => entry.startsWith("PUT"))).toEqual([
-      'PUT /units/t%401.service {"name":"t@1.service","options":[{"section":"Service","name":"ExecStart","value":"/bin/new"}],"desiredState":"inactive"}',
+      'PUT /units/t%401.service {"name":"t@1.service","options":[{"section":"Service","name":"ExecStart","value":"/bin/new"}],"desiredState":"inactive","text":"[Service]\\nExecStart=/bin/new\\n"}',
     ]);
   });
 });
@@ -100,17 +100,59 @@ describe("--replace", () => {
   });
 });
 
+const KEPT = "[Service]\nExecStart=/bin/a\n";
+
 it.each([
   ["same", "launched", "/bin/a", "inactive", true],
+  ["reworded", "launched", "/bin/a", "inactive", true, "# why\n[Service]\nExecStart=/bin/a\n"],
+  ["same", "launched", "/bin/a", "inactive", false, "# why\n[Service]\nExecStart=/bin/a\n"],
   ["kept", "inactive", "/bin/new", "launched", false],
   ["replaced", "inactive", "/bin/new", "inactive", true],
   ["replaced", "loaded", "/bin/new", "launched", true],
   ["above", "launched", "/bin/new", "loaded", true],
   ["above", "loaded", "/bin/new", "inactive", true],
 ] as const)("%s: a unit that is %s, with %s in its file, by a command that leads to %s, --replace %s", (...row) => {
-  const [replacement, desiredState, program, target, replace] = row;
-  const local = [{ section: "Service", name: "ExecStart", value: program }];
-  expect(replacementOf({ options, desiredState }, local, target, replace)).toBe(replacement);
+  const [replacement, desiredState, program, target, replace, text = KEPT] = row;
+  const local = { options: [{ section: "Service", name: "ExecStart", value: program }], text };
+  expect(replacementOf({ options, desiredState, text: KEPT }, local, target, replace)).toBe(replacement);
+});
+
+describe("the bytes of a file", () => {
+  const text = "# why\r\n[Service]\r\nExecStart=/bin/a \r\n";
+  const files = { "a.service": text };
+  const sent = () => requests().flatMap((entry) => (entry.startsWith("PUT") ? [JSON.parse(entry.slice(21))] : []));
+  const holding = (kept: object) => clusterOf([], [{ ...unit, ...kept }]);
+
+  it("are submitted as they are", async () => {
+    answerWith(clusterOf([], []));
+    await run(["submit", "a.service"], { files });
+    expect(sent()).toEqual([{ name: "a.service", options, desiredState: "inactive", text }]);
+  });
+  it("that differ in comments only are put in by --replace, and nothing restarts", async () => {
+    answerWith(holding({ text: "[Service]\nExecStart=/bin/a\n" }));
+    expect(await run(["submit", "--replace", "a.service"], { files })).toEqual({
+      code: 0,
+      stdout: "",
+      stderr: "Unit a.service differs in comments and layout only: its text is replaced, nothing restarts.\n",
+    });
+    expect(sent()).toEqual([{ name: "a.service", options, desiredState: "launched", text }]);
+  });
+  it.each([
+    ["that are kept already", { text }],
+    ["of which an old server tells nothing", {}],
+  ])("%s are left alone", async (_which, kept) => {
+    answerWith(holding(kept));
+    expect((await run(["submit", "--replace", "a.service"], { files })).stdout).toBe(
+      "Found same Unit(a.service) in Registry, nothing to do\n",
+    );
+    expect(sent()).toEqual([]);
+  });
+  it("are what cat prints, and in JSON too", async () => {
+    answerWith(holding({ text }));
+    expect((await run(["cat", "a"])).stdout).toBe(text);
+    expect(JSON.parse((await run(["cat", "a", "-o", "json"])).stdout)).toMatchObject({ text, options });
+    expect(requests()[0]).toBe("GET /units/a.service?text=true");
+  });
 });
 
 describe("a version that fits no machine", () => {

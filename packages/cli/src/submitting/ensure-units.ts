@@ -1,4 +1,4 @@
-import { type DesiredState, hashUnitFile, type UnitOption } from "@fleet/domain/unit";
+import { type DesiredState, hashUnitFile } from "@fleet/domain/unit";
 import type { ClusterClient, UnitInfo } from "../client/cluster-client.ts";
 import { concurrently } from "../client/concurrently.ts";
 import { findUnits } from "../client/find.ts";
@@ -18,6 +18,12 @@ export interface SubmitOptions {
   readonly force: boolean;
 }
 
+/** A unit's text that is to be sent. */
+interface Submission extends UnitSource {
+  /** False: it means what the registry has already, and only reads differently. */
+  readonly isNewVersion: boolean;
+}
+
 /**
  * Makes sure that units are in the registry, from local files or templates. Everything is read and checked before the
  * first is sent.
@@ -35,13 +41,13 @@ export async function ensureUnits(
   const byName = new Map(typed.map((entry) => [unitName(entry), entry]));
   const known = await findUnits(client, [...byName.keys()]);
   const storedTemplate = templatesOf(client);
-  const sources = new Map<string, UnitSource>();
+  const sources = new Map<string, Submission>();
   for (const [name, entry] of byName) {
     const unit = known.get(name);
     const source =
       unit === undefined
-        ? await findSource(context, storedTemplate, name, entry)
-        : newVersion(context, unit, localSource(context, entry, name), target, replace);
+        ? { ...(await findSource(context, storedTemplate, name, entry)), isNewVersion: true }
+        : await newVersion(context, unit, localSource(context, entry, name), target, replace);
     if (source !== null) sources.set(name, source);
   }
   const files = new Map([...sources.values()].flatMap(({ file }) => (file === null ? [] : [[file.path, file]])));
@@ -49,9 +55,10 @@ export async function ensureUnits(
   if (target !== "inactive" && !force) await refuseHomeless(client, sources, known);
   const sent = new Set<string>();
   try {
-    await concurrently([...sources], async ([name, { options }]) => {
-      await client.setUnit(name, { options, desiredState: known.get(name)?.desiredState ?? "inactive" });
-      sent.add(name);
+    await concurrently([...sources], async ([name, { options, text, isNewVersion }]) => {
+      const desiredState = known.get(name)?.desiredState ?? "inactive";
+      await client.setUnit(name, { options, desiredState, ...(text === null ? {} : { text }) });
+      if (isNewVersion) sent.add(name);
     });
   } finally {
     for (const name of byName.keys()) if (sent.has(name)) context.out(`Unit ${name} inactive`);
@@ -67,10 +74,10 @@ export async function ensureUnits(
  */
 async function refuseHomeless(
   client: ClusterClient,
-  sources: ReadonlyMap<string, UnitSource>,
+  sources: ReadonlyMap<string, Submission>,
   known: ReadonlyMap<string, UnitInfo>,
 ): Promise<void> {
-  const placed = [...sources].filter(([name]) => known.get(name)?.machineID != null);
+  const placed = [...sources].filter(([name, { isNewVersion }]) => isNewVersion && known.get(name)?.machineID != null);
   await concurrently(placed, async ([name, { options }]) => {
     const placement = await client.explainVersion(name, options);
     if (placement?.fitting !== 0) return;
@@ -97,32 +104,38 @@ const RANK: Readonly<Record<DesiredState, number>> = { inactive: 0, loaded: 1, l
  * What becomes of a unit that is in the registry already, where there is a local file for it.
  *
  * @param target the state that the command leads to
- * @returns "same": there is nothing to do; "kept": it differs and was not to be replaced; "above": it is in a higher
+ * @returns "same": there is nothing to do; "reworded": it means the same, and is to be kept as it reads now; "kept": it differs and was not to be replaced; "above": it is in a higher
  * state than the command leads to, and so may not be replaced by it; "replaced"
  */
 export function replacementOf(
-  unit: Pick<UnitInfo, "options" | "desiredState">,
-  local: readonly UnitOption[],
+  unit: Pick<UnitInfo, "options" | "desiredState" | "text">,
+  local: Pick<UnitSource, "options" | "text">,
   target: DesiredState,
   replace: boolean,
-): "same" | "kept" | "above" | "replaced" {
-  if (hashUnitFile(local) === hashUnitFile(unit.options)) return "same";
+): "same" | "reworded" | "kept" | "above" | "replaced" {
+  if (hashUnitFile(local.options) === hashUnitFile(unit.options))
+    return replace && unit.text !== undefined && unit.text !== local.text ? "reworded" : "same";
   if (!replace) return "kept";
   return RANK[unit.desiredState] > RANK[target] ? "above" : "replaced";
 }
 
 /** The local file where it is to replace what the registry holds; null, and the reason is printed, where it is not. */
-function newVersion(
+async function newVersion(
   context: Context,
-  { name, ...unit }: UnitInfo,
+  known: UnitInfo,
   local: LocalSource | null,
   target: DesiredState,
   replace: boolean,
-): LocalSource | null {
+): Promise<Submission | null> {
   if (local === null) return null;
-  switch (replacementOf(unit, local.options, target, replace)) {
+  const { name } = known;
+  const unit = replace ? await (await context.client()).unit(name, { withText: true }) : known;
+  switch (replacementOf(unit ?? known, local, target, replace)) {
     case "replaced":
-      return local;
+      return { ...local, isNewVersion: true };
+    case "reworded":
+      context.err(`Unit ${name} differs in comments and layout only: its text is replaced, nothing restarts.`);
+      return { ...local, isNewVersion: false };
     case "same":
       if (replace) context.out(`Found same Unit(${name}) in Registry, nothing to do`);
       return null;
@@ -133,7 +146,7 @@ function newVersion(
       return null;
     case "above":
       context.err(
-        `WARNING: Unit ${name} is ${unit.desiredState}: it can't be replaced by a command that leaves it ${target}.`,
+        `WARNING: Unit ${name} is ${known.desiredState}: it can't be replaced by a command that leaves it ${target}.`,
       );
       return null;
   }

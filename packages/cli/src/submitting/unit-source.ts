@@ -17,6 +17,8 @@ import { unitFileNameProblem } from "./unit-file-name.ts";
 /** Where the text of a unit that is to be submitted comes from. */
 export interface UnitSource {
   readonly options: readonly UnitOption[];
+  /** The file's text, every byte of it; null: the source is no file. */
+  readonly text: string | null;
   /** The local file that it was read from; null: a template in the registry. */
   readonly file: UnitFile | null;
 }
@@ -57,7 +59,7 @@ export async function findSource(
   const template = templateOf(name);
   if (template === null) throw new CommandError(`unable to find Unit(${name}) in Registry or on filesystem`);
   const stored = await storedTemplate(template);
-  if (stored !== null) return checked(name, { options: stored.options, file: null });
+  if (stored !== null) return checked(name, { options: stored.options, text: null, file: null });
   const file = localFile(context, folderOf(typed) + template, template);
   if (file !== null) return checked(name, file);
   throw new CommandError(`unable to find Unit(${name}) in Registry or on filesystem, nor its template ${template}`);
@@ -83,6 +85,9 @@ function checked(name: string, source: UnitSource): UnitSource {
   }
 }
 
+/** Keeps a byte order mark; whatever else could get lost makes a file no unit file. */
+const TEXT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 function localFile(context: Context, typed: string, name: string): LocalSource | null {
   for (const path of new Set([typed, folderOf(typed) + name])) {
     const bytes = context.readFile(path);
@@ -90,7 +95,7 @@ function localFile(context: Context, typed: string, name: string): LocalSource |
     const problem = unitFileNameProblem(path);
     if (problem !== null) throw new CommandError(problem);
     try {
-      return { options: parseUnitFile(bytes), file: { path, name, bytes } };
+      return { options: parseUnitFile(bytes), text: TEXT.decode(bytes), file: { path, name, bytes } };
     } catch (error) {
       if (error instanceof UnitFileError) throw new CommandError(`${path}: ${error.message}`, { cause: error });
       throw error;

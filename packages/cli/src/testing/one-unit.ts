@@ -36,7 +36,7 @@ export function clusterOf(states: readonly object[], units: readonly object[]) {
     if (path.startsWith("/machines"))
       return { body: { machines: [{ id, primaryIP: "192.0.2.9", metadata: { a: "1" } }] } };
     if (path.startsWith("/state")) return { body: { states } };
-    const name = decodeURIComponent(path.split("/")[2] ?? "");
+    const name = decodeURIComponent(path.split(/[/?]/)[2] ?? "");
     if (name === "") return { body: { units } };
     const found = units.find((entry) => "name" in entry && entry.name === name);
     return found === undefined ? { status: 404 } : { body: found };

@@ -162,7 +162,11 @@ export const OPERATIONS = [
     method: "GET",
     path: "units/{unitName}",
     summary: "Show one unit.",
-    parameters: [UNIT_NAME, VIEW],
+    parameters: [
+      UNIT_NAME,
+      { name: "text", in: "query", description: "true: with its file as it was submitted.", values: ["true", "false"] },
+      VIEW,
+    ],
     body: null,
     answers: [ok("Unit"), refused(404, "There is no such unit.")],
     isClassic: true,

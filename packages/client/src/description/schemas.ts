@@ -22,6 +22,11 @@ const UNIT_MEMBERS = {
     description: "What its machine last reported: inactive, loaded or launched; absent for global units.",
   },
   machineID: { type: "string", description: "Where it is scheduled; absent: nowhere, or a global unit." },
+  text: {
+    type: "string",
+    description:
+      "The unit's file as it was submitted, with its comments. In a request it goes with options, and has to mean the same; in an answer it is there where it was asked for.",
+  },
 } as const;
 
 const UNIT = {
@@ -75,6 +80,11 @@ const UNIT_STATE = {
     exitSignal: { type: "string", description: "The signal that ended its main process, as in SIGKILL." },
     restarts: { type: "integer", description: "How often systemd has restarted it by itself; absent: never." },
     error: { type: "string", description: "Why fleet could not do there what was wanted; absent where it could." },
+    unknown: {
+      type: "boolean",
+      description:
+        "true: the registry does not know the unit, as after a restore from a backup; the machine leaves it as it is.",
+    },
   },
   required: ["name", "hash", "machineID"],
 } as const satisfies JSONSchema;

@@ -11,19 +11,21 @@ export const cat: Command = {
   args: "<unit>",
   isLook: true,
   summary: "Output the contents of a submitted unit",
-  description: "Print a unit's text as the cluster has it, byte for byte; as JSON with its options one by one.",
+  description: `Print a unit's file as it was submitted, byte for byte. A server that does not keep that has it written out from the
+unit's options: without comments. As JSON it comes with its options one by one.`,
   flags: [OUTPUT_FLAG],
   examples: ["fleetctl cat foo.service"],
   completes: "unit",
   async run(context, [typed = ""], flags) {
     const name = unitName(typed);
     const isJson = readOutput(flags);
-    const unit = await (await context.client()).unit(name);
+    const unit = await (await context.client()).unit(name, { withText: true });
     if (unit === null) {
       const hint = await didYouMean(context, name);
       throw new CommandError(`Unit ${name} not found${hint === "" ? "" : `.${hint}`}`);
     }
-    const text = serializeUnitFile(unit.options);
+    // A server that keeps no texts has at least what they mean.
+    const text = unit.text ?? serializeUnitFile(unit.options);
     if (isJson) printJson(context, { unit: name, hash: hashUnitFile(unit.options), options: unit.options, text });
     else context.write(context.terminal === null ? text : terminalText(text));
     return 0;
