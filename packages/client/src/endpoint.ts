@@ -26,6 +26,17 @@ export function readEndpoint(endpoint: string): Endpoint {
   );
 }
 
+/**
+ * Reads one endpoint, or several parted by commas, each once.
+ *
+ * @throws FleetApiError
+ */
+export function readEndpoints(endpoints: string): readonly [Endpoint, ...Endpoint[]] {
+  // A comma in a socket's path is one: only what begins as an endpoint is another one.
+  const [first = "", ...others] = new Set(endpoints.split(/,\s*(?=[a-z]+:\/\/)/));
+  return [readEndpoint(first), ...others.map(readEndpoint)];
+}
+
 /** The endpoint as users write it. */
 export function endpointText(endpoint: Endpoint): string {
   if (endpoint.kind === "unix") return `unix://${endpoint.path}`;

@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream";
-import { setTimeout as sleep } from "node:timers/promises";
+import { notFleet, refusal } from "./answers.ts";
+import type { UnitStatus, UsageSample } from "./description/link-schemas.ts";
 import type {
-  EventKind,
   Machine,
   MetadataOperation,
   Move,
@@ -12,17 +12,19 @@ import type {
   UnitOption,
   UnitState,
 } from "./description/schemas.ts";
-import { readEndpoint } from "./endpoint.ts";
-import { FleetApiError } from "./errors.ts";
-import { jsonOf, type Received, readStream, type StreamItem } from "./event-stream.ts";
+import { readEndpoints } from "./endpoint.ts";
+import { type EventFilter, readEvents, type StreamItem } from "./event-stream.ts";
+import { type JournalItem, type JournalQuery, readJournal } from "./journal-stream.ts";
+import { readAgain } from "./streams.ts";
 import { type Response, type TlsFiles, Transport } from "./transport.ts";
-
-export type { StreamItem } from "./event-stream.ts";
-export type { TlsFiles } from "./transport.ts";
+import { readUsage, type UsageQuery, usagePath } from "./usage-stream.ts";
 
 /** How to reach an API. */
 export interface FleetApiOptions {
-  /** `unix:///path`, `http://host:port` or `https://host:port`. */
+  /**
+   * `unix:///path`, `http://host:port` or `https://host:port`; several of the same cluster's, parted by commas: where one
+   * gives no answer the next one is asked.
+   */
   readonly endpoint: string;
   /** Milliseconds that one request may take; 3000 by default. */
   readonly timeoutMs?: number;
@@ -43,29 +45,23 @@ export interface LastView {
   readonly etcd: readonly string[];
 }
 
-/** Which events to get. One entry of each list must match; an absent or empty list matches all. */
-export interface EventFilter {
-  /** Globs over unit names. */
-  readonly units?: readonly string[];
-  /** Machine IDs, full or short. */
-  readonly machines?: readonly string[];
-  readonly kinds?: readonly EventKind[];
-}
-
-const MOST_FAILURES = 8;
+/** The answer to a question that agents answer, which may take one that does not answer 10 s to be known as such. */
+const AGENTS_MS = 15_000;
 
 /** A client of HTTP API v1, of this fleet's servers and the old one's. Failures are FleetApiErrors. */
 export class FleetApi {
   readonly #transport: Transport;
+  readonly #timeoutMs: number;
   readonly #onLastView: ((view: LastView) => void) | null;
 
   constructor({ endpoint, timeoutMs = 3000, tls, token, connect, onLastView }: FleetApiOptions) {
     const options = { timeoutMs, tls: tls ?? null, token: token ?? null, connect: connect ?? null };
-    this.#transport = new Transport(readEndpoint(endpoint), options);
+    this.#transport = new Transport(readEndpoints(endpoint), options);
+    this.#timeoutMs = timeoutMs;
     this.#onLastView = onLastView ?? null;
   }
 
-  /** The endpoint, as users write it. */
+  /** The endpoint that is asked now, as users write it. */
   get where(): string {
     return this.#transport.where;
   }
@@ -176,66 +172,58 @@ export class FleetApi {
    */
   async *events(filter: EventFilter, signal: AbortSignal, after?: number): AsyncGenerator<StreamItem> {
     let last = after === undefined ? null : String(after);
-    let failures = 0;
-    let wasOpen = false;
-    while (!signal.aborted) {
-      try {
-        for await (const { item, id } of this.#stream(filter, signal, last)) {
-          failures = 0;
-          wasOpen = true;
-          last = id ?? last;
-          if (item !== null) yield item;
-        }
-      } catch (error) {
-        if (signal.aborted) return;
-        const isFinal = error instanceof FleetApiError && error.status !== null && error.status < 500;
-        if (!wasOpen || isFinal || ++failures >= MOST_FAILURES) throw error;
-      }
-      const pauseMs = Math.min(5_000, 50 * 2 ** failures) * (0.5 + Math.random());
-      await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
+    const read = () => readEvents(this.#transport, filter, signal, last, true);
+    for await (const { item, id } of readAgain(read, signal)) {
+      last = id ?? last;
+      if (item !== null) yield item;
     }
   }
 
   /** The events that the server still keeps, oldest first. */
   async *pastEvents(filter: EventFilter, signal: AbortSignal, after?: number): AsyncGenerator<StreamItem> {
     const last = after === undefined ? null : String(after);
-    for await (const { item } of this.#stream(filter, signal, last, false)) if (item !== null) yield item;
+    for await (const { item } of readEvents(this.#transport, filter, signal, last, false))
+      if (item !== null) yield item;
+  }
+
+  /**
+   * Reads the journals of units on all machines, merged by time. A stream that breaks is taken up again where it was.
+   * A server without the link refuses with status 501, an old one with 404.
+   *
+   * @returns what has come together, together
+   */
+  journal(query: JournalQuery, signal: AbortSignal): AsyncGenerator<readonly JournalItem[]> {
+    return readJournal(this.#transport, query, signal);
+  }
+
+  /**
+   * What systemd says of a unit, on each machine that has it or had it last. A server without the link refuses with
+   * status 501, an old one, and one without such a unit, with 404.
+   *
+   * @param lines how many journal entries with each
+   */
+  async unitStatus(name: string, lines: number): Promise<readonly UnitStatus[]> {
+    const response = await this.#transport.send("GET", `${unitPath(name)}/status?lines=${lines}`, undefined, {
+      timeoutMs: Math.max(this.#timeoutMs, AGENTS_MS),
+    });
+    return listIn<UnitStatus>(this.#expect(response, 200), "units");
+  }
+
+  /** What machines and fleet's units on them use now; of all machines where none is named. */
+  async usage({ machines = [] }: Pick<UsageQuery, "machines"> = {}): Promise<readonly UsageSample[]> {
+    const response = await this.#transport.send("GET", usagePath(machines), undefined, {
+      timeoutMs: Math.max(this.#timeoutMs, AGENTS_MS),
+    });
+    return listIn<UsageSample>(this.#expect(response, 200), "machines");
+  }
+
+  /** The same again and again: samples as they come. */
+  watchUsage(query: UsageQuery, signal: AbortSignal): AsyncGenerator<UsageSample> {
+    return readUsage(this.#transport, query, signal);
   }
 
   close(): void {
     this.#transport.close();
-  }
-
-  async *#stream(
-    { units = [], machines = [], kinds = [] }: EventFilter,
-    signal: AbortSignal,
-    last: string | null,
-    follow = true,
-  ): AsyncGenerator<Received> {
-    const query = new URLSearchParams();
-    for (const unit of units) query.append("unit", unit);
-    for (const machine of machines) query.append("machine", machine);
-    for (const kind of kinds) query.append("kind", kind);
-    if (!follow) query.append("follow", "false");
-    const headers: Record<string, string> = { accept: "text/event-stream" };
-    if (last !== null) headers["last-event-id"] = last;
-    const { status, stream } = await this.#transport.open(query.size === 0 ? "/events" : `/events?${query}`, headers);
-    const stop = (): void => void stream.destroy();
-    if (signal.aborted) return stop();
-    signal.addEventListener("abort", stop);
-    try {
-      if (status !== 200) {
-        let text = "";
-        for await (const chunk of stream.setEncoding("utf8")) text += chunk;
-        throw refusal({ status, body: jsonOf(text) });
-      }
-      if (!String(stream.headers["content-type"]).startsWith("text/event-stream")) throw this.#notFleet();
-      yield { item: { kind: "open" }, id: null };
-      yield* readStream(stream);
-    } finally {
-      signal.removeEventListener("abort", stop);
-      stop();
-    }
   }
 
   async #list<T>(path: string, member: string): Promise<readonly T[]> {
@@ -244,7 +232,7 @@ export class FleetApi {
     do {
       const query = token === "" ? "" : `${path.includes("?") ? "&" : "?"}nextPageToken=${encodeURIComponent(token)}`;
       const page = this.#expect(await this.#get(path + query), 200);
-      if (Array.isArray(page[member])) items.push(...(page[member] as T[]));
+      items.push(...listIn<T>(page, member));
       token = typeof page.nextPageToken === "string" ? page.nextPageToken : "";
     } while (token !== "");
     return items;
@@ -267,14 +255,7 @@ export class FleetApi {
   #expect(response: Response, wanted: number): Readonly<Record<string, unknown>> {
     if (response.status !== wanted) throw refusal(response);
     if (typeof response.body === "object" && response.body !== null) return response.body as Record<string, unknown>;
-    throw this.#notFleet();
-  }
-
-  #notFleet(): FleetApiError {
-    return new FleetApiError(
-      "not-fleet",
-      `the server at ${this.where} is not fleet's API: its answer is none of fleet's`,
-    );
+    throw notFleet(this.where);
   }
 }
 
@@ -286,8 +267,6 @@ function machinePath(machineID: string): string {
   return `/machines/${encodeURIComponent(machineID)}`;
 }
 
-function refusal({ status, body }: Pick<Response, "status" | "body">): FleetApiError {
-  const { error } = (typeof body === "object" && body !== null ? body : {}) as { error?: { message?: unknown } };
-  const message = typeof error?.message === "string" ? error.message : `the server answered with status ${status}`;
-  return new FleetApiError("refused", message, { status });
+function listIn<T>(body: Readonly<Record<string, unknown>>, member: string): readonly T[] {
+  return Array.isArray(body[member]) ? (body[member] as T[]) : [];
 }

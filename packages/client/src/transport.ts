@@ -34,6 +34,14 @@ interface Exchange<T> {
   readonly result: T;
 }
 
+interface Request {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly payload: string | undefined;
+  readonly timeoutMs: number;
+}
+
 const BASE = "/fleet/v1";
 /** Most requests at a time; more wait. Servers of all versions accept many more. */
 const MOST_SOCKETS = 64;
@@ -61,18 +69,27 @@ export interface TransportOptions {
   readonly connect: Connect | null;
 }
 
-/** Sends requests over kept connections, each within a time-out. */
+/** How one request differs from the others. */
+export interface RequestOptions {
+  /** Absent: the transport's own. */
+  readonly timeoutMs?: number;
+}
+
+/** Sends requests over kept connections, each within a time-out: to the first of its endpoints, then to where it was answered. */
 export class Transport {
-  readonly #endpoint: Endpoint;
+  readonly #endpoints: readonly Endpoint[];
   readonly #timeoutMs: number;
   readonly #tls: TlsFiles | null;
   readonly #token: string | null;
   readonly #connect: Connect | null;
-  #agent: Promise<HttpAgent> | null = null;
+  readonly #agents = new Map<Endpoint, Promise<HttpAgent>>();
+  #endpoint: Endpoint;
   #server = "";
 
-  constructor(endpoint: Endpoint, { timeoutMs, tls, token, connect }: TransportOptions) {
-    this.#endpoint = endpoint;
+  /** @param endpoints of the same cluster's APIs, at least one */
+  constructor(endpoints: readonly [Endpoint, ...Endpoint[]], { timeoutMs, tls, token, connect }: TransportOptions) {
+    this.#endpoints = endpoints;
+    [this.#endpoint] = endpoints;
     this.#timeoutMs = timeoutMs;
     this.#tls = tls;
     this.#token = token;
@@ -84,70 +101,103 @@ export class Transport {
     return this.#server;
   }
 
+  /** The endpoint that requests go to now. */
   get where(): string {
     return endpointText(this.#endpoint);
   }
 
   /**
    * Sends a request. An idempotent one is sent again where the connection broke before an answer came, so that none is
-   * lost when a server is restarted.
+   * lost when a server is restarted, and goes to the next endpoint where there is one.
    *
    * @throws FleetApiError where there is no answer; an error of the server is an answer
    */
-  async send(method: string, path: string, body?: unknown): Promise<Response> {
+  async send(method: string, path: string, body?: unknown, options: RequestOptions = {}): Promise<Response> {
     const payload = body === undefined ? undefined : JSON.stringify(body);
     const headers: Record<string, string> =
       payload === undefined
         ? {}
         : { "content-type": "application/json", "content-length": String(Buffer.byteLength(payload)) };
     for (let attempt = 1; ; attempt++) {
+      const tried = this.#endpoint;
       try {
-        const response = await this.#exchange(method, path, headers, payload, (answer, timer) =>
+        const request = { method, path, headers, payload, timeoutMs: options.timeoutMs ?? this.#timeoutMs };
+        const response = await this.#exchange(request, (answer, timer) =>
           readBody(answer).finally(() => clearTimeout(timer)),
         );
         const { status, headers: answered, result } = response;
         return { status, body: parse(result), headers: answered, isRepeated: attempt > 1 };
       } catch (error) {
-        if (!REPEATABLE.includes(method) || attempt >= mostAttempts(error)) throw error;
-        await sleep(PAUSE_MS * attempt * (0.5 + Math.random()));
+        const hasTurned = this.#turn(error, tried, method === "GET");
+        const isHarmless = REPEATABLE.includes(method) || (hasTurned && wasNotSent(error));
+        const most = Math.max(mostAttempts(error), hasTurned ? this.#endpoints.length : 1);
+        if (!isHarmless || attempt >= most) throw error;
+        if (!hasTurned) await sleep(PAUSE_MS * attempt * (0.5 + Math.random()));
       }
     }
   }
 
-  /** Opens a stream. The answer is returned as soon as its head has come, without a time-out for its body. */
+  /**
+   * Opens a stream, at the first endpoint that answers. The answer is returned as soon as its head has come, without a
+   * time-out for its body.
+   */
   async open(
     path: string,
     headers: Readonly<Record<string, string>>,
   ): Promise<{ readonly status: number; readonly stream: IncomingMessage }> {
-    const { status, result } = await this.#exchange("GET", path, headers, undefined, async (answer, timer) => {
-      clearTimeout(timer);
-      return answer;
-    });
-    return { status, stream: result };
+    for (let attempt = 1; ; attempt++) {
+      const tried = this.#endpoint;
+      try {
+        const request = { method: "GET", path, headers, payload: undefined, timeoutMs: this.#timeoutMs };
+        const { status, result } = await this.#exchange(request, async (answer, timer) => {
+          clearTimeout(timer);
+          return answer;
+        });
+        return { status, stream: result };
+      } catch (error) {
+        if (!this.#turn(error, tried, true) || attempt >= this.#endpoints.length) throw error;
+      }
+    }
   }
 
   close(): void {
-    void this.#agent?.then((agent) => agent.destroy());
+    for (const agent of this.#agents.values()) void agent.then((open) => open.destroy());
+  }
+
+  /**
+   * Goes to the next endpoint, where one gave no answer and there is another.
+   *
+   * @param isRead false: what was sent to an endpoint that is only slow may still be carried out there, later
+   * @returns whether another endpoint is the one to ask now
+   */
+  #turn(error: unknown, tried: Endpoint, isRead: boolean): boolean {
+    const code = error instanceof FleetApiError ? error.code : null;
+    if (this.#endpoints.length === 1 || !(code === "unreachable" || (code === "timeout" && isRead))) return false;
+    // Another request may have gone on already.
+    if (this.#endpoint !== tried) return true;
+    const next = (this.#endpoints.indexOf(this.#endpoint) + 1) % this.#endpoints.length;
+    this.#endpoint = this.#endpoints[next] ?? this.#endpoint;
+    return true;
   }
 
   async #exchange<T>(
-    method: string,
-    path: string,
-    given: Readonly<Record<string, string>>,
-    payload: string | undefined,
+    { method, path, headers: given, payload, timeoutMs }: Request,
     read: (answer: IncomingMessage, timer: NodeJS.Timeout | undefined) => Promise<T>,
   ): Promise<Exchange<T>> {
     const headers = this.#token === null ? given : { ...given, authorization: `Bearer ${this.#token}` };
-    this.#agent ??= this.#makeAgent();
-    const agent = await this.#agent;
+    const endpoint = this.#endpoint;
+    const { where } = this;
+    const made = this.#agents.get(endpoint) ?? this.#makeAgent(endpoint);
+    this.#agents.set(endpoint, made);
+    const agent = await made;
     const { promise, resolve, reject } = Promise.withResolvers<Exchange<T>>();
     const fail = (code: "unreachable" | "timeout", reason: string, cause?: unknown): void =>
-      reject(new FleetApiError(code, `fleet's API at ${this.where} ${reason}`, { cause }));
-    const where =
-      this.#endpoint.kind === "unix"
-        ? { socketPath: this.#endpoint.path, headers: { host: "fleet", ...headers } }
-        : { host: this.#endpoint.host, port: this.#endpoint.port, headers };
-    const options = { ...where, agent, method, path: BASE + path };
+      reject(new FleetApiError(code, `fleet's API at ${where} ${reason}`, { cause }));
+    const target =
+      endpoint.kind === "unix"
+        ? { socketPath: endpoint.path, headers: { host: "fleet", ...headers } }
+        : { host: endpoint.host, port: endpoint.port, headers };
+    const options = { ...target, agent, method, path: BASE + path };
     const onAnswer = (answer: IncomingMessage): void => {
       this.#server = String(answer.headers.server ?? "");
       read(answer, timer).then(
@@ -155,16 +205,16 @@ export class Transport {
         (error: unknown) => fail("unreachable", "closed the connection before its answer was complete", error),
       );
     };
-    const sent: ClientRequest = this.#isSecure()
+    const sent: ClientRequest = isSecure(endpoint)
       ? (await import("node:https")).request(options, onAnswer)
       : httpRequest(options, onAnswer);
     let timer: NodeJS.Timeout | undefined;
     // The time-out begins with the connection: the time that a request waits for one is not the server's.
     sent.once("socket", () => {
       timer = setTimeout(() => {
-        fail("timeout", `did not answer within ${this.#timeoutMs / 1000} s`);
+        fail("timeout", `did not answer within ${timeoutMs / 1000} s`);
         giveUp(sent);
-      }, this.#timeoutMs);
+      }, timeoutMs);
     });
     sent.on("error", (error: NodeJS.ErrnoException) => {
       clearTimeout(timer);
@@ -174,14 +224,10 @@ export class Transport {
     return promise;
   }
 
-  #isSecure(): boolean {
-    return this.#endpoint.kind === "tcp" && this.#endpoint.isSecure;
-  }
-
-  async #makeAgent(): Promise<HttpAgent> {
+  async #makeAgent(endpoint: Endpoint): Promise<HttpAgent> {
     const options = { keepAlive: true, maxSockets: MOST_SOCKETS };
     const connect = this.#connect;
-    if (this.#isSecure()) {
+    if (isSecure(endpoint)) {
       const { Agent } = await import("node:https");
       const { ca, cert, key } = this.#tls ?? { ca: null, cert: null, key: null };
       const secure = new Agent({
@@ -203,6 +249,16 @@ export class Transport {
     if (connect !== null) agent.createConnection = () => connect() as never;
     return agent;
   }
+}
+
+function isSecure(endpoint: Endpoint): boolean {
+  return endpoint.kind === "tcp" && endpoint.isSecure;
+}
+
+/** Whether nobody can have received a request: there was no connection to send it over. */
+function wasNotSent(error: unknown): boolean {
+  const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
+  return code === "ECONNREFUSED" || code === "ENOENT";
 }
 
 /** The TCP connection under each TLS connection. */

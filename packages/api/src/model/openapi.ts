@@ -1,4 +1,11 @@
-import { OPERATIONS, type Operation, type Parameter, SCHEMAS, type SchemaName } from "@fleet/client/description";
+import {
+  type Answer,
+  OPERATIONS,
+  type Operation,
+  type Parameter,
+  SCHEMAS,
+  type SchemaName,
+} from "@fleet/client/description";
 import { withReferences } from "./json-schema.ts";
 
 type Json = Readonly<Record<string, unknown>>;
@@ -31,8 +38,9 @@ export function openApiDocument(version: string): Json {
 }
 
 function operationJson({ id, summary, parameters, body, answers }: Operation): Json {
-  const content = (schema: SchemaName, type: string): Json => ({ [type]: { schema: refer(schema) } });
-  const unavailable = { status: 503, description: "etcd can't be reached just now.", schema: "Error" as const };
+  const content = (schema: SchemaName, ...types: readonly string[]): Json =>
+    Object.fromEntries(types.map((type) => [type, { schema: refer(schema) }]));
+  const unavailable: Answer = { status: 503, description: "etcd can't be reached just now.", schema: "Error" };
   return {
     operationId: id,
     summary,
@@ -46,7 +54,7 @@ function operationJson({ id, summary, parameters, body, answers }: Operation): J
           ...(answer.schema === null
             ? {}
             : {
-                content: content(answer.schema, ("contentType" in answer && answer.contentType) || "application/json"),
+                content: content(answer.schema, answer.contentType ?? "application/json", ...(answer.otherTypes ?? [])),
               }),
         },
       ]),

@@ -7,7 +7,7 @@ import { TestCA } from "../../../../testbed/certificates.ts";
 import { fakeServer } from "../testing/fake-server.ts";
 import { id } from "../testing/one-unit.ts";
 
-const { run } = fakeServer();
+const { run, socket } = fakeServer();
 
 describe("an API that wants TLS and a token", () => {
   it("is reached with --ca-file and --token-file, and without them says what is missing", async () => {
@@ -38,5 +38,15 @@ describe("an API that wants TLS and a token", () => {
       server.close();
       ca.remove();
     }
+  });
+});
+
+describe("several endpoints", () => {
+  it("are tried in turn; through a tunnel there is one", async () => {
+    const endpoint = `--endpoint=unix:///nowhere,unix://${socket}`;
+    expect(await run([endpoint, "list-machines", "--no-legend"])).toEqual({ code: 0, stdout: "", stderr: "" });
+    expect((await run([endpoint, "--tunnel=bastion", "list-machines"])).stderr).toBe(
+      "Error: --tunnel leads to one API: give --endpoint one, as the bastion sees it\n",
+    );
   });
 });

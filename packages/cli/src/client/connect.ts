@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { type Endpoint, FleetApiError, type LastView, readEndpoint, type TlsFiles } from "@fleet/client";
+import { type Endpoint, FleetApiError, type LastView, readEndpoints, type TlsFiles } from "@fleet/client";
 import type { GlobalFlags } from "../command-line/flag-values.ts";
 import { CommandError } from "../errors.ts";
 import type { Ssh } from "../ssh/ssh.ts";
@@ -25,8 +25,8 @@ export async function connect(
     const { openEtcdClient } = await import("./etcd-client.ts");
     return openEtcdClient(flags);
   }
-  const endpoint = checkedEndpoint(flags.endpoint);
-  const isSecure = endpoint.kind === "tcp" && endpoint.isSecure;
+  const endpoints = checkedEndpoints(flags.endpoint);
+  const isSecure = endpoints.some((endpoint) => endpoint.kind === "tcp" && endpoint.isSecure);
   const options = {
     endpoint: flags.endpoint,
     timeoutMs: flags.requestTimeoutMs,
@@ -35,13 +35,16 @@ export async function connect(
     ...(onLastView === null ? {} : { onLastView }),
   };
   if (flags.ssh.tunnel === null) return new HttpClient(options);
+  const [endpoint] = endpoints;
+  if (endpoints.length > 1)
+    throw new CommandError("--tunnel leads to one API: give --endpoint one, as the bastion sees it");
   const tunnel = await ssh.openTunnel(farSide(endpoint));
   return new HttpClient({ ...options, connect: () => tunnel.connect() }, () => tunnel.close());
 }
 
-function checkedEndpoint(text: string): Endpoint {
+function checkedEndpoints(text: string): readonly [Endpoint, ...Endpoint[]] {
   try {
-    return readEndpoint(text);
+    return readEndpoints(text);
   } catch (error) {
     if (!(error instanceof FleetApiError)) throw error;
     throw new CommandError(

@@ -7,6 +7,7 @@ describe("global flags", () => {
     expect(readGlobalFlags({ requestTimeout: "1" }, { FLEETCTL_REQUEST_TIMEOUT: "5" }).requestTimeoutMs).toBe(1000);
     expect(readGlobalFlags({}, { FLEETCTL_ENDPOINT: "http://x:2379" }).driver).toBe("etcd");
     expect(readGlobalFlags({}, { FLEETCTL_ENDPOINT: "http://x:4001/" }).driver).toBe("etcd");
+    expect(readGlobalFlags({}, { FLEETCTL_ENDPOINT: "http://x:2379,http://y:2379" }).driver).toBe("etcd");
     expect(readGlobalFlags({}, { FLEETCTL_ENDPOINT: "http://x:49153" }).driver).toBe("API");
   });
   it("stands in for every flag", () => {

@@ -15,7 +15,8 @@ export const GLOBAL_FLAGS: readonly GlobalFlagSpec[] = [
     name: "endpoint",
     value: "url",
     default: "unix:///var/run/fleet.sock",
-    description: "Where fleet's API is: unix:///path, http://host:port, https://host:port",
+    description:
+      "Where fleet's API is: unix:///path, http://host:port, https://host:port; several parted by commas are tried in turn",
   },
   { name: "driver", value: "name", default: "API", description: "API, or etcd to talk to the registry directly" },
   {
@@ -119,5 +120,6 @@ function oldName(now: string): string {
 function driver(name: string, endpoint: string): "API" | "etcd" {
   if (/^etcd$/i.test(name)) return "etcd";
   if (!/^api$/i.test(name)) throw new CommandError(`invalid --driver ${JSON.stringify(name)}: expected API or etcd`);
-  return /^https?:\/\/[^/]*:(2379|4001)\/?$/.test(endpoint) ? "etcd" : "API";
+  const isEtcd = (url: string): boolean => /^https?:\/\/[^/]*:(2379|4001)\/?$/.test(url);
+  return endpoint.split(",").every(isEtcd) ? "etcd" : "API";
 }

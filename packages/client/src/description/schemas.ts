@@ -1,4 +1,6 @@
 import type { FromSchema, JSONSchema } from "json-schema-to-ts";
+import type { Known } from "./known.ts";
+import { LINK_SCHEMAS } from "./link-schemas.ts";
 
 const UNIT_OPTION = {
   type: "object",
@@ -305,21 +307,12 @@ export const SCHEMAS = {
   Rebalance: REBALANCE,
   Move: MOVE,
   Moves: MOVES,
+  ...LINK_SCHEMAS,
   Error: ERROR,
 } as const;
 
 /** The name of a schema. */
 export type SchemaName = keyof typeof SCHEMAS;
-
-/**
- * A type without the index signature for members that its schema does not name. Servers may send such members, but
- * programs should not read them.
- */
-type Known<T> = T extends readonly (infer Item)[]
-  ? readonly Known<Item>[]
-  : T extends object
-    ? { readonly [K in keyof T as string extends K ? (unknown extends T[K] ? never : K) : K]: Known<T[K]> }
-    : T;
 
 export type UnitOption = Required<Known<FromSchema<typeof UNIT_OPTION>>>;
 export type Unit = Omit<Known<FromSchema<typeof UNIT>>, "options"> & { readonly options: readonly UnitOption[] };
