@@ -56,9 +56,11 @@ lines are among them. With \`--strict\` nothing is submitted where there is a wa
 **Waiting** follows the server's events, and asks again and again only where the server is too old to tell any. A wait that takes long
 says within five seconds, on standard error, what it waits for and why, and again when that changes. A unit that fails ends the wait with
 systemd's reason: the exit status or signal of its main process, systemd's result, and the number of restarts of one that keeps failing.
-What may pass, as an error of a machine that tries again, counts once it has stayed for two seconds. Global units are waited for on
+What may pass, as an error of a machine that tries again, counts once it has stayed for two seconds; a
+service that systemd calls active as soon as its program is begun is started once it has stayed active for 0.2 s. Global units are waited for on
 every machine that fits them. Where a unit's state is set already and systemd's is contrary to it, a command acts all the same:
-\`start\` starts what has failed, ended or was stopped by hand, \`stop\` stops what another unit started. An interrupted
+\`start\` starts what has failed, ended or was stopped by hand, \`stop\` stops what another unit started. A global unit of which only some copies are so is left as it is, with exit code 1 and the
+command that would mend it: to tell systemd again would touch the others. An interrupted
 fleetctl leaves the cluster consistent: what was asked goes on there, and running the command again does the rest.
 
 **While etcd is away** a command that only looks (lists, \`status\`, \`journal\`, \`explain\`, \`cat\`, \`ssh\`) shows what the API last saw, says

@@ -2,7 +2,8 @@ import { hashUnitFile } from "@fleet/domain/unit";
 import { expect, it } from "vitest";
 import type { StateInfo, UnitInfo } from "../client/cluster-client.ts";
 import { Copies } from "./copies.ts";
-import { Judge, SETTLE_MS } from "./verdict.ts";
+import { Judge } from "./judge.ts";
+import { SETTLE_MS } from "./verdict.ts";
 
 const unit: UnitInfo = {
   ...{ name: "g.service", options: [], desiredState: "launched", currentState: null, machineID: null },

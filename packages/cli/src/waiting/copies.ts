@@ -1,5 +1,6 @@
 import type { StateInfo, UnitInfo } from "../client/cluster-client.ts";
-import type { Judge, Outcome } from "./verdict.ts";
+import type { Judge } from "./judge.ts";
+import type { Outcome } from "./verdict.ts";
 
 /** The copies of a global unit, one a machine, as they settle. */
 export class Copies {

@@ -1,7 +1,8 @@
 import { hashUnitFile } from "@fleet/domain/unit";
 import { describe, expect, it } from "vitest";
 import type { StateInfo, UnitInfo } from "../client/cluster-client.ts";
-import { Judge, judge, SETTLE_MS, type Verdict } from "./verdict.ts";
+import { Judge } from "./judge.ts";
+import { judge, SETTLE_MS, type Verdict } from "./verdict.ts";
 
 const options = [{ section: "Service", name: "ExecStart", value: "/bin/a" }];
 const unit: UnitInfo = {

@@ -37,10 +37,11 @@ export const SETTLE_MS = {
   running: 3_000,
 } as const;
 
-type Sign = keyof typeof SETTLE_MS;
+/** What may pass. */
+export type Sign = keyof typeof SETTLE_MS;
 
 /** Signs that the steps in between, as the next try of a unit that fails, do not take back. */
-const LASTING: ReadonlySet<Sign> = new Set<Sign>(["at-rest", "at-rest-untold", "retrying"]);
+export const LASTING: ReadonlySet<Sign> = new Set<Sign>(["at-rest", "at-rest-untold", "retrying"]);
 
 const THERE: Outcome = { kind: "there" };
 const ON_ITS_WAY: Verdict = { kind: "on-its-way" };
@@ -114,45 +115,4 @@ function inTrouble(why: string): Outcome {
 
 function settling(sign: Sign, becomes: Outcome): Verdict {
   return { kind: "settling", sign, becomes };
-}
-
-/** Judges units that are looked at again and again, and remembers since when which of them show a sign that may pass. */
-export class Judge {
-  readonly #goal: Goal;
-  readonly #settling = new Map<string, { readonly sign: Sign; readonly since: number; readonly hasSettled: boolean }>();
-
-  constructor(goal: Goal) {
-    this.#goal = goal;
-  }
-
-  /**
-   * @param key of the unit, or of its copy on one machine
-   * @param now in milliseconds, on a clock that only goes forward
-   */
-  judge(key: string, unit: UnitInfo | undefined, state: StateInfo | undefined, now: number): Verdict {
-    const verdict = judge(unit, state, this.#goal);
-    const known = this.#settling.get(key);
-    if (verdict.kind !== "settling") {
-      if (verdict.kind !== "on-its-way" || (known !== undefined && !LASTING.has(known.sign))) this.forget(key);
-      return verdict;
-    }
-    const { sign, becomes } = verdict;
-    const since = known?.sign === sign ? known.since : now;
-    // What has settled stays so for as long as it is shown.
-    const hasSettled = now - since >= SETTLE_MS[sign];
-    this.#settling.set(key, { sign, since, hasSettled });
-    return hasSettled ? becomes : verdict;
-  }
-
-  /** In how many milliseconds time alone changes what is to be said of a unit; Infinity: it never does. */
-  nextMs(now: number): number {
-    const waiting = [...this.#settling.values()].filter(({ hasSettled }) => !hasSettled);
-    const ends = waiting.map(({ sign, since }) => since + SETTLE_MS[sign] - now);
-    return Math.max(1, Math.min(Number.POSITIVE_INFINITY, ...ends));
-  }
-
-  /** What a unit shows counts from its next look again. */
-  forget(key: string): void {
-    this.#settling.delete(key);
-  }
 }

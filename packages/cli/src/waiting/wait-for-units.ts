@@ -4,8 +4,9 @@ import type { Context } from "../context.ts";
 import { machineLegend, machineName } from "../printing/machine-text.ts";
 import { Copies } from "./copies.ts";
 import { followUnits } from "./follow.ts";
+import { Judge } from "./judge.ts";
 import { untilSettled, type Wait } from "./until-settled.ts";
-import { type Goal, Judge, type Outcome } from "./verdict.ts";
+import type { Goal, Outcome } from "./verdict.ts";
 import { whyNot } from "./why-not.ts";
 
 /** For more units than these a terminal shows how far the wait is. */
@@ -14,7 +15,7 @@ const MANY = 8;
 /** What to wait for. */
 export interface WaitOptions extends Goal {
   readonly names: readonly string[];
-  /** Names of units that are not told of on standard output when they get there. */
+  /** Names of units with which nothing was done: they are not told of on standard output when they are there. */
   readonly quiet: ReadonlySet<string>;
   /** Infinity: without limit. */
   readonly mostMs: number;
@@ -57,7 +58,7 @@ class WaitForUnits implements Wait<boolean> {
     this.#client = client;
     this.#options = options;
     this.#left = new Set(options.names);
-    this.#judge = new Judge(options);
+    this.#judge = new Judge(options, (name) => !options.quiet.has(name));
   }
 
   /** Names of the units that are still waited for. */

@@ -1,5 +1,6 @@
 import type { StateInfo, UnitInfo } from "../../client/cluster-client.ts";
-import { Judge, type Verdict } from "../../waiting/verdict.ts";
+import { Judge } from "../../waiting/judge.ts";
+import type { Verdict } from "../../waiting/verdict.ts";
 
 /** How long a unit that fits nowhere else is watched before the drain is called stuck. */
 const STUCK_MS = 3_000;

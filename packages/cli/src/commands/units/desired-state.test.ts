@@ -1,3 +1,4 @@
+import { hashUnitFile } from "@fleet/domain/unit";
 import { describe, expect, it } from "vitest";
 import { changingCluster, type Holding } from "../../testing/changing-cluster.ts";
 import { fakeServer } from "../../testing/fake-server.ts";
@@ -66,6 +67,43 @@ describe("a unit that is set to a state already", () => {
     answerWith(obeying("inactive", "loaded"));
     expect(await run(["stop", "a"])).toEqual({ code: 0, stdout: "", stderr: "Successfully stopped units [].\n" });
     expect(puts()).toEqual([]);
+  });
+});
+
+describe("a new version of a unit that is launched", () => {
+  it("is told of as the old fleetctl did", async () => {
+    const files = { "a.service": "[Service]\nExecStart=/bin/new\n" };
+    const replaced = [{ section: "Service", name: "ExecStart", value: "/bin/new" }];
+    const next: Holding = {
+      units: [{ ...unit, options: replaced }],
+      states: [{ ...state, hash: hashUnitFile(replaced) }],
+    };
+    answerWith(changingCluster({ units: [unit], states: [state] }, () => next).answer);
+    expect(await run(["start", "--replace", "a.service"], { files })).toEqual({
+      code: 0,
+      stdout: "Unit a.service inactive\nUnit a.service launched on 113f16a7...\n",
+      stderr: "",
+    });
+  });
+});
+
+describe("a unit whose program ends at once", () => {
+  it("has failed, though systemd called it active for a moment", async () => {
+    const failed = { ...state, systemdActiveState: "failed", systemdResult: "exit-code", exitStatus: 1 };
+    let looks = 0;
+    const cluster = changingCluster({ units: [{ ...unit, desiredState: "loaded" }], states: [] }, () => ({
+      units: [unit],
+      states: [],
+    }));
+    answerWith((method, path, body) =>
+      path.startsWith("/state")
+        ? { body: { states: [looks++ < 2 ? state : failed] } }
+        : cluster.answer(method, path, body),
+    );
+    expect(await run(["start", "a"])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("Error: unit a.service failed: exit status 1 (exit-code)"),
+    });
   });
 });
 
@@ -140,6 +178,44 @@ describe("a global unit", () => {
       stdout: "Triggered global unit g.service start\n",
       stderr: "",
     });
+  });
+  it.each([
+    ["start", "launched", "failed", "active", ["loaded", "launched"]],
+    ["start", "launched", "inactive", "active", ["loaded", "launched"]],
+    ["stop", "loaded", "active", "inactive", ["launched", "loaded"]],
+  ])("of which all copies are contrary to %s is told again", async (command, set, is, becomes, told) => {
+    const copies = (active: string, currentState: string) =>
+      [id, other].map((machine) => copy(machine, active, { currentState }));
+    answerWith(
+      changingCluster(
+        { units: [{ ...global, desiredState: set }], states: copies(is, set), machines },
+        (_before, _name, wanted) => ({
+          units: [{ ...global, desiredState: wanted }],
+          states: copies(wanted === set ? becomes : is, wanted),
+          machines,
+          placements: { [GLOBAL.name]: placement },
+        }),
+      ).answer,
+    );
+    expect(await run([command, "g"])).toMatchObject({
+      code: 0,
+      stdout: `Triggered global unit g.service ${command}\n`,
+    });
+    expect(puts()).toEqual(told);
+  });
+  it.each([
+    ["start", "launched", "inactive", "active", "restart", "is down on node1, and up elsewhere"],
+    ["stop", "loaded", "active", "inactive", "unload", "runs on node1, and is stopped elsewhere"],
+  ])("of which one copy is contrary to %s is left, and how to mend it is said", async (...row) => {
+    const [command, set, is, others, hint, where] = row;
+    const states = [copy(id, is, { currentState: set }), copy(other, others, { currentState: set })];
+    answerWith(
+      changingCluster({ units: [{ ...global, desiredState: set }], states, machines }, (before) => before).answer,
+    );
+    const { code, stderr } = await run([command, "--no-block", "g"]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(new RegExp(`^Error: global unit g\\.service ${where}: "fleetctl ${hint} g\\.service"`));
+    expect(puts()).toEqual([]);
   });
   it("has no state of its own, whatever an old server tells", async () => {
     const cluster = from("loaded", copy(id, "active"), copy(other, "active"));

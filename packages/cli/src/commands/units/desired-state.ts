@@ -1,15 +1,16 @@
 import type { DesiredState } from "@fleet/domain/unit";
 import type { ClusterClient, UnitInfo } from "../../client/cluster-client.ts";
 import { concurrently } from "../../client/concurrently.ts";
-import { findStates, findUnits } from "../../client/find.ts";
+import { findStates, findUnits, machinesByID } from "../../client/find.ts";
 import type { FlagSpec } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { CommandError } from "../../errors.ts";
+import { machineName } from "../../printing/machine-text.ts";
 import type { SubmitOptions } from "../../submitting/ensure-units.ts";
 import { isGlobal } from "../../targets/units.ts";
 import type { Goal } from "../../waiting/verdict.ts";
 import { waitForUnits } from "../../waiting/wait-for-units.ts";
-import { isContrary } from "./contrary.ts";
+import { type Contrary, contraryOf } from "./contrary.ts";
 
 /** How long one attempt of --block-attempts stands for. */
 const ATTEMPT_MS = 500;
@@ -85,12 +86,15 @@ export interface Brought {
 /**
  * Sets the desired state of units and waits until they are there. What is there already is not told of. Where the
  * desired state is set already and systemd's is contrary to it, systemd is told again.
+ *
+ * @param sent names of units of which a new version was just put in: they are told of in any case
  */
 export async function bringTo(
   context: Context,
   names: readonly string[],
   aim: Aim,
   waiting: WaitOptions,
+  sent: ReadonlySet<string> = new Set(),
 ): Promise<Brought> {
   const client = await context.client();
   const units = await findUnits(client, names);
@@ -101,10 +105,13 @@ export async function bringTo(
   for (const name of changed)
     if (aim.verb === "load" && units.get(name)?.desiredState === "launched")
       context.err(`WARNING: Unit ${name} is launched: load stops it.`);
-  const contrary = await contraryUnits(client, [...units.values()], aim);
+  const found = await contraryUnits(client, [...units.values()], aim);
+  const partial = [...found].filter(([, { isPartial }]) => isPartial);
+  for (const [name, contrary] of partial) await sayPartial(context, name, contrary, aim);
+  const contrary = [...found].flatMap(([name, { isPartial }]) => (isPartial ? [] : [name]));
   await tellAgain(context, contrary, aim, waiting);
   await concurrently([...changed, ...contrary], (name) => client.setUnit(name, { desiredState: state }));
-  const acted = new Set([...changed, ...contrary]);
+  const acted = new Set([...changed, ...contrary, ...names.filter((name) => sent.has(name))]);
   for (const name of names) {
     const unit = units.get(name);
     if (unit === undefined || !acted.has(name)) continue;
@@ -114,7 +121,7 @@ export async function bringTo(
   const waited = waiting.block ? names.filter((name) => isWaitedFor(units.get(name), aim)) : [];
   const quiet = new Set(names.filter((name) => !acted.has(name)));
   const isFine = waited.length === 0 || (await waitForUnits(context, { ...aim, names: waited, quiet, ...waiting }));
-  return { isFine, changed: [...acted] };
+  return { isFine: isFine && partial.length === 0, changed: [...acted] };
 }
 
 /** A global unit has no state of its own to get to: of its copies only what systemd says of them can be waited for. */
@@ -123,21 +130,36 @@ function isWaitedFor(unit: UnitInfo | undefined, { systemd }: Aim): boolean {
 }
 
 /**
- * Names of the units that are set to a state and of which systemd says the contrary: those that have failed, ended or
- * been stopped by hand and are to be started, and those that run and are to be stopped.
+ * The units that are set to a state and of which systemd says the contrary: those that have failed, ended or been stopped
+ * by hand and are to be started, and those that run and are to be stopped. By name.
  */
-async function contraryUnits(client: ClusterClient, units: readonly UnitInfo[], aim: Aim): Promise<readonly string[]> {
-  if (aim.systemd === "any") return [];
-  const set = units.filter((unit) => unit.desiredState === aim.state && !isGlobal(unit)).map(({ name }) => name);
-  if (set.length === 0) return [];
-  const look = async (names: readonly string[]): Promise<readonly string[]> => {
+async function contraryUnits(
+  client: ClusterClient,
+  units: readonly UnitInfo[],
+  aim: Aim,
+): Promise<ReadonlyMap<string, Contrary>> {
+  const look = async (names: readonly string[]): Promise<ReadonlyMap<string, Contrary>> => {
+    if (names.length === 0) return new Map();
     const [now, states] = await Promise.all([findUnits(client, names), findStates(client, names)]);
-    return names.filter((name) => isContrary(now.get(name), states, aim));
+    const found = names.map((name) => [name, contraryOf(now.get(name), states, aim)] as const);
+    return new Map(found.filter((entry): entry is [string, Contrary] => entry[1] !== null));
   };
-  const first = await look(set);
-  if (first.length === 0) return [];
+  if (aim.systemd === "any") return new Map();
+  const first = await look(units.filter(({ desiredState }) => desiredState === aim.state).map(({ name }) => name));
+  if (first.size === 0) return first;
   await new Promise((resolve) => setTimeout(resolve, BEGINNING_MS));
-  return look(first);
+  return look([...first.keys()]);
+}
+
+/** Says of a global unit that some of its copies are not as they should be: to tell systemd again would touch the others. */
+async function sayPartial(context: Context, name: string, { machineIDs }: Contrary, { systemd }: Aim): Promise<void> {
+  const machines = await machinesByID(await context.client());
+  const where = machineIDs.map((id) => machineName(id, machines)).join(", ");
+  context.err(
+    systemd === "up"
+      ? `Error: global unit ${name} is down on ${where}, and up elsewhere: "fleetctl restart ${name}" starts every copy anew.`
+      : `Error: global unit ${name} runs on ${where}, and is stopped elsewhere: "fleetctl unload ${name}" stops every copy.`,
+  );
 }
 
 /** Brings units to the state before the one that they are set to, so that setting it tells systemd again. */

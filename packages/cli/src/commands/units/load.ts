@@ -28,7 +28,7 @@ started is stopped, which is said. Waits until the units are loaded.`,
   completes: "unit-or-file",
   async run(context, args, flags) {
     const waiting = readWaitOptions(flags);
-    await ensureUnits(context, args, "loaded", readSubmit(flags));
-    return (await bringTo(context, unitNames(args), AIMS.load, waiting)).isFine ? 0 : 1;
+    const sent = await ensureUnits(context, args, "loaded", readSubmit(flags));
+    return (await bringTo(context, unitNames(args), AIMS.load, waiting, sent)).isFine ? 0 : 1;
   },
 };

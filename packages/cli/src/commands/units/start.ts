@@ -26,7 +26,7 @@ that fits them. A unit that fails, or keeps failing, ends the wait with systemd'
   completes: "unit-or-file",
   async run(context, args, flags) {
     const waiting = readWaitOptions(flags);
-    await ensureUnits(context, args, "launched", readSubmit(flags));
-    return (await bringTo(context, unitNames(args), AIMS.start, waiting)).isFine ? 0 : 1;
+    const sent = await ensureUnits(context, args, "launched", readSubmit(flags));
+    return (await bringTo(context, unitNames(args), AIMS.start, waiting, sent)).isFine ? 0 : 1;
   },
 };
