@@ -80,7 +80,7 @@ function addCommand(program: Commander, command: Command, world: World, finish: 
     .allowExcessArguments(command.isClassic === true);
   if (command.usage !== undefined) sub.usage(`[options] ${command.usage}`);
   for (const flag of command.flags) {
-    const option = new Option(flag.flags, flag.description);
+    const option = new Option(flag.flags, flag.description + (flag.isRepeated === true ? "; may be repeated" : ""));
     if (flag.default !== undefined) option.default(flag.default);
     if (flag.isHidden === true) option.hideHelp();
     if (flag.isRepeated === true) option.argParser((value, before: unknown) => [before ?? [], value].flat());

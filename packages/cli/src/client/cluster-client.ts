@@ -39,6 +39,8 @@ export interface StateInfo {
   readonly current: DesiredState | null;
   /** How its last run ended; null where it did not fail, and from servers that don't tell. */
   readonly run: RunResult | null;
+  /** True: the registry does not know the unit, as after a restore from a backup, and the machine leaves it as it is. */
+  readonly unknown?: boolean;
 }
 
 /** A machine of the cluster. */

@@ -9,12 +9,14 @@ import {
   RegistryError,
   unitOf,
   unitStatesOf,
+  unknownOn,
 } from "@fleet/domain/cluster";
 import { explainPlacement, explainVersion, lookAt } from "@fleet/domain/placement";
 import { InvalidUnitError, parseUnitFile, UnitFileError, type UnitOption } from "@fleet/domain/unit";
 import {
   changeMetadata,
   cordonMachine,
+  destroyUnknown,
   forgetMachine,
   type Mirror,
   planMoves,
@@ -102,16 +104,28 @@ class EtcdClient implements ClusterClient {
     return names.flatMap((name) => this.#unit(name) ?? []);
   }
 
-  async unit(name: string): Promise<UnitInfo | null> {
-    return this.#unit(name);
+  async unit(name: string, { withText } = { withText: false }): Promise<UnitInfo | null> {
+    const unit = this.#unit(name);
+    const record = this.#mirror.state.units.get(name);
+    if (unit === null || record === undefined || !withText) return unit;
+    try {
+      const text = await this.#registry.unitText(record);
+      return text === null ? unit : { ...unit, text };
+    } catch (error) {
+      throw asCommandError(error);
+    }
   }
 
   async setUnit(name: string, change: UnitChange): Promise<void> {
+    // A unit that the registry has lost is taken on again where it runs.
+    const [runsOn] = unknownOn(this.#mirror.state, name);
     await this.#write({
       kind: "set",
       name,
       options: change.options ?? null,
+      text: change.text ?? null,
       desiredState: change.desiredState ?? null,
+      ...(runsOn === undefined ? {} : { prefers: runsOn }),
     });
   }
 
@@ -121,9 +135,20 @@ class EtcdClient implements ClusterClient {
       return true;
     } catch (error) {
       if (error instanceof CommandError && error.cause instanceof RegistryError && error.cause.code === "not-found")
-        return false;
+        return this.#destroyUnknown(name);
       throw error;
     }
+  }
+
+  async #destroyUnknown(name: string): Promise<boolean> {
+    const machineIDs = unknownOn(this.#mirror.state, name);
+    try {
+      const { etcd, keys } = this.#registry;
+      if (machineIDs.length > 0) await destroyUnknown(etcd, keys, name, machineIDs);
+    } catch (error) {
+      throw asCommandError(error);
+    }
+    return machineIDs.length > 0;
   }
 
   async states(name?: string): Promise<readonly StateInfo[]> {

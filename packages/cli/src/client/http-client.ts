@@ -182,6 +182,7 @@ function stateInfo(state: UnitState): StateInfo {
     error: text(state.error) || null,
     current: isDesiredState(state.currentState) ? state.currentState : null,
     run: runResult(state),
+    ...(state.unknown === true ? { unknown: true } : {}),
   };
 }
 

@@ -1,7 +1,9 @@
 import { expandUnitName, readRequirements, unitNameProblem } from "@fleet/domain/unit";
-import type { UnitInfo } from "../client/cluster-client.ts";
+import type { MachineInfo, UnitInfo } from "../client/cluster-client.ts";
+import { findStates, machinesByID } from "../client/find.ts";
 import type { Context } from "../context.ts";
 import { CommandError } from "../errors.ts";
+import { machineName } from "../printing/machine-text.ts";
 import { mostLike } from "./most-like.ts";
 
 /** The name of the unit that a user typed as a path, a name, or a name without type. */
@@ -30,21 +32,32 @@ export function isGlobal(unit: UnitInfo): boolean {
 export async function knownUnit(context: Context, typed: string): Promise<UnitInfo> {
   const name = unitName(typed);
   const unit = await (await context.client()).unit(name);
-  if (unit === null) throw new CommandError(`Unit ${name} does not exist.${await didYouMean(context, name)}`);
+  if (unit === null) throw new CommandError(`Unit ${name} does not exist.${await hintFor(context, name)}`);
   return unit;
 }
 
 /** More units than these are not looked through for one that was meant. */
 const MOST_SEARCHED = 20_000;
 
-/** Names the unit that is most like a name that the cluster does not know: ` Did you mean …?`, or nothing. */
-export async function didYouMean(context: Context, name: string): Promise<string> {
-  return suggestion(name, await allUnits(context));
+/** What helps with a name that the registry does not know: that a machine has such a unit all the same, or what was meant. */
+export async function hintFor(context: Context, name: string): Promise<string> {
+  return (await hintsFor(context, [name]))(name);
 }
 
-/** None where they can't be read: what is said of an unknown name holds without them. */
-async function allUnits(context: Context): Promise<readonly UnitInfo[]> {
-  return (await context.client()).units().catch(() => []);
+async function hintsFor(context: Context, names: readonly string[]): Promise<(name: string) => string> {
+  const client = await context.client();
+  // What is said of an unknown name holds without them.
+  const [units, states, machines] = await Promise.all([
+    client.units().catch(() => []),
+    findStates(client, names).catch(() => []),
+    machinesByID(client).catch(() => new Map<string, MachineInfo>()),
+  ]);
+  return (name) => {
+    const unknown = states.filter((state) => state.name === name && state.unknown === true);
+    if (unknown.length === 0) return suggestion(name, units);
+    const where = unknown.map(({ machineID }) => machineName(machineID, machines)).join(", ");
+    return ` It is unknown here, and runs on ${where}, as after a restore from a backup: "fleetctl destroy ${name}" takes it away, "fleetctl start FILE" takes it on.`;
+  };
 }
 
 function suggestion(name: string, units: readonly UnitInfo[]): string {
@@ -65,6 +78,6 @@ export async function sayUnknown(
   const unknown = names.filter((name) => !known.has(name));
   if (unknown.length === 0) return;
   if (unknown.length === names.length) context.err("Units not found in registry");
-  const units = await allUnits(context);
-  for (const name of unknown) context.err(`Unit ${name} does not exist.${suggestion(name, units)}`);
+  const hintOf = await hintsFor(context, unknown);
+  for (const name of unknown) context.err(`Unit ${name} does not exist.${hintOf(name)}`);
 }

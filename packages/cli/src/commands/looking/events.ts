@@ -21,8 +21,8 @@ Without -f what the server still keeps is printed. With -f everything from now o
 Kinds: ${KINDS.join(", ")}.`,
   flags: [
     { flags: "-f, --follow", description: "Go on printing events as they come" },
-    { flags: "--machine <machine>", description: "Only about this machine; may be repeated", isRepeated: true },
-    { flags: "--kind <kind>", description: "Only of this kind; may be repeated", isRepeated: true, values: KINDS },
+    { flags: "--machine <machine>", description: "Only about this machine", isRepeated: true },
+    { flags: "--kind <kind>", description: "Only of this kind", isRepeated: true, values: KINDS },
     { flags: "--after <revision>", description: "Only after this etcd revision" },
     { flags: "-l, --full", description: "Do not shorten machine IDs" },
     { ...OUTPUT_FLAG, description: "text, or json: one event a line" },

@@ -5,7 +5,7 @@ import { CommandError } from "../../errors.ts";
 import { machineID } from "../../printing/machine-text.ts";
 import { OUTPUT_FLAG, printJson, readOutput } from "../../printing/output.ts";
 import { troubleText } from "../../printing/trouble-text.ts";
-import { didYouMean, unitName } from "../../targets/units.ts";
+import { hintFor, unitName } from "../../targets/units.ts";
 
 export const explain: Command = {
   name: "explain",
@@ -24,7 +24,7 @@ counted together. Where it is in trouble is listed with systemd's reason.`,
     const placement = await client.placement(name);
     if (placement === null) {
       if ((await client.unit(name)) === null)
-        throw new CommandError(`Unit ${name} does not exist.${await didYouMean(context, name)}`);
+        throw new CommandError(`Unit ${name} does not exist.${await hintFor(context, name)}`);
       throw new CommandError("this server is too old to explain placements");
     }
     if (isJson) {

@@ -41,10 +41,10 @@ With --watch each unit that changes is printed again, until interrupted; with --
     { flags: "-a, --all", description: "Also units that wait for a machine" },
     {
       flags: "--state <state>",
-      description: "Only in this load, active or sub state, or pending; may be repeated",
+      description: "Only in this load, active or sub state, or pending, or unknown: not in the registry",
       isRepeated: true,
     },
-    { flags: "--machine <machine>", description: "Only on this machine; may be repeated", isRepeated: true },
+    { flags: "--machine <machine>", description: "Only on this machine", isRepeated: true },
     { flags: "-w, --watch", description: "Go on printing units as they change" },
   ],
   examples: [
@@ -71,6 +71,8 @@ With --watch each unit that changes is printed again, until interrupted; with --
     const rows = [...states, ...(isAll ? pending : [])].filter((row) => isShown(row, filter));
     printList(context, columns(machines), rows, options, asJson, paint);
     if (isCounted) sayPending(context, pending.filter((row) => isShown(row, filter)).length);
+    if (options.hasLegend && !options.isJson)
+      sayUnknownHere(context, rows.filter(({ unknown }) => unknown === true).length);
     return 0;
   },
 };
@@ -83,6 +85,14 @@ function sayPending(context: Context, count: number): void {
   if (count === 0) return;
   const units = count === 1 ? "1 unit waits" : `${count} units wait`;
   context.err(`${units} for a machine: "fleetctl list-units --all" lists, "fleetctl explain UNIT" says why.`);
+}
+
+function sayUnknownHere(context: Context, count: number): void {
+  if (count === 0) return;
+  const units = count === 1 ? "1 unit is" : `${count} units are`;
+  context.err(
+    `${units} unknown here: machines have them, the registry does not ("fleetctl list-units --state unknown" lists, "fleetctl destroy UNIT" takes one away, "fleetctl start FILE" takes it on).`,
+  );
 }
 
 interface Reading {
@@ -154,8 +164,9 @@ const paint: Paint = (field, cell) => {
   return /^(activating|deactivating|reloading|auto-restart)/.test(cell) ? "yellow" : null;
 };
 
-function asJson({ name, machineID, load, active, sub, hash, error, run }: StateInfo): unknown {
-  return { unit: name, machine: machineID || null, load, active, sub, hash, error, run };
+function asJson({ name, machineID, load, active, sub, hash, error, run, unknown }: StateInfo): unknown {
+  const more = unknown === true ? { unknown } : {};
+  return { unit: name, machine: machineID || null, load, active, sub, hash, error, run, ...more };
 }
 
 function columns(machines: ReadonlyMap<string, MachineInfo>): Columns<StateInfo> {

@@ -7,7 +7,7 @@ import { OUTPUT_FLAG, printJson, readOutput } from "../../printing/output.ts";
 import { troubleText } from "../../printing/trouble-text.ts";
 import { runOn } from "../../ssh/run-on-machine.ts";
 import { onlyMachine } from "../../targets/machines.ts";
-import { didYouMean, isGlobal, unitNames } from "../../targets/units.ts";
+import { hintFor, isGlobal, unitNames } from "../../targets/units.ts";
 
 export const status: Command = {
   name: "status",
@@ -36,7 +36,7 @@ What fleet or systemd says against a unit is told on standard error. A global un
     const found: { unit: UnitInfo; states: readonly StateInfo[] }[] = [];
     for (const name of names) {
       const unit = await client.unit(name);
-      if (unit === null) throw new CommandError(`Unit ${name} does not exist.${await didYouMean(context, name)}`);
+      if (unit === null) throw new CommandError(`Unit ${name} does not exist.${await hintFor(context, name)}`);
       found.push({ unit, states: await client.states(name) });
     }
     if (isJson) {

@@ -5,7 +5,10 @@ import type { StateInfo, UnitInfo } from "../../client/cluster-client.ts";
 export interface RowFilter {
   /** Names or globs. */
   readonly names: readonly string[];
-  /** Words of systemd for a load, active or sub state; `pending` for a unit that waits for a machine. */
+  /**
+   * Words of systemd for a load, active or sub state; `pending` for a unit that waits for a machine, `unknown` for one
+   * that the registry does not know.
+   */
   readonly states: readonly string[];
   readonly machineIDs: readonly string[];
 }
@@ -13,11 +16,15 @@ export interface RowFilter {
 /** The sub state of a unit that waits for a machine. */
 export const PENDING = "pending";
 
+/** What stands for a unit that the registry does not know. */
+export const UNKNOWN = "unknown";
+
 /** Whether a row is asked for. */
-export function isShown({ name, load, active, sub, machineID }: StateInfo, filter: RowFilter): boolean {
+export function isShown({ name, load, active, sub, machineID, unknown }: StateInfo, filter: RowFilter): boolean {
   const { names, states, machineIDs } = filter;
   const isNamed = names.length === 0 || names.some((pattern) => nameMatches(pattern, name));
-  const isInState = states.length === 0 || states.some((state) => [load, active, sub].includes(state));
+  const isInState =
+    states.length === 0 || states.some((state) => [load, active, sub, unknown === true ? UNKNOWN : ""].includes(state));
   return isNamed && isInState && (machineIDs.length === 0 || machineIDs.includes(machineID));
 }
 

@@ -3,7 +3,7 @@ import { hashUnitFile, serializeUnitFile } from "@fleet/domain/unit";
 import type { Command } from "../../command.ts";
 import { CommandError } from "../../errors.ts";
 import { OUTPUT_FLAG, printJson, readOutput } from "../../printing/output.ts";
-import { didYouMean, unitName } from "../../targets/units.ts";
+import { hintFor, unitName } from "../../targets/units.ts";
 
 export const cat: Command = {
   name: "cat",
@@ -21,7 +21,7 @@ unit's options: without comments. As JSON it comes with its options one by one.`
     const isJson = readOutput(flags);
     const unit = await (await context.client()).unit(name, { withText: true });
     if (unit === null) {
-      const hint = await didYouMean(context, name);
+      const hint = await hintFor(context, name);
       throw new CommandError(`Unit ${name} not found${hint === "" ? "" : `.${hint}`}`);
     }
     // A server that keeps no texts has at least what they mean.

@@ -1,6 +1,6 @@
 import { findUnits } from "../../client/find.ts";
 import type { Command } from "../../command.ts";
-import { didYouMean, unitNames } from "../../targets/units.ts";
+import { hintFor, unitNames } from "../../targets/units.ts";
 import { AIMS, bringTo, readWaitOptions, WAIT_FLAGS } from "./desired-state.ts";
 
 export const restart: Command = {
@@ -23,7 +23,7 @@ export const restart: Command = {
     let isFine = true;
     for (const name of names) {
       const unit = units.get(name);
-      if (unit === undefined) context.err(`Error: Unit ${name} does not exist.${await didYouMean(context, name)}`);
+      if (unit === undefined) context.err(`Error: Unit ${name} does not exist.${await hintFor(context, name)}`);
       else if (unit.desiredState === "inactive") context.err(`Error: Unable to restart unit ${name} in state inactive`);
       else {
         if (unit.desiredState === "launched")

@@ -1,0 +1,37 @@
+import { describe, expect, it } from "vitest";
+import { fakeServer } from "../testing/fake-server.ts";
+import { clusterOf, id, state, unit } from "../testing/one-unit.ts";
+
+const { run, requests, answerWith } = fakeServer();
+
+describe("a unit that a machine has and the registry does not know", () => {
+  const lost = { ...state, name: "lost.service", unknown: true };
+  const hint =
+    'It is unknown here, and runs on 113f16a7.../192.0.2.9, as after a restore from a backup: "fleetctl destroy lost.service" takes it away, "fleetctl start FILE" takes it on.';
+  it.each([["status"], ["explain"], ["journal"], ["restart"]])("is told of by %s", async (command) => {
+    answerWith(clusterOf([state, lost], [unit]));
+    expect(await run([command, "lost"])).toMatchObject({
+      code: 1,
+      stderr: `Error: Unit lost.service does not exist. ${hint}\n`,
+    });
+  });
+  it("is listed as such, and counted", async () => {
+    answerWith(clusterOf([state, lost], [unit]));
+    const { stderr } = await run(["list-units"]);
+    expect(stderr).toMatch(/^1 unit is unknown here: machines have them, the registry does not/);
+    expect((await run(["list-units", "--no-legend"])).stderr).toBe("");
+    const unknown = ["list-units", "--state=unknown"];
+    expect((await run([...unknown, "--no-legend", "--fields=unit"])).stdout).toBe("lost.service\n");
+    expect(JSON.parse((await run([...unknown, "--output=json"])).stdout)).toMatchObject([{ unknown: true }]);
+  });
+  it("is destroyed, which waits until its machine has let go of it", async () => {
+    let looks = 0;
+    answerWith((method, path) => {
+      if (method === "DELETE") return { status: 204 };
+      if (path.startsWith("/machines")) return { body: { machines: [{ id }] } };
+      return path.startsWith("/state") ? { body: { states: looks++ === 0 ? [lost] : [] } } : { status: 404 };
+    });
+    expect(await run(["destroy", "lost"])).toEqual({ code: 0, stdout: "Destroyed lost.service\n", stderr: "" });
+    expect(requests().filter((entry) => entry.startsWith("GET /state")).length).toBeGreaterThan(1);
+  });
+});
