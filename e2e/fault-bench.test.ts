@@ -6,13 +6,14 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { until } from "../deploy/local-cluster/processes.ts";
 import { Consistency } from "../faults/consistency.ts";
 import { History } from "../faults/history.ts";
+import type { Seen } from "../faults/host-units.ts";
 import { RegistryWatch } from "../faults/registry-watch.ts";
 import { grown, type Uses } from "../faults/resources.ts";
 import {
   brokenPromises,
   collateral,
+  disturbedUnknown,
   type Reasons,
-  type Seen,
   type UnitReport,
   writtenWithoutLeading,
 } from "../faults/rest.ts";
@@ -68,6 +69,62 @@ it("a schedule that disagrees with its unit, and a constraint that does not hold
     await watch.stop();
   }
 });
+it("what a restored etcd holds is the truth after it, though its revisions are lower", async () => {
+  const own = await EtcdServer.start();
+  const { keys, etcd } = Registry.open(own.config());
+  const consistency = new Consistency();
+  const history = new History(join(folder, "restored.jsonl"));
+  const watch = new RegistryWatch(etcd, keys, history, consistency, unfit);
+  const unit = JSON.stringify({ hash: "h", desiredState: "launched", machineID: "m1" });
+  const entry = (machineID: string) => ({ put: keys.schedule(machineID, "free-0.service"), value: "{}" });
+  try {
+    watch.start();
+    const first = await etcd.txn([], [{ put: keys.unit("free-0.service"), value: unit }, entry("m1")]);
+    const file = join(own.folder, "backup.db");
+    own.snapshot(file);
+    for (let count = 0; count < 9; count++) await etcd.txn([], [{ put: keys.unitFile("f"), value: `${count}` }]);
+    await until(() => watch.revision > first.revision + 8, 10_000, "the watch");
+    const { changes } = watch.view;
+    watch.restoring();
+    await own.restore(file);
+    await watch.restored();
+    expect(watch.revision).toBe(first.revision);
+    const lost = { session: "s", unit: "free-0.service", value: "lost", kind: "write" as const, acknowledged: true };
+    consistency.ended({ ...lost, startedAt: 1, endedAt: 2 });
+    expect(consistency.check()).toEqual([]);
+    const next = await etcd.txn([], [entry("m2")]);
+    await until(() => watch.revision >= next.revision, 10_000, "the watch");
+    expect(history.broken.map(({ invariant }) => invariant)).toEqual([1]);
+    expect(watch.view.changes).toBe(changes);
+  } finally {
+    await watch.stop();
+    etcd.close();
+    await own.stop();
+  }
+});
+describe("a unit that a restored registry does not know", () => {
+  const was = new Map([[1, { active: "active", invocation: "1" }]]);
+  const told = [{ host: 1, active: "active" }];
+  it.each<[string, Map<number, { active: string; invocation: string }>, typeof told, readonly string[]]>([
+    ["may go on running", was, told, []],
+    ["may not be taken away", new Map(), told, ["a.service is unknown here, and was taken away from h1"]],
+    [
+      "may not be restarted",
+      new Map([[1, { active: "active", invocation: "2" }]]),
+      told,
+      ["a.service is unknown here, and was restarted or stopped on h1"],
+    ],
+    [
+      "may not come to another host",
+      new Map([...was, [2, { active: "active", invocation: "3" }]]),
+      told,
+      ["a.service is unknown here, and has come to h1,2"],
+    ],
+    ["may not go untold", was, [], ["a.service is unknown here on h1, and the API says nothing of it"]],
+  ])("%s", (_what, now, said, problems) => {
+    expect(disturbedUnknown("a.service", was, now, { told: said, options: null })).toEqual(problems);
+  });
+});
 describe("a unit that was restarted or taken away without a reason", () => {
   const seen = (units: Record<string, string>): Seen =>
     new Map([
@@ -76,9 +133,9 @@ describe("a unit that was restarted or taken away without a reason", () => {
   const before = seen({ "a.service": "1", "b.service": "2", "c.service": "3" });
   const after = seen({ "a.service": "1", "b.service": "9" });
   const none: Reasons = { changed: new Set(), disturbed: new Set(), placements: new Map(), since: 10 };
-  const placedAt = (revision: number): Reasons => ({
+  const placedAt = (change: number): Reasons => ({
     ...none,
-    placements: new Map([["b.service", [{ revision, machineID: "m1" }]]]),
+    placements: new Map([["b.service", [{ change, machineID: "m1" }]]]),
   });
   it("is seen", () => {
     expect(collateral(before, after, none)).toEqual([

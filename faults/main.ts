@@ -2,7 +2,7 @@
 // --other: the executable of another version for two of the hosts; by default this one under another number
 // Random traffic and random faults on real hosts, and what must hold all the while: docs/reliability.md.
 import { parseArgs } from "node:util";
-import { FAULTS } from "./faults.ts";
+import { DEFAULT_FAULTS, FAULTS } from "./faults.ts";
 import { otherVersion } from "./other-version.ts";
 import { partitions } from "./partitions.ts";
 import { storm } from "./storm.ts";
@@ -19,7 +19,7 @@ const { values } = parseArgs({
 });
 const seed = Number(values.seed);
 const minutes = Number(values.minutes);
-const chosen = values.fault ?? Object.keys(FAULTS);
+const chosen = values.fault ?? DEFAULT_FAULTS;
 for (const name of chosen) {
   if (FAULTS[name] !== undefined) continue;
   console.error(`Error: there is no fault "${name}". There are: ${Object.keys(FAULTS).join(", ")}`);

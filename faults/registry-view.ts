@@ -15,9 +15,10 @@ export interface Reign {
   to: number;
 }
 
-/** Where a unit was scheduled from a revision on. */
+/** Where a unit was scheduled from one change of a placement on. */
 export interface Placement {
-  readonly revision: number;
+  /** Which of all changes of placements that were seen it was, from 1 on: revisions go back where etcd is restored. */
+  readonly change: number;
   readonly machineID: string | null;
 }
 
@@ -34,6 +35,8 @@ export class RegistryView {
   readonly reigns: Reign[] = [];
   /** By unit, where it was scheduled over time, oldest first; they outlive clear(). */
   readonly placements = new Map<string, Placement[]>();
+  /** How many changes of placements were seen. */
+  changes = 0;
   readonly #keys: Keys;
   readonly #fits: Fits;
   readonly #units = new Map<string, UnitEntry>();
@@ -62,7 +65,7 @@ export class RegistryView {
     const [kind = "", first = "", second = ""] = key.slice(this.#keys.prefix.length).split("/");
     switch (kind) {
       case "units":
-        this.#applyUnit(revision, first, parse(value));
+        this.#applyUnit(first, parse(value));
         return first;
       case "schedule":
         this.#applyEntry(first, second, value !== null);
@@ -102,13 +105,14 @@ export class RegistryView {
     return [...this.#scheduled].filter(([, machines]) => machines.has(machineID)).map(([name]) => name);
   }
 
-  #applyUnit(revision: number, name: string, record: Record<string, unknown> | null): void {
+  #applyUnit(name: string, record: Record<string, unknown> | null): void {
     const machineID = (record?.machineID as string | undefined) ?? null;
     const movingTo = (record?.movingTo as string | undefined) ?? null;
     if (record === null) this.#units.delete(name);
     else this.#units.set(name, { machineID, movingTo, global: record.global === true });
     const known = this.placements.get(name) ?? [];
-    if (known.at(-1)?.machineID !== machineID) this.placements.set(name, [...known, { revision, machineID }]);
+    if (known.at(-1)?.machineID === machineID) return;
+    this.placements.set(name, [...known, { change: ++this.changes, machineID }]);
   }
 
   #applyEntry(machineID: string, name: string, isThere: boolean): void {

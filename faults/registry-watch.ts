@@ -21,11 +21,18 @@ export class RegistryWatch {
   readonly swept = new Set<number>();
   /** The latest that was seen. */
   revision = 0;
+  /** When etcd was restored last; null: it was not. */
+  restoredAt: Date | null = null;
   readonly #etcd: Etcd;
   readonly #keys: Keys;
   readonly #history: History;
   readonly #consistency: Consistency;
   readonly #stopping = new AbortController();
+  /** Ends the watch that is open. */
+  #following = new AbortController();
+  /** While etcd is restored: nothing is followed until it is there again, and was read anew. */
+  #restoring: { readonly isThere: PromiseWithResolvers<void>; readonly isRead: PromiseWithResolvers<void> } | null =
+    null;
   #done: Promise<void> = Promise.resolve();
 
   constructor(etcd: Etcd, keys: Keys, history: History, consistency: Consistency, fits: Fits) {
@@ -42,7 +49,20 @@ export class RegistryWatch {
 
   async stop(): Promise<void> {
     this.#stopping.abort();
+    this.#restoring?.isThere.resolve();
     await this.#done;
+  }
+
+  /** Follows nothing from here on: etcd is about to be restored, and what it says next is of another history. */
+  restoring(): void {
+    this.#restoring = { isThere: Promise.withResolvers(), isRead: Promise.withResolvers() };
+    this.#following.abort();
+  }
+
+  /** A restored etcd is there: fulfilled when all of it was read anew. Calls of this round are held to nothing. */
+  async restored(): Promise<void> {
+    this.#restoring?.isThere.resolve();
+    await this.#restoring?.isRead.promise;
   }
 
   /**
@@ -63,10 +83,17 @@ export class RegistryWatch {
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
+      if (this.#restoring !== null) {
+        await this.#restoring.isThere.promise;
+        await this.#beginAnew();
+        this.#restoring.isRead.resolve();
+        this.#restoring = null;
+      }
+      this.#following = new AbortController();
       try {
         await this.#etcd.watch(
           [{ range: this.#range, from: this.revision + 1 }],
-          signal,
+          AbortSignal.any([signal, this.#following.signal]),
           ({ revision, events }) => this.#take(revision, events),
           () => undefined,
         );
@@ -78,13 +105,25 @@ export class RegistryWatch {
     }
   }
 
-  /** Nothing can be said of what was compacted away before it was seen: begins anew from what is there, if etcd answers. */
-  async #readAnew(): Promise<void> {
+  /** What was seen is of a history that is no more: takes what etcd has now. */
+  async #beginAnew(): Promise<void> {
+    this.restoredAt = new Date();
+    this.view.reigns.length = 0;
+    this.#consistency.beginAnew();
+    while (!this.#stopping.signal.aborted && !(await this.#readAnew())) await sleep(RETRY_MS);
+  }
+
+  /**
+   * Nothing can be said of what was compacted away before it was seen: begins anew from what is there.
+   *
+   * @returns whether etcd has answered
+   */
+  async #readAnew(): Promise<boolean> {
     let page: RangePage;
     try {
       page = await this.#etcd.range(this.#range);
     } catch (error) {
-      if (error instanceof RegistryError) return;
+      if (error instanceof RegistryError) return false;
       throw error;
     }
     this.view.clear();
@@ -96,8 +135,9 @@ export class RegistryWatch {
       return name === null ? [] : [[name, valueIn(event)] as const];
     });
     this.#consistency.readAnew(page.revision, new Map(values));
-    this.#history.append("etcd", `${page.revision} read anew after a compaction: ${events.length} keys`);
+    this.#history.append("etcd", `${page.revision} read anew: ${events.length} keys`);
     this.#check(page.revision, touched);
+    return true;
   }
 
   #take(revision: number, events: readonly WatchEvent[]): void {

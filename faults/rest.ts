@@ -1,42 +1,13 @@
 import { basename } from "node:path";
 import type { UnitOption } from "@fleet/registry";
 import type { TestCluster } from "../testbed/test-cluster.ts";
+import { byHost, type HostUnit, type Seen } from "./host-units.ts";
 import type { Placement, Reign } from "./registry-view.ts";
 import { LEADING } from "./target.ts";
 import { type Expected, kindOf, NAMES, type Traffic } from "./traffic.ts";
 
-/** What a host's systemd says of a unit. */
-export interface HostUnit {
-  readonly active: string;
-  readonly invocation: string;
-}
-
-/** By host, then by unit. */
-export type Seen = ReadonlyMap<number, ReadonlyMap<string, HostUnit>>;
-
 /** Where files and links of units may be. */
 const FOLDERS = ["/run/fleet/units", "/run/systemd/system", "/etc/systemd/system"];
-
-const PROPERTIES = ["Id", "ActiveState", "LoadState", "InvocationID"];
-
-/** What every host's own systemd says of the units of a run; units that it does not know are left out. */
-export async function look(cluster: TestCluster): Promise<Seen> {
-  const { network } = cluster.cluster;
-  const seen = new Map<number, ReadonlyMap<string, HostUnit>>();
-  await Promise.all(
-    [...network.hosts.keys()].map(async (host) => {
-      const text = await network.must(host, "systemctl", "show", "-p", PROPERTIES.join(","), ...NAMES);
-      const units = new Map<string, HostUnit>();
-      for (const block of text.split("\n\n")) {
-        const of = (property: string): string => new RegExp(`^${property}=(.*)$`, "m").exec(block)?.[1] ?? "";
-        if (of("LoadState") === "not-found" || of("Id") === "") continue;
-        units.set(of("Id"), { active: of("ActiveState"), invocation: of("InvocationID") });
-      }
-      seen.set(host, units);
-    }),
-  );
-  return seen;
-}
 
 /** What the API and the hosts say of one unit of a run. */
 export interface UnitReport {
@@ -55,7 +26,7 @@ export async function differences(cluster: TestCluster, traffic: Traffic, seen: 
   const hostByMachine = new Map([...cluster.cluster.network.hosts].map(([index, { machineID }]) => [machineID, index]));
   return NAMES.flatMap((name) => {
     const report: UnitReport = {
-      hosts: activeByHost(seen, name),
+      hosts: new Map([...byHost(seen, name)].map(([host, { active }]) => [host, active])),
       told: states
         .filter((state) => state.name === name)
         .map(({ machineID, systemdActiveState }) => ({
@@ -64,17 +35,36 @@ export async function differences(cluster: TestCluster, traffic: Traffic, seen: 
         })),
       options: units.get(name)?.options ?? null,
     };
+    const unknown = traffic.unknown.get(name);
+    if (unknown !== undefined) return disturbedUnknown(name, unknown, byHost(seen, name), report);
     return brokenPromises(name, traffic.expected.get(name) ?? null, report, hostByMachine.size);
   });
 }
 
-function activeByHost(seen: Seen, name: string): ReadonlyMap<number, string> {
-  const found = new Map<number, string>();
-  for (const [host, there] of seen) {
-    const unit = there.get(name);
-    if (unit !== undefined) found.set(host, unit.active);
+/**
+ * What was done to a unit that a restored registry has no record of: it is to be left as it was, and told of. A sentence
+ * each; empty: all is as it should be.
+ *
+ * @param before what each host said of it when etcd was restored
+ */
+export function disturbedUnknown(
+  name: string,
+  before: ReadonlyMap<number, HostUnit>,
+  now: ReadonlyMap<number, HostUnit>,
+  { told, options }: Pick<UnitReport, "told" | "options">,
+): readonly string[] {
+  const problems: string[] = [];
+  for (const [host, { active, invocation }] of before) {
+    const there = now.get(host);
+    if (there === undefined) problems.push(`${name} is unknown here, and was taken away from h${host}`);
+    else if (active === "active" && there.invocation !== invocation)
+      problems.push(`${name} is unknown here, and was restarted or stopped on h${host}`);
+    if (!told.some((state) => state.host === host))
+      problems.push(`${name} is unknown here on h${host}, and the API says nothing of it`);
   }
-  return found;
+  if (now.size > before.size) problems.push(`${name} is unknown here, and has come to h${[...now.keys()]}`);
+  if (options !== null) problems.push(`${name} is unknown here, and the API shows its text`);
+  return problems;
 }
 
 /**
@@ -130,7 +120,8 @@ function mayHaveFailed(name: string, state: Expected["state"], active: string): 
 
 /** What is left of units that are gone: files, links, enablement (invariant 6). */
 export async function leftovers(cluster: TestCluster, traffic: Traffic): Promise<readonly string[]> {
-  const isGone = (name: string): boolean => (traffic.expected.get(name)?.state ?? "inactive") === "inactive";
+  const isGone = (name: string): boolean =>
+    (traffic.expected.get(name)?.state ?? "inactive") === "inactive" && !traffic.unknown.has(name);
   const gone = new Set(NAMES.filter(isGone));
   const found: string[] = [];
   for (const host of cluster.cluster.network.hosts.keys()) {
@@ -150,13 +141,13 @@ export interface Reasons {
   /** Units that a fault has stopped or started by hand; `*@N`: all of host N. */
   readonly disturbed: ReadonlySet<string>;
   readonly placements: ReadonlyMap<string, readonly Placement[]>;
-  /** The revision at the last rest. */
+  /** How many changes of placements had been seen by the last rest. */
   readonly since: number;
 }
 
 /** Whether a unit may have been restarted on a host, or taken from it. */
 export function isExcused(name: string, host: number, { changed, disturbed, placements, since }: Reasons): boolean {
-  const wasPlacedAnew = (placements.get(name) ?? []).some(({ revision }) => revision > since);
+  const wasPlacedAnew = (placements.get(name) ?? []).some(({ change }) => change > since);
   return changed.has(name) || disturbed.has(name) || disturbed.has(`*@${host}`) || wasPlacedAnew;
 }
 
@@ -173,13 +164,22 @@ export function collateral(before: Seen, after: Seen, reasons: Reasons): readonl
   return problems;
 }
 
-/** Invariant 7: what an engine says that it wrote was written while it led. */
-export async function deposedWrites(cluster: TestCluster, reigns: readonly Reign[]): Promise<readonly string[]> {
+/**
+ * Invariant 7: what an engine says that it wrote was written while it led.
+ *
+ * @param restoredAt when etcd was restored last, whose revisions before that are others; null: it was not
+ */
+export async function deposedWrites(
+  cluster: TestCluster,
+  reigns: readonly Reign[],
+  restoredAt: Date | null,
+): Promise<readonly string[]> {
   const { network } = cluster.cluster;
   const problems: string[] = [];
   for (const host of LEADING) {
     const id = network.hosts.get(host)?.machineID ?? "";
-    const journal = await network.must(host, "journalctl", "-u", "fleet-engine", "-o", "cat", "--no-pager");
+    const since = restoredAt === null ? [] : [`--since=@${restoredAt.getTime() / 1000}`];
+    const journal = await network.must(host, "journalctl", "-u", "fleet-engine", "-o", "cat", "--no-pager", ...since);
     for (const revision of writtenWithoutLeading(journal, id, reigns))
       problems.push(`h${host} wrote revision ${revision}, and did not lead then`);
   }

@@ -5,15 +5,17 @@ import { ROOT } from "../deploy/local-cluster/cluster.ts";
 import { SeededRandom } from "../testbed/seeded-random.ts";
 import { TestCluster } from "../testbed/test-cluster.ts";
 import { Consistency } from "./consistency.ts";
+import { EtcdBackup } from "./etcd-backup.ts";
 import { FAULTS } from "./faults.ts";
 import { History } from "./history.ts";
+import { look, type Seen } from "./host-units.ts";
 import { quiet } from "./quiet.ts";
 import { RegistryWatch } from "./registry-watch.ts";
 import { ENOUGH, grown, sayUses, type Uses, uses } from "./resources.ts";
-import { collateral, deposedWrites, differences, leftovers, look, type Seen, waiting } from "./rest.ts";
+import { collateral, deposedWrites, differences, leftovers, waiting } from "./rest.ts";
 import { type StormOutcome, summary } from "./summary.ts";
 import { ENVIRONMENT, LEADING, TTL_MS } from "./target.ts";
-import { Traffic, unfit } from "./traffic.ts";
+import { NAMES, Traffic, unfit } from "./traffic.ts";
 
 /** Beyond this time after the last fault it counts as broken: this machine is shared, and a moment's load is no fault of fleet's. */
 const LIMIT_MS = 60_000;
@@ -51,6 +53,9 @@ class Storm {
   readonly #watch: RegistryWatch;
   readonly #traffic: Traffic;
   readonly #consistency = new Consistency();
+  readonly #backup: EtcdBackup;
+  /** Snapshots that were taken, oldest first. */
+  readonly #kept: string[] = [];
   readonly #startedAt = performance.now();
   readonly #endsAt: number;
   /** Units that a fault has stopped or started by hand; `*@N`: all of host N. */
@@ -60,9 +65,9 @@ class Storm {
   readonly #samples: Uses[] = [];
   #slowestMs = 0;
   #rounds = 0;
-  /** What the hosts' systemds said at the last rest, and the revision then. */
+  /** What the hosts' systemds said at the last rest, and how many changes of placements had been seen. */
   #seen: Seen = new Map();
-  #revision = 0;
+  #changes = 0;
 
   private constructor(options: StormOptions, history: History, random: SeededRandom, cluster: TestCluster) {
     const { network, etcdURLs } = cluster.cluster;
@@ -71,6 +76,7 @@ class Storm {
     this.#history = history;
     this.#random = random;
     this.#cluster = cluster;
+    this.#backup = new EtcdBackup(cluster);
     this.#registry = Registry.open({ servers: [...etcdURLs], requestTimeoutMs: 3_000 });
     this.#watch = new RegistryWatch(this.#registry.etcd, this.#registry.keys, history, this.#consistency, unfit);
     this.#watch.start();
@@ -165,6 +171,9 @@ class Storm {
       history,
       registry: this.#registry,
       traffic: this.#traffic,
+      watch: this.#watch,
+      backup: this.#backup,
+      kept: this.#kept,
       disturbed: this.#disturbed,
     });
     history.add("fault", `over: ${text}`);
@@ -180,24 +189,24 @@ class Storm {
       changed: this.#traffic.changed,
       disturbed: this.#disturbed,
       placements,
-      since: this.#revision,
+      since: this.#changes,
     };
     for (const text of collateral(this.#seen, settled, reasons)) history.break(2, text);
     await this.#watch.caughtUp();
     for (const text of this.#consistency.check()) history.break(12, text);
     for (const text of await leftovers(this.#cluster, this.#traffic)) history.break(6, text);
-    for (const text of await deposedWrites(this.#cluster, reigns)) history.break(7, text);
+    for (const text of await deposedWrites(this.#cluster, reigns, this.#watch.restoredAt)) history.break(7, text);
     for (const [host, units] of settled) {
       const said = [...units].map(([name, unit]) => `${name} ${unit.active} ${unit.invocation}`);
       history.append("rest", `h${host}: ${said.join(", ")}`);
     }
     this.#seen = settled;
-    this.#revision = this.#watch.revision;
+    this.#changes = this.#watch.view.changes;
     this.#rounds++;
     const use = await uses(this.#cluster);
     this.#samples.push(use);
     const faults = [...this.#counts.values()].reduce((a, b) => a + b, 0);
-    const done = `round ${this.#rounds}: ${this.#consistency.checked} calls checked, ${faults} faults, revision ${this.#revision}`;
+    const done = `round ${this.#rounds}: ${this.#consistency.checked} calls checked, ${faults} faults, revision ${this.#watch.revision}`;
     history.add("rest", `${done}; ${sayUses(use)}`);
     console.log(done);
   }
@@ -206,7 +215,7 @@ class Storm {
   async #settle(): Promise<Seen> {
     const startedAt = performance.now();
     for (;;) {
-      const seen = await look(this.#cluster);
+      const seen = await look(this.#cluster, NAMES);
       const problems = await this.#problems(seen);
       const tookMs = performance.now() - startedAt;
       if (problems.length === 0) {

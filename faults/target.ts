@@ -2,7 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Registry } from "@fleet/registry";
 import type { SeededRandom } from "../testbed/seeded-random.ts";
 import type { TestCluster } from "../testbed/test-cluster.ts";
+import type { EtcdBackup } from "./etcd-backup.ts";
 import type { History } from "./history.ts";
+import type { RegistryWatch } from "./registry-watch.ts";
 import type { Traffic } from "./traffic.ts";
 
 /** What faults are done to, and what they leave for the checks to know. */
@@ -12,6 +14,10 @@ export interface Target {
   readonly history: History;
   readonly registry: Registry;
   readonly traffic: Traffic;
+  readonly watch: RegistryWatch;
+  readonly backup: EtcdBackup;
+  /** Snapshots of etcd that faults have taken, oldest first. */
+  readonly kept: string[];
   /** Units that a fault has stopped or started by hand; `*@N`: all of host N. */
   readonly disturbed: Set<string>;
 }

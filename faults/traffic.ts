@@ -4,6 +4,7 @@ import { parseUnitFile, type UnitOption } from "@fleet/registry";
 import type { SeededRandom } from "../testbed/seeded-random.ts";
 import type { Consistency } from "./consistency.ts";
 import type { History } from "./history.ts";
+import { byHost, type HostUnit, type Seen } from "./host-units.ts";
 import { Session } from "./session.ts";
 
 /** What the users of a run have asked for and been promised. */
@@ -61,12 +62,18 @@ export class Traffic {
   readonly expected = new Map<string, Expected>();
   /** Units of which the text or the state was changed since this was last emptied. */
   readonly changed = new Set<string>();
+  /** Units that a restored registry has no record of, and what each host that has them said of them then. */
+  readonly unknown = new Map<string, ReadonlyMap<number, HostUnit>>();
   readonly #sessions: readonly Session[];
   readonly #random: SeededRandom;
   readonly #history: History;
   readonly #drain: () => readonly string[];
   #cordoned: string | null = null;
   #version = 0;
+  /** Fulfilled when users may go on. */
+  #gate = Promise.withResolvers<void>();
+  /** What the user does just now. */
+  #doing: Promise<void> = Promise.resolve();
 
   /** @param machines IDs of machines that may be drained */
   constructor(
@@ -80,6 +87,7 @@ export class Traffic {
     this.#drain = machines;
     this.#random = random;
     this.#history = history;
+    this.#gate.resolve();
   }
 
   /** The machine that is out of use now; null: none. */
@@ -102,12 +110,62 @@ export class Traffic {
     await Promise.all(this.#sessions.map(readAll));
   }
 
+  /** Nothing more is asked for until it is released. */
+  hold(): void {
+    this.#gate = Promise.withResolvers();
+  }
+
+  release(): void {
+    this.#gate.resolve();
+  }
+
+  /** Fulfilled when nothing that was asked for is under way. */
+  get idle(): Promise<void> {
+    return this.#doing;
+  }
+
+  /**
+   * Takes over what a restored registry holds: what was promised after its backup is lost by the restore itself.
+   *
+   * @param cordoned the machine that it has out of use; null: none
+   * @param seen what the hosts said when etcd was restored
+   */
+  restored(held: ReadonlyMap<string, Expected>, cordoned: string | null, seen: Seen): void {
+    this.#cordoned = cordoned;
+    for (const name of NAMES) {
+      const [before, after] = [this.expected.get(name), held.get(name)];
+      const there = byHost(seen, name);
+      if (JSON.stringify(before) !== JSON.stringify(after)) this.changed.add(name);
+      if (after !== undefined) {
+        this.expected.set(name, after);
+        this.unknown.delete(name);
+      } else if (this.expected.delete(name) && there.size > 0) this.unknown.set(name, there);
+    }
+  }
+
+  /** A host has lost all that ran on it. */
+  lostHost(host: number): void {
+    for (const [name, hosts] of this.unknown) {
+      const left = new Map([...hosts].filter(([index]) => index !== host));
+      if (left.size > 0) this.unknown.set(name, left);
+      else this.unknown.delete(name);
+    }
+  }
+
   /** Does one thing at random, again and again until it was acknowledged. */
   async act(): Promise<void> {
+    await this.#gate.promise;
+    this.#doing = this.#act();
+    await this.#doing;
+  }
+
+  async #act(): Promise<void> {
     const name = this.#random.pick(NAMES);
     const known = this.expected.get(name);
     const choice = this.#random.next();
-    if (known === undefined || choice < 0.15) {
+    if (this.unknown.has(name) && choice < 0.3) {
+      await this.#destroy(name);
+    } else if (known === undefined || choice < 0.15) {
       await this.#set(name, this.#text(name), this.#random.next() < 0.8 ? "launched" : "loaded");
     } else if (choice < 0.55) {
       await this.#set(name, null, this.#random.pick(["launched", "launched", "loaded", "inactive"] as const));
@@ -143,6 +201,7 @@ export class Traffic {
       one.set(name, whole, state),
     );
     this.expected.set(name, { options: whole, state });
+    this.unknown.delete(name);
     await this.#read(session, name);
   }
 
@@ -150,6 +209,7 @@ export class Traffic {
     this.changed.add(name);
     const session = await this.#ask(`destroy ${name}`, (one) => one.destroy(name));
     this.expected.delete(name);
+    this.unknown.delete(name);
     await this.#read(session, name);
   }
 

@@ -13,6 +13,7 @@ export const HOST_FAULTS: Readonly<Record<string, Fault>> = {
     const { cluster } = target.cluster;
     target.disturbed.add(`*@${host}`);
     await cluster.network.killHost(host);
+    target.traffic.lostHost(host);
     await lasting(target, 1, 9);
     await cluster.network.startHost(host, cluster.hostOptions(host));
     return `h${host} lost its power and booted again`;
@@ -22,6 +23,7 @@ export const HOST_FAULTS: Readonly<Record<string, Fault>> = {
     const { cluster } = target.cluster;
     target.disturbed.add(`*@${host}`);
     await cluster.network.shutDown(host);
+    target.traffic.lostHost(host);
     await cluster.network.startHost(host, cluster.hostOptions(host));
     return `h${host} was shut down in order and booted again`;
   },
@@ -47,7 +49,8 @@ export const HOST_FAULTS: Readonly<Record<string, Fault>> = {
   "stopped by hand": async (target) => {
     const host = hostOf(target);
     const list = "systemctl list-units --plain --no-legend --state=active 'free-*' 'rack-*' | cut -d' ' -f1";
-    const units = (await on(target, host, list)).split("\n").filter((name) => name !== "");
+    const active = (await on(target, host, list)).split("\n");
+    const units = active.filter((name) => name !== "" && !target.traffic.unknown.has(name));
     if (units.length === 0) return "nothing to stop by hand";
     const unit = target.random.pick(units);
     target.disturbed.add(unit);
