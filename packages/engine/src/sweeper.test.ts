@@ -1,6 +1,6 @@
 import { hashText, parseUnitFile } from "@fleet/domain/unit";
 import type { UnitChange } from "@fleet/registry";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { fakeClock } from "../../../testbed/fake-clock.ts";
 import { fakeRegistry } from "../../../testbed/fake-registry.ts";
 import { lead } from "../../../testbed/led-registry.ts";
@@ -25,7 +25,7 @@ async function unswept() {
   const leading = lead(test, 60_000);
   await clock.pass(1);
   const { mirror, leadership } = await leading;
-  const sweeper = new Sweeper(registry());
+  const sweeper = new Sweeper(registry(), 0);
   const sweep = async (): Promise<number> => {
     await clock.pass(1);
     return sweeper.sweep(mirror.state, leadership);
@@ -100,6 +100,10 @@ describe("a unit file", () => {
 });
 
 describe("a text as its user wrote it", () => {
+  const finished = async <T>(work: Promise<T>): Promise<T> => {
+    await clock.pass(1);
+    return work;
+  };
   const FILE = parseUnitFile(PLAIN);
   const change = (text: string | null): UnitChange => ({
     kind: "set",
@@ -113,9 +117,7 @@ describe("a text as its user wrote it", () => {
     const all = await unswept();
     const writer = registry().unitWriter();
     const submit = async (text: string | null): Promise<void> => {
-      const submitted = writer.submit(change(text));
-      await clock.pass(1);
-      await submitted;
+      await finished(writer.submit(change(text)));
     };
     await submit(`# first\n${PLAIN}`);
     await submit(`# second\n${PLAIN}`);
@@ -126,11 +128,39 @@ describe("a text as its user wrote it", () => {
     await all.sweep();
     return { ...all, submit, sources };
   }
-  it("stays for as long as a unit names it, and goes like a file when none does", async () => {
+  it("stays for as long as a unit or one of its kept versions names it, and then goes like a file", async () => {
     const { sweep, submit, sources } = await commented();
-    expect([sources(), await sweep(), sources()]).toEqual([["first", "second"], 2, ["second"]]);
-    await submit(PLAIN);
-    expect([await sweep(), sources(), await sweep(), sources()]).toEqual([0, ["second"], 1, []]);
+    await sweep();
+    expect(sources()).toEqual(["first", "second"]);
+    for (let index = 0; index < 9; index++) await submit(`# ${index}\n${PLAIN}`);
+    // The first look takes the oldest version, and sees its text unused; the second sees that again.
+    for (const left of [["first", "second"], ["second"], ["second"]]) {
+      await sweep();
+      expect(sources()).toEqual(left);
+    }
+  });
+  it("stays while a version that can't be read may name it", async () => {
+    const { sweep, sources } = await commented();
+    const { keys } = registry();
+    for (const { id } of await finished(registry().versions("b.service")))
+      await etcd()
+        .connect()
+        .txn([], [{ delete: keys.version("b.service", id) }]);
+    await etcd()
+      .connect()
+      .txn([], [{ put: keys.version("b.service", "x"), value: "v3" }]);
+    for (let times = 0; times < 4; times++) await sweep();
+    expect(sources()).toEqual(["first", "second"]);
+  });
+  it("of a unit that was destroyed stays for a day", async () => {
+    const { sweep, sources } = await commented();
+    await finished(registry().unitWriter().submit({ kind: "destroy", name: "b.service" }));
+    for (let times = 0; times < 4; times++) await sweep();
+    expect(sources()).toEqual(["first", "second"]);
+    vi.setSystemTime(Date.now() + 24 * 3_600_000 + 60_000);
+    for (let times = 0; times < 4; times++) await sweep();
+    expect(sources()).toEqual([]);
+    expect(await finished(registry().versions("b.service"))).toEqual([]);
   });
   it("stays when it was written again between two sweeps", async () => {
     const { sweep, submit, sources } = await commented();

@@ -1,36 +1,56 @@
-import type { ClusterState, Op } from "@fleet/domain/cluster";
+import { type ClusterState, type Op, outdatedVersions } from "@fleet/domain/cluster";
 import { staleEnded } from "@fleet/domain/whereabouts";
 import type { Leadership, Registry } from "@fleet/registry";
 import { Suspects } from "./suspects.ts";
 
 const MOST_DELETES = 60;
-const PAGE_KEYS = 5_000;
+/** etcd reads the texts even where it sends their keys alone. */
+const PAGE_KEYS = 64;
+/** Between two looks at the histories of units: all of them are read for it. */
+const HISTORY_EVERY_MS = 3_600_000;
 
 /**
- * Removes texts that no unit refers to: files, and sources, which are texts as users wrote them. A text goes only when it
- * was unused in two sweeps in a row, and only if it was not written again meanwhile. A record that can't be read, as a newer
- * version may write it, refers to the file that it names, and to any text where it names none that can be told.
+ * Removes texts that no unit refers to: files, and, once an hour, sources, which are texts as users wrote them and those of
+ * versions that units have had. A text goes only when it was unused in two sweeps in a row, and only if it was not written
+ * again meanwhile. A record that can't be read, as a newer version may write it, refers to the file that it names, and to
+ * any text where it names none that can be told.
  */
 export class Sweeper {
   readonly #registry: Registry;
   readonly #files = new Suspects();
   readonly #sources = new Suspects();
 
-  constructor(registry: Registry) {
+  readonly #historyEveryMs: number;
+  /** When the histories were last looked at, by performance.now(); null: not yet. */
+  #lookedAt: number | null = null;
+
+  constructor(registry: Registry, historyEveryMs = HISTORY_EVERY_MS) {
     this.#registry = registry;
+    this.#historyEveryMs = historyEveryMs;
   }
 
   /** @returns how many texts were removed */
   async sweep(state: ClusterState, leadership: Leadership): Promise<number> {
-    return (await this.#sweepFiles(state, leadership)) + (await this.#sweepSources(state, leadership));
+    const files = await this.#sweepFiles(state, leadership);
+    const now = performance.now();
+    if (this.#lookedAt !== null && now - this.#lookedAt < this.#historyEveryMs) return files;
+    this.#lookedAt = now;
+    return files + (await this.#sweepHistory(state, leadership));
   }
 
   /** Removes notes of oneshots that have ended which say nothing any more. */
   async sweepEnded(state: ClusterState, leadership: Leadership): Promise<void> {
-    const { etcd, keys } = this.#registry;
-    const stale = staleEnded(state).map(({ machineID, name }): Op => ({ delete: keys.ended(machineID, name) }));
-    for (let start = 0; start < stale.length; start += MOST_DELETES)
-      await etcd.txn([leadership.fence], stale.slice(start, start + MOST_DELETES));
+    const { keys } = this.#registry;
+    await this.#delete(
+      staleEnded(state).map(({ machineID, name }) => keys.ended(machineID, name)),
+      leadership,
+    );
+  }
+
+  async #delete(doomed: readonly string[], leadership: Leadership): Promise<void> {
+    const ops = doomed.map((key): Op => ({ delete: key }));
+    for (let start = 0; start < ops.length; start += MOST_DELETES)
+      await this.#registry.etcd.txn([leadership.fence], ops.slice(start, start + MOST_DELETES));
   }
 
   async #sweepFiles(state: ClusterState, leadership: Leadership): Promise<number> {
@@ -46,13 +66,21 @@ export class Sweeper {
     return this.#remove(this.#files.unusedAgain(new Map(found)), leadership);
   }
 
-  async #sweepSources(state: ClusterState, leadership: Leadership): Promise<number> {
-    const { etcd, keys } = this.#registry;
+  async #sweepHistory(state: ClusterState, leadership: Leadership): Promise<number> {
+    const { keys } = this.#registry;
+    const { versions, hasUnreadable } = await this.#registry.allVersions();
+    const outdated = new Set<string>();
     const used = new Set([...state.units.values()].flatMap(({ source }) => (source === undefined ? [] : [source])));
-    const { count } = await etcd.range(keys.sources(), { limit: 1, keysOnly: true });
-    // etcd reads the texts even where it sends their keys alone: they are listed only where one is unused.
-    const mayBeUnused = state.unreadableHashes?.size === 0 && count > used.size;
-    if (!mayBeUnused) {
+    for (const [name, kept] of versions) {
+      const isThere = state.units.has(name) || state.isUnreadable("unit", name);
+      const old = new Set(outdatedVersions(kept, isThere, Date.now()).map(({ id }) => id));
+      for (const version of kept) {
+        if (old.has(version.id)) outdated.add(keys.version(name, version.id));
+        else used.add(version.source);
+      }
+    }
+    await this.#delete([...outdated], leadership);
+    if (hasUnreadable || state.unreadableHashes?.size !== 0) {
       this.#sources.clear();
       return 0;
     }

@@ -56,3 +56,14 @@ export {
   type UnitOutcome,
 } from "./unit-change.ts";
 export { isSourceOf, sourceOf, type UnitSource } from "./unit-source.ts";
+export {
+  type ChangeStamp,
+  decodeVersion,
+  encodeVersion,
+  inOrder,
+  type KeptVersion,
+  MOST_MESSAGE,
+  MOST_VERSIONS,
+  outdatedVersions,
+  type VersionRecord,
+} from "./unit-versions.ts";

@@ -78,6 +78,17 @@ export class Keys {
   all(): KeyRange {
     return this.#under("");
   }
+  version(name: string, id: string): string {
+    return this.of("version", name, id);
+  }
+  /** The versions that a unit has had. */
+  versionsOf(name: string): KeyRange {
+    return this.#under(`${KINDS.version.path}/${name}/`);
+  }
+  /** Those of all units. */
+  versions(): KeyRange {
+    return this.#folder("version");
+  }
   /** The texts as their users wrote them. */
   sources(): KeyRange {
     return this.#folder("source");

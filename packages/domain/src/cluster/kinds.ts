@@ -11,6 +11,7 @@ import {
   decodeState,
   decodeUnit,
 } from "./records.ts";
+import { decodeVersion } from "./unit-versions.ts";
 
 /**
  * Every kind of key in etcd: where it lies, what its parts are called, and what its value is. A new kind is one entry here;
@@ -30,6 +31,11 @@ export const KINDS = {
   source: {
     ...{ path: "sources", parts: 1, decode: (text: string) => ({ text }) },
     key: (hash: string) => ({ kind: "source" as const, hash }),
+  },
+  /** What texts a unit has had. In no range that is mirrored, either. */
+  version: {
+    ...{ path: "versions", parts: 2, decode: decodeVersion },
+    key: (name: string, id: string) => ({ kind: "version" as const, name, id }),
   },
   schedule: {
     ...{ path: "schedule", parts: 2, decode: decodeSchedule },

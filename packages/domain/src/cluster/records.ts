@@ -13,6 +13,8 @@ export interface UnitRecord {
   readonly hash: string;
   /** SHA-1 of the text as its user wrote it, under `sources/`. Absent: that is the unit's file, or is not known. */
   readonly source?: string;
+  /** Counts the texts that it has had; absent: that is not known, as an older version has written it. */
+  readonly version?: number;
   readonly desiredState: DesiredState;
   readonly global: boolean;
   readonly whereabouts: Whereabouts;
@@ -182,7 +184,8 @@ function whereaboutsOf(value: Json): Whereabouts {
 }
 
 /** Members that are null, false or empty are left out, so that values stay short and old records read alike. */
-export function encodeUnit({ hash, source, desiredState, global, whereabouts, cause, ended }: UnitRecord): string {
+export function encodeUnit(record: UnitRecord): string {
+  const { hash, source, version, desiredState, global, whereabouts, cause, ended } = record;
   const { machineID, lastMachineID, leaving, wish, movingTo } = membersOf(whereabouts);
   return JSON.stringify({
     hash,
@@ -196,6 +199,7 @@ export function encodeUnit({ hash, source, desiredState, global, whereabouts, ca
     movingTo,
     cause: cause ?? undefined,
     ended: ended || undefined,
+    version,
   });
 }
 
@@ -217,6 +221,7 @@ export function decodeUnit(text: string): UnitRecord | null {
   return {
     hash,
     ...(source === null ? {} : { source }),
+    ...(typeof value.version === "number" ? { version: value.version } : {}),
     desiredState: value.desiredState,
     global: value.global === true,
     whereabouts: whereaboutsOf(value),

@@ -35,6 +35,8 @@ export class ClusterState {
   readonly unitFiles: Flat<"unit-file"> = this.#kind("unit-file");
   /** Texts as their users wrote them, by SHA-1; in no mirror. */
   readonly sources: Flat<"source"> = this.#kind("source");
+  /** What texts units have had, by unit name, then by ID; in no mirror. */
+  readonly versions: Nested<"version"> = this.#kind("version");
   /** By machine ID, then by unit name. */
   readonly schedule: Nested<"schedule"> = this.#kind("schedule");
   readonly globals: Flat<"global"> = this.#kind("global");

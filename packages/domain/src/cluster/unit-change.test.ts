@@ -4,6 +4,7 @@ import { NOWHERE, type Whereabouts } from "../whereabouts/whereabouts.ts";
 import { Keys } from "./keys.ts";
 import { decodeUnit, type UnitRecord } from "./records.ts";
 import { checkUnit, type KnownUnit, type PlannedChange, planUnitChange, type UnitChange } from "./unit-change.ts";
+import { decodeVersion } from "./unit-versions.ts";
 
 const keys = new Keys("/f/");
 const PLAIN = serializeUnitFile(parseUnitFile("[Service]\nExecStart=/bin/a\n"));
@@ -79,6 +80,7 @@ describe("a unit that is not there", () => {
     expect(plan.ops).toContainEqual({ put: keys.unitFile(hashText(PLAIN)), value: PLAIN });
     expect(written(plan)).toEqual({
       ...{ hash: hashText(PLAIN), desiredState: "launched", global: false, whereabouts: NOWHERE, cause: null },
+      version: 1,
     });
   });
   it("is inactive where nothing else is said", () => {
@@ -181,7 +183,7 @@ describe("the text as its user wrote it", () => {
     expect([plan.outcome, plan.ops.length]).toEqual(["changed", 2]);
     expect(plan.ops).toContainEqual(sourceOp);
     const { createRevision, modRevision, ...record } = before.record;
-    expect([createRevision, modRevision, written(plan)]).toEqual([3, 5, { ...record, source }]);
+    expect([createRevision, modRevision, written(plan)]).toEqual([3, 5, { ...record, source, version: 1 }]);
     expect(planUnitChange(keys, withText(WRITTEN, "launched"), known({ source })).outcome).toBe("unchanged");
     expect(written(planUnitChange(keys, withText(PLAIN, "launched"), known({ source })))?.source).toBeUndefined();
   });
@@ -223,5 +225,39 @@ describe("the machine that a unit is to be tried on first", () => {
   it("says nothing of a global unit, nor of one that is there", () => {
     expect(written(planUnitChange(keys, preferring(GLOBAL), null))?.whereabouts).toEqual(NOWHERE);
     expect(written(planUnitChange(keys, preferring(OTHER), known()))?.whereabouts).toEqual(ON_M1);
+  });
+});
+
+describe("a unit's history", () => {
+  const stamp = { id: "id", at: "2026-01-01T00:00:00.000Z", by: "ops", message: "why" };
+  const kept = (change: UnitChange, before: KnownUnit | null) =>
+    planUnitChange(keys, change, before, stamp).ops.flatMap((op): unknown[] => {
+      if (!("put" in op)) return [];
+      if (op.put === keys.version("a.service", "id")) return [decodeVersion(op.value)];
+      return op.put.startsWith(keys.source("")) ? [[op.put, op.value]] : [];
+    });
+  const { id: _id, ...told } = stamp;
+  const oldText = [keys.source(hashText(PLAIN)), PLAIN];
+  it("gets each text with its number, and keeps the text before, whose file goes", () => {
+    const [plain, other] = [hashText(PLAIN), hashText(OTHER)];
+    expect(kept(set(PLAIN), null)).toEqual([{ kind: "version", number: 1, hash: plain, source: plain, ...told }]);
+    expect(kept(set(OTHER), known({ version: 7 }))).toEqual([
+      { kind: "version", number: 8, hash: other, source: other, ...told },
+      oldText,
+    ]);
+    expect(kept(set(OTHER), known({ source: "s" }))).toHaveLength(1);
+    expect(written(planUnitChange(keys, set(OTHER), known({ version: 7 })))?.version).toBe(8);
+  });
+  it("gets the end of the unit, with its last text", () => {
+    const hash = hashText(PLAIN);
+    expect(kept({ kind: "destroy", name: "a.service" }, known({ version: 7 }))).toEqual([
+      { kind: "destroyed", number: 7, hash, source: hash, ...told },
+      oldText,
+    ]);
+  });
+  it("gets nothing of a change that leaves the text as it is, nor without a stamp", () => {
+    expect(kept(set(null, "inactive"), known())).toEqual([]);
+    expect(kept(set(PLAIN, "launched"), known())).toEqual([]);
+    expect(planUnitChange(keys, set(PLAIN), null).ops).toHaveLength(2);
   });
 });

@@ -12,6 +12,7 @@ import type { Compare, Op } from "./op.ts";
 import type { UnitRecord } from "./records.ts";
 import type { Versioned } from "./state.ts";
 import { sourceOf, type UnitSource } from "./unit-source.ts";
+import { type ChangeStamp, encodeVersion } from "./unit-versions.ts";
 
 /** What a user asks for: a unit to be there with these options and this desired state, or not to be there. */
 export type UnitChange =
@@ -69,17 +70,52 @@ function checkName(name: string): void {
  * known, and keeps `units/`, `schedule/` and `global/` in step.
  *
  * @param known null: there is no such unit
+ * @param stamp for the unit's history; null: none is kept of this change
  * @throws InvalidUnitError for what can never be, RegistryError `refused` or `not-found` for what can't be now
  */
-export function planUnitChange(keys: Keys, change: UnitChange, known: KnownUnit | null): PlannedChange {
+export function planUnitChange(
+  keys: Keys,
+  change: UnitChange,
+  known: KnownUnit | null,
+  stamp: ChangeStamp | null = null,
+): PlannedChange {
   const { name } = change;
-  if (change.kind === "set") return planSet(keys, change, known);
+  if (change.kind === "set") return planSet(keys, change, known, stamp);
   if (known === null) throw new RegistryError("not-found", `unit ${name} does not exist`);
   return {
     compare: { key: keys.unit(name), modRevision: known.record.modRevision },
-    ops: [{ delete: keys.unit(name) }, ...scheduleOps(keys, name, known.record, null)],
+    ops: [
+      { delete: keys.unit(name) },
+      ...scheduleOps(keys, name, known.record, null),
+      ...historyOps(keys, name, known, null, stamp),
+    ],
     outcome: "destroyed",
   };
+}
+
+/**
+ * What a unit's history gets of a change of its text: a note of it, and the text that the unit had, for its file will go.
+ *
+ * @param after null: it is destroyed
+ */
+function historyOps(
+  keys: Keys,
+  name: string,
+  known: KnownUnit | null,
+  after: UnitRecord | null,
+  stamp: ChangeStamp | null,
+): readonly Op[] {
+  const of = after ?? known?.record;
+  if (stamp === null || of === undefined) return [];
+  const { id, at, by, message } = stamp;
+  const { hash, source = hash, version: number = 0 } = of;
+  const kind = after === null ? "destroyed" : "version";
+  const note: Op = {
+    put: keys.version(name, id),
+    value: encodeVersion({ kind, number, hash, source, at, by, message }),
+  };
+  if (known?.text == null || known.record.source !== undefined) return [note];
+  return [note, { put: keys.source(known.record.hash), value: known.text }];
 }
 
 /** A version of a unit as it is handed over. */
@@ -94,7 +130,12 @@ interface Version {
   readonly prefers: string | null;
 }
 
-function planSet(keys: Keys, change: Extract<UnitChange, { kind: "set" }>, known: KnownUnit | null): PlannedChange {
+function planSet(
+  keys: Keys,
+  change: Extract<UnitChange, { kind: "set" }>,
+  known: KnownUnit | null,
+  stamp: ChangeStamp | null,
+): PlannedChange {
   const { name } = change;
   const desiredState = change.desiredState ?? (known === null ? "inactive" : known.record.desiredState);
   // What an earlier version took can still be stopped and destroyed.
@@ -104,14 +145,14 @@ function planSet(keys: Keys, change: Extract<UnitChange, { kind: "set" }>, known
   }
   const version = versionOf(change);
   if (version !== null && known?.record.hash !== version.hash)
-    return newVersion(keys, name, version, desiredState, known);
+    return newVersion(keys, name, version, desiredState, known, stamp);
   if (known === null) {
     throw new RegistryError("refused", `unit ${name} does not exist and options field empty`);
   }
   if (change.desiredState === null) {
     throw new RegistryError("refused", `unit ${name} exists: must provide desiredState to update existing unit`);
   }
-  return sameVersion(keys, name, version?.source, desiredState, known);
+  return sameVersion(keys, name, version?.source, desiredState, known, stamp);
 }
 
 /** The version that a change brings; null: none. */
@@ -137,17 +178,21 @@ function sameVersion(
   name: string,
   source: UnitSource | null | undefined,
   desiredState: DesiredState,
-  { record }: KnownUnit,
+  known: KnownUnit,
+  stamp: ChangeStamp | null,
 ): PlannedChange {
+  const { record } = known;
   const compare: Compare = { key: keys.unit(name), modRevision: record.modRevision };
   const isAsked = record.desiredState !== desiredState;
   const hasNewSource = source !== undefined && source?.hash !== record.source;
   if (!isAsked && !hasNewSource) return { compare, ops: [], outcome: "unchanged" };
-  const after = withSource(isAsked ? withState(record, desiredState) : record, hasNewSource ? source : undefined);
+  const stated = isAsked ? withState(record, desiredState) : record;
+  const after = hasNewSource ? { ...withSource(stated, source), version: nextVersion(record) } : stated;
   const ops = [
     ...sourceOps(keys, hasNewSource ? source : undefined),
     ...recordOps(keys, name, record, after),
     ...(isAsked ? endedOps(keys, name, record) : []),
+    ...(hasNewSource ? historyOps(keys, name, known, after, stamp) : []),
   ];
   return { compare, ops, outcome: "changed" };
 }
@@ -164,9 +209,9 @@ function withState(record: UnitRecord, desiredState: DesiredState): UnitRecord {
   };
 }
 
-/** @param source undefined: it stays as it is */
-function withSource(record: UnitRecord, source: UnitSource | null | undefined): UnitRecord {
-  if (source === undefined) return record;
+const nextVersion = (record: UnitRecord | null): number => (record?.version ?? 0) + 1;
+
+function withSource(record: UnitRecord, source: UnitSource | null): UnitRecord {
   const { source: _source, ...rest } = record;
   return source === null ? rest : { ...rest, source: source.hash };
 }
@@ -191,6 +236,7 @@ function newVersion(
   { options, text, hash, source, prefers }: Version,
   desiredState: DesiredState,
   known: KnownUnit | null,
+  stamp: ChangeStamp | null,
 ): PlannedChange {
   const requirements = readRequirements(name, options);
   const old = known?.record ?? null;
@@ -209,10 +255,16 @@ function newVersion(
     global: requirements.global,
     whereabouts: isPreferred ? { ...NOWHERE, last: prefers } : staysPut ? before : place(),
     cause: staysPut ? (old?.cause ?? null) : null,
+    version: nextVersion(old),
   };
   return {
     compare: { key: keys.unit(name), modRevision: old?.modRevision ?? 0 },
-    ops: [{ put: keys.unitFile(hash), value: text }, ...sourceOps(keys, source), ...recordOps(keys, name, old, record)],
+    ops: [
+      { put: keys.unitFile(hash), value: text },
+      ...sourceOps(keys, source),
+      ...recordOps(keys, name, old, record),
+      ...historyOps(keys, name, known, record, stamp),
+    ],
     outcome: old === null ? "created" : "replaced",
   };
 }

@@ -2,6 +2,7 @@ import type { EtcdConfig } from "@fleet/config";
 import {
   decodeState,
   decodeUnit,
+  type KeptVersion,
   type KeyRange,
   Keys,
   RegistryError,
@@ -15,6 +16,7 @@ import { Mirror, type ReadAnew } from "./mirror.ts";
 import { ObservedEtcd, type OperationObserver } from "./observed-etcd.ts";
 import { readKeys } from "./transactions.ts";
 import { readUnitFiles, readUnitText } from "./unit-files.ts";
+import { type AllVersions, readAllVersions, readVersions } from "./unit-versions.ts";
 import { type KnownUnits, UnitWriter } from "./unit-writer.ts";
 import { unknownUnits } from "./unknown-units.ts";
 
@@ -78,6 +80,16 @@ export class Registry {
    */
   unitText(record: Pick<UnitRecord, "hash" | "source">): Promise<string | null> {
     return readUnitText(this.etcd, this.keys, record);
+  }
+
+  /** The versions that a unit has had, also one that is gone, the newest first; `unitText` reads their texts. */
+  versions(name: string): Promise<readonly KeptVersion[]> {
+    return readVersions(this.etcd, this.keys, name);
+  }
+
+  /** The same of all units, each in no order. */
+  allVersions(): Promise<AllVersions> {
+    return readAllVersions(this.etcd, this.keys);
   }
 
   /**

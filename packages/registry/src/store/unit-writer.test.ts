@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Op } from "@fleet/domain/cluster";
 import { InvalidUnitError, serializeUnitFile, type UnitOption } from "@fleet/domain/unit";
 import { describe, expect, it, vi } from "vitest";
@@ -121,7 +122,7 @@ describe("a writer that remembers units", () => {
     const changes = units(20).map((name) => writer.submit(set(name, "launched", file("/bin/same"))));
     const results = await finished(Promise.all(changes));
     expect(new Set(results.map(({ revision }) => revision)).size).toBe(1);
-    expect(written()).toEqual([21]);
+    expect(written()).toEqual([41]);
     const ofUnits = etcd().txns[0]?.compares.filter(({ key }) => key.startsWith(registry().keys.unit("")));
     expect(ofUnits).toHaveLength(20);
   });
@@ -130,7 +131,7 @@ describe("a writer that remembers units", () => {
     const many = units(300).map((name) => writer.submit(set(name, "inactive", file(`/bin/${name}`))));
     expect(new Set(await outcomes(many))).toEqual(new Set(["created"]));
     expect(Math.max(...written())).toBeLessThanOrEqual(128);
-    expect(written().length).toBeLessThanOrEqual(6);
+    expect(written().length).toBeLessThanOrEqual(9);
     const large = (name: string, kB: number): UnitOption[] =>
       Array.from({ length: kB }, (_, index) => file(`/bin/${name} ${index} `.padEnd(980, "x"))).flat();
     const heavy = units(6).map((name, index) =>
@@ -149,7 +150,7 @@ describe("a writer that remembers units", () => {
     expect(written()).toHaveLength(3);
     etcd().release();
     await finished(Promise.all(changes));
-    expect(written()).toEqual([2, 2, 2, 8]);
+    expect(written()).toEqual([3, 3, 3, 15]);
   });
   it("never has two changes of one unit on their way at once", async () => {
     const known = new Map<string, Awaited<ReturnType<typeof readUnit>>>();
@@ -242,5 +243,51 @@ describe("the text that a user wrote", () => {
     expect(await read("a.service")).toBe(written);
     const largest = Math.max(...etcd().txns.map(({ ops }) => bytes(ops)));
     expect(largest).toBeLessThan(1_400_000);
+  });
+});
+
+describe("the versions that a unit has had", () => {
+  const sha1 = (text: string): string => createHash("sha1").update(text).digest("hex");
+  const author = { by: "token ops", message: "a better one" };
+  const texts = async (name: string): Promise<readonly (string | null)[]> =>
+    Promise.all((await registry().versions(name)).map((version) => registry().unitText(version)));
+  it("are told the newest first, with who, when and why, and their texts", async () => {
+    const written = "# why\n[Service]\nExecStart=/bin/b\n";
+    await elsewhere(set("a.service", "inactive", file("/bin/a")));
+    await finished(
+      registry()
+        .unitWriter()
+        .submit({ ...set("a.service", "inactive", file("/bin/b")), text: written }, author),
+    );
+    const versions = await registry().versions("a.service");
+    expect(versions).toMatchObject([
+      { kind: "version", number: 2, ...author, source: sha1(written) },
+      { kind: "version", number: 1, by: null, message: null },
+    ]);
+    expect(new Date(versions[0]?.at ?? "").toISOString()).toBe(versions[0]?.at);
+    expect(await texts("a.service")).toEqual([written, "[Service]\nExecStart=/bin/a\n"]);
+  });
+  it("are not there for what changes no text", async () => {
+    await elsewhere(set("a.service", "inactive", file("/bin/a")));
+    await elsewhere(set("a.service", "launched", file("/bin/a")));
+    await elsewhere(set("a.service", "loaded"));
+    expect(await registry().versions("a.service")).toHaveLength(1);
+    expect(await registry().versions("a")).toEqual([]);
+  });
+  it("outlive the unit, and count on when it comes back", async () => {
+    await elsewhere(set("a.service", "inactive", file("/bin/a")));
+    await finished(registry().unitWriter().submit({ kind: "destroy", name: "a.service" }, author));
+    expect(await registry().versions("a.service")).toMatchObject([
+      { kind: "destroyed", number: 1, ...author },
+      { kind: "version", number: 1 },
+    ]);
+    await etcd().txn([], [{ delete: registry().keys.unitFile(sha1("[Service]\nExecStart=/bin/a\n")) }]);
+    expect(await texts("a.service")).toEqual(["[Service]\nExecStart=/bin/a\n", "[Service]\nExecStart=/bin/a\n"]);
+    await elsewhere(set("a.service", "inactive", file("/bin/b")));
+    expect((await registry().versions("a.service")).map(({ kind, number }) => [kind, number])).toEqual([
+      ["version", 2],
+      ["destroyed", 1],
+      ["version", 1],
+    ]);
   });
 });

@@ -1,5 +1,7 @@
+import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
+  type ChangeStamp,
   ClusterState,
   type Keys,
   type KnownUnit,
@@ -26,8 +28,15 @@ export interface UnitResult {
 /** Looks a unit up in memory; undefined: this reader can't tell, ask etcd. */
 export type KnownUnits = (name: string) => KnownUnit | null | undefined;
 
+/** Who asks for a change, and why, for the unit's history; null: that is not known. */
+export interface ChangeAuthor {
+  readonly by: string | null;
+  readonly message: string | null;
+}
+
 interface Pending {
   readonly change: UnitChange;
+  readonly stamp: ChangeStamp;
   readonly resolve: (result: UnitResult) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -62,10 +71,11 @@ export class UnitWriter {
    *
    * @throws InvalidUnitError, RegistryError
    */
-  submit(change: UnitChange): Promise<UnitResult> {
-    if (this.#known(change.name) === undefined) return this.#alone(change);
+  submit(change: UnitChange, author: ChangeAuthor = { by: null, message: null }): Promise<UnitResult> {
+    const stamp = { id: newVersionID(), at: new Date().toISOString(), ...author };
+    if (this.#known(change.name) === undefined) return this.#alone(change, stamp);
     return new Promise((resolve, reject) => {
-      this.#queue.push({ change, resolve, reject });
+      this.#queue.push({ change, stamp, resolve, reject });
       if (this.#isScheduled) return;
       this.#isScheduled = true;
       setImmediate(() => {
@@ -102,7 +112,12 @@ export class UnitWriter {
         continue;
       }
       try {
-        const plan = planUnitChange(this.#keys, pending.change, this.#known(pending.change.name) ?? null);
+        const plan = planUnitChange(
+          this.#keys,
+          pending.change,
+          this.#known(pending.change.name) ?? null,
+          pending.stamp,
+        );
         const isDestroyed = plan.outcome === "destroyed";
         const size = bytesOf(plan.ops);
         if (batch.length > 0 && bytes + size > MOST_BYTES) {
@@ -115,7 +130,8 @@ export class UnitWriter {
         batch.push({ pending, plan });
       } catch (error) {
         // What the memory refuses may be allowed by what etcd holds by now.
-        if (error instanceof RegistryError) void this.#alone(pending.change).then(pending.resolve, pending.reject);
+        if (error instanceof RegistryError)
+          void this.#alone(pending.change, pending.stamp).then(pending.resolve, pending.reject);
         else pending.reject(error);
       }
     }
@@ -134,14 +150,16 @@ export class UnitWriter {
       for (const { pending } of batch) pending.reject(error);
       return;
     }
-    await Promise.all(batch.map(({ pending }) => this.#alone(pending.change).then(pending.resolve, pending.reject)));
+    await Promise.all(
+      batch.map(({ pending }) => this.#alone(pending.change, pending.stamp).then(pending.resolve, pending.reject)),
+    );
   }
 
-  async #alone(change: UnitChange): Promise<UnitResult> {
+  async #alone(change: UnitChange, stamp: ChangeStamp): Promise<UnitResult> {
     for (let attempt = 0; attempt < MOST_TRIES; attempt++) {
       if (attempt > 0) await sleep(backoff(attempt - 1));
       const known = await readUnit(this.#etcd, this.#keys, change.name);
-      const plan = planUnitChange(this.#keys, change, known);
+      const plan = planUnitChange(this.#keys, change, known, stamp);
       const { succeeded, revision } = await this.#transact([plan]);
       if (succeeded) return resultOf(plan, revision);
     }
@@ -180,6 +198,9 @@ export class UnitWriter {
     }
   }
 }
+
+/** Tells the changes of a unit apart, whoever makes them. */
+const newVersionID = (): string => randomUUID().slice(0, 18);
 
 function bytesOf(ops: readonly Op[]): number {
   return ops.reduce((sum, op) => sum + ("put" in op ? Buffer.byteLength(op.value) : 0), 0);
