@@ -59,6 +59,33 @@ describe("what came of a start, in systemd's words", () => {
     });
     await cluster.cluster.network.must(1, "rm", "/nowhere");
   });
+  it("is the unit's error, too, where the agent is restarted while systemd still works on the start", async () => {
+    const slow = `[Service]\nType=oneshot\nExecStart=/bin/sh -c "until [ -e /run/go ]; do sleep 0.1; done; exit 1"\n`;
+    const waiting = "[Unit]\nRequires=slow.service\nAfter=slow.service\n";
+    await start(
+      cluster.file("slow.service", `${slow}${ON_1}`),
+      cluster.file("waiting.service", `${waiting}${SLEEP}${ON_1}`),
+    );
+    await cluster.until(
+      "it to wait",
+      async () => (await stateOf("waiting.service")).systemdActiveState === "activating",
+    );
+    const before = await cluster.show(1, "fleet-agent", "MainPID");
+    await systemctl("restart", "fleet-agent");
+    const said = async (): Promise<string> =>
+      cluster.cluster.network.must(
+        1,
+        "journalctl",
+        "-u",
+        "fleet-agent",
+        `_PID=${await cluster.show(1, "fleet-agent", "MainPID")}`,
+      );
+    await cluster.until("the next agent", async () => /connected to systemd/.test(await said()));
+    expect(await cluster.show(1, "fleet-agent", "MainPID")).not.toBe(before);
+    await cluster.cluster.network.must(1, "touch", "/run/go");
+    await untilError("waiting.service", /a dependency failed \(job result dependency\)/);
+    await cluster.cluster.network.must(1, "rm", "/run/go");
+  });
   it("is a crash loop with its restarts counted", async () => {
     const loop = cluster.file(
       "loop.service",

@@ -76,7 +76,7 @@ export class FakeSystemdHost {
     this.#gates.delete(gateOf(kind, name));
   }
 
-  /** Has start jobs of a unit end with a result such as `dependency` before it is started; null: no longer. */
+  /** Has start jobs of a unit end with a result such as `dependency`, and the unit not started; null: no longer. */
   failJobs(name: string, result: string | null): void {
     if (result === null) this.#failingJobs.delete(name);
     else this.#failingJobs.set(name, result);
@@ -184,17 +184,26 @@ export class FakeSystemdHost {
       this.#tell(name);
       return Promise.resolve(failing);
     }
+    if (unit.job?.kind === "start") return unit.job.over.promise;
     unit.restarts = 0;
     const { wants } = this.#behaviourOf(name);
     if (wants !== undefined && this.#units.get(wants)?.isLinked === true) void this.start(wants);
     const { startMs = 0, runs } = this.#behaviourOf(name);
     const ended = this.#work(name, unit, "start", startMs, () => {
-      if (runs === "to a failure") this.#become(name, unit, "failed", "failed");
+      const late = this.#failingJobs.get(name);
+      if (late !== undefined) this.#become(name, unit, "inactive", "dead");
+      else if (runs === "to a failure") this.#become(name, unit, "failed", "failed");
       else if (runs === "to its end") this.#become(name, unit, "inactive", "dead");
       else this.#become(name, unit, "active", "running");
     });
     this.#become(name, unit, "activating", "start");
     return ended;
+  }
+
+  /** The end of a unit's start job; null where there is none. */
+  startUnderWay(name: string): Promise<string> | null {
+    const job = this.#units.get(name)?.job ?? null;
+    return job?.kind === "start" ? job.over.promise : null;
   }
 
   /**
@@ -248,7 +257,8 @@ export class FakeSystemdHost {
     if (isOver()) return job.over.promise;
     unit.job = null;
     end();
-    const result = unit.active === "failed" ? "failed" : "done";
+    const failing = kind === "start" ? this.#failingJobs.get(name) : undefined;
+    const result = failing ?? (unit.active === "failed" ? "failed" : "done");
     job.over.resolve(result);
     return result;
   }

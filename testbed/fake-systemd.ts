@@ -65,6 +65,20 @@ export class FakeSystemd implements Systemd {
     return { ended };
   }
 
+  async startsUnderWay(names: readonly string[]): Promise<ReadonlyMap<string, StartJob>> {
+    this.#checkConnection();
+    this.#answer("startsUnderWay");
+    const started = new Map<string, StartJob>();
+    for (const name of names) {
+      const job = this.host.startUnderWay(name);
+      if (job === null) continue;
+      const ended = this.#unlessLost(job);
+      ended.catch(() => undefined);
+      started.set(name, { ended });
+    }
+    return started;
+  }
+
   async stop(name: string): Promise<readonly string[]> {
     this.#ask("stop", name);
     const along = await this.#unlessLost(this.host.stop(name));

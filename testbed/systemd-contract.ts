@@ -148,6 +148,26 @@ export function systemdContract(name: string, make: () => Promise<SystemdUnderCo
         await systemd.stop(late);
         expect(await ended).toBe("canceled");
       });
+      it("that is under way is told on another connection, with the result that it comes to", async () => {
+        const [late, up, idle] = [
+          await started({ runs: "for ever", startMs: LATE_MS }),
+          await started(),
+          await loaded(),
+        ];
+        await becomes(up, UP);
+        systemd.close();
+        systemd = await host.connect();
+        const under = await systemd.startsUnderWay([late, up, idle, "contract-nowhere.service"]);
+        expect([...under.keys()]).toEqual([late]);
+        expect(await under.get(late)?.ended).toBe("done");
+        expect(await systemd.startsUnderWay([late])).toEqual(new Map());
+        expect(await systemd.startsUnderWay([])).toEqual(new Map());
+      });
+      it("that is under way and asked for again is the same start", async () => {
+        const late = await loaded({ runs: "for ever", startMs: LATE_MS });
+        const jobs = [await systemd.start(late), await systemd.start(late)];
+        expect(await Promise.all(jobs.map(({ ended }) => ended))).toEqual(["done", "done"]);
+      });
       it("does nothing to a unit that is up", async () => {
         const up = await started();
         await becomes(up, UP);

@@ -228,9 +228,10 @@ class Agent implements RunningAgent {
         if (name === null) this.#touchAll();
         else if (this.#runner.present.has(name)) this.#touch(name);
       },
-      onConnected: async () => {
+      onConnected: async (systemd) => {
         if (!this.#isAdopted) await this.#runner.adopt();
         this.#isAdopted = true;
+        await this.#runner.resume(systemd);
       },
       // Whatever happened without a connection was not heard of.
       onReady: () => {

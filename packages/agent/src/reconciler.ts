@@ -80,7 +80,7 @@ export class Reconciler {
   endedNote(name: string, state: StateRecord | null): EndedRecord | null | undefined {
     const { mirror, machineID, texts, runner } = this.#options;
     const entry = mirror.state.schedule.get(machineID)?.get(name);
-    const isOneshot = (): boolean => runner.mayHaveEnded(name) && texts.isOneshot(name, state?.hash ?? "");
+    const isOneshot = (): boolean => runner.launches.mayHaveEnded(name) && texts.isOneshot(name, state?.hash ?? "");
     return endedNote(state, entry, isOneshot);
   }
 

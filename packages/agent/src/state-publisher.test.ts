@@ -38,7 +38,7 @@ function publisher(...names: readonly string[]) {
     runner: {
       present,
       noticeMissing: () => false,
-      isStarting: () => false,
+      launches: { isStarting: () => false },
       stateOf: (name, states, run = null) => reportedState(present.get(name), undefined, states, run),
     },
     systemd: () => systemd,

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { EndedRecord, StateRecord } from "@fleet/domain/cluster";
 import type { RunResult, SystemdStates } from "@fleet/domain/unit";
 import type { MachineRegistration, StateUpdate } from "@fleet/registry";
+import type { Launches } from "./launches.ts";
 import type { Systemd } from "./systemd/systemd.ts";
 import type { UnitRunner } from "./unit-runner.ts";
 
@@ -15,7 +16,9 @@ const UNKNOWN = "unknown";
 /** What a publisher needs. */
 export interface StatePublisherOptions {
   /** What runs here, as far as the agent knows. */
-  readonly runner: Pick<UnitRunner, "present" | "noticeMissing" | "stateOf" | "isStarting">;
+  readonly runner: Pick<UnitRunner, "present" | "noticeMissing" | "stateOf"> & {
+    readonly launches: Pick<Launches, "isStarting">;
+  };
   /** The connection to systemd; null: there is none. */
   readonly systemd: () => Systemd | null;
   /** Called where systemd does not find units that it should. */
@@ -81,7 +84,7 @@ export class StatePublisher {
   ): Promise<ReadonlyMap<string, RunResult>> {
     const { runner } = this.#options;
     const mayTell = (name: string, { active }: SystemdStates): boolean =>
-      active === "failed" || this.#troubled.has(name) || (active === "activating" && !runner.isStarting(name));
+      active === "failed" || this.#troubled.has(name) || (active === "activating" && !runner.launches.isStarting(name));
     const names = [...states].filter(([name, state]) => mayTell(name, state)).map(([name]) => name);
     const runs = names.length === 0 ? new Map<string, RunResult>() : await systemd.runResults(names);
     for (const name of names) {

@@ -10,7 +10,7 @@ export interface SystemdConnectionOptions {
   /** Hears of units that may have changed; null: any may have. */
   readonly onChanged: (name: string | null) => void;
   /** Called each time there is a connection, before it is used. Where it fails, a new connection is made. */
-  readonly onConnected: () => Promise<void>;
+  readonly onConnected: (systemd: Systemd) => Promise<void>;
   /** Called once the connection can be used. */
   readonly onReady: () => void;
 }
@@ -40,7 +40,7 @@ export class SystemdConnection {
       try {
         const systemd = await connect();
         systemd.onChanged(onChanged);
-        await onConnected();
+        await onConnected(systemd);
         this.#current = systemd;
         failures = 0;
         trouble.over();

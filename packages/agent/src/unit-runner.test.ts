@@ -15,6 +15,8 @@ const folder = temporaryFolder();
 
 const TEXT = "[Service]\nExecStart=/bin/a\n";
 const HASH = hashText(TEXT);
+const ONESHOT = "[Service]\nType=oneshot\nExecStart=/bin/a\n";
+const ONESHOT_HASH = hashText(ONESHOT);
 
 function runner(host = new FakeSystemdHost()): {
   systemd: FakeSystemd;
@@ -28,7 +30,7 @@ function runner(host = new FakeSystemdHost()): {
   const made = new UnitRunner({
     directory: new UnitDirectory(join(folder(), "units")),
     log,
-    text: (hash) => (hash === HASH ? TEXT : undefined),
+    text: (hash) => ({ [HASH]: TEXT, [ONESHOT_HASH]: ONESHOT })[hash],
     onTouched: () => undefined,
     onProgress: () => undefined,
     failpoint: () => undefined,
@@ -110,6 +112,84 @@ describe("running units", () => {
       expect(systemd.calls.filter((call) => call === "start a.service")).toHaveLength(5);
     },
   );
+  describe("a start that is under way while the agent is restarted or the connection is lost", () => {
+    const down = { load: "loaded", active: "inactive", sub: "dead" };
+    const told = { current: "loaded", error: expect.stringContaining("(job result dependency)") };
+
+    it("is followed by the next agent: what it comes to is the unit's error, and it is tried again", async () => {
+      const first = runner();
+      await first.runner.adopt();
+      first.systemd.host.hold("start", "a.service");
+      await first.settle([unit("a.service"), unit("b.service")]);
+      first.systemd.close();
+      const { systemd, runner: made, settle } = runner(first.systemd.host);
+      await made.adopt();
+      await made.resume(systemd);
+      await settle([unit("a.service"), unit("b.service")]);
+      expect(made.stateOf("a.service", down)).toMatchObject({ current: "launched", systemd: { active: "activating" } });
+      systemd.host.failJobs("a.service", "dependency");
+      systemd.host.release("start", "a.service");
+      await settle([unit("a.service"), unit("b.service")]);
+      expect(made.stateOf("a.service", down)).toMatchObject(told);
+      systemd.host.failJobs("a.service", null);
+      await clock.pass(Math.ceil((made.nextRetryAt ?? 0) - performance.now()));
+      await settle([unit("a.service"), unit("b.service")]);
+      expect(made.stateOf("a.service", undefined)).toMatchObject({ current: "launched", error: null });
+      expect(systemd.calls).toEqual(["start a.service"]);
+    });
+    it("is followed on the next connection of the same agent", async () => {
+      const { systemd, runner: made, settle } = runner();
+      await made.adopt();
+      systemd.host.hold("start", "a.service");
+      await settle([unit("a.service")]);
+      systemd.close();
+      await clock.pass(0);
+      const next = new FakeSystemd(systemd.host);
+      await made.resume(next);
+      systemd.host.failJobs("a.service", "dependency");
+      systemd.host.release("start", "a.service");
+      await clock.pass(0);
+      expect(made.stateOf("a.service", down)).toMatchObject(told);
+    });
+    it("and that ended meanwhile, with the unit down, is done again", async () => {
+      const first = runner();
+      await first.runner.adopt();
+      first.systemd.host.hold("start", "a.service");
+      await first.settle([unit("a.service"), unit("b.service")]);
+      first.systemd.close();
+      await clock.pass(0);
+      first.systemd.host.failJobs("a.service", "dependency");
+      first.systemd.host.release("start", "a.service");
+      await clock.pass(0);
+      const { systemd, runner: made, settle } = runner(first.systemd.host);
+      await made.adopt();
+      await made.resume(systemd);
+      await settle([unit("a.service"), unit("b.service")]);
+      expect(made.stateOf("a.service", down)).toMatchObject(told);
+      expect(systemd.calls).toEqual(["start a.service"]);
+    });
+    it("of a oneshot that is down is not done again: it says that it may have run, and does not count as done", async () => {
+      const first = runner();
+      await first.runner.adopt();
+      first.systemd.host.behave("once.service", { runs: "to its end" });
+      first.systemd.host.hold("start", "once.service");
+      await first.settle([{ ...unit("once.service"), hash: ONESHOT_HASH }]);
+      first.systemd.close();
+      await clock.pass(0);
+      first.systemd.host.release("start", "once.service");
+      await clock.pass(0);
+      const { systemd, runner: made, settle } = runner(first.systemd.host);
+      await made.adopt();
+      await made.resume(systemd);
+      await settle([{ ...unit("once.service"), hash: ONESHOT_HASH }]);
+      expect(systemd.calls).toEqual([]);
+      const error = expect.stringContaining("whether it ran is not known");
+      expect(made.stateOf("once.service", down)).toMatchObject({ current: "launched", error });
+      expect(made.launches.mayHaveEnded("once.service")).toBe(false);
+      await settle([{ ...unit("once.service", "loaded"), hash: ONESHOT_HASH }]);
+      expect(made.stateOf("once.service", down)).toMatchObject({ current: "loaded", error: null });
+    });
+  });
   it("a unit whose start has failed, as systemd says, is not started again and again", async () => {
     const { systemd, runner: made, settle } = runner();
     await made.adopt();

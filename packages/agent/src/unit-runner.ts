@@ -3,14 +3,12 @@ import { parseUnitFile, type RunResult, type SystemdStates } from "@fleet/domain
 import type { BaseLogger } from "pino";
 import type { AgentFailpoint } from "./failpoint.ts";
 import { JobSlots } from "./job-slots.ts";
+import { Launches } from "./launches.ts";
 import type { UnitDirectory } from "./machine/unit-directory.ts";
 import { installOf } from "./model/install.ts";
 import { nextTask, nextTasks, type PresentUnit, type Task, type WantedUnit } from "./model/next-task.ts";
 import { reportedState } from "./model/reported-state.ts";
-import { startTrouble } from "./model/start-outcome.ts";
 import { RetryBook } from "./retry-book.ts";
-import { StartJobs } from "./start-jobs.ts";
-import { StoppedAlong } from "./stopped-along.ts";
 import type { StartJob, Systemd, UnitToLoad } from "./systemd/systemd.ts";
 
 /** A unit that is missing in systemd is loaded anew no more often than this. */
@@ -46,10 +44,8 @@ export class UnitRunner {
   readonly #busy = new Set<string>();
   readonly #retries = new RetryBook();
   readonly #slots = new JobSlots();
-  readonly #startJobs = new StartJobs();
-  /** Units whose last start did not come to its end: their jobs failed, or were canceled by a stop. */
-  readonly #brokenOff = new Set<string>();
-  readonly #stoppedAlong = new StoppedAlong();
+  /** What becomes of units that were started. */
+  readonly launches: Launches;
   /** When a unit was found to be missing in systemd, by performance.now(), for as long as it is not loaded anew again. */
   readonly #foundMissing = new Map<string, number>();
   #wanted: ReadonlyMap<string, WantedUnit> = new Map();
@@ -57,12 +53,27 @@ export class UnitRunner {
 
   constructor(options: UnitRunnerOptions) {
     this.#options = options;
+    const { directory, log } = options;
+    this.launches = new Launches({
+      directory,
+      log,
+      isIdle: (name) => this.#present.get(name)?.isLaunched === true && !this.#busy.has(name),
+      onUndone: (name, error) => this.#undone(name, error),
+      onWorked: (name) => this.#retries.forget(name),
+      onSettled: (name, error) => this.#settled(name, error),
+    });
   }
 
   /** Takes over what is there already, from before the agent started. */
   async adopt(): Promise<void> {
     this.#present.clear();
     for (const unit of await this.#options.directory.read()) this.#present.set(unit.name, unit);
+  }
+
+  /** Follows what is under way in systemd, on a new connection to it. */
+  async resume(systemd: Systemd): Promise<void> {
+    const launched = [...this.#present.values()].filter(({ isLaunched }) => isLaunched).map(({ name }) => name);
+    await this.launches.resume(systemd, launched);
   }
 
   get present(): ReadonlyMap<string, PresentUnit> {
@@ -151,22 +162,12 @@ export class UnitRunner {
    */
   stateOf(name: string, systemd: SystemdStates | undefined, run: RunResult | null = null): StateRecord | null {
     // Between the end of a job and the look at what came of it a unit is still on its way.
-    const isOnItsWay = this.#startJobs.has(name) && systemd?.active === "inactive";
+    const isOnItsWay = this.launches.isStarting(name) && systemd?.active === "inactive";
     const states = isOnItsWay ? { ...systemd, active: "activating", sub: "waiting" } : systemd;
-    return reportedState(this.#present.get(name), this.#retries.of(name), states, run);
-  }
-
-  /**
-   * Whether a unit that is launched and inactive may have done its work: its last start was not broken off, and the
-   * watchdog has not stopped it.
-   */
-  mayHaveEnded(name: string): boolean {
-    return !this.#brokenOff.has(name) && this.#options.directory.isMarkedLaunched(name);
-  }
-
-  /** Whether the agent has started a unit, and what came of it is not known yet. */
-  isStarting(name: string): boolean {
-    return this.#startJobs.has(name);
+    const unit = this.#present.get(name);
+    const doubt = systemd?.active === "inactive" ? this.launches.doubtOf(name) : null;
+    const doubted = unit === undefined || doubt === null ? undefined : { hash: unit.hash, message: doubt };
+    return reportedState(unit, this.#retries.of(name) ?? doubted, states, run);
   }
 
   snapshot(): unknown {
@@ -199,11 +200,9 @@ export class UnitRunner {
   }
 
   async #stop(systemd: Systemd, name: string): Promise<void> {
-    this.#startJobs.forget(name);
-    this.#stoppedAlong.forget(name);
-    this.#stoppedAlong.note(name, await systemd.stop(name));
+    await this.launches.stop(systemd, name);
     this.#options.failpoint("agent.after-stop");
-    this.#options.directory.markLaunched(name, false);
+    this.#options.directory.markLaunched(name, null);
     this.#options.directory.markStopsOnPartition(name, false);
     this.#update(name, { isLaunched: false, isStopped: true });
   }
@@ -229,48 +228,21 @@ export class UnitRunner {
     }
     this.#options.failpoint("agent.after-start");
     this.#update(name, { isLaunched: true, isStopped: false });
-    // Marked last: after a crash in between the unit is told to start once more, which does nothing to one that runs;
-    // a mark without a start would leave it down for good.
-    this.#options.directory.markLaunched(name, true);
-    this.#startJobs.follow(name, job, {
-      look: (result) => this.#noticeStarted(systemd, name, result),
-      onSettled: (error) => {
-        if (error !== null) this.#failed(name, error);
-        this.#options.onTouched(name);
-        if (this.#retries.of(name) !== undefined) this.#options.onProgress();
-      },
-    });
+    this.launches.begin(systemd, name, job);
   }
 
-  /** Looks what came of a start, once its job has ended. What came to nothing is tried again. */
-  async #noticeStarted(systemd: Systemd, name: string, result: string): Promise<void> {
-    if (result === "done") this.#brokenOff.delete(name);
-    else this.#brokenOff.add(name);
-    const states = (await systemd.states([name])).get(name);
-    // Where the unit was stopped meanwhile, the start is followed no more.
-    if (states === undefined || !this.#startJobs.has(name) || this.#present.get(name)?.isLaunched !== true) return;
-    const trouble = startTrouble(result, states);
-    if (trouble === null) {
-      this.#retries.forget(name);
-      if (result === "done") await this.#bringBack(systemd, name);
-      return;
-    }
-    this.#options.directory.markLaunched(name, false);
+  /** A unit that was launched counts as not launched any more; null: nothing went wrong. */
+  #undone(name: string, error: Error | null): void {
     this.#update(name, { isLaunched: false });
-    this.#failed(name, new Error(trouble));
+    if (error !== null) this.#failed(name, error);
+    else this.#options.onProgress();
   }
 
-  /** Has those units started again that the stop of another one, which is up again, had taken with it. */
-  async #bringBack(systemd: Systemd, main: string): Promise<void> {
-    const followers = this.#stoppedAlong.cameBack(main).filter((name) => this.#present.get(name)?.isLaunched === true);
-    if (followers.length === 0) return;
-    for (const [name, { active }] of await systemd.states(followers)) {
-      if (active !== "inactive" || this.#busy.has(name)) continue;
-      this.#options.log.info({ unit: name }, `unit ${name} was stopped along with ${main}, and is started again`);
-      this.#options.directory.markLaunched(name, false);
-      this.#update(name, { isLaunched: false });
-    }
-    this.#options.onProgress();
+  /** What came of a start is known, or can't be found out. */
+  #settled(name: string, error: unknown): void {
+    if (error !== null) this.#failed(name, error);
+    this.#options.onTouched(name);
+    if (this.#retries.of(name) !== undefined) this.#options.onProgress();
   }
 
   async #unload(systemd: Systemd, names: readonly string[]): Promise<void> {
@@ -293,7 +265,7 @@ export class UnitRunner {
           }
           this.#options.directory.remove(name);
           this.#present.delete(name);
-          this.#brokenOff.delete(name);
+          this.launches.unloaded(name);
         }),
       ),
     );
@@ -349,7 +321,7 @@ export class UnitRunner {
     try {
       await work();
       // What came of a start is only known when its job has ended: until then an earlier failure counts.
-      if (!this.#startJobs.has(name)) this.#retries.forget(name);
+      if (!this.launches.isStarting(name)) this.#retries.forget(name);
       this.#options.onTouched(name);
     } catch (error) {
       this.#failed(name, error);
@@ -367,7 +339,7 @@ export class UnitRunner {
   #forgetFailures(): void {
     for (const [name, { goal }] of this.#retries.entries()) {
       if (this.#busy.has(name) || this.#unclear.has(name)) continue;
-      const isOpen = this.#nextTask(name) !== null || this.#startJobs.has(name);
+      const isOpen = this.#nextTask(name) !== null || this.launches.isStarting(name);
       if (isOpen && goal === this.#goal(name)) continue;
       this.#retries.forget(name);
       this.#options.onTouched(name);

@@ -14,7 +14,7 @@ describe("the folder of unit files", () => {
     const before = new UnitDirectory(join(folder(), "units"), boot);
     await before.read();
     before.write("a.service", TEXT);
-    before.markLaunched("a.service", true);
+    before.markLaunched("a.service", "started");
     expect(await before.read()).toMatchObject([{ name: "a.service", isLaunched: true }]);
     writeFileSync(boot, "two\n");
     expect(await new UnitDirectory(join(folder(), "units"), boot).read()).toEqual([]);
@@ -31,7 +31,7 @@ describe("the folder of unit files", () => {
     for (const name of ["../a.service", "a/../../b.service", "/etc/a.service", ".launched", "a\u0000.service"]) {
       expect(() => units.file(name)).toThrow("is no unit name");
       expect(() => units.write(name, "[Service]\n")).toThrow("is no unit name");
-      expect(() => units.markLaunched(name, true)).toThrow("is no unit name");
+      expect(() => units.markLaunched(name, "started")).toThrow("is no unit name");
       expect(() => units.markStopsOnPartition(name, true)).toThrow("is no unit name");
       expect(() => units.remove(name)).toThrow("is no unit name");
     }

@@ -1,10 +1,12 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { hashText, unitNameProblem } from "@fleet/domain/unit";
 import type { PresentUnit } from "../model/next-task.ts";
 
 const LAUNCHED = ".launched";
+/** In a file of that folder: what came of the start was not seen yet. Versions before 2.1 read its name only. */
+const STARTING = "starting";
 const STOPS_ON_PARTITION = ".fenced";
 const BOOT_ID = ".boot-id";
 const TEMPORARY = ".new";
@@ -70,7 +72,7 @@ export class UnitDirectory {
   }
 
   remove(name: string): void {
-    this.markLaunched(name, false);
+    this.markLaunched(name, null);
     this.markStopsOnPartition(name, false);
     rmSync(this.file(name), { force: true });
   }
@@ -105,10 +107,24 @@ export class UnitDirectory {
     writeFileSync(marker, "");
   }
 
-  markLaunched(name: string, isLaunched: boolean): void {
+  /** Marks that systemd was told to start the unit, and whether it is known what came of that; null: takes the mark away. */
+  markLaunched(name: string, launch: "starting" | "started" | null): void {
     const marker = join(this.path, LAUNCHED, checked(name));
-    if (isLaunched) writeFileSync(marker, "");
-    else rmSync(marker, { force: true });
+    if (launch === null) rmSync(marker, { force: true });
+    else writeFileSync(marker, launch === "starting" ? STARTING : "");
+  }
+
+  /** Whether systemd was told to start the unit, and nobody has seen what came of that. */
+  isMarkedStarting(name: string): boolean {
+    return (
+      existsSync(join(this.launchedFolder, checked(name))) &&
+      readFileSync(join(this.launchedFolder, name), "utf8") === STARTING
+    );
+  }
+
+  /** The text of a unit's file; null where it is not there. */
+  text(name: string): string | null {
+    return existsSync(this.file(name)) ? readFileSync(this.file(name), "utf8") : null;
   }
 }
 

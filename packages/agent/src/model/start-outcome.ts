@@ -13,6 +13,10 @@ const REASONS: Readonly<Record<string, string>> = {
   frozen: "the unit is frozen",
 };
 
+/** What is told of a oneshot that is down where nobody has seen what came of its start: it may have run, or not. */
+export const END_NOT_SEEN =
+  "its start ended while the agent was away, and whether it ran is not known: look at its journal, and start it again where it did not";
+
 /**
  * What went wrong with a start, as one sentence; null where nothing did, or where the unit's own state says it: a unit
  * that systemd calls failed, or restarts by itself, did start.

@@ -117,6 +117,13 @@ export class DBusSystemd implements Systemd {
     }
   }
 
+  async startsUnderWay(names: readonly string[]): Promise<ReadonlyMap<string, StartJob>> {
+    const started = new Map<string, StartJob>();
+    // The end of one that is listed is heard: its signal comes after, or has come since.
+    for (const [name, job] of await this.#manager.startJobs(names)) started.set(name, { ended: this.#jobs.ended(job) });
+    return started;
+  }
+
   async stop(name: string): Promise<readonly string[]> {
     if ((await this.#foreignPath(name)) !== null) return [];
     const running = await this.#manager.runningWith(name);

@@ -99,14 +99,24 @@ export class Manager {
 
   /** What systemd holds of units in memory, by name; nothing is loaded for the question. */
   async held(names: readonly string[]): Promise<ReadonlyMap<string, SystemdStates>> {
-    if (names.length === 0) return new Map();
+    return new Map((await this.#heldRows(names)).map((row) => [row[0], statesOf(row)]));
+  }
+
+  /** Object paths of start jobs that are queued or under way, by their units' names. */
+  async startJobs(names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const rows = (await this.#heldRows(names)).filter((row) => row[7] !== 0 && row[8] === "start");
+    return new Map(rows.map((row) => [row[0], row[9]]));
+  }
+
+  async #heldRows(names: readonly string[]): Promise<readonly UnitRow[]> {
+    if (names.length === 0) return [];
     const wanted = new Set(names);
     // systemd compares each pattern with the name of each unit.
     const isFew = this.#version >= LISTS_BY_NAMES && names.length <= FEW_PATTERNS;
     const rows = isFew
       ? await this.#rows("ListUnitsByPatterns", [], names.map(asPattern))
       : await this.#rows("ListUnits");
-    return new Map(rows.filter(([name]) => wanted.has(name)).map((row) => [row[0], statesOf(row)]));
+    return rows.filter(([name]) => wanted.has(name));
   }
 
   /** A property of a unit that systemd holds in memory. */

@@ -64,6 +64,8 @@ export interface Systemd {
    * @throws SystemdError where it refuses; a ForeignUnitError where the unit is not fleet's
    */
   start(name: string): Promise<StartJob>;
+  /** The starts, by name, of those units whose start is queued or under way, whoever asked for it. */
+  startsUnderWay(names: readonly string[]): Promise<ReadonlyMap<string, StartJob>>;
   /**
    * Stops a unit and waits until it is at rest. A unit that is not fleet's is left alone.
    *
