@@ -220,9 +220,19 @@ export class FakeSystemdHost {
       this.#become(name, unit, "inactive", "dead"),
     );
     this.#become(name, unit, "deactivating", "stop-sigterm");
-    const along = [...this.#behaviours].filter(([other, { bindsTo }]) => bindsTo === name && !this.#isAtRest(other));
-    await Promise.all([over, ...along.map(([other]) => this.stop(other))]);
-    return along.map(([other]) => other);
+    const along = this.runningWith(name);
+    await Promise.all([over, ...along.map((other) => this.stop(other))]);
+    return along;
+  }
+
+  /** Names of units that run and are stopped along with a unit, or with one of those. */
+  runningWith(name: string): readonly string[] {
+    const found = new Set([name]);
+    for (const unit of found)
+      for (const [other, { bindsTo }] of this.#behaviours)
+        if (bindsTo === unit && !this.#isAtRest(other)) found.add(other);
+    found.delete(name);
+    return this.#foreign.has(name) || this.#isAtRest(name) ? [] : [...found];
   }
 
   #isAtRest(name: string): boolean {

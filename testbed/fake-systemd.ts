@@ -79,8 +79,9 @@ export class FakeSystemd implements Systemd {
     return started;
   }
 
-  async stop(name: string): Promise<readonly string[]> {
+  async stop(name: string, onRunningWith?: (names: readonly string[]) => void): Promise<readonly string[]> {
     this.#ask("stop", name);
+    onRunningWith?.(this.host.runningWith(name));
     const along = await this.#unlessLost(this.host.stop(name));
     this.#answer("stop");
     return along;

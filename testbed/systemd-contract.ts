@@ -233,10 +233,18 @@ export function systemdContract(name: string, make: () => Promise<SystemdUnderCo
       it("tells which other units were stopped along with it", async () => {
         const main = await started();
         const bound = await started({ runs: "for ever", bindsTo: main });
+        const next = await started({ runs: "for ever", bindsTo: bound });
         const idle = await loaded({ runs: "for ever", bindsTo: main });
-        for (const each of [main, bound]) await becomes(each, UP);
-        expect(await systemd.stop(main)).toEqual([bound]);
-        for (const each of [main, bound, idle]) expect((await stateOf(each))?.active).toBe("inactive");
+        for (const each of [main, bound, next]) await becomes(each, UP);
+        let before: readonly string[] = [];
+        const stopped = await systemd.stop(main, (names) => {
+          before = names;
+        });
+        expect([before, stopped]).toEqual([
+          [bound, next],
+          [bound, next],
+        ]);
+        for (const each of [main, bound, next, idle]) expect((await stateOf(each))?.active).toBe("inactive");
         expect(await systemd.stop(main)).toEqual([]);
       });
       it("of several at a time ends each", async () => {

@@ -4,6 +4,7 @@ import type { UnitDirectory } from "./machine/unit-directory.ts";
 import { END_NOT_SEEN, startTrouble } from "./model/start-outcome.ts";
 import { StartJobs } from "./start-jobs.ts";
 import { StoppedAlong } from "./stopped-along.ts";
+import { RUNS } from "./systemd/manager.ts";
 import type { StartJob, Systemd } from "./systemd/systemd.ts";
 
 /** What launches need of what leads the units. */
@@ -31,10 +32,16 @@ export class Launches {
   readonly #brokenOff = new Set<string>();
   /** Oneshots that are down, and of which it is not known whether they have run. */
   readonly #doubtful = new Set<string>();
-  readonly #stoppedAlong = new StoppedAlong();
+  readonly #stoppedAlong: StoppedAlong;
 
   constructor(options: LaunchesOptions) {
     this.#options = options;
+    this.#stoppedAlong = new StoppedAlong(options.directory.stoppedAlongFolder);
+  }
+
+  /** Takes over what an agent before this one has noted. */
+  adopt(): void {
+    this.#stoppedAlong.read();
   }
 
   /** Whether a unit's start was accepted, and what came of it is not known yet. */
@@ -60,21 +67,32 @@ export class Launches {
     // Marked last: after a crash in between the unit is told to start once more, which does nothing to one that runs;
     // a mark without a start would leave it down for good.
     this.#options.directory.markLaunched(name, "starting");
+    this.#stoppedAlong.forget(name);
     this.#doubtful.delete(name);
     this.#follow(systemd, name, job);
   }
 
   /** Stops a unit, and notes what systemd stops along with it. */
   async stop(systemd: Systemd, name: string): Promise<void> {
-    this.#jobs.forget(name);
-    this.#doubtful.delete(name);
-    this.#stoppedAlong.forget(name);
-    this.#stoppedAlong.note(name, await systemd.stop(name));
+    this.#forget(name);
+    const running: string[] = [];
+    const stopped = await systemd.stop(name, (names) => {
+      running.push(...names.filter(this.#options.isIdle));
+      // Before the stop: an agent that is restarted in the middle of it finds them at rest, and the stop to be done again.
+      this.#stoppedAlong.note(name, running);
+    });
+    for (const other of running) if (!stopped.includes(other)) this.#stoppedAlong.forget(other);
   }
 
   /** Forgets that a unit was ever started. */
   unloaded(name: string): void {
+    this.#forget(name);
     this.#brokenOff.delete(name);
+  }
+
+  #forget(name: string): void {
+    this.#jobs.forget(name);
+    this.#stoppedAlong.forget(name);
     this.#doubtful.delete(name);
   }
 
@@ -143,13 +161,15 @@ export class Launches {
   /** Has those units started again that the stop of another one, which is up again, had taken with it. */
   async #bringBack(systemd: Systemd, main: string): Promise<void> {
     const { directory, log, isIdle, onUndone } = this.#options;
-    const followers = this.#stoppedAlong.cameBack(main).filter(isIdle);
+    const followers = this.#stoppedAlong.of(main);
     if (followers.length === 0) return;
-    for (const [name, { active }] of await systemd.states(followers)) {
-      if (active !== "inactive" || !isIdle(name)) continue;
+    for (const [name, { active }] of await systemd.states(followers.filter(isIdle))) {
+      if (RUNS.has(active) || !isIdle(name)) continue;
       log.info({ unit: name }, `unit ${name} was stopped along with ${main}, and is started again`);
       directory.markLaunched(name, null);
       onUndone(name, null);
     }
+    // Last: where this agent ends before, the next one brings them back.
+    for (const name of followers) this.#stoppedAlong.forget(name);
   }
 }

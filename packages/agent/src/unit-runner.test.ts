@@ -236,6 +236,46 @@ describe("running units", () => {
     expect(systemd.calls).toEqual(["start main.service", "start side.service"]);
     expect(systemd.host.states("side.service").active).toBe("active");
   });
+  it("those that follow a follower come up again, too, and all of them also where the agent is restarted in between", async () => {
+    const first = runner();
+    await first.runner.adopt();
+    first.systemd.host.behave("side.service", { runs: "for ever", bindsTo: "main.service" });
+    first.systemd.host.behave("third.service", { runs: "for ever", bindsTo: "side.service" });
+    const sides = [unit("side.service"), unit("third.service")];
+    await first.settle([unit("main.service"), ...sides]);
+    first.systemd.host.hold("stop", "main.service");
+    await first.settle([unit("main.service", "loaded"), ...sides]);
+    first.systemd.close();
+    await clock.pass(0);
+    const second = runner(first.systemd.host);
+    await second.runner.adopt();
+    await second.runner.resume(second.systemd);
+    await second.settle([unit("main.service", "loaded"), ...sides]);
+    second.systemd.host.release("stop", "main.service");
+    await second.settle([unit("main.service", "loaded"), ...sides]);
+    expect(second.systemd.host.states("third.service").active).toBe("inactive");
+    const third = runner(first.systemd.host);
+    await third.runner.adopt();
+    await third.runner.resume(third.systemd);
+    await third.settle([unit("main.service"), ...sides]);
+    expect(third.systemd.calls).toEqual(["start main.service", "start side.service", "start third.service"]);
+    await third.settle([unit("main.service"), ...sides]);
+    expect(third.systemd.calls).toHaveLength(3);
+  });
+  it("a unit that was stopped along is not brought back once something else was done with it", async () => {
+    const { systemd, runner: made, settle } = runner();
+    await made.adopt();
+    systemd.host.behave("side.service", { runs: "for ever", bindsTo: "main.service" });
+    await settle([unit("main.service"), unit("side.service")]);
+    await settle([unit("main.service", "loaded"), unit("side.service")]);
+    // Gone, here again, and then stopped by hand: not by the stop of the other one.
+    await settle([unit("main.service", "loaded")]);
+    await settle([unit("main.service", "loaded"), unit("side.service")]);
+    await systemd.host.stop("side.service");
+    systemd.calls.length = 0;
+    await settle([unit("main.service"), unit("side.service")]);
+    expect(systemd.calls).toEqual(["start main.service"]);
+  });
   it("a unit that fails stops no other, keeps its error, and waits longer each time", async () => {
     const { systemd, runner: made, settle } = runner();
     await made.adopt();

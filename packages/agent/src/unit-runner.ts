@@ -68,6 +68,7 @@ export class UnitRunner {
   async adopt(): Promise<void> {
     this.#present.clear();
     for (const unit of await this.#options.directory.read()) this.#present.set(unit.name, unit);
+    this.launches.adopt();
   }
 
   /** Follows what is under way in systemd, on a new connection to it. */

@@ -8,6 +8,7 @@ const LAUNCHED = ".launched";
 /** In a file of that folder: what came of the start was not seen yet. Versions before 2.1 read its name only. */
 const STARTING = "starting";
 const STOPS_ON_PARTITION = ".fenced";
+const STOPPED_ALONG = ".stopped-along";
 const BOOT_ID = ".boot-id";
 const TEMPORARY = ".new";
 
@@ -79,6 +80,7 @@ export class UnitDirectory {
 
   async #clear(): Promise<void> {
     for (const name of await readdir(this.path)) if (unitNameProblem(name) === null) this.remove(name);
+    await rm(this.stoppedAlongFolder, { recursive: true, force: true });
   }
 
   /** Where the files are whose names are those of the launched units. */
@@ -88,6 +90,11 @@ export class UnitDirectory {
   /** Where the files are whose names are those of the units that are stopped when the machine's lease can't be renewed. */
   get stopsOnPartitionFolder(): string {
     return join(this.path, STOPS_ON_PARTITION);
+  }
+
+  /** Where the files are that name the units which systemd has stopped along with another. */
+  get stoppedAlongFolder(): string {
+    return join(this.path, STOPPED_ALONG);
   }
 
   /** Whether any unit is marked as one of those. */

@@ -3,7 +3,7 @@ import dbus, { type Message } from "dbus-next";
 import { Bus } from "./bus.ts";
 import { ChangeSignals } from "./change-signals.ts";
 import { Jobs } from "./jobs.ts";
-import { AT_REST, Manager, systemdErrorOf } from "./manager.ts";
+import { AT_REST, Manager, RUNS, systemdErrorOf } from "./manager.ts";
 import { PendingReload } from "./pending-reload.ts";
 import { RunResults } from "./run-results.ts";
 import { ForeignUnitError, type StartJob, type Systemd, SystemdError, type UnitToLoad } from "./systemd.ts";
@@ -124,12 +124,13 @@ export class DBusSystemd implements Systemd {
     return started;
   }
 
-  async stop(name: string): Promise<readonly string[]> {
+  async stop(name: string, onRunningWith?: (names: readonly string[]) => void): Promise<readonly string[]> {
     if ((await this.#foreignPath(name)) !== null) return [];
     const running = await this.#manager.runningWith(name);
+    onRunningWith?.(running);
     await this.#stopNow(name);
     const now = await this.#manager.held(running);
-    return running.filter((other) => AT_REST.has(now.get(other)?.active ?? "inactive"));
+    return running.filter((other) => !RUNS.has(now.get(other)?.active ?? "inactive"));
   }
 
   async #stopNow(name: string): Promise<void> {

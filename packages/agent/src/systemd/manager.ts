@@ -26,6 +26,8 @@ const LISTS_BY_NAMES = 230;
 
 /** States in which nothing of a unit runs. */
 export const AT_REST: ReadonlySet<string> = new Set(["inactive", "failed"]);
+/** States of a unit that is up, or on its way there. */
+export const RUNS: ReadonlySet<string> = new Set(["active", "activating", "reloading", "refreshing"]);
 /** From more names on, all units that systemd holds are listed. */
 const FEW_PATTERNS = 32;
 
@@ -129,16 +131,21 @@ export class Manager {
     return String((await this.propertyOf(name, UNIT, FRAGMENT_PATH_PROPERTY)) ?? "") || null;
   }
 
-  /** Names of units that run, or are on their way, and that systemd stops along with a unit. */
+  /** Names of units that run, or are on their way, and that systemd stops along with a unit, or with one of those. */
   async runningWith(name: string): Promise<readonly string[]> {
     if ((await this.held([name])).size === 0) return [];
-    const lists = await Promise.all(
-      STOPPED_ALONG_PROPERTIES.map(
-        (property) => this.propertyOf(name, UNIT, property) as Promise<string[] | undefined>,
-      ),
-    );
-    const states = await this.held([...new Set(lists.flatMap((list) => list ?? []))]);
-    return [...states].filter(([, { active }]) => !AT_REST.has(active)).map(([other]) => other);
+    const found = new Set([name]);
+    for (const unit of found) {
+      const lists = await Promise.all(
+        STOPPED_ALONG_PROPERTIES.map(
+          (property) => this.propertyOf(unit, UNIT, property) as Promise<string[] | undefined>,
+        ),
+      );
+      const states = await this.held([...new Set(lists.flatMap((list) => list ?? []))]);
+      for (const [other, { active }] of states) if (!AT_REST.has(active)) found.add(other);
+    }
+    found.delete(name);
+    return [...found];
   }
 
   /** Whether somebody has masked a unit: its file is then a link to nothing. */

@@ -69,9 +69,10 @@ export interface Systemd {
   /**
    * Stops a unit and waits until it is at rest. A unit that is not fleet's is left alone.
    *
-   * @returns names of other units that systemd has stopped along with it
+   * @param onRunningWith told, before the stop, which other units run that systemd stops along with it
+   * @returns names of those of them that run no more
    */
-  stop(name: string): Promise<readonly string[]>;
+  stop(name: string, onRunningWith?: (names: readonly string[]) => void): Promise<readonly string[]>;
   /** Makes systemd forget stopped units: links, enablement and failed states. Returns what went wrong, by name. */
   unload(names: readonly string[]): Promise<ReadonlyMap<string, SystemdError>>;
   /** States of units by name, in systemd's words. */
