@@ -20,7 +20,7 @@ systemdContract("systemd", async () => {
         const before = process.env.DBUS_SYSTEM_BUS_ADDRESS;
         process.env.DBUS_SYSTEM_BUS_ADDRESS = `unix:path=${root}/run/dbus/system_bus_socket`;
         try {
-          return await DBusSystemd.connect(false, root + UNITS, `${root}/run/systemd/system`);
+          return await DBusSystemd.connect(false, root + UNITS, root);
         } finally {
           if (before === undefined) delete process.env.DBUS_SYSTEM_BUS_ADDRESS;
           else process.env.DBUS_SYSTEM_BUS_ADDRESS = before;

@@ -55,8 +55,11 @@ export function systemdContract(name: string, make: () => Promise<SystemdUnderCo
       made.clear();
     });
 
-    const unit = (behaviour: UnitBehaviour = { runs: "for ever" }, hasInstall = false): UnitToLoad => {
-      const unitName = `contract-${count++}.service`;
+    const unit = (
+      behaviour: UnitBehaviour = { runs: "for ever" },
+      hasInstall = false,
+      unitName = `contract-${count++}.service`,
+    ): UnitToLoad => {
       made.add(unitName);
       return {
         name: unitName,
@@ -385,6 +388,23 @@ export function systemdContract(name: string, make: () => Promise<SystemdUnderCo
         systemd.close();
         systemd = await host.connect();
         expect(await stateOf(service)).toEqual(UP);
+      });
+    });
+
+    describe("a name with an escape in it", () => {
+      it.each([false, true])("is a name like any other: enabled is %s", async (hasInstall) => {
+        const escaped = await started({ runs: "for ever" }, hasInstall, `contract-a\\x2db-${count++}.service`);
+        await becomes(escaped, UP);
+        await isHeardOf(escaped);
+        expect(await host.enablement(escaped)).toBe(hasInstall ? "enabled-runtime" : "linked-runtime");
+        const bound = await started({ runs: "for ever", bindsTo: escaped });
+        await becomes(bound, UP);
+        expect(await systemd.startsUnderWay([escaped])).toEqual(new Map());
+        expect(await systemd.stop(escaped)).toEqual([bound]);
+        expect(await stateOf(escaped)).toEqual(LOADED);
+        expect(await systemd.unload([escaped])).toEqual(new Map());
+        expect(await stateOf(escaped)).toEqual(NOT_FOUND);
+        expect(await host.enablement(escaped)).toBeNull();
       });
     });
 

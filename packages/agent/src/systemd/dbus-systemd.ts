@@ -46,11 +46,11 @@ export class DBusSystemd implements Systemd {
   readonly #jobs = new Jobs();
   readonly #changes: ChangeSignals;
 
-  private constructor(bus: Bus, manager: Manager, unitsFolder: string, links: string) {
+  private constructor(bus: Bus, manager: Manager, unitsFolder: string, links: UnitLinks) {
     this.lost = bus.lost;
     this.#bus = bus;
     this.#manager = manager;
-    this.#links = new UnitLinks(links, unitsFolder);
+    this.#links = links;
     this.#states = new UnitStates(manager, this.#links);
     this.#runResults = new RunResults(manager);
     this.#files = new UnitFiles(manager, this.#links);
@@ -73,15 +73,16 @@ export class DBusSystemd implements Systemd {
    * Connects to the system's systemd, or to the user's.
    *
    * @param unitsFolder where the unit files are; a file beside them notes that systemd has yet to reload
-   * @param links where systemd keeps the links of units that are linked or enabled until the next boot
+   * @param root systemd's root folder as this process sees it; empty: its own. The folder of the unit files is in it
    * @throws SystemdError where D-Bus or systemd can't be reached
    */
-  static async connect(isUser: boolean, unitsFolder: string, links = linksFolder(isUser)): Promise<DBusSystemd> {
+  static async connect(isUser: boolean, unitsFolder: string, root = ""): Promise<DBusSystemd> {
     const bus = await Bus.connect(isUser);
     try {
       for (const rule of [JOBS_RULE, RELOADS_RULE, CHANGES_RULE])
         await bus.call({ ...TO_BUS, ...ADD_MATCH, body: [rule] });
       const manager = await Manager.connect(bus);
+      const links = new UnitLinks(root + linksFolder(isUser), unitsFolder, root);
       const systemd = new DBusSystemd(bus, manager, unitsFolder, links);
       await manager.call("Subscribe");
       if (systemd.#pendingReload.isNoted) await systemd.#pendingReload.reloadInTime();

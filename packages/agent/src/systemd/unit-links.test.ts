@@ -5,13 +5,14 @@ import { temporaryFolder } from "../../../../testbed/temporary-folder.ts";
 import { UnitLinks } from "./unit-links.ts";
 
 const folder = temporaryFolder();
+/** Where fleet's unit files are, in systemd's words. */
 const UNITS = "/run/fleet/units";
 
 function made(): { links: string; wants: string; units: UnitLinks } {
   const links = join(folder(), "run/systemd/system");
   const wants = join(links, "multi-user.target.wants");
   mkdirSync(wants, { recursive: true });
-  return { links, wants, units: new UnitLinks(links, UNITS) };
+  return { links, wants, units: new UnitLinks(links, folder() + UNITS, folder()) };
 }
 
 describe("links to fleet's unit files", () => {
@@ -32,16 +33,28 @@ describe("links to fleet's unit files", () => {
     );
     expect(readdirSync(wants).sort()).toEqual(["c.service", "foreign.service"]);
     expect(units.remove(names)).toEqual({ wasEnabled: false, left: new Map() });
-    expect(new UnitLinks(join(folder(), "nowhere"), UNITS).remove(names).left.size).toBe(0);
+    expect(new UnitLinks(join(folder(), "nowhere"), folder() + UNITS, folder()).remove(names).left.size).toBe(0);
   });
   it("are taken for fleet's own where an agent in a container has the file and does not see the links", () => {
     const files = join(folder(), "units");
     mkdirSync(files, { recursive: true });
     writeFileSync(join(files, "a.service"), "[Service]\n");
-    const units = new UnitLinks(join(folder(), "not-here/run/systemd/system"), files);
-    expect(units.isOwn("a.service", "/run/systemd/system/a.service")).toBe(true);
-    expect(units.isOwn("b.service", "/run/systemd/system/b.service")).toBe(false);
+    const units = new UnitLinks("/run/systemd/system-that-is-not-here", files);
+    expect(units.isOwn("a.service", "/run/systemd/system-that-is-not-here/a.service")).toBe(true);
+    expect(units.isOwn("b.service", "/run/systemd/system-that-is-not-here/b.service")).toBe(false);
     expect(units.isOwn("a.service", "/etc/systemd/system/a.service")).toBe(false);
+  });
+  it("are not those of another folder whose path ends alike", () => {
+    const { units } = made();
+    for (const other of ["/units", "/fleet/units", "/srv/run/fleet/units", "/systemd/system", "/"])
+      expect(units.isOwn("a.service", join(other, "a.service"))).toBe(false);
+  });
+  it("are known by any path to their folder", () => {
+    const files = join(folder(), "real");
+    mkdirSync(files);
+    symlinkSync(files, join(folder(), "link"));
+    const units = new UnitLinks("/run/systemd/system", join(folder(), "link"));
+    for (const seen of ["link", "real"]) expect(units.isOwn("a.service", join(folder(), seen, "a.service"))).toBe(true);
   });
   it.each(["../../../opt/a.service", "a.service", "../../fleet/units/../other/a.service"])(
     "are not taken for what a relative link of somebody else's is: %s",

@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, readdirSync, readlinkSync, rmSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, readlinkSync, realpathSync, rmSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 
 /** What a masked unit is a link to. */
@@ -19,26 +19,28 @@ export interface RemovedLinks {
 
 /**
  * The links by which systemd finds fleet's unit files, and by which its targets pull units in. Only links to fleet's own
- * files are ever touched; a mask, another's file and another's link stay. Paths may be seen from outside systemd's root
- * folder: it then knows them by their last part.
+ * files are ever touched; a mask, another's file and another's link stay.
  */
 export class UnitLinks {
   readonly #links: string;
   readonly #files: string;
+  readonly #root: string;
 
   /**
    * @param links where systemd keeps links until the next boot
    * @param files where fleet's unit files are
+   * @param root systemd's root folder as this process sees it, which both paths then begin with; empty: its own
    */
-  constructor(links: string, files: string) {
-    this.#links = links;
-    this.#files = files;
+  constructor(links: string, files: string, root = "") {
+    this.#links = resolve(links);
+    this.#files = resolve(files);
+    this.#root = root;
   }
 
   /** Whether a path in systemd's words is that of a file of fleet's own, or of a link to a unit of this name that is. */
   isOwn(name: string, path: string): boolean {
-    if (this.#files.endsWith(dirname(path))) return true;
-    if (!this.#links.endsWith(dirname(path)) || basename(path) !== name) return false;
+    if (this.#isFolder(dirname(path), this.#files)) return true;
+    if (!this.#isFolder(dirname(path), this.#links) || basename(path) !== name) return false;
     // An agent in a container does not see systemd's folders: a link under the name of a file of its own is to that.
     if (!existsSync(this.#links)) return existsSync(join(this.#files, name));
     // A link that somebody has removed by hand: what systemd still holds came by it.
@@ -60,7 +62,7 @@ export class UnitLinks {
     const path = join(this.#links, name);
     const target = linkTarget(path);
     if (target === null || target === NOTHING || this.#pointsTo(path, target, name)) return;
-    const isAlias = this.#files.endsWith(dirname(target));
+    const isAlias = this.#isFolder(dirname(target), this.#files);
     if (isAlias || !existsSync(resolve(this.#links, target))) tryRemove(path);
   }
 
@@ -89,16 +91,26 @@ export class UnitLinks {
     return found;
   }
 
+  /** Whether a folder in systemd's words is one of ours, which may be reached by a link such as /var/run. */
+  #isFolder(inItsWords: string, folder: string): boolean {
+    return this.#root + inItsWords === folder || (this.#root === "" && isSame(inItsWords, folder));
+  }
+
   /** Whether a link leads to the file of fleet's unit of a name; newer versions of systemd write relative links. */
   #pointsTo(path: string, target: string, name: string): boolean {
     if (basename(target) !== name) return false;
-    if (this.#files.endsWith(dirname(target))) return true;
+    if (this.#isFolder(dirname(target), this.#files)) return true;
     if (target.startsWith("/")) return false;
     const own = join(this.#links, name);
     const folder = dirname(resolve(dirname(path), target));
     // A link of another name or folder may lead to the unit's own one, which never leads to itself.
     return folder === this.#files || (folder === this.#links && path !== own && this.has(name));
   }
+}
+
+/** Whether two paths lead to one folder that is there. */
+function isSame(one: string, other: string): boolean {
+  return one.startsWith("/") && existsSync(one) && existsSync(other) && realpathSync(one) === realpathSync(other);
 }
 
 /** Where a link leads; null where there is none. */
