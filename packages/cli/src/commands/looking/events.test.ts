@@ -27,7 +27,7 @@ describe("events", () => {
     expect(await run(["events", "--kind", "moved", "a"])).toEqual({
       code: 0,
       stdout:
-        "2026-01-01T00:00:00.000Z  moved         a.service from 22222222... to 113f16a7... (its machine is gone)\n",
+        "2026-01-01T00:00:00.000Z  moved         a.service from 22222222... to 113f16a7... (its machine is gone) [revision 7]\n",
       stderr: "WARNING: older ones are gone\n",
     });
     expect(JSON.parse((await run(["events", "--output=json", "--kind=moved", "a"])).stdout)).toEqual(event);

@@ -15,8 +15,8 @@ export const events: Command = {
   summary: "Show events of the cluster, past and present",
   description: `Print events: units submitted, scheduled, moved, started, failed; machines that come and go; leaders that change.
 
-Without -f what the server still keeps is printed. With -f everything from now on, until interrupted; with
---after everything after that etcd revision too. Units may be globs.
+Without -f what the server still keeps is printed. With -f everything from now on is printed, until interrupted. With
+--after everything after that etcd revision is printed; each line ends with the revision of its event. Units may be globs.
 
 Kinds: ${KINDS.join(", ")}.`,
   flags: [
@@ -57,16 +57,16 @@ function print(context: Context, item: StreamItem, isJson: boolean, isFull: bool
   if (item.kind === "event") context.out(isJson ? jsonText(item.event) : eventLine(item.event, isFull));
 }
 
-/** An event as a line: when, what, about which unit or machine, why. */
+/** An event as a line: when, what, about which unit or machine, why, and the revision from which --after goes on. */
 export function eventLine(event: FleetEvent, isFull: boolean): string {
-  const { kind, time, cause, unit, machineID: on, previousMachineID: from } = event;
+  const { kind, time, revision, cause, unit, machineID: on, previousMachineID: from } = event;
   const short = (id: string): string => machineID(id, isFull);
   const at = from === undefined ? "on" : "to";
   const where = [from === undefined ? "" : `from ${short(from)} `, on === undefined ? "" : `${at} ${short(on)} `].join(
     "",
   );
   const subject = unit === undefined ? "" : `${unit} `;
-  return `${time}  ${kind.padEnd(12)}  ${subject}${where}(${cause})`;
+  return `${time}  ${kind.padEnd(12)}  ${subject}${where}(${cause}) [revision ${revision}]`;
 }
 
 function readKind(kind: string): EventKind {
