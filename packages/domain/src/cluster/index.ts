@@ -2,7 +2,7 @@
 export { REGISTRY_ERRORS, RegistryError, type RegistryErrorCode } from "./errors.ts";
 export { type ClusterEvent, type ClusterEventFilter, type ClusterEventKind, eventsOf, passesFilter } from "./events.ts";
 export { type KeyRange, Keys } from "./keys.ts";
-export type { Kind, ParsedKey, RecordOf } from "./kinds.ts";
+export { KINDS, type Kind, type ParsedKey, type RecordOf } from "./kinds.ts";
 export { type Machine, type MetadataChange, matchesMachineID, mergeMetadata, shortMachineID } from "./machine.ts";
 export type { Compare, KeyValue, Op } from "./op.ts";
 export {

@@ -17,19 +17,26 @@ import { decodeVersion } from "./unit-versions.ts";
  * Every kind of key in etcd: where it lies, what its parts are called, and what its value is. A new kind is one entry here;
  * the types of keys, records and changes, and the copy in memory follow.
  *
- * `path`: a folder of keys, or with no `parts` one key. `parts`: how many parts a key has behind its folder. `key`: the key
+ * `path`: a folder of keys, or with no `parts` one key. `parts`: how many parts a key has behind its folder. `writers`: the
+ * parts of fleet that create, change or delete such keys: by that etcd's users have rights (docs/security.md). `key`: the key
  * taken apart. `byLast`: in memory keys of two parts are found by the second, then by the first. `decode`: null for a value
  * that nobody here understands.
  */
 export const KINDS = {
-  unit: { path: "units", parts: 1, decode: decodeUnit, key: (name: string) => ({ kind: "unit" as const, name }) },
+  unit: {
+    path: "units",
+    parts: 1,
+    writers: ["api", "engine"],
+    decode: decodeUnit,
+    key: (name: string) => ({ kind: "unit" as const, name }),
+  },
   "unit-file": {
-    ...{ path: "unit-files", parts: 1, decode: (text: string) => ({ text }) },
+    ...{ path: "unit-files", parts: 1, writers: ["api", "engine"], decode: (text: string) => ({ text }) },
     key: (hash: string) => ({ kind: "unit-file" as const, hash }),
   },
   /** A text as its user wrote it. The folder lies in no range that is mirrored: few ever ask for one. */
   source: {
-    ...{ path: "sources", parts: 1, decode: (text: string) => ({ text }) },
+    ...{ path: "sources", parts: 1, writers: ["api", "engine"], decode: (text: string) => ({ text }) },
     key: (hash: string) => ({ kind: "source" as const, hash }),
   },
   /** What texts a unit has had. In no range that is mirrored, either. */
@@ -38,46 +45,58 @@ export const KINDS = {
     key: (name: string, id: string) => ({ kind: "version" as const, name, id }),
   },
   schedule: {
-    ...{ path: "schedule", parts: 2, decode: decodeSchedule },
+    ...{ path: "schedule", parts: 2, writers: ["api", "engine"], decode: decodeSchedule },
     key: (machineID: string, name: string) => ({ kind: "schedule" as const, machineID, name }),
   },
   global: {
-    ...{ path: "global", parts: 1, decode: decodeSchedule },
+    ...{ path: "global", parts: 1, writers: ["api", "engine"], decode: decodeSchedule },
     key: (name: string) => ({ kind: "global" as const, name }),
   },
   state: {
-    ...{ path: "states", parts: 2, byLast: true, decode: decodeState },
+    ...{ path: "states", parts: 2, writers: ["agent"], byLast: true, decode: decodeState },
     key: (machineID: string, name: string) => ({ kind: "state" as const, machineID, name }),
   },
   machine: {
-    ...{ path: "machines", parts: 1, decode: decodeMachine },
+    ...{ path: "machines", parts: 1, writers: ["agent"], decode: decodeMachine },
     key: (id: string) => ({ kind: "machine" as const, id }),
   },
   "known-machine": {
-    ...{ path: "known-machines", parts: 1, decode: decodeKnownMachine },
+    ...{ path: "known-machines", parts: 1, writers: ["agent", "api", "engine"], decode: decodeKnownMachine },
     key: (id: string) => ({ kind: "known-machine" as const, id }),
   },
   "machine-metadata": {
-    ...{ path: "machine-metadata", parts: 2, decode: (value: string) => ({ value }) },
+    ...{ path: "machine-metadata", parts: 2, writers: ["api"], decode: (value: string) => ({ value }) },
     key: (machineID: string, key: string) => ({ kind: "machine-metadata" as const, machineID, key }),
   },
   cordon: {
-    ...{ path: "cordons", parts: 1, decode: decodeCordon },
+    ...{ path: "cordons", parts: 1, writers: ["api"], decode: decodeCordon },
     key: (machineID: string) => ({ kind: "cordon" as const, machineID }),
   },
   ended: {
-    ...{ path: "ended", parts: 2, byLast: true, decode: decodeEnded },
+    ...{ path: "ended", parts: 2, writers: ["agent", "api", "engine"], byLast: true, decode: decodeEnded },
     key: (machineID: string, name: string) => ({ kind: "ended" as const, machineID, name }),
   },
   /** A note that something was deleted: late creations of it compare that. */
   deletion: {
-    ...{ path: "deletions", parts: 1, decode: (key: string) => ({ key }) },
+    ...{ path: "deletions", parts: 1, writers: ["api", "engine"], decode: (key: string) => ({ key }) },
     key: (slot: string) => ({ kind: "deletion" as const, slot }),
   },
-  move: { path: "moves", parts: 1, decode: decodeMove, key: (name: string) => ({ kind: "move" as const, name }) },
-  leader: { path: "engine/leader", parts: 0, decode: decodeLeader, key: () => ({ kind: "leader" as const }) },
+  move: {
+    path: "moves",
+    parts: 1,
+    writers: ["api", "engine"],
+    decode: decodeMove,
+    key: (name: string) => ({ kind: "move" as const, name }),
+  },
+  leader: {
+    path: "engine/leader",
+    parts: 0,
+    writers: ["engine"],
+    decode: decodeLeader,
+    key: () => ({ kind: "leader" as const }),
+  },
   "engine-version": {
-    ...{ path: "engine/version", parts: 0 },
+    ...{ path: "engine/version", parts: 0, writers: ["engine"] },
     decode: (text: string) => (/^\d{1,9}$/.test(text) ? { version: Number(text) } : null),
     key: () => ({ kind: "engine-version" as const }),
   },

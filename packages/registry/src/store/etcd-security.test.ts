@@ -84,8 +84,9 @@ describe("etcd with TLS", () => {
 });
 
 /** Turns authentication on, with a root and a user of fleet's that may do no more than fleet needs. */
-function secure(server: EtcdServer, authority: TestCA | null): void {
-  const tls = authority === null ? [] : [`--cacert=${authority.ca}`];
+function secure(server: EtcdServer, authority: TestCA | null, client?: { cert: string; key: string }): void {
+  const shown = client === undefined ? [] : [`--cert=${client.cert}`, `--key=${client.key}`];
+  const tls = authority === null ? [] : [`--cacert=${authority.ca}`, ...shown];
   const etcdctl = (...args: string[]): string =>
     execFileSync("etcdctl", [`--endpoints=${server.url}`, ...tls, ...args], {
       env: { ...process.env, ETCDCTL_API: "3" },
@@ -117,6 +118,19 @@ describe("etcd with user and password", () => {
     const server = await start({ tls: ca.sign("etcd", ["IP:127.0.0.1"]) });
     secure(server, ca);
     await works(open({ servers: [server.url], tls: trusting(ca), auth, keyPrefix: "/fleet/" }));
+  });
+  it("takes a client certificate's CN for the user", async () => {
+    const server = await start({ tls: { ...ca.sign("etcd", ["IP:127.0.0.1"]), clientCA: ca.ca } });
+    const [fleet, other] = [ca.sign("fleet", []), ca.sign("other", [])];
+    secure(server, ca, fleet);
+    const by = ({ cert, key }: { cert: string; key: string }): Registry =>
+      open({
+        servers: [server.url],
+        tls: { ca: text(ca.ca), cert: text(cert), key: text(key) },
+        keyPrefix: "/fleet/",
+      });
+    await works(by(fleet));
+    await expect(by(other).unitFiles(["h"])).rejects.toMatchObject({ code: "forbidden" });
   });
   it.each([
     ["a wrong password", { ...auth, password: "wrong" }, "refused the user name or password"],
