@@ -1,4 +1,4 @@
-import { encodeMachine, encodeUnit, machineOf } from "@fleet/domain/cluster";
+import { ClusterState, encodeEnded, encodeMachine, encodeUnit, machineOf } from "@fleet/domain/cluster";
 import { type Decision, plan } from "@fleet/domain/placement";
 import { NOWHERE } from "@fleet/domain/whereabouts";
 import { describe, expect, it } from "vitest";
@@ -88,5 +88,31 @@ describe("writing decisions", () => {
     const decisions = plan(model, 10);
     await registry().unitWriter().submit({ kind: "set", name: "a.service", options: null, desiredState: "inactive" });
     expect((await commit(decisions)).lost).toEqual(decisions);
+  });
+  it("places no oneshot anew of which it has not heard that it has ended", async () => {
+    const { model, leadership, scheduled } = await seeded();
+    const { etcd, keys } = registry();
+    const behind = new ClusterState(keys);
+    for (const keyValue of (await etcd.range(keys.all())).keyValues) behind.put(keyValue);
+    const note = { put: keys.ended("m1", "a.service"), value: encodeEnded({ hash: "h" }) };
+    await etcd.txn([], [note, { delete: keys.machine("m1") }]);
+    model.deleteMachine("m1");
+    const committer = new Committer(registry());
+    const { done, lost } = await committer.commit(plan(model, 10), behind, model, leadership, true, () => true);
+    expect([done, lost.length]).toEqual([[], 1]);
+    expect([await scheduled("m1"), await scheduled("m2")]).toEqual([true, false]);
+  });
+  it("takes units off as many lost machines, in transactions that etcd takes", async () => {
+    const { mirror, commit } = await seeded();
+    const { etcd, keys } = registry();
+    const ids = Array.from({ length: 100 }, (_, index) => `lost${index}`);
+    const { revision } = await etcd.txn(
+      [],
+      ids.map((id) => ({ put: keys.unit(`${id}.service`), value: unit(id) })),
+    );
+    expect(await mirror.waitFor(keys.unit("a.service"), revision, 5_000)).toBe(true);
+    const decisions = ids.map((id) => ({ name: `${id}.service`, from: id, to: null, reason: "" }));
+    const { done, lost } = await commit(decisions);
+    expect([done.length, lost]).toEqual([100, []]);
   });
 });

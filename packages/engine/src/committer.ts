@@ -1,6 +1,6 @@
 import type { ClusterState, Compare, Op, UnitRecord } from "@fleet/domain/cluster";
 import { type ClusterModel, type Decision, eventOf } from "@fleet/domain/placement";
-import { canChange, hasEnded, recordAfter, recordOps, scheduledTo } from "@fleet/domain/whereabouts";
+import { canChange, hasEnded, recordAfter, recordOps, sameEnd, scheduledTo } from "@fleet/domain/whereabouts";
 import type { Leadership, Registry } from "@fleet/registry";
 
 /** A decision as a part of a transaction. */
@@ -8,6 +8,8 @@ interface Write {
   readonly decision: Decision;
   /** That the unit's record is still the one that was decided on. */
   readonly unit: Compare;
+  /** That nothing else was noted of its end on the machine that it leaves; null: it leaves none. */
+  readonly end: Compare | null;
   /** Machines that must be there as they were, or be gone, by their IDs: the revision of their creation, 0 for gone. */
   readonly machines: readonly (readonly [id: string, createRevision: number])[];
   readonly ops: readonly Op[];
@@ -88,7 +90,7 @@ export class Committer {
     const ops: Op[] = [];
     const machines = new Map<string, number>();
     for (const write of chunk) {
-      compares.push(write.unit);
+      compares.push(write.unit, ...(write.end === null ? [] : [write.end]));
       ops.push(...write.ops);
       for (const [id, createRevision] of write.machines) machines.set(id, createRevision);
     }
@@ -133,20 +135,33 @@ export class Committer {
       machines.push([to, machineRevision]);
     }
     const unit: Compare = { key: keys.unit(name), modRevision: known.modRevision };
-    return { decision, unit, machines, ops: recordOps(keys, name, known, record) };
+    const end = from === null ? null : sameEnd(keys, state, name, known);
+    return { decision, unit, end, machines, ops: recordOps(keys, name, known, record) };
   }
 }
 
+/** Etcd bounds the conditions of a transaction as it does its operations, each for themselves. */
 function inChunks(writes: readonly Write[]): Write[][] {
   const chunks: Write[][] = [];
-  let ops = MOST_OPS;
+  let machines = new Set<string>();
+  let [ops, compares] = [MOST_OPS, MOST_OPS];
   for (const write of writes) {
-    if (ops + write.ops.length > MOST_OPS) {
+    let added = comparesOf(write, machines);
+    if (ops + write.ops.length > MOST_OPS || compares + added > MOST_OPS) {
       chunks.push([]);
-      ops = 0;
+      machines = new Set();
+      [ops, compares] = [0, 1]; // the leadership's
+      added = comparesOf(write, machines);
     }
     chunks.at(-1)?.push(write);
     ops += write.ops.length;
+    compares += added;
+    for (const [id] of write.machines) machines.add(id);
   }
   return chunks;
+}
+
+/** How many conditions a write adds to those of a transaction that has some machines' already. */
+function comparesOf({ end, machines }: Write, known: ReadonlySet<string>): number {
+  return 1 + (end === null ? 0 : 1) + machines.filter(([id]) => !known.has(id)).length;
 }

@@ -1,4 +1,4 @@
-import { ClusterState, RegistryError } from "@fleet/domain/cluster";
+import { ClusterState, encodeEnded, RegistryError } from "@fleet/domain/cluster";
 import { ModelFeed } from "@fleet/domain/placement";
 import { MOVE_LIMITS, NOWHERE, type Placed } from "@fleet/domain/whereabouts";
 import { pino } from "pino";
@@ -224,6 +224,22 @@ describe("a unit that may overlap", () => {
     await clock.pass(1_000);
     expect(started.etcd.txns.slice(sent).map(({ succeeded }) => succeeded)).toEqual([false]);
     expect(cluster().where(A)).toEqual(on("m1"));
+  });
+  it("is not begun where it has ended and the engine has not heard that", async () => {
+    await onFirst([A], OVERLAP);
+    const started = start();
+    await clock.pass(100);
+    const goOn = heldWrites(started, A, "request");
+    await cluster().drain("m1");
+    await clock.pass(100);
+    const sent = started.etcd.txns.length;
+    const hash = cluster().record(A)?.hash ?? "";
+    await cluster().write({ put: registry().keys.ended("m1", A), value: encodeEnded({ hash }) });
+    goOn();
+    await clock.pass(1);
+    expect(started.etcd.txns.slice(sent).map(({ succeeded }) => succeeded)[0]).toBe(false);
+    await clock.pass(10_000);
+    expect(cluster().record(A)).toMatchObject({ whereabouts: on("m2"), ended: true });
   });
   it("stays on the old one when it fails on the new one", async () => {
     await onFirst([A], OVERLAP);

@@ -11,6 +11,7 @@ import {
   type MoveView,
   recordAfter,
   recordOps,
+  sameEnd,
   sameWhereabouts,
   stepMove,
 } from "@fleet/domain/whereabouts";
@@ -251,6 +252,8 @@ export class Mover {
     const compares: Compare[] = [fence, { key: keys.unit(unit), modRevision: record.modRevision }];
     if (machine !== null && target !== null)
       compares.push({ key: keys.machine(machine), createRevision: target.createRevision });
+    const end = sameEnd(keys, state, unit, record);
+    if (end !== null) compares.push(end);
     const requirements = model.units.get(unit)?.requirements;
     const isEnded = requirements !== undefined && hasEnded(state, unit, record, requirements);
     const after: UnitRecord = { ...recordAfter(record, event, isEnded), cause: cause ?? record.cause };

@@ -1,3 +1,4 @@
+import { encodeEnded } from "@fleet/domain/cluster";
 import { hashText, parseUnitFile } from "@fleet/domain/unit";
 import type { UnitChange } from "@fleet/registry";
 import { describe, expect, it, vi } from "vitest";
@@ -30,8 +31,12 @@ async function unswept() {
     await clock.pass(1);
     return sweeper.sweep(mirror.state, leadership);
   };
+  const sweepEnded = async (): Promise<void> => {
+    await clock.pass(1);
+    return sweeper.sweepEnded(mirror.state, leadership);
+  };
   const isThere = (text: string): boolean => etcd().store.value(file(text)) !== null;
-  return { cluster, write, sweep, isThere, leadership };
+  return { cluster, write, sweep, sweepEnded, isThere, leadership };
 }
 
 describe("a unit file", () => {
@@ -178,5 +183,39 @@ describe("a text as its user wrote it", () => {
       .txn([], [{ put: key, value }]);
     for (let times = 0; times < 4; times++) await sweep();
     expect(sources()).toEqual(["first", "second"]);
+  });
+});
+
+describe("a note that a oneshot has ended", () => {
+  const TEXT = "[Service]\nType=oneshot\nExecStart=/bin/a\n";
+  const note = (): string => registry().keys.ended("m1", "once.service");
+  const write = (hash: string): Promise<unknown> =>
+    etcd()
+      .connect()
+      .txn([], [{ put: note(), value: encodeEnded({ hash }) }]);
+  /** A note of an older version of a unit, and who sweeps. */
+  async function stale() {
+    const { cluster, sweepEnded } = await unswept();
+    await cluster.unit("once.service", { kind: "placed", on: "m1" }, TEXT);
+    await write("older");
+    return sweepEnded;
+  }
+  it("goes once it has said nothing at two looks in a row", async () => {
+    const sweepEnded = await stale();
+    await sweepEnded();
+    expect(etcd().store.value(note())).not.toBeNull();
+    await sweepEnded();
+    expect(etcd().store.value(note())).toBeNull();
+  });
+  it("stays where it is written anew while the older one is being swept", async () => {
+    const sweepEnded = await stale();
+    await sweepEnded();
+    etcd().hold("txn", "request");
+    const swept = sweepEnded();
+    await clock.pass(1);
+    await write(hashText(TEXT));
+    etcd().release();
+    await swept;
+    expect(etcd().store.value(note())).toBe(encodeEnded({ hash: hashText(TEXT) }));
   });
 });

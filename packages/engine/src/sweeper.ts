@@ -19,6 +19,7 @@ export class Sweeper {
   readonly #registry: Registry;
   readonly #files = new Suspects();
   readonly #sources = new Suspects();
+  readonly #ended = new Suspects();
 
   readonly #historyEveryMs: number;
   /** When the histories were last looked at, by performance.now(); null: not yet. */
@@ -38,13 +39,16 @@ export class Sweeper {
     return files + (await this.#sweepHistory(state, leadership));
   }
 
-  /** Removes notes of oneshots that have ended which say nothing any more. */
+  /**
+   * Removes notes of oneshots that have ended which say nothing any more: as texts, after two looks. A note of a unit's new
+   * version, which a machine writes meanwhile, it would not write a second time.
+   */
   async sweepEnded(state: ClusterState, leadership: Leadership): Promise<void> {
     const { keys } = this.#registry;
-    await this.#delete(
-      staleEnded(state).map(({ machineID, name }) => keys.ended(machineID, name)),
-      leadership,
+    const stale = staleEnded(state).map(
+      ({ machineID, name, modRevision }) => [keys.ended(machineID, name), modRevision] as const,
     );
+    await this.#remove(this.#ended.unusedAgain(new Map(stale)), leadership);
   }
 
   async #delete(doomed: readonly string[], leadership: Leadership): Promise<void> {

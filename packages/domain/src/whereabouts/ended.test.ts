@@ -3,7 +3,7 @@ import { Keys } from "../cluster/keys.ts";
 import { decodeUnit, encodeUnit, type UnitRecord } from "../cluster/records.ts";
 import { ClusterState } from "../cluster/state.ts";
 import { planUnitChange } from "../cluster/unit-change.ts";
-import { hasEnded, recordAfter, staleEnded } from "./ended.ts";
+import { hasEnded, recordAfter, sameEnd, staleEnded } from "./ended.ts";
 import { scheduleOps } from "./schedule-ops.ts";
 import { NOWHERE } from "./whereabouts.ts";
 
@@ -85,14 +85,28 @@ it("notes of oneshots that say nothing any more are found, and no others", () =>
     ...note("m1", NAME),
     ...note("m1", "x.service"),
   });
-  expect(staleEnded(state)).toEqual([
+  expect(staleEnded(state)).toMatchObject([
     { machineID: "m2", name: NAME },
     { machineID: "m1", name: "gone.service" },
   ]);
   state.put({ key: keys.unit(NAME), value: encodeUnit({ ...RECORD, hash: "g" }), createRevision: 1, modRevision: 2 });
-  expect(staleEnded(state)).toEqual([
+  expect(staleEnded(state)).toMatchObject([
     { machineID: "m1", name: NAME },
     { machineID: "m2", name: NAME },
     { machineID: "m1", name: "gone.service" },
   ]);
+});
+
+describe("a unit that leaves its machine", () => {
+  const note = { [keys.ended("m1", NAME)]: '{"hash":"h"}' };
+  it("does so only while what is noted of its end there is what is known", () => {
+    const key = keys.ended("m1", NAME);
+    expect(sameEnd(keys, holding({}), NAME, RECORD)).toEqual({ key, modRevision: 0 });
+    expect(sameEnd(keys, holding(note), NAME, RECORD)).toEqual({ key, modRevision: 1 });
+  });
+  it("has nothing to be noted where it is nowhere, or was not started, nor anything known that can't be read", () => {
+    expect(sameEnd(keys, holding(note), NAME, { ...RECORD, whereabouts: NOWHERE })).toBeNull();
+    expect(sameEnd(keys, holding(note), NAME, { ...RECORD, desiredState: "loaded" })).toBeNull();
+    expect(sameEnd(keys, holding({ [keys.ended("m1", NAME)]: "{broken" }), NAME, RECORD)).toBeNull();
+  });
 });

@@ -1,6 +1,6 @@
 /** Where a unit is, how that changes, and what its machines are told. Pure. */
 export { canChange, change, ImpossibleChangeError, type WhereaboutsEvent } from "./change.ts";
-export { hasEnded, recordAfter, staleEnded } from "./ended.ts";
+export { hasEnded, recordAfter, sameEnd, staleEnded } from "./ended.ts";
 export {
   isHeld,
   MOVE_LIMITS,
