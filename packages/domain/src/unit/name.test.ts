@@ -96,6 +96,8 @@ describe("a unit is not taken under a name", () => {
     ["foo", "no type"],
     ["fleet.service", "one of fleet's own daemons"],
     ["fleet-fence.service", "one of fleet's own daemons"],
+    ["fleet-fence-spare.timer", "one of fleet's own daemons"],
+    ["fleet-fence.timer", "one of fleet's own daemons"],
     ["-.slice", "never stops it"],
     ["system.slice", "never stops it"],
     ["-.mount", "never stops it"],
@@ -106,7 +108,7 @@ describe("a unit is not taken under a name", () => {
     [`${"-".repeat(61)}@a.service`, "its slice system-"],
   ])("like %s", (name, reason) => expect(refusedNameProblem(name)).toContain(reason));
   it.each([
-    ...["a.service", "fleet-dashboard.service", "fleet.timer", "a.device", "fleet@1.service"],
+    ...["a.service", "fleet-dashboard.service", "fleet.timer", "fleet-fences.service", "a.device", "fleet@1.service"],
     ...[`${"x".repeat(243)}.service`, `${"-".repeat(60)}@a.service`],
   ])("other than %s", (name) => expect(refusedNameProblem(name)).toBeNull());
 });

@@ -71,6 +71,9 @@ export const OWN_UNITS: readonly string[] = [
   "fleet-fence.service",
 ];
 
+/** The units that agents make for OnPartition=stop. */
+const WATCHDOGS = /^fleet-fence[-.@]/;
+
 const WITHOUT_FILES: Readonly<Record<string, string>> = {
   busname: "systemd has had no busname units since version 233",
   snapshot: "systemd has had no snapshot units since version 228",
@@ -86,7 +89,7 @@ export function refusedNameProblem(full: string): string | null {
   if (problem !== null) return problem;
   if (full.length > NAME_LIMIT)
     return `the name has ${full.length} bytes, more than the ${NAME_LIMIT} that a machine can write a file for`;
-  if (OWN_UNITS.includes(full)) return "it is the name of one of fleet's own daemons";
+  if (OWN_UNITS.includes(full) || WATCHDOGS.test(full)) return "it is the name of one of fleet's own daemons";
   if (PERPETUAL.includes(full)) return "systemd has this unit for as long as it runs, and never stops it";
   const { type = "", prefix = "", template = null } = parseUnitName(full) ?? {};
   const why = WITHOUT_FILES[type];
