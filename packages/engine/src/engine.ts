@@ -2,7 +2,7 @@ import type { Config } from "@fleet/config";
 import { RegistryError } from "@fleet/domain/cluster";
 import { type Decision, ModelFeed } from "@fleet/domain/placement";
 import { ReconcileLoop, SaidOnce } from "@fleet/loop";
-import type { Leadership, Mirror, Registry } from "@fleet/registry";
+import { type EtcdSpace, type Leadership, type Mirror, type Registry, readSpace } from "@fleet/registry";
 import type { BaseLogger } from "pino";
 import { Committer } from "./committer.ts";
 import { CompactionWatch } from "./compaction-watch.ts";
@@ -12,6 +12,7 @@ import { MachineGrace } from "./machine-grace.ts";
 import { Mover } from "./mover.ts";
 import { MovingStates } from "./moving-states.ts";
 import { Pipeline } from "./pipeline.ts";
+import { SpaceWatch } from "./space-watch.ts";
 import { Sweeper } from "./sweeper.ts";
 import { WaitingReport } from "./waiting-report.ts";
 
@@ -22,6 +23,8 @@ export interface EngineObserver {
   /** How many units there are, told when anything has changed, also while another engine leads. */
   readonly onUnits: (count: number) => void;
   readonly onTask: (kind: "AttemptScheduleUnit" | "UnscheduleUnit", succeeded: boolean) => void;
+  /** How full etcd's members are, told once a minute while this engine leads. */
+  readonly onSpace?: (space: readonly EtcdSpace[]) => void;
 }
 
 /** What an engine is built from. */
@@ -32,6 +35,8 @@ export interface EngineOptions {
   /** Names this engine among others; the machine's ID where it has one. */
   readonly id: string;
   readonly observer: EngineObserver;
+  /** How full etcd's members are; by default they are asked. */
+  readonly space?: () => Promise<readonly EtcdSpace[]>;
 }
 
 /** A running engine. */
@@ -81,7 +86,7 @@ class Engine implements RunningEngine {
   /** Why this engine does not lead although nobody does. */
   readonly #standsBack: SaidOnce<Error>;
 
-  constructor({ config, registry, log, id, observer }: EngineOptions) {
+  constructor({ config, registry, log, id, observer, space = () => readSpace(config.etcd) }: EngineOptions) {
     this.#config = config;
     this.#registry = registry;
     this.#log = log;
@@ -147,8 +152,10 @@ class Engine implements RunningEngine {
         if (this.#pipeline.hold(unit, isHeld)) this.#loop.trigger();
       },
     });
+    const onSpace = observer.onSpace ?? (() => undefined);
+    const spaceWatch = new SpaceWatch({ read: space, isLeading: this.isLeading, log, onSpace });
     const { signal } = this.#stopping;
-    const parts = [this.#mover, this.#mirror, this.#loop, this.#grace];
+    const parts = [this.#mover, this.#mirror, this.#loop, this.#grace, spaceWatch];
     this.#done = Promise.all(parts.map((part) => part.run(signal)));
   }
 

@@ -67,6 +67,7 @@ export { changeMetadata } from "./store/dynamic-metadata.ts";
 export { Leadership } from "./store/election.ts";
 export type { Etcd, RangeOptions, RangePage, TxnResult, WatchBatch, WatchEvent } from "./store/etcd.ts";
 export { type AskedAt, EtcdHistory, type EtcdPosition } from "./store/etcd-history.ts";
+export { type EtcdSpace, readSpace } from "./store/etcd-space.ts";
 export { Etcd3Client } from "./store/etcd3-client.ts";
 export { deletionNote } from "./store/guarded-writes.ts";
 export { Lease, type LeaseOptions } from "./store/lease.ts";

@@ -73,6 +73,7 @@ export function engineTest(): EngineTest {
           onReconciled: (_seconds, succeeded) => succeeded || heard.push("failed"),
           onTask: (kind, succeeded) => heard.push(`${kind} ${succeeded ? "done" : "lost"}`),
         },
+        space: async () => [],
         ...more,
       });
       const moving = (): readonly string[] => (engine.snapshot() as { moving: readonly string[] }).moving;
