@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { CUTS, copiesOf, cutOnce, STUBBORN } from "../testbed/partition.ts";
+import { CUTS, copiesOf, cutOnce, STUBBORN, WATCHDOG_FAULTS } from "../testbed/partition.ts";
 import { SLEEP, TestCluster } from "../testbed/test-cluster.ts";
 
 let cluster: TestCluster;
@@ -15,6 +15,20 @@ describe("OnPartition=stop: two copies never run at once, by both hosts' journal
       const unit = `${cut.replace(" ", "-")}.service`;
       await cluster.ok("start", cluster.file(unit, STUBBORN));
       await cutOnce(cluster, unit, cut);
+      const { runs, overlapping } = await copiesOf(cluster, unit);
+      expect(overlapping).toEqual([]);
+      expect(new Set(runs.map(({ host }) => host)).size).toBe(2);
+      await cluster.cluster.network.exec(await cluster.hostOf(unit), ["systemctl", "kill", "-s", "KILL", unit]);
+      await cluster.ok("destroy", unit);
+    },
+    120_000,
+  );
+  it.each(WATCHDOG_FAULTS.slice(1))(
+    "the watchdog is %s, and its machine cut off",
+    async (fault) => {
+      const unit = `w-${fault.replace(" ", "-")}.service`;
+      await cluster.ok("start", cluster.file(unit, STUBBORN));
+      await cutOnce(cluster, unit, "agent alive", fault);
       const { runs, overlapping } = await copiesOf(cluster, unit);
       expect(overlapping).toEqual([]);
       expect(new Set(runs.map(({ host }) => host)).size).toBe(2);

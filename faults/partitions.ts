@@ -1,4 +1,4 @@
-import { CUTS, copiesOf, cutOnce, STUBBORN } from "../testbed/partition.ts";
+import { CUTS, copiesOf, cutOnce, STUBBORN, WATCHDOG_FAULTS } from "../testbed/partition.ts";
 import { SeededRandom } from "../testbed/seeded-random.ts";
 import { TestCluster } from "../testbed/test-cluster.ts";
 
@@ -19,9 +19,9 @@ export async function partitions(seed: number, cuts: number): Promise<boolean> {
     await cluster.ok("start", cluster.file(UNIT, STUBBORN));
     const counts = new Map<string, number>();
     for (let count = 1; count <= cuts; count++) {
-      const cut = random.pick(CUTS);
-      counts.set(cut, (counts.get(cut) ?? 0) + 1);
-      await cutOnce(cluster, UNIT, cut);
+      const [cut, fault] = [random.pick(CUTS), random.pick(WATCHDOG_FAULTS)];
+      for (const name of [cut, `watchdog ${fault}`]) counts.set(name, (counts.get(name) ?? 0) + 1);
+      await cutOnce(cluster, UNIT, cut, fault);
       if (count % 10 === 0) console.log(`${count} cuts`);
     }
     const { runs, overlapping } = await copiesOf(cluster, UNIT);

@@ -38,6 +38,8 @@ interface FakeUnit {
   job: Job | null;
   /** How often it was restarted since it was last started. */
   restarts: number;
+  /** How often it has come to run, or to anything else. */
+  changes: number;
 }
 
 const NO_SUCH_UNIT = "org.freedesktop.systemd1.NoSuchUnit";
@@ -115,6 +117,11 @@ export class FakeSystemdHost {
     if (unit === undefined) return;
     unit.restarts++;
     this.#become(name, unit, "activating", "auto-restart");
+  }
+
+  /** Differs for each run of a unit. */
+  invocation(name: string): string {
+    return String(this.#units.get(name)?.changes);
   }
 
   /** How the last run of a unit ended; null: nothing to tell. */
@@ -239,11 +246,25 @@ export class FakeSystemdHost {
     return AT_REST.has(this.#units.get(name)?.active ?? "inactive");
   }
 
-  /** Starts a service that no unit file describes, where it is not there yet. */
+  /**
+   * Starts a service that no unit file describes, where it does not run.
+   *
+   * @throws ForeignUnitError where its name is a file's
+   */
   startTransient(name: string): void {
-    if (this.#units.has(name)) return;
+    if (!this.#isAtRest(name)) return;
+    const path = this.#foreign.get(name);
+    if (path !== undefined) throw new ForeignUnitError(name, path);
     this.#units.set(name, { ...this.#forgotten(), isLinked: true, active: "active", sub: "running" });
     this.#tell(name);
+  }
+
+  /** Kills what a unit runs; a stop that is under way is over by that. */
+  kill(name: string): void {
+    const unit = this.#units.get(name);
+    if (unit === undefined || AT_REST.has(unit.active)) return;
+    if (unit.job?.kind === "stop") this.release("stop", name);
+    else this.#become(name, unit, "failed", "failed");
   }
 
   states(name: string): SystemdStates {
@@ -274,7 +295,7 @@ export class FakeSystemdHost {
   }
 
   #become(name: string, unit: FakeUnit, active: string, sub: string): void {
-    Object.assign(unit, { active, sub });
+    Object.assign(unit, { active, sub, changes: unit.changes + 1 });
     this.#tell(name);
   }
 
@@ -287,7 +308,7 @@ export class FakeSystemdHost {
   }
 
   #forgotten(): FakeUnit {
-    return { isLinked: false, isEnabled: false, ...REST, job: null, restarts: 0 };
+    return { isLinked: false, isEnabled: false, ...REST, job: null, restarts: 0, changes: 0 };
   }
 }
 

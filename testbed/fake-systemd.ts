@@ -1,4 +1,4 @@
-import { type StartJob, type Systemd, SystemdError, type UnitToLoad } from "@fleet/agent";
+import { type OwnService, type StartJob, type Systemd, SystemdError, type UnitToLoad } from "@fleet/agent";
 import type { RunResult, SystemdStates } from "@fleet/domain/unit";
 import { FakeSystemdHost } from "./fake-systemd-host.ts";
 
@@ -109,10 +109,16 @@ export class FakeSystemd implements Systemd {
     return results;
   }
 
-  async ensureService(name: string): Promise<void> {
+  async ensureService({ name }: OwnService): Promise<void> {
     this.#ask("ensureService", name);
     this.host.startTransient(name);
     this.#answer("ensureService");
+  }
+
+  async kill(names: readonly string[]): Promise<void> {
+    this.#checkConnection();
+    for (const name of names) this.host.kill(name);
+    this.#answer("kill");
   }
 
   /** Ends the connection, as the bus's own end does. */

@@ -5,6 +5,24 @@ import type { TestCluster } from "./test-cluster.ts";
 export const CUTS = ["agent alive", "agent frozen", "agent killed"] as const;
 export type Cut = (typeof CUTS)[number];
 
+/** What is done to the watchdog of a machine that is cut off. */
+export const WATCHDOG_FAULTS = ["left alone", "stopped beforehand", "killed once", "killed often", "replaced"] as const;
+export type WatchdogFault = (typeof WATCHDOG_FAULTS)[number];
+
+const OWN_UNIT = "/etc/systemd/system/fleet-fence.service";
+const BEFORE_CUT: Readonly<Partial<Record<WatchdogFault, string>>> = {
+  "stopped beforehand": "systemctl stop fleet-fence.timer fleet-fence.service",
+  replaced: `printf '[Service]\\nExecStart=/bin/sleep infinity\\n' >${OWN_UNIT}; systemctl daemon-reload
+    systemctl stop fleet-fence.timer fleet-fence.service; systemctl start fleet-fence.service`,
+};
+const AFTER_CUT: Readonly<Partial<Record<WatchdogFault, string>>> = {
+  "killed once": "systemctl kill -s KILL fleet-fence.service",
+  "killed often": "for i in $(seq 60); do systemctl kill -s KILL fleet-fence.service; sleep 0.1; done",
+};
+const AFTER_HEAL: Readonly<Partial<Record<WatchdogFault, string>>> = {
+  replaced: `systemctl stop fleet-fence.service; rm ${OWN_UNIT}; systemctl daemon-reload`,
+};
+
 /** A unit that says that it lives, ten times a second, and takes no notice of being asked to stop. */
 export const STUBBORN = `[Service]
 ExecStart=/bin/bash -c 'trap "" TERM; while :; do echo alive; sleep 0.1; done'
@@ -18,9 +36,16 @@ MachineMetadata=host!=h1
 /**
  * Cuts the machine off on which a unit runs, waits until the unit runs on another one, and heals the cut.
  *
+ * @param fault what becomes of its watchdog
+
  * @returns the host that was cut off
  */
-export async function cutOnce(cluster: TestCluster, unit: string, cut: Cut): Promise<number> {
+export async function cutOnce(
+  cluster: TestCluster,
+  unit: string,
+  cut: Cut,
+  fault: WatchdogFault = "left alone",
+): Promise<number> {
   const { network } = cluster.cluster;
   const from = await cluster.hostOf(unit);
   const signal = { "agent alive": null, "agent frozen": "STOP", "agent killed": "KILL" }[cut];
@@ -33,8 +58,12 @@ export async function cutOnce(cluster: TestCluster, unit: string, cut: Cut): Pro
       `mkdir -p ${dropIn}; printf '[Service]\\nRestart=no\\n' >${dropIn}/dead.conf; systemctl daemon-reload`,
     );
   }
+  const shell = (script: string | undefined): Promise<unknown> =>
+    script === undefined ? Promise.resolve() : network.exec(from, ["sh", "-c", script]);
+  await shell(BEFORE_CUT[fault]);
   await network.cut(from);
   if (signal !== null) await network.must(from, "systemctl", "kill", "-s", signal, "fleet-agent");
+  const harming = shell(AFTER_CUT[fault]);
   const others = [...network.hosts.keys()].filter((index) => index !== from);
   const runsElsewhere = async (): Promise<boolean> => {
     for (const index of others) {
@@ -44,7 +73,9 @@ export async function cutOnce(cluster: TestCluster, unit: string, cut: Cut): Pro
     return false;
   };
   await cluster.until(`${unit} to run elsewhere`, runsElsewhere, 60_000);
+  await harming;
   await network.heal(from);
+  await shell(AFTER_HEAL[fault]);
   if (signal === "STOP") await network.must(from, "systemctl", "kill", "-s", "CONT", "fleet-agent");
   if (signal === "KILL") {
     const script =

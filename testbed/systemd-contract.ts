@@ -1,4 +1,4 @@
-import { type Install, type Systemd, SystemdError, type UnitToLoad } from "@fleet/agent";
+import { type Install, type OwnService, type Systemd, SystemdError, type UnitToLoad } from "@fleet/agent";
 import type { SystemdStates } from "@fleet/domain/unit";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { UnitBehaviour } from "./fake-systemd-host.ts";
@@ -18,6 +18,8 @@ export interface SystemdUnderContract {
   unmask(name: string): Promise<void>;
   /** What `systemctl is-enabled` says of a unit; null: it does not find it. */
   enablement(name: string): Promise<string | null>;
+  /** Differs for each run of a unit. */
+  invocation(name: string): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -378,16 +380,56 @@ export function systemdContract(name: string, make: () => Promise<SystemdUnderCo
     });
 
     describe("a service of fleet's own", () => {
-      it("is started once, and outlives the connection", async () => {
+      const own = (...command: string[]): OwnService => {
         const service = `contract-${count++}.service`;
-        made.add(service);
-        const ensure = (): Promise<void> => systemd.ensureService(service, "a test's", ["/bin/sleep", "infinity"]);
-        await ensure();
-        await becomes(service, UP);
-        await ensure();
+        made.add(service.replace("service", "timer")).add(service);
+        return { name: service, description: "a test's", command };
+      };
+      it("is started once, and outlives the connection", async () => {
+        const service = own("/bin/sh", "-c", "exec sleep infinity # $HOME");
+        await systemd.ensureService(service);
+        await becomes(service.name, UP);
         systemd.close();
         systemd = await host.connect();
-        expect(await stateOf(service)).toEqual(UP);
+        const before = await host.invocation(service.name);
+        await systemd.ensureService(service);
+        expect(await stateOf(service.name)).toEqual(UP);
+        expect(await host.invocation(service.name)).toBe(before);
+      });
+      it("is made anew where it was stopped, and where it runs another command", async () => {
+        const service = own("/bin/sleep", "infinity");
+        await systemd.ensureService(service);
+        await becomes(service.name, UP);
+        await systemd.stop(service.name);
+        await systemd.ensureService(service);
+        await becomes(service.name, UP);
+        const newer = { ...service, command: ["/bin/sleep", "1h"] };
+        await systemd.ensureService(newer);
+        await becomes(service.name, UP);
+      });
+      it("is not taken for one where the name is a file of the host's own", async () => {
+        const service = own("/bin/sleep", "infinity");
+        const path = await host.putOwn(service.name);
+        try {
+          await expect(systemd.ensureService(service)).rejects.toMatchObject({ name: "ForeignUnitError" });
+          await expect(systemd.ensureService(service)).rejects.toThrow(path);
+        } finally {
+          await host.removeOwn(service.name);
+        }
+        await systemd.ensureService(service);
+        await becomes(service.name, UP);
+      });
+    });
+
+    describe("killing", () => {
+      it("ends a unit that takes no notice of being stopped, and its stop with it", async () => {
+        const stubborn = await started({ runs: "for ever", stopMs: 60_000 });
+        await becomes(stubborn, UP);
+        const stopping = systemd.stop(stubborn);
+        await becomes(stubborn, { active: "deactivating" });
+        await systemd.kill([stubborn, "contract-nowhere.service"]);
+        await stopping;
+        await expect.poll(async () => (await stateOf(stubborn))?.active).toMatch(/inactive|failed/);
       });
     });
 

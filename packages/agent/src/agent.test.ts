@@ -364,7 +364,7 @@ describe("units that must not outlive the lease of their machine", () => {
     await machine().untilUp("a.service");
     await machine().put("f.service", { text });
     await within(1_000, () => machine().untilUp("f.service"));
-    expect(machine().calls.slice(2)).toEqual([
+    expect([...new Set(machine().calls.slice(2))]).toEqual([
       "load f.service",
       "ensureService fleet-fence.service",
       "start f.service",
@@ -387,6 +387,44 @@ describe("units that must not outlive the lease of their machine", () => {
     expect(machine().isUp("f.service")).toBe(false);
     machine().systemd.refuse("ensureService fleet-fence.service", null);
     await machine().untilUp("f.service");
+  });
+  it("are stopped where their watchdog is lost and its name somebody else's, say so, and start again with a watchdog", async () => {
+    const { host } = machine();
+    await machine().start();
+    await machine().put("f.service", { text });
+    await machine().put("a.service");
+    await machine().untilUp("f.service");
+    await machine().untilUp("a.service");
+    host.hold("stop", "f.service");
+    for (const name of ["fleet-fence.service", "fleet-fence-spare.service"]) host.ownFile(name, `/etc/${name}`);
+    host.crash("fleet-fence.service");
+    await within(100, () => machine().until("the stop", () => machine().calls.at(-1) === "stop f.service"));
+    // A unit that takes no notice is killed well within the lease's time.
+    await within(7_000, () => machine().until("it to be killed", () => !machine().isUp("f.service")));
+    const told = "/etc/fleet-fence-spare.service";
+    await machine().until("the reason", () => machine().published("f.service")?.error?.includes(told) === true);
+    await machine().pass(30_000);
+    expect([machine().isUp("f.service"), machine().isUp("a.service")]).toEqual([false, true]);
+    expect(machine().logged.filter((line) => line.includes("their watchdog could not be armed"))).toHaveLength(1);
+    host.ownFile("fleet-fence.service", null);
+    await machine().untilUp("f.service");
+    await machine().until("no error", () => machine().published("f.service")?.error === null);
+  });
+  it("have a watchdog by another name where somebody has taken its own", async () => {
+    const { host } = machine();
+    await machine().start();
+    host.ownFile("fleet-fence.service", "/etc/fleet-fence.service");
+    await machine().put("f.service", { text });
+    await machine().untilUp("f.service");
+    expect(machine().isUp("fleet-fence-spare.service")).toBe(true);
+  });
+  it("have their watchdog back at once where it was stopped", async () => {
+    await machine().start();
+    await machine().put("f.service", { text });
+    await machine().untilUp("f.service");
+    machine().host.crash("fleet-fence.service");
+    await within(100, () => machine().until("the watchdog", () => machine().isUp("fleet-fence.service")));
+    expect(machine().isUp("f.service")).toBe(true);
   });
   it("are started again once the lease is kept again, after the watchdog has stopped them", async () => {
     await machine().start();

@@ -2,7 +2,7 @@ import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Config, VERSION } from "@fleet/config";
 import { type MachineRecord, RegistryError } from "@fleet/domain/cluster";
-import { ReconcileLoop } from "@fleet/loop";
+import { ReconcileLoop, SaidOnce } from "@fleet/loop";
 import type { Mirror, Registry } from "@fleet/registry";
 import type { BaseLogger } from "pino";
 import type { AgentFailpoint } from "./failpoint.ts";
@@ -55,6 +55,9 @@ class Agent implements RunningAgent {
   readonly #done: Promise<unknown>;
   #isAdopted = false;
   readonly #watchdog: PartitionWatchdog;
+  readonly #watchdogTrouble = new SaidOnce((error) =>
+    this.#trouble(error, "units with OnPartition=stop are stopped and wait: their watchdog could not be armed"),
+  );
   readonly #entered = Promise.withResolvers<void>();
   /** What a leaving agent does with its units. */
   #keepsUnits = false;
@@ -189,6 +192,7 @@ class Agent implements RunningAgent {
     return new UnitRunner({
       directory,
       isWatchdogArmed: () => this.#watchdog.isArmed,
+      watchdogTrouble: () => this.#watchdog.trouble,
       isStillOurs: (name) => this.#isStillOurs(name),
       log: this.#log,
       text: (hash) => this.#texts.get(hash),
@@ -226,6 +230,7 @@ class Agent implements RunningAgent {
       connect,
       onChanged: (name) => {
         if (name === null) this.#touchAll();
+        else if (this.#watchdog.isOwn(name)) this.#lookAtWatchdog();
         else if (this.#runner.present.has(name)) this.#touch(name);
       },
       onConnected: async (systemd) => {
@@ -239,6 +244,15 @@ class Agent implements RunningAgent {
         this.#touchAll();
         this.#reconcile.trigger();
       },
+    });
+  }
+
+  /** Something has become of the watchdog: its units are not left without one until the next heart-beat. */
+  #lookAtWatchdog(): void {
+    if (!this.#reconciler.needsWatchdog) return;
+    void this.#withWatchdog(async (systemd) => {
+      await this.#watchdog.look(systemd);
+      return false;
     });
   }
 
@@ -256,18 +270,26 @@ class Agent implements RunningAgent {
   }
 
   async #armWatchdog(askedAt: number): Promise<void> {
-    const systemd = this.#connection.current;
-    if (systemd === null) return;
     const wasArmed = this.#watchdog.isArmed;
-    try {
-      if (!(await this.#watchdog.arm(systemd, askedAt))) return;
-    } catch (error) {
-      this.#watchdog.close();
-      this.#trouble(error, "units with OnPartition=stop wait: their watchdog could not be armed");
-      return;
-    }
-    this.#runner.noticeStoppedByWatchdog();
+    if (!(await this.#withWatchdog((systemd) => this.#watchdog.arm(systemd, askedAt)))) return;
     if (!wasArmed) this.#reconcile.trigger();
+  }
+
+  /** Looks at the watchdog, or arms it; false: it is not armed anew. What it has stopped is taken note of. */
+  async #withWatchdog(work: (systemd: Systemd) => Promise<boolean>): Promise<boolean> {
+    const systemd = this.#connection.current;
+    if (systemd === null) return false;
+    const before = this.#watchdog.trouble;
+    let isDone = false;
+    try {
+      isDone = await work(systemd);
+      if (isDone) this.#watchdogTrouble.over();
+    } catch (error) {
+      this.#watchdogTrouble.say(error instanceof Error ? error : new Error(String(error)));
+    }
+    if (isDone || this.#watchdog.trouble !== null) this.#runner.noticeStoppedByWatchdog();
+    if (before !== this.#watchdog.trouble) this.#touchAll();
+    return isDone;
   }
 
   #record(): MachineRecord {

@@ -5,4 +5,11 @@ export { IdentityError } from "./machine/identity.ts";
 export type { Install } from "./model/install.ts";
 export type { AgentOptions, RunningAgent } from "./running-agent.ts";
 export { DBusSystemd } from "./systemd/dbus-systemd.ts";
-export { ForeignUnitError, type StartJob, type Systemd, SystemdError, type UnitToLoad } from "./systemd/systemd.ts";
+export {
+  ForeignUnitError,
+  type OwnService,
+  type StartJob,
+  type Systemd,
+  SystemdError,
+  type UnitToLoad,
+} from "./systemd/systemd.ts";

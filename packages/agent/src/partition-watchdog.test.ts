@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { FakeSystemd } from "../../../testbed/fake-systemd.ts";
 import { temporaryFolder } from "../../../testbed/temporary-folder.ts";
 import { PartitionWatchdog } from "./partition-watchdog.ts";
+import type { OwnService } from "./systemd/systemd.ts";
 
 const folder = temporaryFolder();
 
@@ -21,8 +22,8 @@ describe("the watchdog", () => {
     const program = systemctl();
     const children: ChildProcess[] = [];
     const systemd = Object.assign(new FakeSystemd(), {
-      ensureService: async (_name: string, _description: string, [shell = "", ...args]: readonly string[]) => {
-        children.push(spawn(shell, [...args.slice(0, -1), program], { stdio: "ignore" }));
+      ensureService: async ({ command: [shell = "", ...args] }: OwnService) => {
+        if (children.length === 0) children.push(spawn(shell, [...args.slice(0, -1), program], { stdio: "ignore" }));
       },
     });
     const ttlMs = 5_000;
@@ -73,6 +74,47 @@ describe("the watchdog", () => {
       expect(await watchdog.arm(systemd, performance.now())).toBe(true);
       expect(watchdog.isArmed).toBe(true);
       expect(children).toHaveLength(1);
+    } finally {
+      for (const child of children) child.kill("SIGKILL");
+      watchdog.close();
+    }
+  });
+  it("that takes the place of one that was killed goes on with its deadline, also where that has gone by", async () => {
+    const program = systemctl();
+    let command: readonly string[] = [];
+    const systemd = Object.assign(new FakeSystemd(), {
+      ensureService: async (service: OwnService) => {
+        command = service.command;
+      },
+    });
+    const options = { folder: join(folder(), "f"), launched: join(folder(), "l"), ttlMs: 1_000, isUser: false };
+    const watchdog = new PartitionWatchdog(options);
+    const children: ChildProcess[] = [];
+    const run = (): ChildProcess => {
+      const [shell = "", ...args] = command;
+      const child = spawn(shell, [...args.slice(0, -1), program], { stdio: "ignore" });
+      children.push(child);
+      return child;
+    };
+    const verbs = (): string[] =>
+      existsSync(join(folder(), "calls"))
+        ? readFileSync(join(folder(), "calls"), "utf8")
+            .trim()
+            .split("\n")
+            .map((call) => call.split(" ")[1] ?? "")
+        : [];
+    try {
+      for (const each of [options.folder, options.launched]) mkdirSync(each);
+      writeFileSync(join(options.folder, "a.service"), "");
+      await watchdog.arm(systemd, performance.now());
+      run().kill("SIGKILL");
+      run();
+      await expect.poll(verbs, { interval: 20, timeout: 10_000 }).toEqual(expect.arrayContaining(["stop", "kill"]));
+      expect(watchdog.isArmed).toBe(false);
+      children.at(-1)?.kill("SIGKILL");
+      rmSync(join(folder(), "calls"));
+      run();
+      await expect.poll(verbs, { interval: 20, timeout: 10_000 }).toEqual(expect.arrayContaining(["stop", "kill"]));
     } finally {
       for (const child of children) child.kill("SIGKILL");
       watchdog.close();

@@ -1,7 +1,23 @@
 import { execFileSync } from "node:child_process";
-import { closeSync, constants, mkdirSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
-import { dirname } from "node:path";
-import type { Systemd } from "./systemd/systemd.ts";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { ForeignUnitError, type Systemd, SystemdError } from "./systemd/systemd.ts";
+
+/** The watchdog's name, and the one that it has where somebody else has taken that. */
+const SERVICES = ["fleet-fence.service", "fleet-fence-spare.service"] as const;
 
 /** A heart-beat that took longer than this share of the time to live to be confirmed proves too little. */
 const FRESH = 0.05;
@@ -13,51 +29,44 @@ const KILL_AT = 0.85;
 const BEAT_AT = 0.2;
 
 /**
- * The watchdog, a process of systemd's, independent of the agent: it reads deadlines from a FIFO, as times since boot in
- * hundredths of a second, for stopping and for killing. One that goes by without another has it stop every unit of the
- * folder, by the names of its files, and forget that they were started. Only the shell's own commands until then.
+ * The watchdog, a process of systemd's, independent of the agent. A file holds its deadlines, as times since boot in
+ * hundredths of a second, for stopping and for killing; a FIFO says that they have changed. Where one goes by, it stops
+ * every unit of the folder, by the names of its files, and forgets that they were started. It remembers nothing: one that
+ * takes the place of another that was killed goes on with the file. Only the shell's own commands until then.
  */
 const WATCHDOG = `
 folder=$1 launched=$2; shift 2
 now() { read -r up _ </proc/uptime; now=\${up/./}; }
 units() { units=(); for file in "$folder"/*; do [ -e "$file" ] && units+=("\${file##*/}"); done; }
-pause() { printf -v pause '%d.%02d' $(($1 / 100)) $(($1 % 100)); }
-listen() { # until a time: 0 where a new deadline has come
-  now; (($1 > now)) || return 1
-  pause $(($1 - now))
-  # A read that runs out of time empties its variables.
-  read -r -t "$pause" new_stop new_kill <&3 && stop_at=$new_stop kill_at=$new_kill
+deadlines() { { read -r stop_at kill_at <"$folder.deadline"; } 2>/dev/null || stop_at=0 kill_at=0; }
+renewed() { deadlines; now; ((stop_at > now)); }
+pause() { # hundredths of a second, or until something is said
+  printf -v pause '%d.%02d' $(($1 / 100)) $(($1 % 100))
+  read -r -t "$pause" _ <&3
 }
 exec 3<>"$folder.beat"
-read -r stop_at kill_at <&3
 while :; do
-  # Whatever waits in the FIFO is read before anything is stopped: the last word counts.
-  while read -r -t 0 <&3; do read -r stop_at kill_at <&3; done
-  listen "$stop_at" && continue
-  read -r -t 0 <&3 && continue
+  if renewed; then pause $((stop_at - now)); continue; fi
   units
-  if ((\${#units[@]})); then
-    echo "this machine could not renew its lease: stopping \${units[*]}"
-    for unit in "\${units[@]}"; do rm -f "$launched/$unit"; done
-    "$@" stop --no-block -- "\${units[@]}"
-    listen "$kill_at" && continue
+  if ((\${#units[@]} == 0)); then pause 100; continue; fi
+  echo "this machine could not renew its lease: stopping \${units[*]}"
+  for unit in "\${units[@]}"; do rm -f "$launched/$unit"; done
+  "$@" stop --no-block -- "\${units[@]}"
+  until renewed || ((kill_at <= now)); do pause $((kill_at - now)); done
+  renewed && continue
+  units
+  for unit in "\${units[@]}"; do "$@" kill --signal=KILL -- "$unit" 2>/dev/null; done
+  "$@" stop --no-block -- "\${units[@]}"
+  # What another unit pulls in again, or somebody starts, is stopped again until there is another deadline.
+  until pause 100; renewed; do
     units
-    for unit in "\${units[@]}"; do "$@" kill --signal=KILL -- "$unit" 2>/dev/null; done
-    "$@" stop --no-block -- "\${units[@]}"
-    # What another unit pulls in again, or somebody starts, is stopped again until the next deadline comes.
-    until read -r -t 1 new_stop new_kill <&3; do
-      units
-      for unit in "\${units[@]}"; do
-        case $("$@" is-active -- "$unit" 2>/dev/null) in inactive | failed) continue ;; esac
-        # The agent may have started it: it has written a deadline before.
-        read -r -t 0 <&3 && break
-        "$@" stop --no-block -- "$unit"
-      done
+    for unit in "\${units[@]}"; do
+      case $("$@" is-active -- "$unit" 2>/dev/null) in inactive | failed) continue ;; esac
+      # The agent may have started it: there is another deadline by then.
+      renewed && break
+      "$@" stop --no-block -- "$unit"
     done
-    stop_at=$new_stop kill_at=$new_kill
-    continue
-  fi
-  read -r stop_at kill_at <&3
+  done
 done`;
 
 /** What a watchdog needs. */
@@ -80,6 +89,10 @@ export class PartitionWatchdog {
   #fifo: number | null = null;
   /** When units are stopped unless it is armed anew, by performance.now(). */
   #stopsAt = Number.NEGATIVE_INFINITY;
+  #trouble: string | null = null;
+  #killing: NodeJS.Timeout | undefined;
+  /** Settled when the last look at the watchdog is over: one at a time. */
+  #looking: Promise<unknown> = Promise.resolve();
 
   constructor(options: PartitionWatchdogOptions) {
     this.#options = options;
@@ -93,35 +106,108 @@ export class PartitionWatchdog {
   get isArmed(): boolean {
     return performance.now() < this.#stopsAt;
   }
+  /** Why there is no watchdog, so that its units are stopped; null: there is one, or nobody has looked yet. */
+  get trouble(): string | null {
+    return this.#trouble;
+  }
+
+  /** Whether a unit of systemd's is the watchdog, or keeps it. */
+  isOwn(name: string): boolean {
+    return SERVICES.some((service) => name === service || name === service.replace(".service", ".timer"));
+  }
 
   /**
    * Puts the stop off, after a heart-beat was confirmed.
    *
    * @param askedAt when the heart-beat was sent, by performance.now()
    * @returns false where the confirmation came too late to prove anything
+   * @throws SystemdError where the watchdog does not stand and can't be had
    */
   async arm(systemd: Systemd, askedAt: number): Promise<boolean> {
-    const { ttlMs, folder, launched, isUser } = this.#options;
+    const { ttlMs, folder } = this.#options;
     if (performance.now() - askedAt > ttlMs * FRESH) return false;
-    if (this.#fifo === null) {
-      this.#fifo = openFifo(`${folder}.beat`, folder);
-      const systemctl = isUser ? ["systemctl", "--user"] : ["systemctl"];
-      await systemd.ensureService(
-        "fleet-fence.service",
-        "stops fleet's units that must not outlive this machine's lease",
-        ["/bin/bash", "-c", WATCHDOG, "fleet-fence", folder, launched, ...systemctl],
-      );
-    }
-    const sinceBootMs = uptimeMs() - (performance.now() - askedAt);
-    const at = (share: number): number => Math.floor((sinceBootMs + ttlMs * share) / 10);
-    writeSync(this.#fifo, `${at(STOP_AT)} ${at(KILL_AT)}\n`);
+    this.#fifo ??= openFifo(`${folder}.beat`, folder);
+    // The deadline is there before the watchdog is: one that is made now goes by it.
+    this.#announce(askedAt);
+    await this.look(systemd);
     this.#stopsAt = askedAt + ttlMs * STOP_AT;
     return true;
   }
 
+  /**
+   * Looks whether the watchdog stands, and is fleet's own; makes it where it is not there. Where it can't be had, its units
+   * are stopped: nothing else would do it in time.
+   *
+   * @throws SystemdError where it can't be had, or systemd can't be asked
+   */
+  async look(systemd: Systemd): Promise<void> {
+    const { folder, launched, isUser } = this.#options;
+    const systemctl = isUser ? ["systemctl", "--user"] : ["systemctl"];
+    const description = "stops fleet's units that must not outlive this machine's lease";
+    const command = ["/bin/bash", "-c", WATCHDOG, "fleet-fence", folder, launched, ...systemctl];
+    const ensure = async ([name, ...others]: readonly string[]): Promise<void> => {
+      try {
+        if (name !== undefined) await systemd.ensureService({ name, description, command });
+      } catch (error) {
+        if (!(error instanceof ForeignUnitError) || others.length === 0) throw error;
+        await ensure(others);
+      }
+    };
+    const looked = this.#looking.then(() => ensure(SERVICES));
+    this.#looking = looked.catch(() => undefined);
+    try {
+      await looked;
+      this.#trouble = null;
+      clearTimeout(this.#killing);
+      this.#killing = undefined;
+    } catch (error) {
+      if (error instanceof SystemdError && !error.unavailable) this.#standIn(systemd, error);
+      throw error;
+    }
+  }
+
   close(): void {
+    clearTimeout(this.#killing);
     if (this.#fifo !== null) closeSync(this.#fifo);
     this.#fifo = null;
+  }
+
+  /** Tells the watchdog its next deadlines. */
+  #announce(askedAt: number): void {
+    const { ttlMs, folder } = this.#options;
+    const sinceBootMs = uptimeMs() - (performance.now() - askedAt);
+    const at = (share: number): number => Math.floor((sinceBootMs + ttlMs * share) / 10);
+    const line = `${at(STOP_AT)} ${at(KILL_AT)}\n`;
+    writeFileSync(`${folder}.deadline.new`, line);
+    renameSync(`${folder}.deadline.new`, `${folder}.deadline`);
+    try {
+      if (this.#fifo !== null) writeSync(this.#fifo, line);
+    } catch {
+      // Full, for nobody has read it: the file counts.
+    }
+  }
+
+  /** Does what a watchdog does that a deadline has gone by for. */
+  #standIn(systemd: Systemd, { message }: Error): void {
+    const { ttlMs, launched } = this.#options;
+    this.#trouble = `waits for a watchdog that would stop it in time (OnPartition=stop): ${message}`;
+    this.#stopsAt = Number.NEGATIVE_INFINITY;
+    for (const name of this.#units()) {
+      rmSync(join(launched, name), { force: true });
+      void systemd.stop(name).catch(() => undefined);
+    }
+    this.#killing ??= setTimeout(
+      () => {
+        this.#killing = undefined;
+        void systemd.kill(this.#units()).catch(() => undefined);
+      },
+      ttlMs * (KILL_AT - STOP_AT),
+    );
+  }
+
+  #units(): readonly string[] {
+    const { folder } = this.#options;
+    return existsSync(folder) ? readdirSync(folder) : [];
   }
 }
 

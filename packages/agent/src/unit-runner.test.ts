@@ -36,6 +36,7 @@ function runner(host = new FakeSystemdHost()): {
     failpoint: () => undefined,
     takeBackEnded: async () => undefined,
     isWatchdogArmed: () => watchdog.isArmed,
+    watchdogTrouble: () => null,
     isStillOurs: async () => watchdog.isOurs,
   });
   const settle = async (units: WantedUnit[]): Promise<void> => {

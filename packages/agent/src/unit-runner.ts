@@ -24,6 +24,8 @@ export interface UnitRunnerOptions {
   readonly onTouched: (name: string) => void;
   /** Whether units that must not outlive the machine's lease may be started: something will stop them in time. */
   readonly isWatchdogArmed: () => boolean;
+  /** What is to be told of those that wait for that, as one sentence; null: nothing. */
+  readonly watchdogTrouble: () => string | null;
   /** Whether etcd itself, not a copy that may be behind, has the unit on this machine. */
   readonly isStillOurs: (name: string) => Promise<boolean>;
   /** Takes back the note that a unit has ended, before it is started; rejects where etcd does not take that. */
@@ -166,9 +168,15 @@ export class UnitRunner {
     const isOnItsWay = this.launches.isStarting(name) && systemd?.active === "inactive";
     const states = isOnItsWay ? { ...systemd, active: "activating", sub: "waiting" } : systemd;
     const unit = this.#present.get(name);
-    const doubt = systemd?.active === "inactive" ? this.launches.doubtOf(name) : null;
-    const doubted = unit === undefined || doubt === null ? undefined : { hash: unit.hash, message: doubt };
-    return reportedState(unit, this.#retries.of(name) ?? doubted, states, run);
+    const reason = unit === undefined ? null : this.#reasonDown(unit, systemd);
+    const waits = unit === undefined || reason === null ? undefined : { hash: unit.hash, message: reason };
+    return reportedState(unit, this.#retries.of(name) ?? waits, states, run);
+  }
+
+  /** Why a unit is down with which nothing went wrong; null: it is not, or its states say why. */
+  #reasonDown({ name, isLaunched }: PresentUnit, systemd: SystemdStates | undefined): string | null {
+    if (isLaunched) return systemd?.active === "inactive" ? this.launches.doubtOf(name) : null;
+    return this.#wanted.get(name)?.stopsOnPartition === true ? this.#options.watchdogTrouble() : null;
   }
 
   snapshot(): unknown {

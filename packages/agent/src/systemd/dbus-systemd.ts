@@ -1,12 +1,20 @@
 import type { RunResult, SystemdStates } from "@fleet/domain/unit";
-import dbus, { type Message } from "dbus-next";
+import type { Message } from "dbus-next";
 import { Bus } from "./bus.ts";
 import { ChangeSignals } from "./change-signals.ts";
 import { Jobs } from "./jobs.ts";
 import { AT_REST, Manager, RUNS, systemdErrorOf } from "./manager.ts";
+import { OwnServices } from "./own-service.ts";
 import { PendingReload } from "./pending-reload.ts";
 import { RunResults } from "./run-results.ts";
-import { ForeignUnitError, type StartJob, type Systemd, SystemdError, type UnitToLoad } from "./systemd.ts";
+import {
+  ForeignUnitError,
+  type OwnService,
+  type StartJob,
+  type Systemd,
+  SystemdError,
+  type UnitToLoad,
+} from "./systemd.ts";
 import { UnitFiles } from "./unit-files.ts";
 import { linksFolder, UnitLinks } from "./unit-links.ts";
 import { UnitStates } from "./unit-states.ts";
@@ -24,11 +32,10 @@ import {
   RELOADING,
   RELOADS_RULE,
   REMOVE_MATCH,
-  SERVICE_PROPERTIES,
-  UNIT_EXISTS,
   unitOfPath,
 } from "./wire.ts";
 
+const SIGKILL = 9;
 const TO_BUS = { destination: BUS, path: BUS_PATH, interface: BUS } as const;
 
 /** systemd over D-Bus. */
@@ -43,6 +50,7 @@ export class DBusSystemd implements Systemd {
   #ownReloads = 0;
   readonly #runResults: RunResults;
   readonly #pendingReload: PendingReload;
+  readonly #ownServices: OwnServices;
   readonly #jobs = new Jobs();
   readonly #changes: ChangeSignals;
 
@@ -53,6 +61,7 @@ export class DBusSystemd implements Systemd {
     this.#links = links;
     this.#states = new UnitStates(manager, this.#links);
     this.#runResults = new RunResults(manager);
+    this.#ownServices = new OwnServices(manager);
     this.#files = new UnitFiles(manager, this.#links);
     this.#pendingReload = new PendingReload({
       unitsFolder,
@@ -206,23 +215,18 @@ export class DBusSystemd implements Systemd {
     return this.#runResults.of(names);
   }
 
-  async ensureService(name: string, description: string, command: readonly string[]): Promise<void> {
-    const values: Record<keyof typeof SERVICE_PROPERTIES, unknown> = {
-      Description: description,
-      Type: "exec",
-      // systemd would put variables of its own in for $.
-      ExecStart: [[command[0], command.map((word) => word.replaceAll("$", () => "$$")), false]],
-      Restart: "always",
-      CollectMode: "inactive-or-failed",
-    };
-    const properties = Object.entries(SERVICE_PROPERTIES).map(([key, signature]) => [
-      key,
-      new dbus.Variant(signature, values[key as keyof typeof SERVICE_PROPERTIES]),
-    ]);
-    try {
-      await this.#manager.call("StartTransientUnit", name, "fail", properties, []);
-    } catch (error) {
-      if (!(error instanceof SystemdError && error.type === UNIT_EXISTS)) throw error;
+  ensureService(service: OwnService): Promise<void> {
+    return this.#ownServices.ensure(service);
+  }
+
+  async kill(names: readonly string[]): Promise<void> {
+    for (const name of (await this.#manager.held(names)).keys()) {
+      try {
+        await this.#manager.call("KillUnit", name, "all", SIGKILL);
+      } catch (error) {
+        // Nothing of it may be left.
+        if (systemdErrorOf(error).unavailable) throw error;
+      }
     }
   }
 

@@ -47,6 +47,15 @@ export interface StartJob {
   readonly ended: Promise<string>;
 }
 
+/** A service of fleet's own that no unit file describes. */
+export interface OwnService {
+  /** With `.service`. */
+  readonly name: string;
+  readonly description: string;
+  /** A path, and arguments. */
+  readonly command: readonly string[];
+}
+
 /** The few things that the agent asks of systemd. */
 export interface Systemd {
   /** Hears of units whose state may have changed; null: any may have. */
@@ -79,7 +88,14 @@ export interface Systemd {
   states(names: readonly string[]): Promise<ReadonlyMap<string, SystemdStates>>;
   /** How the last runs of units ended, by name, where there is something to tell. Nothing is loaded for the question. */
   runResults(names: readonly string[]): Promise<ReadonlyMap<string, RunResult>>;
-  /** Makes sure that a service of fleet's own runs, which no unit file describes and which outlives the agent. */
-  ensureService(name: string, description: string, command: readonly string[]): Promise<void>;
+  /**
+   * Makes sure that a service of fleet's own runs, which no unit file describes and which outlives the agent, however
+   * often it is killed or stopped.
+   *
+   * @throws SystemdError where it can't be had; a ForeignUnitError where its name is somebody else's
+   */
+  ensureService(service: OwnService): Promise<void>;
+  /** Kills all processes of units. */
+  kill(names: readonly string[]): Promise<void>;
   close(): void;
 }

@@ -31,6 +31,12 @@ export const NEED_RELOAD_PROPERTY = "NeedDaemonReload";
 export const FRAGMENT_PATH_PROPERTY = "FragmentPath";
 /** A unit's property that says what came of reading its file. */
 export const LOAD_STATE_PROPERTY = "LoadState";
+/** A unit's property that says whether it was made by StartTransientUnit. */
+export const TRANSIENT_PROPERTY = "Transient";
+/** Interface of services. */
+export const SERVICE = `${SYSTEMD}.Service`;
+/** A service's property that holds its commands: path, arguments, and how they ran. */
+export const EXEC_START_PROPERTY = "ExecStart";
 /** A unit's properties that hold the names of units which systemd stops along with it. */
 export const STOPPED_ALONG_PROPERTIES = ["RequiredBy", "BoundBy", "ConsistsOf"] as const;
 /** Properties of units that have run: how that ended. Those but the first are only services'. */
@@ -41,7 +47,7 @@ export const RUN_PROPERTIES = {
   restarts: "NRestarts",
 } as const;
 const INTERFACES: Readonly<Record<string, string>> = {
-  service: `${SYSTEMD}.Service`,
+  service: SERVICE,
   socket: `${SYSTEMD}.Socket`,
   mount: `${SYSTEMD}.Mount`,
   automount: `${SYSTEMD}.Automount`,
@@ -65,6 +71,14 @@ export const SERVICE_PROPERTIES = {
   Type: "s",
   ExecStart: "a(sasb)",
   Restart: "s",
+  StartLimitIntervalUSec: "t",
+  CollectMode: "s",
+} as const;
+/** Types of the properties that a transient timer is made with. */
+export const KEEPER_PROPERTIES = {
+  Description: "s",
+  TimersMonotonic: "a(st)",
+  AccuracyUSec: "t",
   CollectMode: "s",
 } as const;
 /** Errors for what is not there. */
@@ -101,6 +115,7 @@ export const SIGNATURES = {
   DisableUnitFiles: "asb",
   StartUnit: "ss",
   StopUnit: "ss",
+  KillUnit: "ssi",
   ResetFailedUnit: "s",
   AddDependencyUnitFiles: "asssbb",
   ListUnitFiles: "",
