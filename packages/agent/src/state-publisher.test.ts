@@ -110,6 +110,20 @@ describe("states of units", () => {
     await made.round();
     expect(told()).toEqual([["a.service active"], ["a.service active"]]);
   });
+  it("that an answer confirms after the machine has entered anew are written again: they went with its last lease", async () => {
+    const { made, registration, told, answers, held } = publisher("a.service");
+    made.begin(registration, []);
+    held.isHeld = true;
+    const round = made.round();
+    await clock.pass(0);
+    held.isHeld = false;
+    made.begin({ ...registration } as MachineRegistration, []);
+    answers[0]?.resolve();
+    await round;
+    made.touchAll();
+    await made.round();
+    expect(told()).toEqual([["a.service active"], ["a.service active"]]);
+  });
   it("that a write without an answer may have left are taken away with their unit", async () => {
     const { made, present, registration, told, answers, held } = publisher("a.service");
     made.begin(registration, []);

@@ -122,8 +122,9 @@ export class StatePublisher {
   async takeBackEnded(name: string): Promise<void> {
     if (!this.#ended.has(name)) return;
     await this.#writing; // It may be what writes the note.
-    await this.#registration?.takeBackEnded(name);
-    this.#ended.delete(name);
+    const registration = this.#registration;
+    await registration?.takeBackEnded(name);
+    if (this.#registration === registration) this.#ended.delete(name);
   }
 
   /** Names of all units that are here, or of which the registry holds a state by this machine. */
@@ -152,6 +153,8 @@ export class StatePublisher {
     const written = registration.publish(updates);
     this.#writing = written.catch(() => undefined);
     await written;
+    // Where the machine has entered anew meanwhile, this was written under a lease that is gone.
+    if (this.#registration !== registration) return;
     for (const { name, state, ended } of updates) {
       if (ended === null) this.#ended.delete(name);
       else if (ended !== undefined) this.#ended.set(name, ended.hash);

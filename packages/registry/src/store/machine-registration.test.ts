@@ -1,5 +1,5 @@
 import { encodeMachine, type MachineRecord, type StateRecord } from "@fleet/domain/cluster";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { fakeClock } from "../../../../testbed/fake-clock.ts";
 import { fakeRegistry } from "../../../../testbed/fake-registry.ts";
 import type { Etcd } from "./etcd.ts";
@@ -189,6 +189,57 @@ describe("what a machine publishes", () => {
     for (const write of late) await expect(write).rejects.toMatchObject({ code: "lease-lost" });
     expect(entry()).toMatchObject({ instanceID: "two" });
     expect([published("a.service"), published("b.service")]).toEqual([null, expect.any(String)]);
+  });
+  it("does not take the place of what was published later where it arrives after that", async () => {
+    const registration = await enter(machine("one"));
+    const failing = { ...STATE, systemd: { load: "loaded", active: "failed", sub: "failed" } };
+    const sent = vi.spyOn(etcd(), "txn");
+    const late = async (write: Promise<void>): Promise<() => Promise<boolean>> => {
+      await expect(write).rejects.toMatchObject({ code: "timeout" });
+      const [compares, ops] = sent.mock.calls.at(-1) ?? [];
+      return async () =>
+        (
+          await etcd()
+            .connect()
+            .txn(compares ?? [], ops ?? [])
+        ).succeeded;
+    };
+    for (const write of [
+      () => registration.publish([{ name: "a.service", state: failing, ended: { hash: "h" } }]),
+      () => registration.update({ ...machine("one"), metadata: { zone: "old" } }),
+    ]) {
+      etcd().fail("txn", "timeout", 1);
+      const arrive = await late(write());
+      await registration.update(machine("one"));
+      await registration.publish([{ name: "a.service", state: STATE, ended: null }]);
+      expect(await arrive()).toBe(false);
+    }
+    expect(entry()).toMatchObject({ metadata: {} });
+    expect(published("a.service")).toContain('"inactive"');
+    expect(etcd().store.value(registry().keys.ended("m1", "a.service"))).toBeNull();
+  });
+  it("is written in turn: its record anew voids nothing that is published at the same time", async () => {
+    const registration = await enter(machine("one"));
+    await Promise.all([
+      registration.update({ ...machine("one"), metadata: { zone: "b" } }),
+      registration.publish([{ name: "a.service", state: STATE }]),
+      registration.takeBackEnded("a.service"),
+      registration.update({ ...machine("one"), metadata: { zone: "c" } }),
+    ]);
+    expect(entry()).toMatchObject({ metadata: { zone: "c" } });
+    expect(published("a.service")).not.toBeNull();
+  });
+  it("goes on after a write of its record that was carried out and not answered", async () => {
+    const registration = await enter(machine("one"));
+    etcd().hold("txn", "answer");
+    const unanswered = registration.update({ ...machine("one"), metadata: { zone: "b" } });
+    etcd().fail("txn", "timeout", 1);
+    etcd().release();
+    await unanswered.catch(() => undefined);
+    await registration.publish([{ name: "a.service", state: STATE }]);
+    await registration.update(machine("one"));
+    expect(published("a.service")).not.toBeNull();
+    expect(entry()).toMatchObject({ metadata: {} });
   });
   it("can be named, over pages, without the states of machines with longer IDs", async () => {
     const registration = await enter(machine("one"));

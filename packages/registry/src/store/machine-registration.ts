@@ -1,6 +1,5 @@
 import {
   ClusterState,
-  type Compare,
   decodeEnded,
   type EndedRecord,
   encodeEnded,
@@ -28,24 +27,39 @@ export interface StateUpdate {
 
 /**
  * A machine's place in the registry, held under a lease by its agent. What an agent writes about its units is fenced
- * with it: an agent that has lost its place to another writes nothing.
+ * with it: an agent that has lost its place to another writes nothing, and neither does a write that arrives after a later
+ * one. Where one was not answered, the machine's own entry is written anew before the next: what still hangs is void then.
  */
 export class MachineRegistration {
   readonly #etcd: Etcd;
   readonly #keys: Keys;
   readonly #lease: Lease;
   #record: MachineRecord;
-  readonly #fence: Compare;
+  /** The machine's entry as it was written last. */
+  #fence: { readonly key: string; readonly modRevision: number };
+  readonly #createRevision: number;
+  /** Whether a write was not answered: etcd may carry it out at any time. */
+  #isInDoubt = false;
+  /** Settled when the last write is over. */
+  #lastWrite: Promise<unknown> = Promise.resolve();
   /** The etcd revision at which the machine entered. */
   readonly revision: number;
 
-  private constructor(etcd: Etcd, keys: Keys, lease: Lease, record: MachineRecord, fence: Compare, revision: number) {
+  private constructor(
+    etcd: Etcd,
+    keys: Keys,
+    lease: Lease,
+    record: MachineRecord,
+    createRevision: number,
+    revision: number,
+  ) {
     this.revision = revision;
+    this.#fence = { key: keys.machine(record.id), modRevision: revision };
+    this.#createRevision = createRevision;
     this.#etcd = etcd;
     this.#keys = keys;
     this.#lease = lease;
     this.#record = record;
-    this.#fence = fence;
   }
 
   /**
@@ -63,16 +77,7 @@ export class MachineRegistration {
     const key = keys.machine(record.id);
     const op: Op = { put: key, value: encodeMachine(record), lease: lease.id };
     const first = await etcd.txn([{ key, createRevision: 0 }], [op], [{ get: key }]);
-    if (first.succeeded) {
-      return new MachineRegistration(
-        etcd,
-        keys,
-        lease,
-        record,
-        { key, createRevision: first.revision },
-        first.revision,
-      );
-    }
+    if (first.succeeded) return new MachineRegistration(etcd, keys, lease, record, first.revision, first.revision);
     const held = first.gets[0];
     if (held == null) throw new RegistryError("unexpected", `etcd showed no value under ${key}`);
     const state = new ClusterState(keys);
@@ -95,14 +100,16 @@ export class MachineRegistration {
     const second = await etcd.txn([{ key, modRevision: held.modRevision }], [op]);
     if (!second.succeeded)
       throw new RegistryError("conflict", `machine ${record.id} was entered by two agents at once`);
-    const fence = { key, createRevision: held.createRevision };
-    return new MachineRegistration(etcd, keys, lease, record, fence, second.revision);
+    return new MachineRegistration(etcd, keys, lease, record, held.createRevision, second.revision);
   }
 
   /** Publishes the machine anew, after its configuration changed. */
   async update(record: MachineRecord): Promise<void> {
     this.#record = record;
-    await this.#write([{ put: this.#keys.machine(record.id), value: encodeMachine(record), lease: this.#lease.id }]);
+    await this.#inTurn(async () => {
+      const modRevision = await this.#write([this.#entryOp()]);
+      this.#fence = { ...this.#fence, modRevision };
+    });
     await this.#becomeKnown();
   }
 
@@ -115,24 +122,23 @@ export class MachineRegistration {
       ...(hostname === undefined ? {} : { hostname }),
     });
     const [found] = await readKeys(this.#etcd, [key]);
-    if (found?.value !== value) await this.#write([{ put: key, value }]);
+    if (found?.value !== value) await this.#inTurn(() => this.#write([{ put: key, value }]));
   }
 
   /** Publishes states of units, in as few transactions as the server takes. Nothing is written where none are given. */
   async publish(updates: readonly StateUpdate[]): Promise<void> {
-    await this.#write(
-      updates.flatMap(({ name, state, ended }) => {
-        const key = this.#keys.state(this.#record.id, name);
-        const stateOp: Op =
-          state === null ? { delete: key } : { put: key, value: encodeState(state), lease: this.#lease.id };
-        return ended === undefined ? [stateOp] : [this.#endedOp(name, ended), stateOp];
-      }),
-    );
+    const ops = updates.flatMap(({ name, state, ended }) => {
+      const key = this.#keys.state(this.#record.id, name);
+      const stateOp: Op =
+        state === null ? { delete: key } : { put: key, value: encodeState(state), lease: this.#lease.id };
+      return ended === undefined ? [stateOp] : [this.#endedOp(name, ended), stateOp];
+    });
+    await this.#inTurn(() => this.#write(ops));
   }
 
   /** Takes back the note that a oneshot has ended: it is about to run again. */
   async takeBackEnded(name: string): Promise<void> {
-    await this.#write([this.#endedOp(name, null)]);
+    await this.#inTurn(() => this.#write([this.#endedOp(name, null)]));
   }
 
   /** The note is under no lease: it is for the time when the machine is lost. */
@@ -171,13 +177,51 @@ export class MachineRegistration {
     await this.#lease.revoke();
   }
 
-  async #write(ops: readonly Op[]): Promise<void> {
-    const { succeeded } = await inTransactions(this.#etcd, ops, [this.#fence]);
-    if (!succeeded) {
-      throw new RegistryError(
-        "lease-lost",
-        `machine ${this.#record.id} is no longer entered in the registry by this agent`,
-      );
+  #entryOp(): Op {
+    return { put: this.#fence.key, value: encodeMachine(this.#record), lease: this.#lease.id };
+  }
+
+  /** One write at a time: each may change what the next one compares. */
+  #inTurn<T>(write: () => Promise<T>): Promise<T> {
+    const turn = this.#lastWrite.then(write);
+    this.#lastWrite = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** Writes under the fence; returns etcd's revision after it. */
+  async #write(ops: readonly Op[]): Promise<number> {
+    if (this.#isInDoubt) await this.#renewFence();
+    const { succeeded, revision } = await this.#ask(() => inTransactions(this.#etcd, ops, [this.#fence]));
+    if (!succeeded) throw this.#lost();
+    return revision;
+  }
+
+  /** Writes the machine's entry anew, so that no write that compares the last one can be carried out any more. */
+  async #renewFence(): Promise<void> {
+    const { key } = this.#fence;
+    const [found] = await readKeys(this.#etcd, [key]);
+    if (found?.createRevision !== this.#createRevision) throw this.#lost();
+    const fence = { key, modRevision: found.modRevision };
+    const { succeeded, revision } = await this.#etcd.txn([fence], [this.#entryOp()]);
+    if (!succeeded) throw new RegistryError("conflict", `machine ${this.#record.id} is written by two agents at once`);
+    this.#fence = { key, modRevision: revision };
+    this.#isInDoubt = false;
+  }
+
+  /** Sends writes; whatever comes in place of an answer leaves it open whether they are carried out. */
+  async #ask<T>(send: () => Promise<T>): Promise<T> {
+    try {
+      return await send();
+    } catch (error) {
+      this.#isInDoubt = true;
+      throw error;
     }
+  }
+
+  #lost(): RegistryError {
+    return new RegistryError(
+      "lease-lost",
+      `machine ${this.#record.id} is no longer entered in the registry by this agent`,
+    );
   }
 }
