@@ -22,9 +22,9 @@ function runner(host = new FakeSystemdHost()): {
   systemd: FakeSystemd;
   runner: UnitRunner;
   settle: (wanted: WantedUnit[]) => Promise<void>;
-  watchdog: { isArmed: boolean; isOurs: boolean };
+  watchdog: { isArmed: boolean; isOurs: boolean; noteTakenBack: Promise<void> };
 } {
-  const watchdog = { isArmed: true, isOurs: true };
+  const watchdog = { isArmed: true, isOurs: true, noteTakenBack: Promise.resolve() };
   const systemd = new FakeSystemd(host);
   const log = { debug() {}, info() {}, warn() {}, error() {} } as never;
   const made = new UnitRunner({
@@ -34,7 +34,7 @@ function runner(host = new FakeSystemdHost()): {
     onTouched: () => undefined,
     onProgress: () => undefined,
     failpoint: () => undefined,
-    takeBackEnded: async () => undefined,
+    takeBackEnded: () => watchdog.noteTakenBack,
     isWatchdogArmed: () => watchdog.isArmed,
     watchdogTrouble: () => null,
     isStillOurs: async () => watchdog.isOurs,
@@ -386,6 +386,17 @@ describe("units that must not outlive the machine's lease", () => {
     expect(systemd.calls.slice(-2)).toEqual(["stop f.service", "unload f.service"]);
     expect(marks()).toEqual([]);
     expect(new UnitDirectory(join(folder(), "units")).hasStopsOnPartition).toBe(false);
+  });
+  it("are not started where the deadline went by while etcd was asked for something", async () => {
+    const { systemd, runner: made, settle, watchdog } = runner();
+    await made.adopt();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    watchdog.noteTakenBack = promise;
+    await settle([stopped]);
+    watchdog.isArmed = false;
+    resolve();
+    await settle([stopped]);
+    expect(systemd.calls).toEqual(["load f.service"]);
   });
   it("are started again after the watchdog has stopped them, unless etcd has them elsewhere by now", async () => {
     const { systemd, runner: made, settle, watchdog } = runner();

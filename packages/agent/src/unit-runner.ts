@@ -217,15 +217,15 @@ export class UnitRunner {
   }
 
   async #start(systemd: Systemd, name: string): Promise<void> {
+    await this.#options.takeBackEnded(name);
     if (this.#wanted.get(name)?.stopsOnPartition === true) {
       this.#options.directory.markStopsOnPartition(name, true);
       if (!(await this.#options.isStillOurs(name)))
         throw new Error("is about to be taken off this machine: not started");
-      // It may have waited long for its turn.
+      // Last: it may have waited long for its turn, and for etcd.
       if (!this.#options.isWatchdogArmed())
         throw new Error("waits for this machine's lease to be renewed: not started");
     }
-    await this.#options.takeBackEnded(name);
     this.#options.failpoint("agent.before-start");
     let job: StartJob;
     try {
