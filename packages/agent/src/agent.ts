@@ -234,7 +234,7 @@ class Agent implements RunningAgent {
         else if (this.#runner.present.has(name)) this.#touch(name);
       },
       onConnected: async (systemd) => {
-        if (!this.#isAdopted) await this.#runner.adopt();
+        if (!this.#isAdopted) this.#runner.adopt();
         this.#isAdopted = true;
         await this.#runner.resume(systemd);
       },

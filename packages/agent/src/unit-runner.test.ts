@@ -58,7 +58,7 @@ const unit = (n: string, desiredState: WantedUnit["desiredState"] = "launched"):
 describe("running units", () => {
   it("loads and starts what is wanted, and nothing twice", async () => {
     const { systemd, runner: made, settle } = runner();
-    await made.adopt();
+    made.adopt();
     await settle([unit("a.service"), unit("b.service", "loaded")]);
     await settle([unit("a.service"), unit("b.service", "loaded")]);
     expect(systemd.calls).toEqual(["load a.service", "load b.service", "start a.service"]);
@@ -69,10 +69,10 @@ describe("running units", () => {
   });
   it("adopts after a restart what runs, and does nothing to what is as wanted", async () => {
     const first = runner();
-    await first.runner.adopt();
+    first.runner.adopt();
     await first.settle([unit("a.service"), unit("b.service", "loaded")]);
     const second = runner(first.systemd.host);
-    await second.runner.adopt();
+    second.runner.adopt();
     await second.settle([unit("a.service"), unit("b.service", "loaded")]);
     expect(second.systemd.calls).toEqual([]);
     await second.settle([]);
@@ -80,7 +80,7 @@ describe("running units", () => {
   });
   it("takes away whole a unit that systemd may have loaded, though it never answered", async () => {
     const { systemd, runner: made, settle } = runner();
-    await made.adopt();
+    made.adopt();
     systemd.loseAnswers("load");
     await settle([unit("a.service")]);
     systemd.loseAnswers("load", false);
@@ -92,7 +92,7 @@ describe("running units", () => {
     "a start whose job ends with %s is told, and tried again until it works",
     async (result) => {
       const { systemd, runner: made, settle } = runner();
-      await made.adopt();
+      made.adopt();
       systemd.host.failJobs("a.service", result);
       await settle([unit("a.service"), unit("good.service")]);
       const told = { current: "loaded", error: expect.stringContaining(`(job result ${result})`) };
@@ -119,12 +119,12 @@ describe("running units", () => {
 
     it("is followed by the next agent: what it comes to is the unit's error, and it is tried again", async () => {
       const first = runner();
-      await first.runner.adopt();
+      first.runner.adopt();
       first.systemd.host.hold("start", "a.service");
       await first.settle([unit("a.service"), unit("b.service")]);
       first.systemd.close();
       const { systemd, runner: made, settle } = runner(first.systemd.host);
-      await made.adopt();
+      made.adopt();
       await made.resume(systemd);
       await settle([unit("a.service"), unit("b.service")]);
       expect(made.stateOf("a.service", down)).toMatchObject({ current: "launched", systemd: { active: "activating" } });
@@ -140,7 +140,7 @@ describe("running units", () => {
     });
     it("is followed on the next connection of the same agent", async () => {
       const { systemd, runner: made, settle } = runner();
-      await made.adopt();
+      made.adopt();
       systemd.host.hold("start", "a.service");
       await settle([unit("a.service")]);
       systemd.close();
@@ -154,7 +154,7 @@ describe("running units", () => {
     });
     it("and that ended meanwhile, with the unit down, is done again", async () => {
       const first = runner();
-      await first.runner.adopt();
+      first.runner.adopt();
       first.systemd.host.hold("start", "a.service");
       await first.settle([unit("a.service"), unit("b.service")]);
       first.systemd.close();
@@ -163,7 +163,7 @@ describe("running units", () => {
       first.systemd.host.release("start", "a.service");
       await clock.pass(0);
       const { systemd, runner: made, settle } = runner(first.systemd.host);
-      await made.adopt();
+      made.adopt();
       await made.resume(systemd);
       await settle([unit("a.service"), unit("b.service")]);
       expect(made.stateOf("a.service", down)).toMatchObject(told);
@@ -171,7 +171,7 @@ describe("running units", () => {
     });
     it("of a oneshot that is down is not done again: it says that it may have run, and does not count as done", async () => {
       const first = runner();
-      await first.runner.adopt();
+      first.runner.adopt();
       first.systemd.host.behave("once.service", { runs: "to its end" });
       first.systemd.host.hold("start", "once.service");
       await first.settle([{ ...unit("once.service"), hash: ONESHOT_HASH }]);
@@ -180,7 +180,7 @@ describe("running units", () => {
       first.systemd.host.release("start", "once.service");
       await clock.pass(0);
       const { systemd, runner: made, settle } = runner(first.systemd.host);
-      await made.adopt();
+      made.adopt();
       await made.resume(systemd);
       await settle([{ ...unit("once.service"), hash: ONESHOT_HASH }]);
       expect(systemd.calls).toEqual([]);
@@ -193,7 +193,7 @@ describe("running units", () => {
   });
   it("a unit whose start has failed, as systemd says, is not started again and again", async () => {
     const { systemd, runner: made, settle } = runner();
-    await made.adopt();
+    made.adopt();
     systemd.host.behave("a.service", { runs: "to a failure" });
     await settle([unit("a.service")]);
     await clock.pass(60_000);
@@ -203,7 +203,7 @@ describe("running units", () => {
   });
   it("a unit is on its way until it was looked at what came of its start, and a stop ends that", async () => {
     const { systemd, runner: made, settle } = runner();
-    await made.adopt();
+    made.adopt();
     systemd.host.hold("start", "a.service");
     await settle([unit("a.service")]);
     const down = { load: "loaded", active: "inactive", sub: "dead" };
@@ -213,7 +213,7 @@ describe("running units", () => {
   });
   it("a unit whose name is a file of the host's own is neither loaded nor started, and its error says whose it is", async () => {
     const { systemd, runner: made, settle } = runner();
-    await made.adopt();
+    made.adopt();
     systemd.host.ownFile("a.service", "/etc/systemd/system/a.service");
     await settle([unit("a.service")]);
     const error = expect.stringContaining("a.service on this machine comes from /etc/systemd/system/a.service");
@@ -224,7 +224,7 @@ describe("running units", () => {
   });
   it("units that systemd stopped along with another come up again with it, unless they are not wanted", async () => {
     const { systemd, runner: made, settle } = runner();
-    await made.adopt();
+    made.adopt();
     for (const name of ["side.service", "other.service", "hand.service"])
       systemd.host.behave(name, { runs: "for ever", bindsTo: "main.service" });
     const sides = [unit("side.service"), unit("hand.service")];
@@ -239,7 +239,7 @@ describe("running units", () => {
   });
   it("those that follow a follower come up again, too, and all of them also where the agent is restarted in between", async () => {
     const first = runner();
-    await first.runner.adopt();
+    first.runner.adopt();
     first.systemd.host.behave("side.service", { runs: "for ever", bindsTo: "main.service" });
     first.systemd.host.behave("third.service", { runs: "for ever", bindsTo: "side.service" });
     const sides = [unit("side.service"), unit("third.service")];
@@ -249,14 +249,14 @@ describe("running units", () => {
     first.systemd.close();
     await clock.pass(0);
     const second = runner(first.systemd.host);
-    await second.runner.adopt();
+    second.runner.adopt();
     await second.runner.resume(second.systemd);
     await second.settle([unit("main.service", "loaded"), ...sides]);
     second.systemd.host.release("stop", "main.service");
     await second.settle([unit("main.service", "loaded"), ...sides]);
     expect(second.systemd.host.states("third.service").active).toBe("inactive");
     const third = runner(first.systemd.host);
-    await third.runner.adopt();
+    third.runner.adopt();
     await third.runner.resume(third.systemd);
     await third.settle([unit("main.service"), ...sides]);
     expect(third.systemd.calls).toEqual(["start main.service", "start side.service", "start third.service"]);
@@ -265,7 +265,7 @@ describe("running units", () => {
   });
   it("a unit that was stopped along is not brought back once something else was done with it", async () => {
     const { systemd, runner: made, settle } = runner();
-    await made.adopt();
+    made.adopt();
     systemd.host.behave("side.service", { runs: "for ever", bindsTo: "main.service" });
     await settle([unit("main.service"), unit("side.service")]);
     await settle([unit("main.service", "loaded"), unit("side.service")]);
@@ -279,7 +279,7 @@ describe("running units", () => {
   });
   it("a unit that fails stops no other, keeps its error, and waits longer each time", async () => {
     const { systemd, runner: made, settle } = runner();
-    await made.adopt();
+    made.adopt();
     systemd.refuse("load bad.service");
     await settle([unit("bad.service"), unit("good.service")]);
     expect(systemd.calls).toContain("start good.service");
@@ -292,7 +292,7 @@ describe("running units", () => {
   });
   it("forgets an error as soon as something else is wanted, and does not come back for it", async () => {
     const { systemd, runner: made, settle } = runner();
-    await made.adopt();
+    made.adopt();
     systemd.refuse("start a.service");
     await settle([unit("a.service")]);
     expect(made.stateOf("a.service", undefined)?.error).toBe("refused");
@@ -302,7 +302,7 @@ describe("running units", () => {
   });
   it("a stop that hangs holds up no other, and keeps the unit's file until it is over", async () => {
     const { systemd, runner: made, settle } = runner();
-    await made.adopt();
+    made.adopt();
     await settle([unit("slow.service")]);
     systemd.host.hold("stop", "slow.service");
     await settle([unit("quick.service")]);
@@ -317,7 +317,7 @@ describe("running units", () => {
   });
   it("a unit that can't be stopped keeps its file", async () => {
     const { systemd, runner: made, settle } = runner();
-    await made.adopt();
+    made.adopt();
     await settle([unit("a.service")]);
     systemd.refuse("stop a.service");
     await settle([]);
@@ -326,11 +326,11 @@ describe("running units", () => {
   });
   it("loads anew what systemd does not find, once in a while, and nothing that was started", async () => {
     const before = new UnitDirectory(join(folder(), "units"));
-    await before.read();
+    before.read();
     // As after a crash between writing a file and linking it.
     before.write("a.service", TEXT);
     const { systemd, runner: made, settle } = runner();
-    await made.adopt();
+    made.adopt();
     const missing = new Map(
       ["a.service", "b.service"].map((n) => [n, { load: "not-found", active: "inactive", sub: "dead" }]),
     );
@@ -345,7 +345,7 @@ describe("running units", () => {
   });
   it("loads anew what systemd does not find when it is to be started, and tells of what fails for another reason", async () => {
     const { systemd, runner: made, settle } = runner();
-    await made.adopt();
+    made.adopt();
     const names = ["a.service", "b.service"];
     await settle(names.map((name) => unit(name, "loaded")));
     systemd.calls.length = 0;
@@ -359,7 +359,7 @@ describe("running units", () => {
   });
   it("leaves alone what is not clear", async () => {
     const { systemd, runner: made, settle } = runner();
-    await made.adopt();
+    made.adopt();
     await settle([unit("a.service")]);
     systemd.calls.length = 0;
     await made.step(systemd, new Map(), new Set(["a.service"]));
@@ -373,7 +373,7 @@ describe("units that must not outlive the machine's lease", () => {
 
   it("are started only where something will stop them, and are marked for it before", async () => {
     const { systemd, runner: made, settle, watchdog } = runner();
-    await made.adopt();
+    made.adopt();
     watchdog.isArmed = false;
     await settle([stopped, unit("a.service")]);
     expect(systemd.calls).toEqual(["load a.service", "load f.service", "start a.service"]);
@@ -389,7 +389,7 @@ describe("units that must not outlive the machine's lease", () => {
   });
   it("are not started where the deadline went by while etcd was asked for something", async () => {
     const { systemd, runner: made, settle, watchdog } = runner();
-    await made.adopt();
+    made.adopt();
     const { promise, resolve } = Promise.withResolvers<void>();
     watchdog.noteTakenBack = promise;
     await settle([stopped]);
@@ -400,7 +400,7 @@ describe("units that must not outlive the machine's lease", () => {
   });
   it("are started again after the watchdog has stopped them, unless etcd has them elsewhere by now", async () => {
     const { systemd, runner: made, settle, watchdog } = runner();
-    await made.adopt();
+    made.adopt();
     await settle([stopped]);
     rmSync(join(folder(), "units", ".launched", "f.service")); // as the watchdog does
     watchdog.isOurs = false;

@@ -67,9 +67,9 @@ export class UnitRunner {
   }
 
   /** Takes over what is there already, from before the agent started. */
-  async adopt(): Promise<void> {
+  adopt(): void {
     this.#present.clear();
-    for (const unit of await this.#options.directory.read()) this.#present.set(unit.name, unit);
+    for (const unit of this.#options.directory.read()) this.#present.set(unit.name, unit);
     this.launches.adopt();
   }
 

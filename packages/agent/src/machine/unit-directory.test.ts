@@ -12,16 +12,16 @@ describe("the folder of unit files", () => {
     const boot = join(folder(), "boot");
     writeFileSync(boot, "one\n");
     const before = new UnitDirectory(join(folder(), "units"), boot);
-    await before.read();
+    before.read();
     before.write("a.service", TEXT);
     before.markLaunched("a.service", "started");
-    expect(await before.read()).toMatchObject([{ name: "a.service", isLaunched: true }]);
+    expect(before.read()).toMatchObject([{ name: "a.service", isLaunched: true }]);
     writeFileSync(boot, "two\n");
-    expect(await new UnitDirectory(join(folder(), "units"), boot).read()).toEqual([]);
+    expect(new UnitDirectory(join(folder(), "units"), boot).read()).toEqual([]);
   });
   it("leaves nothing of a file that could not be written", async () => {
     const directory = new UnitDirectory(join(folder(), "units"));
-    await directory.read();
+    directory.read();
     mkdirSync(directory.file("a.service")); // which no file can take the place of
     expect(() => directory.write("a.service", TEXT)).toThrow(/EISDIR|ENOTEMPTY|EEXIST/);
     expect(readdirSync(join(folder(), "units")).filter((file) => !file.startsWith("."))).toEqual(["a.service"]);

@@ -1,5 +1,4 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { hashText, unitNameProblem } from "@fleet/domain/unit";
 import type { PresentUnit } from "../model/next-task.ts";
@@ -14,7 +13,7 @@ const TEMPORARY = ".new";
 
 /**
  * The folder that holds the files of this machine's units: what is there is what this machine runs, also after a
- * restart of the agent. A marker beside a file says that systemd was told to start the unit. Single files are written
+ * restart of the agent. A marker beside a file says that systemd was told to start the unit. All is read and written
  * synchronously: the folder is in memory, where that takes a tenth of what a trip through the thread pool does.
  */
 export class UnitDirectory {
@@ -40,20 +39,21 @@ export class UnitDirectory {
    * Reads what is there, after making sure that the folder is. What an earlier boot left, where the folder is not under
    * /run, is no longer linked and does not run: it is cleared away.
    */
-  async read(): Promise<readonly PresentUnit[]> {
-    await mkdir(join(this.path, LAUNCHED), { recursive: true, mode: 0o755 });
-    const bootID = await readFile(this.#bootIDFile, "utf8");
-    const known = await readFile(join(this.path, BOOT_ID), "utf8").catch(() => null);
+  read(): readonly PresentUnit[] {
+    mkdirSync(join(this.path, LAUNCHED), { recursive: true, mode: 0o755 });
+    const bootID = readFileSync(this.#bootIDFile, "utf8");
+    const bootIDOfUnits = join(this.path, BOOT_ID);
+    const known = existsSync(bootIDOfUnits) ? readFileSync(bootIDOfUnits, "utf8") : null;
     if (known !== bootID) {
-      if (known !== null) await this.#clear();
-      await writeFile(join(this.path, BOOT_ID), bootID);
+      if (known !== null) this.#clear();
+      writeFileSync(bootIDOfUnits, bootID);
     }
-    const launched = new Set(await readdir(join(this.path, LAUNCHED)));
+    const launched = new Set(readdirSync(join(this.path, LAUNCHED)));
     const units: PresentUnit[] = [];
-    for (const name of await readdir(this.path)) {
-      if (name.endsWith(TEMPORARY)) await rm(join(this.path, name), { force: true });
+    for (const name of readdirSync(this.path)) {
+      if (name.endsWith(TEMPORARY)) rmSync(join(this.path, name), { force: true });
       else if (unitNameProblem(name) === null) {
-        const hash = hashText(await readFile(this.file(name), "utf8"));
+        const hash = hashText(readFileSync(this.file(name), "utf8"));
         units.push({ name, hash, isLaunched: launched.has(name), isStopped: false, isUnfinished: false });
       }
     }
@@ -78,9 +78,9 @@ export class UnitDirectory {
     rmSync(this.file(name), { force: true });
   }
 
-  async #clear(): Promise<void> {
-    for (const name of await readdir(this.path)) if (unitNameProblem(name) === null) this.remove(name);
-    await rm(this.stoppedAlongFolder, { recursive: true, force: true });
+  #clear(): void {
+    for (const name of readdirSync(this.path)) if (unitNameProblem(name) === null) this.remove(name);
+    rmSync(this.stoppedAlongFolder, { recursive: true, force: true });
   }
 
   /** Where the files are whose names are those of the launched units. */
