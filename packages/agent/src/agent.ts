@@ -18,6 +18,7 @@ import { type Systemd, SystemdError } from "./systemd/systemd.ts";
 import { SystemdConnection } from "./systemd-connection.ts";
 import { UnitRunner } from "./unit-runner.ts";
 import { UnitTexts } from "./unit-texts.ts";
+import { UnknownUnits } from "./unknown-units.ts";
 
 const FULL_CHECK_MS = 30_000;
 /** How long units may take to stop when the agent does; fleet's units allow 90 s in all. */
@@ -52,6 +53,7 @@ class Agent implements RunningAgent {
   readonly #stopping = new AbortController();
   readonly #leaving = new AbortController();
   readonly #texts: UnitTexts;
+  readonly #unknown: UnknownUnits;
   readonly #done: Promise<unknown>;
   #isAdopted = false;
   readonly #watchdog: PartitionWatchdog;
@@ -84,6 +86,15 @@ class Agent implements RunningAgent {
       isUser: config.systemdUser,
     });
     this.#runner = this.#makeRunner(directory, failpoint);
+    this.#unknown = new UnknownUnits({
+      machineID: this.machineID,
+      registry,
+      mirror: this.#mirror,
+      directory,
+      log,
+      present: () => this.#runner.present.keys(),
+      onTouched: (name) => this.#touch(name),
+    });
     this.#publisher = new StatePublisher({
       runner: this.#runner,
       systemd: () => this.#connection.current,
@@ -100,6 +111,7 @@ class Agent implements RunningAgent {
       directory,
       texts: this.#texts,
       runner: this.#runner,
+      unknown: this.#unknown,
       metadata: () => this.#config.metadata,
       systemd: () => this.#connection.current,
     });
@@ -194,6 +206,7 @@ class Agent implements RunningAgent {
       isWatchdogArmed: () => this.#watchdog.isArmed,
       watchdogTrouble: () => this.#watchdog.trouble,
       isStillOurs: (name) => this.#isStillOurs(name),
+      isUnknown: (name) => this.#unknown.has(name),
       log: this.#log,
       text: (hash) => this.#texts.get(hash),
       onTouched: (name) => this.#touch(name),

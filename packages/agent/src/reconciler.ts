@@ -16,6 +16,7 @@ import { neededHashes, type Wanted, wantedOn } from "./model/wanted.ts";
 import type { Systemd } from "./systemd/systemd.ts";
 import type { UnitRunner } from "./unit-runner.ts";
 import type { UnitTexts } from "./unit-texts.ts";
+import type { UnknownUnits } from "./unknown-units.ts";
 
 const FULL_CHECK_MS = 30_000;
 const LEAST_PAUSE_MS = 10;
@@ -32,6 +33,7 @@ export interface ReconcilerOptions {
   readonly directory: UnitDirectory;
   readonly texts: UnitTexts;
   readonly runner: UnitRunner;
+  readonly unknown: UnknownUnits;
   /** The configured metadata of the machine. */
   readonly metadata: () => Metadata;
   /** The connection to systemd; null: there is none. */
@@ -95,7 +97,10 @@ export class Reconciler {
     await texts.fetch(neededHashes(machineID, mirror.state));
     const wanted = this.wanted();
     const isNew = this.#lookForWatchdog(wanted);
-    const unclear = new Set([...wanted.unclear, ...(await this.#mayComeBack(wanted))]);
+    const unknown = await this.#options.unknown.leaveAlone(wanted);
+    // The mirror may be reading everything anew by now.
+    if (!mirror.isReady) return FULL_CHECK_MS;
+    const unclear = new Set([...wanted.unclear, ...unknown, ...(await this.#mayComeBack(wanted))]);
     // Units wait for a heart-beat that arms the watchdog: it is not waited for until its turn.
     if (isNew) membership.beat();
     return this.#lead(systemd, { units: wanted.units, unclear });
@@ -115,7 +120,8 @@ export class Reconciler {
     }
     const now = performance.now();
     const settlesAt = this.#settlesAt > now ? this.#settlesAt : Number.POSITIVE_INFINITY;
-    const nextAt = Math.min(runner.nextRetryAt ?? Number.POSITIVE_INFINITY, settlesAt);
+    const times = [runner.nextRetryAt, this.#options.unknown.lookAt].filter((at) => at !== null);
+    const nextAt = Math.min(settlesAt, ...times);
     return Math.min(FULL_CHECK_MS, Math.max(LEAST_PAUSE_MS, nextAt - now));
   }
 

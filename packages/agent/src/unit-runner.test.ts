@@ -37,6 +37,7 @@ function runner(host = new FakeSystemdHost()): {
     takeBackEnded: () => watchdog.noteTakenBack,
     isWatchdogArmed: () => watchdog.isArmed,
     watchdogTrouble: () => null,
+    isUnknown: () => false,
     isStillOurs: async () => watchdog.isOurs,
   });
   const settle = async (units: WantedUnit[]): Promise<void> => {

@@ -22,6 +22,8 @@ export interface UnitRunnerOptions {
   readonly text: (hash: string) => string | undefined;
   /** Hears of units whose state may have changed. */
   readonly onTouched: (name: string) => void;
+  /** Whether the registry does not know a unit of this machine, which nobody has destroyed. */
+  readonly isUnknown: (name: string) => boolean;
   /** Whether units that must not outlive the machine's lease may be started: something will stop them in time. */
   readonly isWatchdogArmed: () => boolean;
   /** What is to be told of those that wait for that, as one sentence; null: nothing. */
@@ -170,7 +172,8 @@ export class UnitRunner {
     const unit = this.#present.get(name);
     const reason = unit === undefined ? null : this.#reasonDown(unit, systemd);
     const waits = unit === undefined || reason === null ? undefined : { hash: unit.hash, message: reason };
-    return reportedState(unit, this.#retries.of(name) ?? waits, states, run);
+    const state = reportedState(unit, this.#retries.of(name) ?? waits, states, run);
+    return state !== null && this.#options.isUnknown(name) ? { ...state, unknown: true } : state;
   }
 
   /** Why a unit is down with which nothing went wrong; null: it is not, or its states say why. */

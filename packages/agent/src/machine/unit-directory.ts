@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { hashText, unitNameProblem } from "@fleet/domain/unit";
+import type { EtcdPosition } from "@fleet/registry";
 import type { PresentUnit } from "../model/next-task.ts";
 
 const LAUNCHED = ".launched";
@@ -8,6 +9,8 @@ const LAUNCHED = ".launched";
 const STARTING = "starting";
 const STOPS_ON_PARTITION = ".fenced";
 const STOPPED_ALONG = ".stopped-along";
+const UNKNOWN = ".unknown";
+const SEEN = ".seen";
 const BOOT_ID = ".boot-id";
 const TEMPORARY = ".new";
 
@@ -75,6 +78,7 @@ export class UnitDirectory {
   remove(name: string): void {
     this.markLaunched(name, null);
     this.markStopsOnPartition(name, false);
+    this.markUnknown(name, false);
     rmSync(this.file(name), { force: true });
   }
 
@@ -95,6 +99,33 @@ export class UnitDirectory {
   /** Where the files are that name the units which systemd has stopped along with another. */
   get stoppedAlongFolder(): string {
     return join(this.path, STOPPED_ALONG);
+  }
+
+  /** Names of the units that the registry was found not to know. */
+  unknown(): readonly string[] {
+    const folder = join(this.path, UNKNOWN);
+    return existsSync(folder) ? readdirSync(folder) : [];
+  }
+
+  markUnknown(name: string, isUnknown: boolean): void {
+    const marker = join(this.path, UNKNOWN, checked(name));
+    if (!isUnknown) return rmSync(marker, { force: true });
+    mkdirSync(join(this.path, UNKNOWN), { recursive: true });
+    writeFileSync(marker, "");
+  }
+
+  /** How far etcd was when the registry was known whole last; null: that was not noted, or can't be read. */
+  seen(): EtcdPosition | null {
+    const path = join(this.path, SEEN);
+    if (!existsSync(path)) return null;
+    const [clusterID = "", revision = ""] = readFileSync(path, "utf8").split(" ");
+    return /^\d+$/.test(revision) ? { clusterID, revision: Number(revision) } : null;
+  }
+
+  noteSeen({ clusterID, revision }: EtcdPosition): void {
+    const path = join(this.path, SEEN);
+    writeFileSync(path + TEMPORARY, `${clusterID} ${revision}`);
+    renameSync(path + TEMPORARY, path);
   }
 
   /** Whether any unit is marked as one of those. */

@@ -151,11 +151,13 @@ export class TestMachine {
     await this.write(...ops);
   }
 
-  /** Destroys a unit. */
+  /** Destroys a unit, with the note that each destruction leaves. */
   async destroy(name: string): Promise<void> {
     const { keys } = this.registry;
+    const record = keys.unit(name);
     await this.write(
-      { delete: keys.unit(name) },
+      { delete: record },
+      { put: keys.deletion(hashText(record).slice(0, 2)), value: record },
       { delete: keys.schedule(this.id, name) },
       { delete: keys.global(name) },
     );
