@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { hashText } from "@fleet/domain/unit";
 import { NOWHERE } from "@fleet/domain/whereabouts";
 import { describe, expect, it, vi } from "vitest";
@@ -35,6 +36,13 @@ describe("an agent that starts", () => {
     });
     expect(machine().calls).toEqual(["load a.service", "load b.service", "start a.service"]);
     expect(machine().isInRegistry).toBe(true);
+  });
+  it("tells its machine's host name, by which users call it", async () => {
+    const agent = await machine().start();
+    await agent.entered;
+    const { registry, id, etcd } = machine();
+    for (const key of [registry.keys.machine(id), registry.keys.knownMachine(id)])
+      expect(JSON.parse(etcd.store.value(key) ?? "")).toMatchObject({ hostname: hostname() });
   });
   it("touches nothing that runs as it is wanted", async () => {
     await restarted();

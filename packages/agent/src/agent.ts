@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Config, VERSION } from "@fleet/config";
@@ -309,6 +310,7 @@ class Agent implements RunningAgent {
     return {
       id: this.machineID,
       primaryIP: this.#config.publicIP ?? detectAddress(),
+      hostname: hostname(),
       metadata: this.#config.metadata,
       version: VERSION,
       capabilities: [],
