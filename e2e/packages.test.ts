@@ -4,12 +4,15 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ROOT } from "../deploy/local-cluster/cluster.ts";
+import type { Output } from "../deploy/local-cluster/processes.ts";
 import { allowPackages, SLEEP, TestCluster } from "../testbed/test-cluster.ts";
 
 const OLD = "1.9.9";
 const VERSION = "2.0.0";
 const NAMES = ["fleetd", "fleet-agent", "fleet-engine", "fleet-api", "fleetctl"];
 const RUNNING = ["fleet-agent.service", "fleet-engine.service", "fleet-api.service"];
+const WITHOUT_SECRETS_GROUP = `set -e; cd /etc/fleet; umask 0027; touch tokens other; chgrp fleet fleet.conf tokens other
+  echo ' api_tokens_file = "/etc/fleet/tokens"' >>fleet.conf; echo '#etcd_keyfile=/etc/fleet/other' >>fleet.conf; groupdel fleet-secrets`;
 
 let folder: string;
 let cluster: TestCluster;
@@ -75,8 +78,16 @@ describe("the Debian packages", () => {
     );
     expect((await network.exec(1, ["systemctl", "is-enabled", "fleet.service"])).stdout.trim()).toBe("disabled");
     expect((await host("stat", "-c", "%a %G", "/run/fleet.sock", "/etc/fleet/fleet.conf")).trim()).toBe(
-      "660 fleet\n640 fleet",
+      "660 fleet\n640 fleet-secrets",
     );
+    await host("useradd", "-G", "fleet", "viewer");
+    const asViewer = (...command: string[]): Promise<Output> =>
+      network.exec(1, ["runuser", "-u", "viewer", "--", ...command]);
+    expect((await asViewer("fleetctl", "list-machines")).code).toBe(0);
+    expect(await asViewer("cat", "/etc/fleet/fleet.conf")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("Permission denied"),
+    });
     expect(await fleetctl("--version")).toBe(`fleetctl version ${OLD}\n`);
     for (const page of ["man1/fleetctl.1", "man8/fleetd.8", "man5/fleet.conf.5"])
       expect(await host("sh", "-c", `zcat /usr/share/man/${page}.gz`)).toContain(".SH NAME");
@@ -109,7 +120,17 @@ describe("the Debian packages", () => {
     await other("sh", "-c", "systemctl stop fleet.socket fleet-api fleet-engine fleet-agent");
     expect(await cluster.show(1, "stays.service", "InvocationID")).toBe(invocation);
 
+    // As the version before had it: the group of the socket reads secrets.
+    await host("sh", "-c", WITHOUT_SECRETS_GROUP);
     const said = await install(VERSION);
+    expect((await host("sh", "-c", "cd /etc/fleet; stat -c '%n %a %G' fleet.conf tokens other")).trim()).toBe(
+      "fleet.conf 640 fleet-secrets\ntokens 640 fleet-secrets\nother 640 fleet",
+    );
+    await host(
+      "sh",
+      "-c",
+      "rm /etc/fleet/tokens /etc/fleet/other; sed -i '/^ api_tokens_file/d' /etc/fleet/fleet.conf; systemctl restart fleet-api",
+    );
     await cluster.until("all parts to run anew", async () => (await isActive()) === "active\nactive\nactive");
     const after = await host("systemctl", "show", "-P", "MainPID", ...RUNNING);
     const pids = after.trim().split(/\n+/);

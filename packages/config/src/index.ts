@@ -5,5 +5,5 @@ export { parseDuration } from "./duration.ts";
 export { ConfigError } from "./errors.ts";
 export { type ConfigSource, type LoadedConfig, loadConfig } from "./load.ts";
 export { OPTIONS, type OptionName, type OptionSpec } from "./options.ts";
-export { readConfig, rereadConfig } from "./read-config.ts";
+export { DEFAULT_CONFIG_PATH, readConfig, rereadConfig } from "./read-config.ts";
 export { VERSION } from "./version.ts";

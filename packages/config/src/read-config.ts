@@ -3,7 +3,8 @@ import { ConfigError } from "./errors.ts";
 import { type LoadedConfig, loadConfig } from "./load.ts";
 import { wideningProblems } from "./widening.ts";
 
-const DEFAULT_PATH = "/etc/fleet/fleet.conf";
+/** The configuration file where the command line names none. */
+export const DEFAULT_CONFIG_PATH = "/etc/fleet/fleet.conf";
 
 /**
  * Reads the configuration from disk and environment: the file named, or /etc/fleet/fleet.conf if it is there.
@@ -12,7 +13,7 @@ const DEFAULT_PATH = "/etc/fleet/fleet.conf";
  * @throws ConfigError
  */
 export function readConfig(path: string | null, env: NodeJS.ProcessEnv): LoadedConfig {
-  const file = path ?? DEFAULT_PATH;
+  const file = path ?? DEFAULT_CONFIG_PATH;
   let text: string | null = null;
   try {
     text = readText(file);
@@ -35,7 +36,7 @@ export function readConfig(path: string | null, env: NodeJS.ProcessEnv): LoadedC
  */
 export function rereadConfig(path: string | null, env: NodeJS.ProcessEnv, running: LoadedConfig): LoadedConfig {
   const next = readConfig(path, env);
-  const problems = wideningProblems(running, next, path ?? DEFAULT_PATH);
+  const problems = wideningProblems(running, next, path ?? DEFAULT_CONFIG_PATH);
   if (problems.length > 0) throw new ConfigError(problems);
   return next;
 }

@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 import "./runtime-setup.ts";
-import { ConfigError, type LoadedConfig, readConfig, VERSION } from "@fleet/config";
+import { ConfigError, DEFAULT_CONFIG_PATH, type LoadedConfig, readConfig, VERSION } from "@fleet/config";
 import type { Logger } from "pino";
 import { HELP, readArguments } from "./arguments.ts";
 import { type Daemon, startDaemon } from "./daemon.ts";
+import { exposedPassword } from "./exposed-password.ts";
 import { createLog } from "./log.ts";
 import { feedWatchdog, notifyReady } from "./notify.ts";
 import { requestReload, runtimeDirectory } from "./reload-request.ts";
@@ -67,6 +68,7 @@ async function run(roles: Parameters<typeof startDaemon>[0], configPath: string 
   }
   const log = createLog(loaded.config.verbosity, process.env);
   sayLoaded(log, loaded);
+  sayExposed(log, loaded, configPath ?? DEFAULT_CONFIG_PATH);
   process.on("unhandledRejection", (error) => die(log, error));
   process.on("uncaughtException", (error) => die(log, error));
   let daemon: Daemon;
@@ -80,6 +82,13 @@ async function run(roles: Parameters<typeof startDaemon>[0], configPath: string 
   }
   notifyReady(process.env, (message) => log.warn(message));
   void feedWatchdog(process.env, new AbortController().signal);
+}
+
+/** Warns where others may read etcd's password in the configuration file; one from the environment is not in it. */
+function sayExposed(log: Logger, { config }: LoadedConfig, path: string): void {
+  if (config.etcd.auth === null || process.env.FLEET_ETCD_PASSWORD !== undefined) return;
+  const warning = exposedPassword(path);
+  if (warning !== null) log.warn(warning);
 }
 
 function listenToSignals(daemon: Daemon, log: Logger, reloader: Reloader): void {
