@@ -66,6 +66,10 @@ fleetctl leaves the cluster consistent: what was asked goes on there, and runnin
 **While etcd is away** a command that only looks (lists, \`status\`, \`journal\`, \`explain\`, \`cat\`, \`ssh\`) shows what the API last saw, says
 on standard error how old that is and where etcd should be, and ends with exit code 0. Whatever changes something fails.
 
+**Journals and status** come from the machines by way of the API, where \`link_listen\` is set in its fleet.conf: no SSH is needed. Where it
+is not, or the API is too old, and with \`--ssh\`, the same commands go over SSH. When an API dies in the middle, the journal goes on after
+the last line of each machine, at the next of several \`--endpoint\`s where there is one; no line is lost and none comes twice.
+
 **SSH** is the user's OpenSSH, with its agent and configuration, run with fleetctl's own known-hosts file, host-key policy, time-out and
 user. With \`--tunnel\` the API, a UNIX socket or a TCP endpoint as the bastion sees it, is reached through one forwarded connection, and
 \`ssh\`, \`status\` and \`journal\` reach machines through the bastion. The question whether to trust a new host takes its answer from standard

@@ -22,6 +22,8 @@ export function repeated(value: unknown): readonly string[] {
 /** A command of fleetctl: what help shows of it, and what it does. */
 export interface Command {
   readonly name: string;
+  /** Other names for it, whole ones only. */
+  readonly aliases?: readonly string[];
   /** As commander takes it: `<unit...>`. */
   readonly args: string;
   /** How help shows the operands, where `args` would not say it. */

@@ -20,7 +20,9 @@ export interface Context {
   /** Writes a line to standard output: what is in it of others can't begin another one, nor command a terminal. */
   out(line: string): void;
   /** Writes text to standard output as it is: whoever makes it keeps what is in it of others harmless. */
-  write(text: string): void;
+  write(text: string | Uint8Array): void;
+  /** Resolves when whoever reads standard output has kept up, so that what is printed does not pile up here. */
+  drained(): Promise<void>;
   /** Writes a line to standard error, as `out` does. */
   err(line: string): void;
   /** Shows how far a long wait is, where somebody looks at standard error; null: it is over. */
@@ -29,6 +31,8 @@ export interface Context {
   readFile(path: string): Uint8Array | null;
   /** Runs a program with this one's standard streams. Returns its exit code. */
   run(command: readonly string[]): Promise<number>;
+  /** The lines that a program prints, as they come; it is ended with the signal. Throws where it ends badly. */
+  lines(command: readonly string[], signal: AbortSignal): AsyncIterable<string>;
   /** What a program prints; null where it is not there, fails to start, or takes too long. */
   output(command: readonly string[], timeoutMs: number): Promise<string | null>;
 }

@@ -14,9 +14,13 @@ import { CommandError } from "./errors.ts";
 import { Ssh } from "./ssh/ssh.ts";
 
 /** The world that fleetctl runs in. */
-export interface World extends Pick<Context, "terminal" | "signal" | "localMachineID" | "readFile" | "run" | "output"> {
+export interface World
+  extends Pick<
+    Context,
+    "terminal" | "signal" | "localMachineID" | "readFile" | "run" | "output" | "lines" | "drained"
+  > {
   readonly env: NodeJS.ProcessEnv;
-  readonly write: (text: string) => void;
+  readonly write: (text: string | Uint8Array) => void;
   readonly writeError: (text: string) => void;
   /** Whether somebody looks at standard error, and sits at standard input. */
   readonly isWatched: boolean;
@@ -135,6 +139,8 @@ function contextOf(
     },
     readFile: world.readFile,
     run: world.run,
+    lines: world.lines,
+    drained: world.drained,
     output: world.output,
   };
   const close = async (): Promise<void> => {

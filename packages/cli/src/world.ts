@@ -1,6 +1,7 @@
 import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { endWithUs } from "./child-process.ts";
+import { endWithUs, linesOf } from "./child-process.ts";
 import { CommandError } from "./errors.ts";
 import type { World } from "./program.ts";
 
@@ -26,8 +27,13 @@ export function realWorld(): World {
     terminal: process.stdout.isTTY === true ? { hasColors: process.stdout.hasColors() } : null,
     signal: interrupted.signal,
     localMachineID: readLocalMachineID(),
+    drained: async () => {
+      if (process.stdout.writableNeedDrain) await once(process.stdout, "drain");
+    },
     readFile,
     run,
+    lines: ([program = "", ...args], signal) =>
+      linesOf(spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] }), program, signal),
     output,
   };
 }

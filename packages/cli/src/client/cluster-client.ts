@@ -1,4 +1,14 @@
-import type { EventFilter, FleetEvent, Move, Placement, StreamItem } from "@fleet/client";
+import type {
+  EventFilter,
+  FleetEvent,
+  JournalItem,
+  JournalQuery,
+  Move,
+  Placement,
+  StreamItem,
+  UnitStatus,
+  UsageSample,
+} from "@fleet/client";
 import type { DesiredState, RunResult, UnitOption } from "@fleet/domain/unit";
 
 export type { EventFilter, FleetEvent, Move, Placement, StreamItem };
@@ -98,6 +108,15 @@ export interface ClusterClient {
   explainVersion(name: string, options: readonly UnitOption[]): Promise<Placement | null>;
   /** Events of the cluster. Null: the server is too old to tell any. */
   events(request: EventRequest, signal: AbortSignal): Promise<AsyncIterable<StreamItem> | null>;
+  /**
+   * The journals of units on all machines, merged; what has come together, together. Null: nobody can ask the machines:
+   * the server has no link, or is too old, or there is none.
+   */
+  journal(query: JournalQuery, signal: AbortSignal): Promise<AsyncIterable<readonly JournalItem[]> | null>;
+  /** What systemd says of a unit on each of its machines, with so many lines of its journal; null: as for `journal`. */
+  unitStatus(name: string, lines: number): Promise<readonly UnitStatus[] | null>;
+  /** What machines use now; null: as for `journal`. */
+  usage(machineIDs: readonly string[]): Promise<readonly UsageSample[] | null>;
   /** The newest version of fleet that was met on the way; null: none yet. */
   newestVersion(): string | null;
   close(): void;

@@ -3,11 +3,15 @@ import {
   FleetApi,
   FleetApiError,
   type FleetApiOptions,
+  type JournalItem,
+  type JournalQuery,
   type Machine,
   type MetadataOperation,
   type StreamItem,
   type Unit,
   type UnitState,
+  type UnitStatus,
+  type UsageSample,
 } from "@fleet/client";
 import { isDesiredState, type RunResult, readRequirements, type UnitOption } from "@fleet/domain/unit";
 import { CommandError } from "../errors.ts";
@@ -93,15 +97,18 @@ export class HttpClient implements ClusterClient {
     { filter, after, follow }: EventRequest,
     signal: AbortSignal,
   ): Promise<AsyncIterable<StreamItem> | null> {
-    const stream = this.#stream(filter, after, follow, signal);
-    try {
-      // The stream's first item says that it is open; a server without events refuses before that.
-      const first = await asked(() => stream.next());
-      return follows(first, stream);
-    } catch (error) {
-      if (error instanceof CommandError && error.cause instanceof FleetApiError && isTooOld(error.cause)) return null;
-      throw error;
-    }
+    // The stream's first item says that it is open; a server without events refuses before that.
+    return unlessRefused([404, 405], () => begun(this.#stream(filter, after, follow, signal)));
+  }
+
+  journal(query: JournalQuery, signal: AbortSignal): Promise<AsyncIterable<readonly JournalItem[]> | null> {
+    return unlessRefused(NO_LINK, () => begun(this.#api.journal(query, signal)));
+  }
+  unitStatus(name: string, lines: number): Promise<readonly UnitStatus[] | null> {
+    return unlessRefused(NO_LINK, () => this.#api.unitStatus(name, lines));
+  }
+  usage(machineIDs: readonly string[]): Promise<readonly UsageSample[] | null> {
+    return unlessRefused(NO_LINK, () => this.#api.usage({ machines: machineIDs }));
   }
 
   newestVersion(): string | null {
@@ -119,20 +126,32 @@ export class HttpClient implements ClusterClient {
   }
 }
 
-async function* follows(
-  first: IteratorResult<StreamItem>,
-  stream: AsyncGenerator<StreamItem>,
-): AsyncGenerator<StreamItem> {
+/** What a server says that has no link, or does not know the request. */
+const NO_LINK: readonly number[] = [404, 405, 501];
+
+/** The result of a request; null where the server refuses it with one of these statuses. */
+async function unlessRefused<T>(statuses: readonly number[], work: () => Promise<T>): Promise<T | null> {
+  try {
+    return await asked(work);
+  } catch (error) {
+    const { cause } = error as Error;
+    if (cause instanceof FleetApiError && cause.status !== null && statuses.includes(cause.status)) return null;
+    throw error;
+  }
+}
+
+/** A stream once it is open. */
+async function begun<T>(stream: AsyncGenerator<T>): Promise<AsyncGenerator<T>> {
+  return follows(await stream.next(), stream);
+}
+
+async function* follows<T>(first: IteratorResult<T>, stream: AsyncGenerator<T>): AsyncGenerator<T> {
   if (first.done !== true) yield first.value;
   for (;;) {
     const next = await asked(() => stream.next());
     if (next.done === true) return;
     yield next.value;
   }
-}
-
-function isTooOld({ status }: FleetApiError): boolean {
-  return status === 404 || status === 405;
 }
 
 async function asked<T>(work: () => Promise<T>): Promise<T> {

@@ -139,6 +139,8 @@ function verbatim(args: readonly string[], before: number): string[] {
 function wholeName(typed: string, program: Commander, commands: readonly Command[]): string {
   const names = [...program.commands.map((command) => command.name()), "help"];
   if (names.includes(typed)) return typed;
+  const other = commands.find(({ aliases }) => aliases?.includes(typed) === true);
+  if (other !== undefined) return other.name;
   const hidden = new Set(commands.filter(({ isHidden }) => isHidden === true).map(({ name }) => name));
   const visible = names.filter((name) => !hidden.has(name));
   const classic = [

@@ -49,7 +49,9 @@ export function completionOf(words: readonly string[], commands: readonly Comman
     return beginning(names, last);
   }
   if (command === undefined) {
-    const names = commands.filter(({ isHidden }) => isHidden !== true).map(({ name }) => name);
+    const names = commands
+      .filter(({ isHidden }) => isHidden !== true)
+      .flatMap(({ name, aliases = [] }) => [name, ...aliases]);
     return beginning([...names, "help", "version"].sort(), last);
   }
   const { completes } = command;
@@ -72,7 +74,8 @@ export async function clusterNames(
 /** The command that a word stands for: its name, or a beginning that is no other's. */
 function commandOf(word: string, commands: readonly Command[]): Command | undefined {
   const found = commands.filter(({ name, isHidden }) => name === word || (isHidden !== true && name.startsWith(word)));
-  return found.find(({ name }) => name === word) ?? (found.length === 1 ? found[0] : undefined);
+  const whole = commands.find(({ name, aliases }) => name === word || aliases?.includes(word) === true);
+  return whole ?? (found.length === 1 ? found[0] : undefined);
 }
 
 /** The global flags that a line has already, by the names that readGlobalFlags takes. */

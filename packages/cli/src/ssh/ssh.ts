@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import { endWithUs } from "../child-process.ts";
+import { endWithUs, linesOf } from "../child-process.ts";
 import type { SshFlags } from "../command-line/flag-values.ts";
 import { CommandError } from "../errors.ts";
 import { askpassEnvironment } from "./askpass.ts";
@@ -43,6 +43,12 @@ export class Ssh {
       child.once("error", (error) => reject(missing(error)));
       child.once("exit", (code, signal) => resolve(code ?? (signal === null ? 255 : 128)));
     });
+  }
+
+  /** The lines that a command prints on a host, as they come; ssh's own failures are errors. */
+  lines(target: SshHost, line: string, options: SshOptions, signal: AbortSignal): AsyncIterable<string> {
+    const command = sshCommand(this.#flags, target, { kind: "command", line }, options);
+    return linesOf(this.#spawn(command, "pipe"), `ssh to ${target.host}`, signal);
   }
 
   /**
@@ -92,7 +98,7 @@ export class Ssh {
     }
   }
 
-  #spawn([program = "", ...args]: readonly string[], output: "inherit" | "ignore"): ChildProcess {
+  #spawn([program = "", ...args]: readonly string[], output: "inherit" | "ignore" | "pipe"): ChildProcess {
     if (this.#flags.isStrict) mkdirSync(dirname(this.#flags.knownHostsFile), { recursive: true, mode: 0o700 });
     const env = this.#isTerminal ? this.#env : { ...this.#env, ...askpassEnvironment(this.#env) };
     return spawn(program, args, { env, stdio: ["inherit", output, "inherit"] });

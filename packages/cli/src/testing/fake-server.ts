@@ -68,8 +68,10 @@ export function fakeServer() {
     const code = await runFleetctl(args, {
       env: { FLEETCTL_ENDPOINT: `unix://${socket}`, ...env },
       write: (text) => {
-        stdout += text;
+        stdout += typeof text === "string" ? text : Buffer.from(text).toString("latin1");
       },
+      drained: async () => undefined,
+      async *lines() {},
       writeError: (text) => {
         stderr += text;
       },

@@ -1,67 +1,154 @@
-import type { MachineInfo, UnitInfo } from "../../client/cluster-client.ts";
+import type { JournalItem } from "@fleet/client";
+import type { UnitInfo } from "../../client/cluster-client.ts";
+import { findStates } from "../../client/find.ts";
 import type { Command } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { CommandError } from "../../errors.ts";
+import { journalOverSsh } from "../../journal/over-ssh.ts";
+import { Prefixes } from "../../journal/prefixes.ts";
+import { JournalPrinter } from "../../journal/printer.ts";
+import {
+  JOURNAL_FLAGS,
+  type JournalRequest,
+  journalctlArguments,
+  OWN_FORMATS,
+  readJournalRequest,
+} from "../../journal/request.ts";
+import { isGlob, type MachineUnits, machinesOfUnits, type ReadUnits, unitsToRead } from "../../journal/units.ts";
 import { runOn } from "../../ssh/run-on-machine.ts";
-import { machineOfUnit, onlyMachine } from "../../targets/machines.ts";
-import { isGlobal, knownUnit } from "../../targets/units.ts";
-
-/** Formats that journalctl has had since systemd 236; newer ones are taken too. */
-const JOURNAL_FORMATS: readonly string[] = [
-  ...["short", "short-full", "short-iso", "short-iso-precise", "short-precise", "short-monotonic", "short-unix"],
-  ...["verbose", "export", "json", "json-pretty", "json-sse", "json-seq", "cat", "with-unit"],
-];
+import { machineOfUnit, machinesNamed } from "../../targets/machines.ts";
+import { isGlobal } from "../../targets/units.ts";
 
 export const journal: Command = {
   name: "journal",
+  aliases: ["logs"],
   isClassic: true,
-  args: "<unit>",
+  args: "<unit...>",
   isLook: true,
-  summary: "Print the journal of a unit in the cluster to stdout",
-  description: `Print the latest lines of a unit's journal, by running journalctl on its machine: here, or over SSH.`,
-  flags: [
-    { flags: "--lines <n>", description: "Number of lines to show", default: "10" },
-    { flags: "-f, --follow", description: "Go on printing lines as they come" },
-    {
-      flags: "-o, --output <format>",
-      description: "Format, as journalctl takes it",
-      default: "short",
-      values: JOURNAL_FORMATS,
-    },
-    { flags: "--sudo", description: "Run journalctl with sudo" },
-    { flags: "--machine <machine>", description: "Of a global unit: on this machine" },
-    { flags: "--ssh-port <port>", description: "Port of the machine's SSH server (default 22)" },
+  summary: "Print the journal of units in the cluster to stdout",
+  description: `Print the latest lines of units' journals, from all their machines, merged by time. "fleetctl logs" is the same.
+
+Units are names, globs, or templates, which stand for their instances. Where there are several, or one on several
+machines, each line begins with its unit. With -f the journal is followed: units that move or restart, machines that go
+away and come back, until all units have ended or were destroyed; what happens to them is said on standard error.
+
+The API asks the machines. Where it can't, as without link_listen in its fleet.conf, journalctl is run over SSH, which also
+knows the formats verbose, with-unit and short-monotonic. The exit code is 1 where a machine's lines are missing.`,
+  flags: JOURNAL_FLAGS,
+  examples: [
+    "fleetctl journal foo.service",
+    "fleetctl journal --lines 100 -f foo.service",
+    "fleetctl logs -f 'web@*' db.service",
+    "fleetctl logs --since -1h -p err -g refused 'web@*'",
   ],
-  examples: ["fleetctl journal foo.service", "fleetctl journal --lines 100 -f foo.service"],
   completes: "unit",
-  async run(context, [typed = ""], flags) {
-    const lines = String(flags.lines);
-    if (!/^\d{1,9}$/.test(lines) && lines !== "all")
-      throw new CommandError(`invalid --lines ${JSON.stringify(lines)}: expected a number or all`);
-    const output = String(flags.output);
-    if (!/^[a-z][a-z-]*$/.test(output))
-      throw new CommandError(`invalid --output ${JSON.stringify(output)}: expected a format of journalctl`);
-    const unit = await knownUnit(context, typed);
-    const machine = await machineFor(context, unit, flags.machine as string | undefined);
-    const words = ["journalctl", `--unit=${unit.name}`, "--no-pager", "-n", lines, `--output=${output}`];
-    if (flags.follow === true) words.push("-f");
-    if (flags.sudo === true) words.unshift("sudo");
-    return runOn(context, machine, words, flags.sshPort as string | undefined);
+  async run(context, typed, flags) {
+    const request = readJournalRequest(flags);
+    const client = await context.client();
+    const read = await unitsToRead(context, typed);
+    const machines = request.machines.length === 0 ? [] : machinesNamed(await client.machines(), request.machines);
+    const machineIDs = machines.map(({ id }) => id);
+    const linked = await overLink(context, read, request, machineIDs);
+    if (linked !== null) return print(context, linked, read, request);
+    const on = await machinesToAsk(context, read, machineIDs);
+    const [only] = on;
+    if (only === undefined) return 1;
+    // One machine's journalctl prints its own format, and ends as it ends.
+    if (on.length === 1 && request.hasPrefix !== true) {
+      const words = ["journalctl", ...journalctlArguments(only.units, request)];
+      return runOn(context, only.machine, request.hasSudo ? ["sudo", ...words] : words, request.sshPort);
+    }
+    if (!isOwnFormat(request.format))
+      throw new CommandError(`--output ${request.format} shows one machine at a time: choose one with --machine`);
+    return print(context, journalOverSsh(context, on, request), read, request);
   },
 };
 
-async function machineFor(context: Context, unit: UnitInfo, asked: string | undefined): Promise<MachineInfo> {
-  const client = await context.client();
-  const machines = await client.machines();
-  if (!isGlobal(unit)) {
-    if (unit.currentState === "inactive") throw new CommandError(`Unit ${unit.name} does not appear to be loaded.`);
-    return machineOfUnit(unit, machines);
+/** The journal as the API has it of the machines; null: it can't ask them, or not for this. */
+async function overLink(
+  context: Context,
+  { patterns }: ReadUnits,
+  { isSsh, isFollowed, format, lines, since, until, priority, grep }: JournalRequest,
+  machines: readonly string[],
+): Promise<AsyncIterable<readonly JournalItem[]> | null> {
+  if (isSsh || !isOwnFormat(format)) return null;
+  const allFields = format === "export" || format.startsWith("json");
+  const given = Object.entries({ since, until, priority, grep }).filter(([, value]) => value !== undefined);
+  const query = {
+    ...{ units: patterns, machines, follow: isFollowed, allFields },
+    ...(lines === undefined ? {} : { lines }),
+    ...Object.fromEntries(given),
+  };
+  return (await context.client()).journal(query, context.signal);
+}
+
+function isOwnFormat(format: string): boolean {
+  return OWN_FORMATS.some((own) => own === format);
+}
+
+async function print(
+  context: Context,
+  stream: AsyncIterable<readonly JournalItem[]>,
+  { patterns, units }: ReadUnits,
+  { format, hasPrefix, isFollowed }: JournalRequest,
+): Promise<number> {
+  const hasColors = context.terminal?.hasColors === true;
+  const names = units.map(({ name }) => name);
+  const global = new Set(units.filter(isGlobal).map(({ name }) => name));
+  const isForPrograms = format === "export" || format.startsWith("json");
+  const isOfSeveral = patterns.length > 1 || patterns.some(isGlob) || global.size > 0;
+  const prefixes = !isForPrograms && (hasPrefix ?? isOfSeveral) ? new Prefixes(names, global, hasColors) : null;
+  const printer = new JournalPrinter({
+    format,
+    prefixes,
+    hasColors,
+    isTerminal: context.terminal !== null,
+    isFollowed,
+  });
+  for await (const items of stream) {
+    for (const printed of printer.take(items)) {
+      if ("text" in printed) context.write(printed.text);
+      else context.err(printed.note);
+    }
+    await context.drained();
   }
-  const states = await client.states(unit.name);
-  const here = machines.filter(({ id }) => states.some(({ machineID }) => machineID === id));
-  if (asked !== undefined) return onlyMachine(here, asked);
-  const local = here.find(({ id }) => id === context.localMachineID) ?? (here.length === 1 ? here[0] : undefined);
-  if (local !== undefined) return local;
-  if (here.length === 0) throw new CommandError(`Unit ${unit.name} does not appear to be loaded.`);
-  throw new CommandError(`unit ${unit.name} is global and runs on ${here.length} machines: choose one with --machine`);
+  const [only] = units;
+  if (printer.entries === 0 && !isFollowed && units.length === 1 && only !== undefined && isNowhere(only))
+    throw new CommandError(`Unit ${only.name} does not appear to be loaded.`);
+  return printer.isWhole ? 0 : 1;
+}
+
+function isNowhere({ currentState, machineID }: UnitInfo): boolean {
+  return currentState === "inactive" && machineID === null;
+}
+
+/**
+ * The machines to run journalctl on.
+ *
+ * @throws CommandError where there is none
+ */
+async function machinesToAsk(
+  context: Context,
+  { units }: ReadUnits,
+  machineIDs: readonly string[],
+): Promise<readonly MachineUnits[]> {
+  const client = await context.client();
+  const [machines, states] = await Promise.all([
+    client.machines(),
+    findStates(
+      client,
+      units.map(({ name }) => name),
+    ),
+  ]);
+  const found = machinesOfUnits(units, states, machines, machineIDs);
+  const missing = units.filter(({ name }) => !found.some(({ units: own }) => own.includes(name)));
+  const [first] = missing;
+  if (first !== undefined && found.length === 0) {
+    // A machine that is gone is named as such.
+    if (!isGlobal(first) && first.currentState !== "inactive" && machineIDs.length === 0)
+      machineOfUnit(first, machines);
+    throw new CommandError(`Unit ${first.name} does not appear to be loaded.`);
+  }
+  for (const { name } of missing) context.err(`Unit ${name} does not appear to be loaded.`);
+  return found;
 }

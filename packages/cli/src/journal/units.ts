@@ -1,0 +1,77 @@
+import { globMatches, isTemplateName, parseUnitName } from "@fleet/domain/unit";
+import type { MachineInfo, StateInfo, UnitInfo } from "../client/cluster-client.ts";
+import { findUnits } from "../client/find.ts";
+import type { Context } from "../context.ts";
+import { CommandError } from "../errors.ts";
+import { hintFor, isGlobal, unitName } from "../targets/units.ts";
+
+/** The units of which something is to be read. */
+export interface ReadUnits {
+  /** Names and globs, as a server takes them. */
+  readonly patterns: readonly string[];
+  /** Those that there are now. */
+  readonly units: readonly UnitInfo[];
+}
+
+/**
+ * The units that a user typed: names, globs, and templates for all of their instances.
+ *
+ * @throws CommandError where a name or a glob is that of no unit
+ */
+export async function unitsToRead(context: Context, typed: readonly string[]): Promise<ReadUnits> {
+  const client = await context.client();
+  const patterns = [...new Set(typed.map(patternOf))];
+  const names = patterns.filter((pattern) => !isGlob(pattern));
+  const all = names.length === patterns.length ? [] : await client.units();
+  const known = await findUnits(client, names);
+  for (const pattern of patterns) {
+    if (isGlob(pattern) ? all.some(({ name }) => globMatches(pattern, name)) : known.has(pattern)) continue;
+    if (isGlob(pattern)) throw new CommandError(`no unit matches ${JSON.stringify(pattern)}`);
+    throw new CommandError(`Unit ${pattern} does not exist.${await hintFor(context, pattern)}`);
+  }
+  const matched = all.filter(({ name }) => patterns.some((pattern) => isGlob(pattern) && globMatches(pattern, name)));
+  const units = new Map([...known.values(), ...matched].map((unit) => [unit.name, unit]));
+  const read = [...units.values()].filter(({ name }) => !isTemplateName(name));
+  return { patterns, units: read.toSorted((a, b) => (a.name < b.name ? -1 : 1)) };
+}
+
+/** Whether a pattern may be that of several units. */
+export function isGlob(pattern: string): boolean {
+  return /[*?[]/.test(pattern);
+}
+
+/** A template stands for its instances, of which it has none of its own. */
+function patternOf(typed: string): string {
+  if (isGlob(typed)) return typed;
+  const name = unitName(typed);
+  if (!isTemplateName(name)) return name;
+  const { prefix = "", type = "" } = parseUnitName(name) ?? {};
+  return `${prefix}@*.${type}`;
+}
+
+/** A machine, and the units of it that are to be read. */
+export interface MachineUnits {
+  readonly machine: MachineInfo;
+  readonly units: readonly string[];
+}
+
+/**
+ * The machines that have units: that of a scheduled one, each of a global one. By machine.
+ *
+ * @param machineIDs only these; empty: all
+ */
+export function machinesOfUnits(
+  units: readonly UnitInfo[],
+  states: readonly StateInfo[],
+  machines: readonly MachineInfo[],
+  machineIDs: readonly string[],
+): readonly MachineUnits[] {
+  const has = (machineID: string, unit: UnitInfo): boolean =>
+    isGlobal(unit)
+      ? states.some((state) => state.name === unit.name && state.machineID === machineID)
+      : unit.machineID === machineID && unit.currentState !== "inactive";
+  return machines
+    .filter(({ id }) => machineIDs.length === 0 || machineIDs.includes(id))
+    .map((machine) => ({ machine, units: units.filter((unit) => has(machine.id, unit)).map(({ name }) => name) }))
+    .filter(({ units: own }) => own.length > 0);
+}
