@@ -16,13 +16,14 @@ lines of their own. Every option can be given as environment variable \`FLEET_\`
 
 An unknown key is a warning that names it. A value that can't be used is an error at start that names the option, the value, where
 it came from and what was expected. \`systemctl reload\` (SIGHUP) reads the file again: verbosity, token_limit, unit_size_limit, metadata, public_ip,
-disable_engine, engine_reconcile_interval and units_on_shutdown take effect at once; the others need a restart.
+disable_engine, engine_reconcile_interval, units_on_shutdown, audit_log, tokens, certificates and keys of the API take effect at once; the
+others, and whether there is TLS at all, need a restart.
 
 A reload is all or nothing. \`systemctl reload\` runs \`fleetd --reload PID\`, which waits up to 20 s for the daemon's own answer, and fails with the
 reason where the daemon refuses the configuration or does not answer. A daemon that refuses keeps all that it has, and says so in its log,
 in \`systemctl status\` and by the metric \`fleet_config_last_reload_successful\` 0. It refuses values that can't be used, a fleet.conf that is
 missing or has no option any more, one without the \`api_tokens_file\` that it had (to run without them takes a restart), and one without the
-\`metadata\` that it had (write \`metadata=\` to have none). \`kill -HUP\` does the same and waits for nothing. \`fleetd --check-config\`
+\`api_client_cafile\` or the \`metadata\` that it had (write \`metadata=\` to have none). \`kill -HUP\` does the same and waits for nothing. \`fleetd --check-config\`
 checks a configuration beforehand. A revoked token is refused at once, and event streams that it has opened are cut; revoking the last one leaves nobody
 who may use the API.
 

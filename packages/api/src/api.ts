@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Config, VERSION } from "@fleet/config";
 import type { ClusterState, KnownUnit } from "@fleet/domain/cluster";
@@ -6,11 +7,13 @@ import type { FastifyInstance } from "fastify";
 import type { BaseLogger } from "pino";
 import { Access } from "./http/access.ts";
 import { buildApp } from "./http/app.ts";
+import { AuditLog } from "./http/audit-log.ts";
 import { EventReaders } from "./http/event-readers.ts";
 import type { AnsweredRequest } from "./http/server-hooks.ts";
 import { type Listener, openSockets, passedSockets } from "./http/sockets.ts";
 import { ClusterView } from "./model/cluster-view.ts";
 import { EventLog } from "./model/event-log.ts";
+import { exposureWarnings, isExposed } from "./model/exposure.ts";
 import { ViewAge } from "./model/view-age.ts";
 
 /** What the API is built from. */
@@ -64,12 +67,13 @@ export function startApi(options: ApiOptions): RunningApi {
 class Api implements RunningApi {
   readonly ready: Promise<void>;
   readonly #log: BaseLogger;
-  readonly #config: Config;
+  #config: Config;
   readonly #stopping = new AbortController();
   readonly #following: FollowedCluster;
   readonly #app: FastifyInstance;
   readonly #mirrored: Promise<unknown>;
   readonly #viewAge = new ViewAge();
+  readonly #auditLog: AuditLog;
   readonly #confirming: NodeJS.Timeout;
   #tokenLimit: number;
   #unitSizeLimit: number;
@@ -84,6 +88,7 @@ class Api implements RunningApi {
     this.#tokenLimit = config.tokenLimit;
     this.#unitSizeLimit = config.unitSizeLimit;
     this.#access = accessOf(config);
+    this.#auditLog = new AuditLog(config.auditLog, log);
     this.#following = followCluster(registry, config, log);
     const { mirror, view, readers } = this.#following;
     this.#app = buildApp({
@@ -96,6 +101,8 @@ class Api implements RunningApi {
       tokenLimit: () => this.#tokenLimit,
       unitSizeLimit: () => this.#unitSizeLimit,
       access: () => this.#access,
+      auditLog: this.#auditLog,
+      ownName: hostname(),
       writeTimeoutMs: Math.max(MOST_BEHIND_MS, config.etcd.requestTimeoutMs),
       isHealthy: () => mirror.isReady && isHealthy(),
       lastViewAge: () => (mirror.isReady && !etcd.isReachable() ? this.#viewAge.seconds(performance.now()) : null),
@@ -117,9 +124,12 @@ class Api implements RunningApi {
   }
 
   reload(config: Config): void {
+    this.#config = config;
     this.#tokenLimit = config.tokenLimit;
     this.#unitSizeLimit = config.unitSizeLimit;
     this.#access = accessOf(config);
+    this.#auditLog.reload(config.auditLog);
+    this.#reloadTls(config);
     this.#following.readers.cutRevoked();
   }
 
@@ -143,6 +153,7 @@ class Api implements RunningApi {
     await this.ready.catch(() => undefined);
     await this.#mirrored;
     await this.#app.close();
+    this.#auditLog.close();
   }
 
   async #listen(onListening: (exposed: number) => void): Promise<void> {
@@ -160,22 +171,27 @@ class Api implements RunningApi {
       tls: this.#config.apiTls,
     });
     this.#reportListeners();
-    onListening(this.#listeners.filter(({ isExposed }) => isExposed).length);
+    onListening(this.#listeners.filter(isExposed).length);
   }
 
   #reportListeners(): void {
     if (this.#listeners.length === 0) {
       this.#log.warn("the API listens nowhere: no socket was passed by systemd, and option api_listen names none");
     }
-    for (const { address, isSecure, isExposed } of this.#listeners) {
+    const { apiTokens, apiTls } = this.#config;
+    const protection = { hasTokens: apiTokens !== null, hasClientCA: (apiTls?.clientCA ?? null) !== null };
+    for (const listener of this.#listeners) {
+      const { address, isSecure } = listener;
       this.#log.info({ address, tls: isSecure }, "the API is listening");
-      if (isExposed) {
-        this.#log.warn(
-          { address },
-          `the API listens on ${address} without TLS: whoever reaches it can read along, and without api_tokens_file run anything on every machine`,
-        );
-      }
+      for (const warning of exposureWarnings(listener, protection)) this.#log.warn({ address }, warning);
     }
+  }
+
+  /** Whether there is TLS at all is decided at the start. */
+  #reloadTls({ apiTls }: Config): void {
+    if (this.#listeners.some(({ reach, isSecure }) => reach !== "unix" && isSecure !== (apiTls !== null)))
+      this.#log.warn("the API's TLS is switched on and off by a restart only: it stays as it was at the start");
+    if (apiTls !== null) for (const listener of this.#listeners) listener.reloadTls(apiTls);
   }
 }
 

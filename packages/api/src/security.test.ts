@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { join } from "node:path";
+import { connect as connectTls } from "node:tls";
 import { FleetApi } from "@fleet/client";
 import { loadConfig } from "@fleet/config";
 import { Registry } from "@fleet/registry";
@@ -17,6 +18,7 @@ let registry: Registry;
 let port: number;
 let socket: string;
 let warnings: string[];
+let logged: unknown[][];
 let exposed: number;
 const clients: FleetApi[] = [];
 
@@ -38,6 +40,7 @@ async function start(env: Record<string, string>, host = "127.0.0.1"): Promise<v
   port = await freePort();
   socket = join(ca.folder, `api-${port}.sock`);
   warnings = [];
+  logged = [];
   const { config } = loadConfig({
     file: null,
     env: { FLEET_ETCD_SERVERS: server.url, FLEET_API_LISTEN: `http://${host}:${port},unix://${socket}`, ...env },
@@ -46,9 +49,9 @@ async function start(env: Record<string, string>, host = "127.0.0.1"): Promise<v
   registry = Registry.open(config.etcd);
   const ignore = (): void => undefined;
   const log = {
-    info: ignore,
+    info: (...args: unknown[]) => logged.push(args),
     debug: ignore,
-    error: ignore,
+    error: (...args: unknown[]) => logged.push(args),
     warn: (...args: unknown[]) => warnings.push(String(args.at(-1))),
   };
   api = startApi({
@@ -111,6 +114,68 @@ describe("TLS on TCP sockets", () => {
     expect(warnings.join()).toContain(`the API listens on 0.0.0.0:${port} without TLS`);
     expect(exposed).toBe(1);
   });
+  it("is 1.2 or newer", async () => {
+    const pair = ca.sign("api", ["IP:127.0.0.1"]);
+    await start({ FLEET_API_TLS_CERTFILE: pair.cert, FLEET_API_TLS_KEYFILE: pair.key });
+    const shake = (version: "TLSv1.1" | "TLSv1.2"): Promise<string> =>
+      new Promise((resolve) => {
+        // The client itself must be willing: OpenSSL's default level refuses 1.1.
+        const options = { minVersion: version, maxVersion: version, ciphers: "DEFAULT@SECLEVEL=0", ca: text(ca.ca) };
+        const socket = connectTls({ host: "127.0.0.1", port, ...options }, () => {
+          resolve(String(socket.getProtocol()));
+          socket.destroy();
+        });
+        socket.on("error", (error: NodeJS.ErrnoException) => resolve(String(error.code)));
+      });
+    expect(await shake("TLSv1.2")).toBe("TLSv1.2");
+    expect(await shake("TLSv1.1")).toBe("ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION");
+  });
+  it("takes new certificates over without a restart, and cuts off clients of a CA that is no longer trusted", async () => {
+    const pair = ca.sign("api", ["IP:127.0.0.1"]);
+    const [cert, key, cafile] = ["current.pem", "current.key", "clients.pem"].map((name) => join(ca.folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    const put = (own: { cert: string; key: string }, clients: string): void => {
+      for (const [from, to] of [
+        [own.cert, cert],
+        [own.key, key],
+        [clients, cafile],
+      ] as const)
+        copyFileSync(from, to);
+    };
+    put(pair, ca.ca);
+    const env = { FLEET_API_TLS_CERTFILE: cert, FLEET_API_TLS_KEYFILE: key, FLEET_API_CLIENT_CAFILE: cafile };
+    await start(env);
+    expect(warnings.join()).toContain("lets every client with a certificate of api_client_cafile run anything");
+    const files = ca.sign("me", []);
+    const mine = { ca: text(ca.ca), cert: text(files.cert), key: text(files.key) };
+    const subject = (): Promise<string> =>
+      new Promise((resolve, reject) => {
+        const socket = connectTls({ host: "127.0.0.1", port, ...mine }, () => {
+          resolve(String(socket.getPeerCertificate().subject.CN));
+          socket.destroy();
+        });
+        socket.on("error", reject);
+      });
+    expect(await subject()).toBe("api");
+    const stranger = new TestCA();
+    const open = client({ tls: mine });
+    const follow = open.events({}, new AbortController().signal)[Symbol.asyncIterator]();
+    await follow.next();
+    const reload = (): void =>
+      api?.reload(loadConfig({ file: null, env: { FLEET_ETCD_SERVERS: server.url, ...env }, readFile: text }).config);
+    put(ca.sign("api-2", ["IP:127.0.0.1"]), ca.ca);
+    reload();
+    expect(await subject()).toBe("api-2");
+    expect(api?.snapshot()).toMatchObject({ eventReaders: 1 });
+    put(pair, stranger.ca);
+    reload();
+    await expect.poll(() => api?.snapshot()).toMatchObject({ eventReaders: 0 });
+    await expect(client({ tls: mine }).listUnits()).rejects.toMatchObject({ code: "unreachable" });
+    stranger.remove();
+  });
 });
 
 describe("tokens", () => {
@@ -154,6 +219,41 @@ describe("tokens", () => {
     const refused = await fetch(`http://127.0.0.1:${port}/fleet/v1/events`);
     expect([refused.status, refused.headers.get("www-authenticate")]).toEqual([401, 'Bearer realm="fleet"']);
     expect((await fetch(`http://127.0.0.1:${port}/nowhere`)).status).toBe(401);
+  });
+  it("with a scope change only units that match it, and read all", async () => {
+    const path = join(ca.folder, "scoped");
+    writeFileSync(path, `operator units=web@*,db.service ${hash("web")} web team\n`);
+    await start({ FLEET_API_TOKENS_FILE: path });
+    const scoped = client({ endpoint: `unix://${socket}`, token: "web" });
+    expect(await scoped.setUnit("web@1.service", { options })).toBe("created");
+    expect(await scoped.deleteUnit("web@1.service")).toBe(true);
+    expect(await scoped.listUnits()).toEqual([]);
+    const denied = { status: 403, message: expect.stringContaining("units that match web@* or db.service") };
+    await expect(scoped.setUnit("webx.service", { options })).rejects.toMatchObject(denied);
+    await expect(scoped.deleteUnit("a.service")).rejects.toMatchObject(denied);
+    await expect(scoped.cordonMachine("m1", true)).rejects.toMatchObject(denied);
+    await expect(scoped.uncordonMachine("m1")).rejects.toMatchObject(denied);
+    await expect(scoped.rebalance({})).rejects.toMatchObject(denied);
+    await expect(scoped.forgetMachine("m1")).rejects.toMatchObject(denied);
+  });
+  it("that expire are refused, with when that was, and their event streams end", async () => {
+    const path = join(ca.folder, "expiring");
+    const expires = new Date(Date.now() + 1_500).toISOString();
+    writeFileSync(path, `viewer expires=${expires} ${hash("brief")} guest\noperator ${hash("act")} Jo\n`);
+    await start({ FLEET_API_TOKENS_FILE: path });
+    const guest = client({ endpoint: `unix://${socket}`, token: "brief" });
+    expect(await guest.listUnits()).toEqual([]);
+    const headers = { authorization: "Bearer brief" };
+    const stream = await fetch(`http://127.0.0.1:${port}/fleet/v1/events`, { headers });
+    const reader = (stream.body as ReadableStream<Uint8Array>).getReader();
+    await reader.read();
+    await expect
+      .poll(() => guest.listUnits().catch(({ status, message }) => ({ status, message })), { timeout: 5_000 })
+      .toEqual({ status: 401, message: expect.stringContaining(`this token expired at ${expires}`) });
+    // The next event is not sent any more.
+    await client({ endpoint: `unix://${socket}`, token: "act" }).setUnit("late.service", { options });
+    await expect(reader.read()).rejects.toThrow("terminated");
+    await client({ endpoint: `unix://${socket}`, token: "act" }).deleteUnit("late.service");
   });
   it("are read anew without a restart", async () => {
     const path = file();
@@ -205,5 +305,121 @@ describe("tokens", () => {
     api?.reload(loadConfig({ file: null, env, readFile: text }).config);
     sent.end(`${JSON.stringify(options)}}`);
     expect(await answered).toBe(401);
+  });
+});
+
+describe("web pages of others", () => {
+  /** A request by a browser. */
+  const ask = (
+    headers: Record<string, string>,
+    path = "/fleet/v1/units",
+    method = "GET",
+  ): Promise<number | undefined> =>
+    new Promise((resolve, reject) => {
+      const sent = httpRequest({ host: "127.0.0.1", port, method, path, headers }, (response) =>
+        resolve(response.resume().statusCode),
+      );
+      sent.on("error", reject).end();
+    });
+  it("reach no API on a loopback address, by a name of theirs or across origins", async () => {
+    await start({});
+    expect(warnings.join()).toContain(`the API listens on 127.0.0.1:${port} without tokens`);
+    expect(await ask({ host: `evil.example:${port}` })).toBe(403);
+    expect(await ask({ host: `evil.example:${port}`, origin: `http://evil.example:${port}` })).toBe(403);
+    expect(await ask({ host: `localhost:${port}`, origin: "http://evil.example" }, "/fleet/v1/rebalance", "POST")).toBe(
+      403,
+    );
+    expect(await ask({ host: `localhost:${port}`, origin: "null" })).toBe(403);
+    expect(await ask({ host: "127.0.0.1.evil.example" }, "/metrics")).toBe(403);
+    expect(await ask({ host: `localhost:${port}` })).toBe(200);
+    expect(await ask({ host: `localhost:${port}`, origin: `http://localhost:${port}` })).toBe(200);
+    expect(await ask({ host: `127.0.0.1:${port}` }, "/metrics")).toBe(200);
+  });
+  it("matter less where a token is asked for, which they can't have", async () => {
+    const path = join(ca.folder, "names");
+    writeFileSync(path, `viewer ${createHash("sha256").update("look").digest("hex")}\n`);
+    await start({ FLEET_API_TOKENS_FILE: path });
+    expect(await ask({ host: "fleet.example.com", authorization: "Bearer look" })).toBe(200);
+    expect(await ask({ host: "fleet.example.com" })).toBe(401);
+  });
+});
+
+describe("the audit log", () => {
+  const hash = (token: string): string => createHash("sha256").update(token).digest("hex");
+  const options = [{ section: "Service", name: "ExecStart", value: "/bin/a" }];
+  const records = (path: string) =>
+    text(path)
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+  it("has a line for each change: who, what, from where, and what came of it", async () => {
+    const [path, tokens] = [join(ca.folder, "audit.log"), join(ca.folder, "audited")];
+    writeFileSync(tokens, `operator ${hash("act")} Jo at night\nviewer ${hash("look")}\n`);
+    await start({ FLEET_API_TOKENS_FILE: tokens, FLEET_AUDIT_LOG: path });
+    const jo = client({ endpoint: `http://127.0.0.1:${port}`, token: "act" });
+    await jo.setUnit("audited.service", { options, desiredState: "loaded" });
+    await jo.listUnits();
+    const viewer = client({ endpoint: `unix://${socket}`, token: "look" });
+    await viewer.deleteUnit("audited.service").catch(() => undefined);
+    await viewer.setUnit("x.service", { options }).catch(() => undefined);
+    await client({ endpoint: `unix://${socket}`, token: "guess" })
+      .deleteUnit("audited.service")
+      .catch(() => undefined);
+    await jo.cordonMachine("m1", true);
+    await jo.uncordonMachine("m1");
+    await jo.deleteUnit("audited.service");
+    const unit = { operation: "Units.Set", path: "/fleet/v1/units/audited.service" };
+    const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/);
+    const viewers = { time, token: hash("look").slice(0, 12), from: "unix", uid: process.getuid?.(), pid: process.pid };
+    const error = "permission denied: this token is a viewer's, and changes take an operator's";
+    expect(records(path)).toEqual([
+      {
+        time,
+        token: "Jo at night",
+        from: "127.0.0.1",
+        ...unit,
+        change: { desiredState: "loaded", options: 1 },
+        status: 201,
+      },
+      { ...viewers, ...unit, operation: "Units.Delete", status: 403, error },
+      { ...viewers, operation: "Units.Set", path: "/fleet/v1/units/x.service", status: 403, error },
+      expect.objectContaining({ operation: "Machines.Cordon", change: { drain: true }, status: 204 }),
+      expect.objectContaining({ operation: "Machines.Uncordon", status: 204 }),
+      expect.objectContaining({ ...unit, operation: "Units.Delete", status: 204 }),
+    ]);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+  it("goes on in a new file when the old one was rotated away and the daemon reloads", async () => {
+    const path = join(ca.folder, "rotated.log");
+    const env = { FLEET_AUDIT_LOG: path };
+    await start(env);
+    const anybody = client({ endpoint: `unix://${socket}` });
+    await anybody.uncordonMachine("m1");
+    renameSync(path, `${path}.1`);
+    await anybody.uncordonMachine("m2");
+    api?.reload(loadConfig({ file: null, env: { FLEET_ETCD_SERVERS: server.url, ...env }, readFile: text }).config);
+    await anybody.uncordonMachine("m3");
+    const machines = (file: string) => records(file).map((record) => record.path.split("/").at(-2));
+    expect([machines(`${path}.1`), machines(path)]).toEqual([["m1", "m2"], ["m3"]]);
+  });
+  it("goes to the daemon's own log by default, and where its file can't be written, without harm to the change", async () => {
+    await start({});
+    await client({ endpoint: `unix://${socket}` }).uncordonMachine("m1");
+    expect(logged.at(-1)).toEqual([
+      { audit: expect.objectContaining({ operation: "Machines.Uncordon", from: "unix", status: 204 }) },
+      expect.stringMatching(/^audit: Machines.Uncordon \S+ by uid \d+, pid \d+ from unix: 204$/),
+    ]);
+    await api?.stop();
+    registry.close();
+    await start({ FLEET_AUDIT_LOG: join(ca.folder, "no-such-folder", "audit.log") });
+    await client({ endpoint: `unix://${socket}` }).uncordonMachine("m1");
+    expect(logged.at(-2)?.[1]).toContain("audit.log can't be written");
+    expect(logged.at(-1)?.[1]).toContain("audit: Machines.Uncordon");
+  });
+  it("is silent when it is off", async () => {
+    await start({ FLEET_AUDIT_LOG: "off" });
+    const before = logged.length;
+    await client({ endpoint: `unix://${socket}` }).uncordonMachine("m1");
+    expect(logged.slice(before).filter(([, message]) => String(message).startsWith("audit"))).toEqual([]);
   });
 });

@@ -28,9 +28,13 @@ export interface Config {
   readonly apiTls: { readonly cert: string; readonly key: string; readonly clientCA: string | null } | null;
   /** Who may use the API; null: whoever can open a socket. */
   readonly apiTokens: readonly ApiToken[] | null;
+  readonly auditLog: AuditTarget;
   /** How agents reach this API to answer its questions; null: it asks none. */
   readonly link: LinkConfig | null;
 }
+
+/** Where the API writes a line for each change that is asked of it. */
+export type AuditTarget = { readonly kind: "journal" | "off" } | { readonly kind: "file"; readonly path: string };
 
 /** The API's end of the link, over TCP. */
 export interface LinkConfig {
@@ -51,6 +55,10 @@ export interface ApiToken {
   readonly role: "viewer" | "operator";
   /** Whether it may read journals, which can hold secrets. By default operators may, and viewers may not. */
   readonly journal: boolean;
+  /** Globs: an operator may change only units that match one of them; null: it may change everything. */
+  readonly units: readonly string[] | null;
+  /** When it ends, in milliseconds since 1970; null: never. */
+  readonly expires: number | null;
   /** SHA-256 of the token, 64 hex digits. */
   readonly sha256: string;
   /** For people; empty where the file has none. */

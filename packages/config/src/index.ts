@@ -1,6 +1,15 @@
 /** Options, fleet.conf, environment and durations: text in, a typed value or a precise error out. */
 export { type ConfEntry, type ConfFile, parseConfFile } from "./conf-file.ts";
-export type { ApiToken, Config, EtcdConfig, HostPort, LinkConfig, ListenAddress, Metadata } from "./config.ts";
+export type {
+  ApiToken,
+  AuditTarget,
+  Config,
+  EtcdConfig,
+  HostPort,
+  LinkConfig,
+  ListenAddress,
+  Metadata,
+} from "./config.ts";
 export { parseDuration } from "./duration.ts";
 export { ConfigError } from "./errors.ts";
 export { type ConfigSource, type LoadedConfig, loadConfig } from "./load.ts";

@@ -114,6 +114,7 @@ describe("the configuration", () => {
     ["units_directory=run/x", "units_directory", "an absolute path"],
     ["units_on_shutdown=drop", "units_on_shutdown", "unload or keep"],
     ["api_listen=tcp://x", "api_listen", "unix:///path or http://host:port"],
+    ["audit_log=audit.log", "audit_log", "journal, off, or the absolute path of a file"],
     ["link_listen=192.0.2.1", "link_listen", "address:port"],
     ["link_listen=:49154", "link_listen", "address:port"],
     ["link_listen=http://192.0.2.1:49154", "link_listen", "address:port"],
@@ -208,8 +209,8 @@ describe("the API's security", () => {
   it("reads tokens, comments aside", () => {
     const files = { "/t": `# x\n\nviewer ${hash} a b\nOPERATOR ${"B".repeat(64)}\n` };
     expect(load({ FLEET_API_TOKENS_FILE: "/t" }, files).config.apiTokens).toEqual([
-      { role: "viewer", sha256: hash, name: "a b", journal: false },
-      { role: "operator", sha256: "b".repeat(64), name: "", journal: true },
+      { role: "viewer", sha256: hash, name: "a b", journal: false, units: null, expires: null },
+      { role: "operator", sha256: "b".repeat(64), name: "", journal: true, units: null, expires: null },
     ]);
     expect(load({}).config.apiTokens).toBeNull();
   });
@@ -217,6 +218,9 @@ describe("the API's security", () => {
     [`viewer journal=yes ${hash} a`, { role: "viewer", name: "a", journal: true }],
     [`operator  journal=no  ${hash}`, { role: "operator", name: "", journal: false }],
     [`viewer ${hash} journal=yes`, { role: "viewer", name: "journal=yes", journal: false }],
+    [`operator units=web@*,[a-c]?.timer ${hash}`, { units: ["web@*", "[a-c]?.timer"] }],
+    [`operator units=a expires=2027-01-31 ${hash}`, { units: ["a"], expires: Date.UTC(2027, 1, 1) }],
+    [`viewer expires=2027-01-31T18:00:00+01:00 ${hash}`, { expires: Date.UTC(2027, 0, 31, 17) }],
   ])("reads the fields of %s", (line, token) =>
     expect(load({ FLEET_API_TOKENS_FILE: "/t" }, { "/t": line }).config.apiTokens).toMatchObject([token]),
   );
@@ -230,7 +234,7 @@ describe("the API's security", () => {
     [
       "an unknown field",
       { "/t": `viewer journals=yes ${hash}` },
-      '/t line 1: expected journal as fields, found "journals=yes"',
+      '/t line 1: expected journal, units, expires as fields, found "journals=yes"',
     ],
     [
       "a field without a usable value",
@@ -249,6 +253,12 @@ describe("the API's security", () => {
     expect(() => load({ FLEET_API_CLIENT_CAFILE: "/c" }, files)).toThrow("api_client_cafile needs api_tls_certfile");
   });
 });
+
+it.each([
+  ["", { kind: "journal" }],
+  ["audit_log=off", { kind: "off" }],
+  ["audit_log=/var/log/a", { kind: "file", path: "/var/log/a" }],
+])("audits by %j", (text, target) => expect(load(text).config.auditLog).toEqual(target));
 
 describe("the link", () => {
   it.each([

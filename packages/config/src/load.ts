@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { parseConfFile } from "./conf-file.ts";
-import type { Config, EtcdConfig } from "./config.ts";
+import type { AuditTarget, Config, EtcdConfig } from "./config.ts";
 import { ConfigError } from "./errors.ts";
 import { linkConfig } from "./link.ts";
 import { OPTIONS, type OptionName } from "./options.ts";
@@ -81,6 +81,7 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
     apiListen: value("api_listen", readListen, []),
     apiTls: apiTls(pem, text, problems),
     apiTokens: apiTokens(source, text("api_tokens_file"), problems, warnings),
+    auditLog: value("audit_log", readAuditTarget, { kind: "off" }),
     link: linkConfig(
       { listen: value("link_listen", readHostPort, null), advertise: value("link_advertise", readHostPort, null) },
       text("public_ip"),
@@ -248,6 +249,12 @@ function pairProblem(cert: string, key: string): string | null {
 function readAbsolutePath(text: string): Read<string> {
   if (!text.startsWith("/")) return { ok: false, expected: "an absolute path" };
   return { ok: true, value: text.replace(/(?<=.)\/+$/, "") };
+}
+
+function readAuditTarget(text: string): Read<AuditTarget> {
+  if (text === "journal" || text === "off") return { ok: true, value: { kind: text } };
+  if (/^\/.*[^/]$/.test(text)) return { ok: true, value: { kind: "file", path: text } };
+  return { ok: false, expected: "journal, off, or the absolute path of a file" };
 }
 
 function readKeepOrUnload(text: string): Read<"unload" | "keep"> {

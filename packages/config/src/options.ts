@@ -101,6 +101,12 @@ export const OPTIONS = [
     description: "Who may use the API, on every socket; see docs/security.md. Empty: whoever can open a socket.",
   },
   {
+    name: "audit_log",
+    default: "journal",
+    description:
+      "Where the API writes a line for each change that is asked of it: journal, off, or the absolute path of a file.",
+  },
+  {
     name: "link_listen",
     default: "",
     description:

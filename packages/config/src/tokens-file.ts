@@ -1,4 +1,5 @@
 import type { ApiToken } from "./config.ts";
+import { readInstant } from "./instant.ts";
 
 /** The tokens of a file, and its lines that can't be used. */
 export interface TokensFile {
@@ -32,17 +33,23 @@ function parseLine(line: string): ApiToken | string {
     /^(\S+)((?:\s+[a-z]+=\S*)*)\s+([0-9a-f]{64})(?:\s+(.*))?$/i.exec(line) ?? [];
   const role = roleWord.toLowerCase();
   if (role !== "viewer" && role !== "operator") return LINE;
-  const token = { role, sha256: sha256.toLowerCase(), name, journal: role === "operator" } as const;
-  let fields: Partial<ApiToken> = {};
+  let token: ApiToken = {
+    role,
+    sha256: sha256.toLowerCase(),
+    name,
+    journal: role === "operator",
+    units: null,
+    expires: null,
+  };
   for (const word of fieldWords.split(/\s+/).filter((each) => each !== "")) {
     const equals = word.indexOf("=");
     const read = FIELDS[word.slice(0, equals).toLowerCase()];
     if (read === undefined) return `${Object.keys(FIELDS).join(", ")} as fields, found ${JSON.stringify(word)}`;
     const field = read(word.slice(equals + 1));
     if (typeof field === "string") return `${field}, found ${JSON.stringify(word)}`;
-    fields = { ...fields, ...field };
+    token = { ...token, ...field };
   }
-  return { ...token, ...fields };
+  return role === "viewer" && token.units !== null ? "no units= in the line of a viewer, who changes nothing" : token;
 }
 
 /** Reads the value of each field, or says what was expected instead. */
@@ -51,4 +58,19 @@ const FIELDS: Readonly<Record<string, ((value: string) => Partial<ApiToken> | st
     if (value === "yes") return { journal: true };
     return value === "no" ? { journal: false } : "journal=yes or journal=no";
   },
+  units: (value) => {
+    const globs = value.split(",");
+    return globs.every(isUnitGlob) ? { units: globs } : "units=GLOB,… with globs of unit names, such as web@*";
+  },
+  expires: (value) => {
+    const instant = readInstant(value);
+    return instant === null
+      ? "expires= with a day or a time, such as 2027-01-31 or 2027-01-31T18:00:00Z"
+      : { expires: instant };
+  },
 };
+
+/** Whether a text is a glob that a unit's name can match. Whatever else it is, it would take a right away unseen. */
+function isUnitGlob(text: string): boolean {
+  return /^(?:[A-Za-z0-9:_.@*?-]|\\[^\s,]|\[\^?[^\s,[\]]+\])+$/.test(text);
+}

@@ -16,6 +16,11 @@ export function wideningProblems(running: LoadedConfig, next: LoadedConfig, file
       "option api_tokens_file is no longer set: a reload does not open the API to everybody. Put it back, or restart the daemon to run without tokens",
     );
   }
+  if (typeof running.config.apiTls?.clientCA === "string" && typeof next.config.apiTls?.clientCA !== "string") {
+    problems.push(
+      "option api_client_cafile is no longer set: a reload does not open the API to clients without a certificate. Put it back, or restart the daemon to serve them",
+    );
+  }
   if (Object.keys(running.config.metadata).length > 0 && !next.given.has("metadata")) {
     problems.push(
       "option metadata is no longer set: units that ask for it would move. Put it back, or write metadata= to have none",

@@ -107,11 +107,12 @@ export class EventReaders {
 
   /** Cuts the streams of clients whose right to read was taken away. They hear why when they ask again. */
   cutRevoked(): void {
-    for (const reader of this.#readers) {
-      if (reader.mayRead()) continue;
-      this.#readers.delete(reader);
-      reader.response.destroy();
-    }
+    for (const reader of this.#readers) if (!reader.mayRead()) this.#revoke(reader);
+  }
+
+  #revoke(reader: Reader): void {
+    this.#readers.delete(reader);
+    reader.response.destroy();
   }
 
   /** Ends every stream. Clients reconnect, to this server or another one. */
@@ -124,6 +125,8 @@ export class EventReaders {
   /** Sends a reader what it has not read, as long as its connection accepts data. */
   #pump(reader: Reader): void {
     const { response, filter } = reader;
+    // A token that expires does so without a reload.
+    if (!reader.mayRead()) return this.#revoke(reader);
     if (response.writableEnded || reader.blockedSince !== null) {
       if (reader.next < this.#log.first && !response.writableEnded)
         this.#cutOff(reader, "events came faster than they were read");
@@ -164,6 +167,7 @@ export class EventReaders {
   }
 
   #onBeat(): void {
+    this.cutRevoked();
     const now = performance.now();
     for (const reader of this.#readers) {
       if (reader.blockedSince === null) {

@@ -7,6 +7,7 @@ import { ClusterView } from "../model/cluster-view.ts";
 import { EventLog } from "../model/event-log.ts";
 import { Access } from "./access.ts";
 import { buildApp } from "./app.ts";
+import { AuditLog } from "./audit-log.ts";
 import { EventReaders } from "./event-readers.ts";
 
 /**
@@ -101,6 +102,8 @@ beforeAll(async () => {
     tokenLimit: () => 3,
     unitSizeLimit: () => 262_144,
     access: () => access,
+    auditLog: new AuditLog({ kind: "off" }, { info: () => undefined, error: () => undefined }),
+    ownName: "h1",
     writeTimeoutMs: 100,
     isHealthy: () => isHealthy,
     lastViewAge: () => lastViewAge,

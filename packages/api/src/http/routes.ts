@@ -6,7 +6,8 @@ import {
   type SchemaName,
   VIEW,
 } from "@fleet/client/description";
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Asked } from "../model/rights.ts";
 import { HttpError } from "./errors.ts";
 import { refuseOtherTypes, requireJson } from "./request-bodies.ts";
 import { pathOf } from "./request-parts.ts";
@@ -26,15 +27,19 @@ export interface Endpoint {
   readonly checksBody: boolean;
   /** True: while etcd is away, `view=last` in the query has it answered from the last view. */
   readonly hasLastView: boolean;
-  /** True: it changes nothing, whatever its method, so that a viewer may ask for it. */
-  readonly isRead: boolean;
+  /** What a token must give the right to, whatever the method. */
+  readonly right: Asked["kind"];
+  /** The operation's id; null: it is no operation. */
+  readonly operation: OperationId | null;
 }
 
 declare module "fastify" {
   interface FastifyContextConfig {
     /** As an Endpoint has it. */
     hasLastView?: boolean;
-    isRead?: boolean;
+    right?: Asked["kind"];
+    /** Absent: it is no operation of the API. */
+    operation?: OperationId;
   }
 }
 
@@ -68,7 +73,7 @@ const OWN_BODY_CHECKS: readonly OperationId[] = ["Machines.Patch"];
  */
 export function apiResources(handlers: Handlers, documents: Readonly<Record<string, Handler>>): RouteTable {
   const byPath = new Map<string, Map<Operation["method"], Endpoint>>();
-  for (const { id, method, path, body, parameters, isRead } of OPERATIONS as readonly (Operation & {
+  for (const { id, method, path, body, parameters, isRead, right } of OPERATIONS as readonly (Operation & {
     readonly id: OperationId;
   })[]) {
     const methods = byPath.get(path) ?? new Map<Operation["method"], Endpoint>();
@@ -77,7 +82,8 @@ export function apiResources(handlers: Handlers, documents: Readonly<Record<stri
       body,
       checksBody: OWN_BODY_CHECKS.includes(id),
       hasLastView: parameters.some(({ name }) => name === VIEW.name),
-      isRead: isRead ?? method === "GET",
+      right: right ?? ((isRead ?? method === "GET") ? "read" : "change"),
+      operation: id,
     });
     byPath.set(path, methods);
   }
@@ -92,7 +98,9 @@ export function apiResources(handlers: Handlers, documents: Readonly<Record<stri
 export function readOnly(path: string, handler: Handler): Resource {
   return {
     path,
-    methods: new Map([["GET", { handler, body: null, checksBody: false, hasLastView: false, isRead: true }]]),
+    methods: new Map([
+      ["GET", { handler, body: null, checksBody: false, hasLastView: false, right: "read", operation: null }],
+    ]),
   };
 }
 
@@ -117,11 +125,15 @@ export function addRoutes(app: FastifyInstance, table: RouteTable): void {
         method,
         url,
         handler: endpoint.handler,
-        config: { hasLastView: endpoint.hasLastView, isRead: endpoint.isRead },
+        config: configOf(endpoint),
         ...bodyOptions(endpoint),
       });
     if (methods.size > 0) refuseOthers(app, url, methods);
   }
+}
+
+function configOf({ hasLastView, right, operation }: Endpoint): FastifyContextConfig {
+  return { hasLastView, right, ...(operation === null ? {} : { operation }) };
 }
 
 function bodyOptions({ body, checksBody }: Endpoint): object {

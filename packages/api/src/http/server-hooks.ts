@@ -1,10 +1,13 @@
 import { setImmediate as turn } from "node:timers/promises";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { foreignPage, isLoopbackAddress } from "../model/web-origin.ts";
 import type { Access } from "./access.ts";
+import type { AuditLog } from "./audit-log.ts";
+import { auditChanges } from "./audited-changes.ts";
 import { errorJson, HttpError, httpError, UNAVAILABLE } from "./errors.ts";
 import { JSON_TYPE } from "./media-type.ts";
 import { dropBody } from "./request-bodies.ts";
-import { pathOf, queryOf } from "./request-parts.ts";
+import { askedOf, pathOf, queryOf } from "./request-parts.ts";
 import { isKnown, type RouteTable } from "./routes.ts";
 
 /** What the handling of every request is built from. */
@@ -12,6 +15,9 @@ export interface HookDeps {
   readonly version: string;
   /** Null: whoever can open a socket may do everything. */
   readonly access: () => Access | null;
+  readonly auditLog: AuditLog;
+  /** The machine's host name, which requests on loopback addresses may be sent to. */
+  readonly ownName: string;
   /** False: every request but /metrics, and those that a last view will do for, is answered with 503. */
   readonly isHealthy: () => boolean;
   /** The age of the last view of the registry in seconds; null: there is none, or etcd is there. */
@@ -37,25 +43,23 @@ export interface AnsweredRequest {
 }
 
 const READS: readonly string[] = ["GET", "HEAD"];
-/** Methods that change nothing. */
-const SAFE: readonly string[] = [...READS, "OPTIONS", "TRACE"];
 const WITH_BODY: readonly string[] = ["PUT", "PATCH", "POST"];
 /** The status that nginx too logs for this. The client does not see it. */
 const CLIENT_GONE = 499;
 
 /** Adds the checks before each handler and the headers of each answer. */
 export function addHooks(app: FastifyInstance, deps: HookDeps): void {
-  const { version, access, onAnswered } = deps;
+  const { version, access, auditLog, onAnswered } = deps;
   app.addHook("onRequest", async (request, reply) => {
     reply.header("server", serverHeader(version)).header("content-type", JSON_TYPE);
     // A body that no route reads must not change the answer.
     if (!WITH_BODY.includes(request.method)) dropBody(request);
-    access()?.check(isRead(request), request.headers.authorization);
+    checkRights(request, deps);
     checkHealth(request, reply, deps);
   });
   app.addHook("preHandler", async (request) => {
     // A body can take its time, and the token can be revoked meanwhile.
-    access()?.check(isRead(request), request.headers.authorization);
+    checkRights(request, deps);
     if (!READS.includes(request.method) && (await isGivenUp(request)))
       throw new HttpError(CLIENT_GONE, "the client went away before its request was carried out");
   });
@@ -63,6 +67,7 @@ export function addHooks(app: FastifyInstance, deps: HookDeps): void {
     // fastify adds a charset to the type of texts; old clients compare the type as a whole.
     if (pathOf(request) !== "/metrics" || reply.statusCode !== 200) reply.header("content-type", JSON_TYPE);
   });
+  auditChanges(app, access, auditLog);
   app.addHook("onResponse", async (request, reply) => {
     const { method, url } = request;
     const ms = Math.round(reply.elapsedTime * 10) / 10;
@@ -72,9 +77,20 @@ export function addHooks(app: FastifyInstance, deps: HookDeps): void {
   });
 }
 
-/** Whether a request changes nothing; one without a route goes by its method alone. */
-function isRead({ method, routeOptions }: FastifyRequest): boolean {
-  return routeOptions.config?.isRead ?? SAFE.includes(method);
+/**
+ * Refuses what the sender may not have, and, where no token is asked for, what may come from somebody else's web page.
+ *
+ * @throws HttpError
+ */
+function checkRights(request: FastifyRequest, { access, ownName }: HookDeps): void {
+  const allowed = access();
+  if (allowed !== null) return allowed.check(askedOf(request), request.headers.authorization);
+  const { localAddress } = request.socket;
+  // Browsers don't open UNIX sockets.
+  if (localAddress === undefined) return;
+  const { host, origin } = request.headers;
+  const foreign = foreignPage({ host, origin, isLoopback: isLoopbackAddress(localAddress) }, ownName);
+  if (foreign !== null) throw new HttpError(403, foreign);
 }
 
 /**
@@ -129,6 +145,7 @@ async function isGivenUp({ raw: { socket } }: FastifyRequest): Promise<boolean> 
 
 function sendError(reply: FastifyReply, error: unknown): { readonly status: number } {
   const { status, message } = httpError(error);
+  reply.request.failure = message;
   if (status === 401) reply.header("www-authenticate", 'Bearer realm="fleet"');
   reply.code(status).header("content-type", JSON_TYPE).send(errorJson(status, message));
   return { status };

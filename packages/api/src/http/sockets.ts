@@ -2,8 +2,10 @@ import { readFileSync, readlinkSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
 import { connect, type Socket } from "node:net";
+import type { SecureContextOptions } from "node:tls";
 import type { Config, ListenAddress } from "@fleet/config";
 import { type ConnectionBounds, ConnectionLimits } from "../model/connection-limits.ts";
+import { isLoopbackAddress } from "../model/web-origin.ts";
 import { answerBroken } from "./broken-requests.ts";
 
 /** The descriptor of the first socket that systemd passes. */
@@ -22,9 +24,14 @@ const TIMEOUTS = { requestTimeout: 60_000, headersTimeout: 20_000, keepAliveTime
 export interface Listener {
   /** For example `/run/fleet.sock` or `192.0.2.1:49153`. */
   readonly address: string;
+  /** Who can reach it: members of the socket's group, this machine, or other machines. */
+  readonly reach: "unix" | "loopback" | "network";
   readonly isSecure: boolean;
-  /** True: other machines can reach it, and it has no TLS. */
-  readonly isExposed: boolean;
+  /**
+   * Has new connections served with other certificates. Where those of clients are checked by another CA, all
+   * connections are closed: their certificates may have been revoked. Without TLS nothing changes.
+   */
+  reloadTls(tls: NonNullable<Config["apiTls"]>): void;
   /** Closes it. Open requests have up to two seconds to finish. */
   close(): Promise<void>;
 }
@@ -80,12 +87,12 @@ async function listen(
   where: { readonly fd: number } | { readonly path: string } | { readonly host: string; readonly port: number },
 ): Promise<Listener> {
   const isTCP = "fd" in where ? !isUnixSocket(where.fd) : "port" in where;
-  const isSecure = isTCP && tls !== null;
   const common = { ...TIMEOUTS, ...timeouts };
-  const server =
-    isSecure && tls !== null
-      ? createSecureServer({ ...common, ...secureOptions(tls) }, handler)
-      : createServer(common, handler);
+  const secure =
+    isTCP && tls !== null
+      ? createSecureServer({ ...common, ...serverOptions(tls), ...secureOptions(tls) }, handler)
+      : null;
+  const server = secure ?? createServer(common, handler);
   answerBroken(server, version);
   limitConnections(server, new ConnectionLimits(bounds));
   await new Promise<void>((resolve, reject) => {
@@ -94,10 +101,17 @@ async function listen(
   });
   const address = server.address();
   const host = typeof address === "object" && address !== null ? address : null;
+  let clientCA = tls?.clientCA ?? null;
   return {
     address: host === null ? String(address ?? "a socket of systemd's") : hostAndPort(host.address, host.port),
-    isSecure,
-    isExposed: host !== null && !isSecure && !isLoopback(host.address),
+    reach: host === null ? "unix" : isLoopbackAddress(host.address) ? "loopback" : "network",
+    isSecure: secure !== null,
+    reloadTls: (next) => {
+      if (secure === null) return;
+      secure.setSecureContext(secureOptions(next));
+      if (next.clientCA !== clientCA) secure.closeAllConnections();
+      clientCA = next.clientCA;
+    },
     close: () => close(server),
   };
 }
@@ -128,9 +142,15 @@ function idOf(socket: Socket): string | Socket {
   return socket.remotePort === undefined ? socket : `${socket.remoteAddress} ${socket.remotePort}`;
 }
 
-function secureOptions({ cert, key, clientCA }: NonNullable<Config["apiTls"]>): object {
-  const client = clientCA === null ? {} : { ca: clientCA, requestCert: true, rejectUnauthorized: true };
-  return { handshakeTimeout: HANDSHAKE_MS, cert, key, minVersion: "TLSv1.2", ...client };
+/** What a server goes by as long as it listens. */
+function serverOptions({ clientCA }: NonNullable<Config["apiTls"]>): object {
+  const client = clientCA === null ? {} : { requestCert: true, rejectUnauthorized: true };
+  return { handshakeTimeout: HANDSHAKE_MS, ...client };
+}
+
+/** What connections are made with. */
+function secureOptions({ cert, key, clientCA }: NonNullable<Config["apiTls"]>): SecureContextOptions {
+  return { cert, key, minVersion: "TLSv1.2", ...(clientCA === null ? {} : { ca: clientCA }) };
 }
 
 /** Whether a socket that systemd passed is a UNIX one. The kernel lists those in /proc/self/net/unix by their inode. */
@@ -153,10 +173,6 @@ function close(server: Server | SecureServer): Promise<void> {
 
 function hostAndPort(host: string, port: number): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
-function isLoopback(host: string): boolean {
-  return /^127\.|^::1$|^::ffff:127\./.test(host);
 }
 
 /** Removes a socket file without a listener: a daemon can't listen on a path that exists. */

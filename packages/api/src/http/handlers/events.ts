@@ -1,10 +1,10 @@
 import type { Mirror, Registry } from "@fleet/registry";
 import type { FastifyRequest } from "fastify";
 import { EventFilter, readFollow } from "../../model/event-filter.ts";
-import type { Access } from "../access.ts";
+import { Access } from "../access.ts";
 import { HttpError } from "../errors.ts";
 import { type EventReaders, MOST_READERS } from "../event-readers.ts";
-import { queryOf } from "../request-parts.ts";
+import { askedOf, queryOf } from "../request-parts.ts";
 import type { Handlers } from "../routes.ts";
 
 /** What the handler is built from. */
@@ -34,8 +34,8 @@ export function eventHandlers({
       if (readers.count >= MOST_READERS)
         throw new HttpError(429, "too many clients follow events here: try another server");
       if (after !== null && after > mirror.revision) await checkReached(registry, after);
-      const { authorization } = request.headers;
-      const mayRead = (): boolean => access()?.mayRead(authorization) ?? true;
+      const holds = Access.watch(request.headers.authorization, askedOf(request));
+      const mayRead = (): boolean => holds(access());
       // Asking etcd takes time, in which a token may have been revoked.
       if (!mayRead()) throw new HttpError(401, "invalid token");
       reply.hijack();
