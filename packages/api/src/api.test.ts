@@ -396,6 +396,46 @@ describe("units", () => {
   });
 });
 
+describe("versions of a unit", () => {
+  const put = (command: string) => {
+    const options = [{ section: "Service", name: "ExecStart", value: command }];
+    return send("PUT", "/fleet/v1/units/v.service", JSON.stringify({ options, desiredState: "inactive" }), {
+      "content-type": "application/json",
+    });
+  };
+  it("are listed the newest first, each with its text, also once the unit is gone", async () => {
+    await put("/bin/a");
+    await put("/bin/b");
+    const listed = await send("GET", "/fleet/v1/units/v.service/versions");
+    expect(listed.json).toMatchObject({
+      versions: [
+        { number: 2, kind: "version", current: true },
+        { number: 1, kind: "version" },
+      ],
+    });
+    expect(listed.text).not.toContain("/bin/");
+    expect((await send("GET", "/fleet/v1/units/v.service/versions/1")).json).toMatchObject({
+      number: 1,
+      text: "[Service]\nExecStart=/bin/a\n",
+    });
+    await send("DELETE", "/fleet/v1/units/v.service");
+    expect((await send("GET", "/fleet/v1/units/v.service/versions")).json).toMatchObject({
+      versions: [{ number: 2, kind: "destroyed" }, { number: 2, kind: "version" }, { number: 1 }],
+    });
+    expect((await send("GET", "/fleet/v1/units/v.service/versions/2")).json).toMatchObject({
+      text: "[Service]\nExecStart=/bin/b\n",
+    });
+  });
+  it.each([
+    ["/fleet/v1/units/none.service/versions", 404],
+    ["/fleet/v1/units/v.service/versions/7", 404],
+    ["/fleet/v1/units/v.service/versions/x", 400],
+  ])("%s is answered with %i where there is none", async (path, status) => {
+    await put("/bin/a");
+    expect((await send("GET", path)).status).toBe(status);
+  });
+});
+
 describe("pages", () => {
   it("hold token_limit entries; the last full one has no token", async () => {
     for (const name of ["a", "b", "c", "d", "e", "f"]) await put(`${name}.service`, { options: file });

@@ -45,6 +45,7 @@ function buildProgram(world: World, finish: (exitCode: number) => void): Command
   const program = new Commander("fleetctl")
     .description("fleetctl is a command-line interface to fleet, the simplest way to run systemd units on a cluster.")
     .version(`fleetctl version ${VERSION}`, "--version", "print the version and exit")
+    .enablePositionalOptions()
     .exitOverride()
     .configureHelp({ helpWidth: 120 })
     .configureOutput({

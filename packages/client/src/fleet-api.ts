@@ -11,6 +11,7 @@ import type {
   UnitChange,
   UnitOption,
   UnitState,
+  UnitVersion,
 } from "./description/schemas.ts";
 import { readEndpoints } from "./endpoint.ts";
 import { type EventFilter, readEvents, type StreamItem } from "./event-stream.ts";
@@ -82,23 +83,39 @@ export class FleetApi {
     return response.status === 404 ? null : (this.#expect(response, 200) as unknown as Unit);
   }
 
-  /** Creates a unit, puts a new version of it in, or changes its desired state. A `text` is kept for those who read the unit. */
+  /**
+   * Creates a unit, puts a new version of it in, or changes its desired state. A `text` is kept for those who read the unit,
+   * `message` for its history.
+   */
   async setUnit(
     name: string,
     change: Pick<UnitChange, "options" | "desiredState" | "text">,
+    message: string | null = null,
   ): Promise<"created" | "changed"> {
-    const response = await this.#transport.send("PUT", unitPath(name), { name, ...change });
+    const response = await this.#transport.send("PUT", unitPath(name) + because(message), { name, ...change });
     if (response.status !== 201 && response.status !== 204) throw refusal(response);
     return response.status === 201 ? "created" : "changed";
   }
 
   /** Removes a unit; false where there was none. */
-  async deleteUnit(name: string): Promise<boolean> {
-    const response = await this.#transport.send("DELETE", unitPath(name));
+  async deleteUnit(name: string, message: string | null = null): Promise<boolean> {
+    const response = await this.#transport.send("DELETE", unitPath(name) + because(message));
     // An earlier attempt that got no answer may have removed it.
     if (response.status === 404) return response.isRepeated;
     if (response.status !== 204) throw refusal(response);
     return true;
+  }
+
+  /** The versions that a unit has had, the newest first; null: there is no such unit, and was none for a day. */
+  async listVersions(name: string): Promise<readonly UnitVersion[] | null> {
+    const response = await this.#get(`${unitPath(name)}/versions`);
+    return response.status === 404 ? null : listIn<UnitVersion>(this.#expect(response, 200), "versions");
+  }
+
+  /** One version of a unit, with its text; null: it is not there, or not kept any more. */
+  async getVersion(name: string, number: number): Promise<UnitVersion | null> {
+    const response = await this.#get(`${unitPath(name)}/versions/${number}`);
+    return response.status === 404 ? null : (this.#expect(response, 200) as unknown as UnitVersion);
   }
 
   /** States of units as machines report them, by unit and machine, over all pages. */
@@ -257,6 +274,11 @@ export class FleetApi {
     if (typeof response.body === "object" && response.body !== null) return response.body as Record<string, unknown>;
     throw notFleet(this.where);
   }
+}
+
+/** The reason of a change, for the unit's history. */
+function because(message: string | null): string {
+  return message === null ? "" : `?${new URLSearchParams({ message })}`;
 }
 
 function unitPath(name: string): string {

@@ -22,6 +22,7 @@ export type {
   UnitChange,
   UnitOption,
   UnitState,
+  UnitVersion,
 } from "./description/schemas.ts";
 export { EVENT_KINDS, type EventKind } from "./description/schemas.ts";
 export { type Endpoint, endpointText, readEndpoint, readEndpoints } from "./endpoint.ts";

@@ -8,6 +8,7 @@ import { machineHandlers } from "./handlers/machines.ts";
 import { moveHandlers } from "./handlers/moves.ts";
 import { unitStateHandlers } from "./handlers/unit-states.ts";
 import { unitHandlers } from "./handlers/units.ts";
+import { versionHandlers } from "./handlers/versions.ts";
 import { PlacementExplainer } from "./placement-explainer.ts";
 import { readYourRefusals, readYourUnits, readYourWrites } from "./read-your-writes.ts";
 import { parseBodies } from "./request-bodies.ts";
@@ -76,6 +77,7 @@ function apiHandlers({
   const explainer = new PlacementExplainer(state);
   return {
     ...unitHandlers({ view, writer, registry, explainer, untilUnitVisible, untilShown, tokenLimit, unitSizeLimit }),
+    ...versionHandlers(registry),
     ...unitStateHandlers({ view, tokenLimit }),
     ...machineHandlers({ view, registry, untilVisible, tokenLimit }),
     ...moveHandlers({ state, registry, untilVisible }),

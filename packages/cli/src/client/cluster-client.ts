@@ -7,11 +7,12 @@ import type {
   Placement,
   StreamItem,
   UnitStatus,
+  UnitVersion,
   UsageSample,
 } from "@fleet/client";
 import type { DesiredState, RunResult, UnitOption } from "@fleet/domain/unit";
 
-export type { EventFilter, FleetEvent, Move, Placement, StreamItem };
+export type { EventFilter, FleetEvent, Move, Placement, StreamItem, UnitVersion };
 
 /** A unit as the cluster shows it. */
 export interface UnitInfo {
@@ -83,9 +84,13 @@ export interface ClusterClient {
   /** Null where there is no such unit. */
   unit(name: string, options?: { readonly withText: boolean }): Promise<UnitInfo | null>;
   /** Creates a unit, puts a new version of it in, or changes its desired state. */
-  setUnit(name: string, change: UnitChange): Promise<void>;
+  setUnit(name: string, change: UnitChange, message?: string | null): Promise<void>;
   /** False where there was no such unit. */
-  destroyUnit(name: string): Promise<boolean>;
+  destroyUnit(name: string, message?: string | null): Promise<boolean>;
+  /** The versions that a unit has had, the newest first; null: it is unknown, or the server is too old to tell. */
+  versions(name: string): Promise<readonly UnitVersion[] | null>;
+  /** The text of a version of a unit; null: there is no such version, or it is not kept any more. */
+  versionText(name: string, number: number): Promise<string | null>;
   /** States of all units, or of one. */
   states(name?: string): Promise<readonly StateInfo[]>;
   machines(): Promise<readonly MachineInfo[]>;

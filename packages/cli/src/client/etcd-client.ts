@@ -38,8 +38,12 @@ import type {
   StreamItem,
   UnitChange,
   UnitInfo,
+  UnitVersion,
 } from "./cluster-client.ts";
 import { newer } from "./version.ts";
+
+/** Who changes units, as their history has it. */
+const BY = "fleetctl with the etcd driver";
 
 /** The cluster over its registry in etcd, without any server of fleet's between. */
 export async function openEtcdClient(flags: GlobalFlags): Promise<ClusterClient> {
@@ -116,22 +120,49 @@ class EtcdClient implements ClusterClient {
     }
   }
 
-  async setUnit(name: string, change: UnitChange): Promise<void> {
+  async setUnit(name: string, change: UnitChange, message: string | null = null): Promise<void> {
     // A unit that the registry has lost is taken on again where it runs.
     const [runsOn] = unknownOn(this.#mirror.state, name);
-    await this.#write({
-      kind: "set",
-      name,
-      options: change.options ?? null,
-      text: change.text ?? null,
-      desiredState: change.desiredState ?? null,
-      ...(runsOn === undefined ? {} : { prefers: runsOn }),
-    });
+    await this.#write(
+      {
+        kind: "set",
+        name,
+        options: change.options ?? null,
+        text: change.text ?? null,
+        desiredState: change.desiredState ?? null,
+        ...(runsOn === undefined ? {} : { prefers: runsOn }),
+      },
+      message,
+    );
   }
 
-  async destroyUnit(name: string): Promise<boolean> {
+  async versions(name: string): Promise<readonly UnitVersion[] | null> {
+    const versions = await this.#registry
+      .versions(name)
+      .catch((error: unknown) => Promise.reject(asCommandError(error)));
+    const record = this.#mirror.state.units.get(name);
+    if (versions.length === 0) return null;
+    return versions.map(({ number, kind, hash, source, at, by, message }, index) => ({
+      ...{ number, kind, hash, time: at },
+      ...(by === null ? {} : { by }),
+      ...(message === null ? {} : { message }),
+      current: index === 0 && record?.hash === hash && (record.source ?? record.hash) === source,
+    }));
+  }
+
+  async versionText(name: string, number: number): Promise<string | null> {
     try {
-      await this.#write({ kind: "destroy", name });
+      const versions = await this.#registry.versions(name);
+      const found = versions.find((version) => version.kind === "version" && version.number === number);
+      return found === undefined ? null : await this.#registry.unitText(found);
+    } catch (error) {
+      throw asCommandError(error);
+    }
+  }
+
+  async destroyUnit(name: string, message: string | null = null): Promise<boolean> {
+    try {
+      await this.#write({ kind: "destroy", name }, message);
       return true;
     } catch (error) {
       if (error instanceof CommandError && error.cause instanceof RegistryError && error.cause.code === "not-found")
@@ -313,8 +344,9 @@ class EtcdClient implements ClusterClient {
     }
   }
 
-  #write(change: Parameters<ReturnType<Registry["unitWriter"]>["submit"]>[0]): Promise<void> {
-    const write = async (): Promise<number> => (await this.#registry.unitWriter().submit(change)).revision;
+  #write(change: Parameters<ReturnType<Registry["unitWriter"]>["submit"]>[0], message: string | null): Promise<void> {
+    const author = { by: BY, message };
+    const write = async (): Promise<number> => (await this.#registry.unitWriter().submit(change, author)).revision;
     return this.#seen(this.#registry.keys.unit(change.name), write);
   }
 }

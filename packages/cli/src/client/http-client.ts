@@ -24,6 +24,7 @@ import type {
   StateInfo,
   UnitChange,
   UnitInfo,
+  UnitVersion,
 } from "./cluster-client.ts";
 
 /** The cluster over HTTP API v1, as any server since the old fleet's serves it. */
@@ -46,11 +47,17 @@ export class HttpClient implements ClusterClient {
       return unit === null ? null : unitInfo(unit);
     });
   }
-  async setUnit(name: string, change: UnitChange): Promise<void> {
-    await asked(() => this.#api.setUnit(name, change));
+  async setUnit(name: string, change: UnitChange, message: string | null = null): Promise<void> {
+    await asked(() => this.#api.setUnit(name, change, message));
   }
-  destroyUnit(name: string): Promise<boolean> {
-    return asked(() => this.#api.deleteUnit(name));
+  destroyUnit(name: string, message: string | null = null): Promise<boolean> {
+    return asked(() => this.#api.deleteUnit(name, message));
+  }
+  versions(name: string): Promise<readonly UnitVersion[] | null> {
+    return asked(() => this.#api.listVersions(name));
+  }
+  versionText(name: string, number: number): Promise<string | null> {
+    return asked(async () => (await this.#api.getVersion(name, number))?.text ?? null);
   }
   states(name?: string): Promise<readonly StateInfo[]> {
     return asked(async () => (await this.#api.listStates(name === undefined ? {} : { unitName: name })).map(stateInfo));

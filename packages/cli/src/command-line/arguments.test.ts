@@ -25,7 +25,7 @@ describe("a command that changes something", () => {
         .map(({ name }) => name)
         .sort(),
     ).toEqual(
-      ["__complete", "cat", "completion", "events", "explain", "fd-forward", "journal"].concat([
+      ["__complete", "cat", "completion", "events", "explain", "fd-forward", "history", "journal"].concat([
         "list-machines",
         "list-unit-files",
         "list-units",
@@ -75,5 +75,13 @@ describe("arguments", () => {
         })
       ).code,
     ).toBe(0);
+  });
+});
+
+describe("a flag that is a command's own and a global one too", () => {
+  it("is the command's behind its name, and global before it", async () => {
+    expect((await run(["cat", "--version", "x", "a"])).stderr).toContain('invalid --version "x"');
+    expect((await run(["--version", "cat"])).stdout).toMatch(/^fleetctl version /);
+    expect((await run(["list-units", "--version"])).stdout).toMatch(/^fleetctl version /);
   });
 });

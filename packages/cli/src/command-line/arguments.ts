@@ -11,7 +11,8 @@ const SWITCH = /^(--[a-z][a-z-]*)=(?:(true|t|1)|false|f|0)$/i;
 
 /**
  * What old scripts write and the parser does not know: unique beginnings of command names, `-v`, `--flag=true` and
- * `--flag=false` for flags that take no value; and operands that look like flags, where a command takes such.
+ * `--flag=false` for flags that take no value; global flags behind the command, and operands that look like flags, where a
+ * command takes such. A command's own flag goes before a global one of the same name.
  *
  * @throws CommandError where a command's name is not known, or could be several
  */
@@ -28,7 +29,9 @@ export function expandArguments(args: readonly string[], program: Commander, com
 
 /** A command line as far as it has been read. */
 class Line {
-  readonly expanded: string[] = [];
+  readonly #globals: string[] = [];
+  /** The command with its flags and operands. */
+  readonly #rest: string[] = [];
   readonly #program: Commander;
   readonly #commands: readonly Command[];
   /** What the command's name stands for; both null before it has come. */
@@ -41,6 +44,11 @@ class Line {
   constructor(program: Commander, commands: readonly Command[]) {
     this.#program = program;
     this.#commands = commands;
+  }
+
+  /** As the parser takes it: global flags, then the rest. */
+  get expanded(): string[] {
+    return [...this.#globals, ...this.#rest];
   }
 
   /**
@@ -73,22 +81,17 @@ class Line {
   #takeFlag(typed: string, following: string | undefined): 1 | 2 {
     // Go's flags have one dash or two, whatever their length.
     const argument = /^--[A-Za-z]$/.test(typed) ? typed.slice(1) : typed;
-    const switched = this.#switched(argument);
-    if (switched !== null) {
-      this.expanded.push(...switched);
-      return 1;
-    }
-    if (argument === "-v" && this.#parser === null) {
-      this.expanded.push("--version");
-      return 1;
-    }
-    this.expanded.push(argument);
-    const name = argument.split("=")[0];
-    const option = this.#options().find(({ long, short }) => long === name || short === name);
-    if (option === undefined) return 1;
+    const flag = argument === "-v" && this.#parser === null ? "--version" : argument;
+    // Help of help is help.
+    if (this.#rest[0] === "help" && (flag === "--help" || flag === "-h")) return 1;
+    const option = this.#optionOf(flag);
+    const target = option !== null && this.#program.options.includes(option) ? this.#globals : this.#rest;
+    const switched = this.#switched(flag);
+    target.push(...(switched ?? [flag]));
+    if (switched !== null || option === null) return 1;
     this.#given[option.attributeName()] = true;
-    if (!option.required || argument.includes("=") || following === undefined) return 1;
-    this.expanded.push(following);
+    if (!option.required || flag.includes("=") || following === undefined) return 1;
+    target.push(following);
     return 2;
   }
 
@@ -97,31 +100,33 @@ class Line {
     const match = SWITCH.exec(argument);
     if (match === null) return null;
     const [, flag = "", truth] = match;
-    const options = this.#options();
-    if (!options.some(({ long, required, optional }) => long === flag && !required && !optional)) return null;
+    const option = this.#optionOf(flag);
+    if (option === null || option.required || option.optional) return null;
     if (truth !== undefined) return [flag];
     const opposite = `--no-${flag.slice(2)}`;
-    return options.some(({ long }) => long === opposite) ? [opposite] : [];
+    return this.#optionOf(opposite) === null ? [] : [opposite];
   }
 
   #takeCommand(argument: string): void {
     const name = wholeName(argument, this.#program, this.#commands);
-    this.expanded.push(name);
+    this.#rest.push(name);
     this.#parser = this.#program.commands.find((candidate) => candidate.name() === name) ?? this.#program;
     this.#command = this.#commands.find((candidate) => candidate.name === name) ?? null;
   }
 
   #takeOperand(argument: string, parser: Commander): void {
     // "help" takes the name of a command, which may be a beginning too; of itself it has nothing more to say.
-    const isAboutCommand = parser.name() === "help" || this.expanded.at(-1) === "help";
+    const isAboutCommand = parser.name() === "help" || this.#rest.at(-1) === "help";
     const name = isAboutCommand ? wholeName(argument, this.#program, this.#commands) : argument;
-    if (!isAboutCommand || name !== "help") this.expanded.push(name);
+    if (!isAboutCommand || name !== "help") this.#rest.push(name);
     this.#operands++;
   }
 
-  /** The options that the parser knows at this place of the line. */
-  #options(): readonly Option[] {
-    return [...this.#program.options, ...(this.#parser?.options ?? [])];
+  /** The option that a flag is at this place of the line; null: none. */
+  #optionOf(flag: string): Option | null {
+    const [name] = flag.split("=");
+    const options = [...(this.#parser?.options ?? []), ...this.#program.options];
+    return options.find(({ long, short }) => long === name || short === name) ?? null;
   }
 }
 

@@ -1,4 +1,6 @@
 import type { Command } from "../command.ts";
+import { history } from "./history/history.ts";
+import { undo } from "./history/undo.ts";
 import { events } from "./looking/events.ts";
 import { explain } from "./looking/explain.ts";
 import { journal } from "./looking/journal.ts";
@@ -37,6 +39,7 @@ export const COMMANDS: readonly Command[] = [
   explain,
   fdForward,
   forget,
+  history,
   journal,
   listMachines,
   listUnitFiles,
@@ -51,6 +54,7 @@ export const COMMANDS: readonly Command[] = [
   stop,
   submit,
   uncordon,
+  undo,
   unload,
   verify,
 ];

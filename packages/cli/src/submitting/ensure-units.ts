@@ -1,4 +1,4 @@
-import { type DesiredState, hashUnitFile } from "@fleet/domain/unit";
+import { type DesiredState, hashUnitFile, type UnitOption } from "@fleet/domain/unit";
 import type { ClusterClient, UnitInfo } from "../client/cluster-client.ts";
 import { concurrently } from "../client/concurrently.ts";
 import { findUnits } from "../client/find.ts";
@@ -16,6 +16,8 @@ export interface SubmitOptions {
   readonly strict: boolean;
   /** Replace a unit that runs by a version that fits no machine, too. */
   readonly force: boolean;
+  /** Why, for the history of the units; null: nobody says. */
+  readonly message: string | null;
 }
 
 /** A unit's text that is to be sent. */
@@ -35,7 +37,7 @@ export async function ensureUnits(
   context: Context,
   typed: readonly string[],
   target: DesiredState,
-  { replace, strict, force }: SubmitOptions,
+  { replace, strict, force, message }: SubmitOptions,
 ): Promise<ReadonlySet<string>> {
   const client = await context.client();
   const byName = new Map(typed.map((entry) => [unitName(entry), entry]));
@@ -52,12 +54,12 @@ export async function ensureUnits(
   }
   const files = new Map([...sources.values()].flatMap(({ file }) => (file === null ? [] : [[file.path, file]])));
   await warnOfFindings(context, [...files.values()], strict);
-  if (target !== "inactive" && !force) await refuseHomeless(client, sources, known);
+  if (target !== "inactive" && !force) await refuseHomeless(client, replacing(sources), known);
   const sent = new Set<string>();
   try {
     await concurrently([...sources], async ([name, { options, text, isNewVersion }]) => {
       const desiredState = known.get(name)?.desiredState ?? "inactive";
-      await client.setUnit(name, { options, desiredState, ...(text === null ? {} : { text }) });
+      await client.setUnit(name, { options, desiredState, ...(text === null ? {} : { text }) }, message);
       if (isNewVersion) sent.add(name);
     });
   } finally {
@@ -66,19 +68,25 @@ export async function ensureUnits(
   return sent;
 }
 
+/** The texts that are new versions, by unit. */
+function replacing(sources: ReadonlyMap<string, Submission>): ReadonlyMap<string, readonly UnitOption[]> {
+  return new Map([...sources].flatMap(([name, { options, isNewVersion }]) => (isNewVersion ? [[name, options]] : [])));
+}
+
 /**
  * Refuses versions that fit no machine where the version before is on one: that would stop, and nothing would take its
  * place. A server that is too old to say is not asked again.
  *
+ * @param versions options of the new versions, by unit
  * @throws CommandError with why each machine is refused
  */
-async function refuseHomeless(
+export async function refuseHomeless(
   client: ClusterClient,
-  sources: ReadonlyMap<string, Submission>,
+  versions: ReadonlyMap<string, readonly UnitOption[]>,
   known: ReadonlyMap<string, UnitInfo>,
 ): Promise<void> {
-  const placed = [...sources].filter(([name, { isNewVersion }]) => isNewVersion && known.get(name)?.machineID != null);
-  await concurrently(placed, async ([name, { options }]) => {
+  const placed = [...versions].filter(([name]) => known.get(name)?.machineID != null);
+  await concurrently(placed, async ([name, options]) => {
     const placement = await client.explainVersion(name, options);
     if (placement?.fitting !== 0) return;
     const reasons = placement.reasons.map(({ reason, machines }) => `${machines}: ${reason}`).join("; ");

@@ -59,6 +59,29 @@ const VERSION = {
   required: ["options"],
 } as const satisfies JSONSchema;
 
+const UNIT_VERSION = {
+  type: "object",
+  description: "A text that a unit came to have, or its end.",
+  properties: {
+    number: { type: "integer", description: "Counts the texts of a unit from 1 on; at its end the last one's." },
+    kind: { type: "string", enum: ["version", "destroyed"] },
+    hash: { type: "string", description: "SHA-1 of the unit's file, 40 hex digits; comments do not count." },
+    time: { type: "string", format: "date-time" },
+    by: { type: "string", description: "Who asked for it; absent: that is not known." },
+    message: { type: "string", description: "Why, in their words; absent: they gave none." },
+    current: { type: "boolean", description: "true: it is the one that the unit has." },
+    text: { type: "string", description: "The unit's file as it was submitted; lists do not have it." },
+  },
+  required: ["number", "kind", "hash", "time"],
+} as const satisfies JSONSchema;
+
+const UNIT_VERSIONS = {
+  type: "object",
+  description: "The newest first. The last ten are kept, for a day of a unit that is gone.",
+  properties: { versions: { type: "array", items: UNIT_VERSION } },
+  required: ["versions"],
+} as const satisfies JSONSchema;
+
 const UNIT_STATE = {
   type: "object",
   description: "What one machine says of one unit.",
@@ -294,6 +317,8 @@ export const SCHEMAS = {
   UnitOption: UNIT_OPTION,
   Version: VERSION,
   UnitPage: UNIT_PAGE,
+  UnitVersion: UNIT_VERSION,
+  UnitVersions: UNIT_VERSIONS,
   UnitState: UNIT_STATE,
   UnitStatePage: UNIT_STATE_PAGE,
   Machine: MACHINE,
@@ -317,6 +342,7 @@ export type SchemaName = keyof typeof SCHEMAS;
 export type UnitOption = Required<Known<FromSchema<typeof UNIT_OPTION>>>;
 export type Unit = Omit<Known<FromSchema<typeof UNIT>>, "options"> & { readonly options: readonly UnitOption[] };
 export type UnitChange = Known<FromSchema<typeof UNIT_CHANGE>>;
+export type UnitVersion = Known<FromSchema<typeof UNIT_VERSION>>;
 export type UnitState = Known<FromSchema<typeof UNIT_STATE>>;
 export type Machine = Known<FromSchema<typeof MACHINE>>;
 export type MetadataOperation = Known<FromSchema<typeof METADATA_OPERATION>>;

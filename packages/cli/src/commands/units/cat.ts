@@ -1,9 +1,11 @@
 import { terminalText } from "@fleet/domain/text";
-import { hashUnitFile, serializeUnitFile } from "@fleet/domain/unit";
+import { hashUnitFile, parseUnitFile, serializeUnitFile, type UnitOption } from "@fleet/domain/unit";
 import type { Command } from "../../command.ts";
+import type { Context } from "../../context.ts";
 import { CommandError } from "../../errors.ts";
 import { OUTPUT_FLAG, printJson, readOutput } from "../../printing/output.ts";
 import { hintFor, unitName } from "../../targets/units.ts";
+import { readVersionNumber, textOf } from "../history/history.ts";
 
 export const cat: Command = {
   name: "cat",
@@ -13,21 +15,30 @@ export const cat: Command = {
   summary: "Output the contents of a submitted unit",
   description: `Print a unit's file as it was submitted, byte for byte. A server that does not keep that has it written out from the
 unit's options: without comments. As JSON it comes with its options one by one.`,
-  flags: [OUTPUT_FLAG],
-  examples: ["fleetctl cat foo.service"],
+  flags: [{ flags: "--version <n>", description: "An earlier version, by its number in history" }, OUTPUT_FLAG],
+  examples: ["fleetctl cat foo.service", "fleetctl cat --version 3 foo.service"],
   completes: "unit",
   async run(context, [typed = ""], flags) {
     const name = unitName(typed);
     const isJson = readOutput(flags);
-    const unit = await (await context.client()).unit(name, { withText: true });
+    const client = await context.client();
+    if (flags.version !== undefined) {
+      const text = await textOf(client, name, readVersionNumber("--version", flags.version));
+      show(context, name, parseUnitFile(text), text, isJson);
+      return 0;
+    }
+    const unit = await client.unit(name, { withText: true });
     if (unit === null) {
       const hint = await hintFor(context, name);
       throw new CommandError(`Unit ${name} not found${hint === "" ? "" : `.${hint}`}`);
     }
     // A server that keeps no texts has at least what they mean.
-    const text = unit.text ?? serializeUnitFile(unit.options);
-    if (isJson) printJson(context, { unit: name, hash: hashUnitFile(unit.options), options: unit.options, text });
-    else context.write(context.terminal === null ? text : terminalText(text));
+    show(context, name, unit.options, unit.text ?? serializeUnitFile(unit.options), isJson);
     return 0;
   },
 };
+
+function show(context: Context, name: string, options: readonly UnitOption[], text: string, isJson: boolean): void {
+  if (isJson) printJson(context, { unit: name, hash: hashUnitFile(options), options, text });
+  else context.write(context.terminal === null ? text : terminalText(text));
+}

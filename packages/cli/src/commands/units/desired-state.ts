@@ -40,9 +40,27 @@ export const FORCE_FLAG: FlagSpec = {
   description: "With --replace, also take a version that fits no machine: the unit stops",
 };
 
-/** Reads --replace, --force and STRICT_FLAG. */
+/** The flag of every command that changes texts of units. */
+export const MESSAGE_FLAG: FlagSpec = {
+  flags: "-m, --message <text>",
+  description: "Why, for the history of the units",
+};
+
+/** Most characters of a message, as servers take them. */
+const MOST_MESSAGE = 1_000;
+
+/** Reads MESSAGE_FLAG; null: none is given. */
+export function readMessage({ message }: Readonly<Record<string, unknown>>): string | null {
+  if (message === undefined || message === "") return null;
+  const text = String(message);
+  if (text.length <= MOST_MESSAGE) return text;
+  throw new CommandError(`--message has ${text.length} characters: expected at most ${MOST_MESSAGE}`);
+}
+
+/** Reads --replace, --force, STRICT_FLAG and MESSAGE_FLAG. */
 export function readSubmit(flags: Readonly<Record<string, unknown>>): SubmitOptions {
-  return { replace: flags.replace === true, strict: flags.strict === true, force: flags.force === true };
+  const { replace, strict, force } = flags;
+  return { replace: replace === true, strict: strict === true, force: force === true, message: readMessage(flags) };
 }
 
 /** How a command goes about waiting. */

@@ -2,7 +2,7 @@ import { concurrently } from "../../client/concurrently.ts";
 import type { Command } from "../../command.ts";
 import { sayUnknown, unitNames } from "../../targets/units.ts";
 import { waitUntilGone } from "../../waiting/wait-until-gone.ts";
-import { readWaitOptions, WAIT_FLAGS } from "./desired-state.ts";
+import { MESSAGE_FLAG, readMessage, readWaitOptions, WAIT_FLAGS } from "./desired-state.ts";
 
 export const destroy: Command = {
   name: "destroy",
@@ -15,16 +15,17 @@ export const destroy: Command = {
   description: `Stop one or more units, take them off their machines and remove them from the cluster for good.
 
 Units that are not there are skipped. Waits until no machine reports the units any more.`,
-  flags: WAIT_FLAGS,
+  flags: [...WAIT_FLAGS, MESSAGE_FLAG],
   examples: ["fleetctl destroy foo.service", "fleetctl destroy web@{1..3}"],
   completes: "unit",
   async run(context, args, flags) {
     const { block, mostMs } = readWaitOptions(flags);
     const client = await context.client();
     const names = unitNames(args);
+    const message = readMessage(flags);
     const destroyed = new Set<string>();
     await concurrently(names, async (name) => {
-      if (await client.destroyUnit(name)) destroyed.add(name);
+      if (await client.destroyUnit(name, message)) destroyed.add(name);
     });
     for (const name of names) if (destroyed.has(name)) context.out(`Destroyed ${name}`);
     await sayUnknown(context, names, destroyed);

@@ -1,7 +1,16 @@
 import type { Command } from "../../command.ts";
 import { ensureUnits } from "../../submitting/ensure-units.ts";
 import { unitNames } from "../../targets/units.ts";
-import { AIMS, bringTo, FORCE_FLAG, readSubmit, readWaitOptions, STRICT_FLAG, WAIT_FLAGS } from "./desired-state.ts";
+import {
+  AIMS,
+  bringTo,
+  FORCE_FLAG,
+  MESSAGE_FLAG,
+  readSubmit,
+  readWaitOptions,
+  STRICT_FLAG,
+  WAIT_FLAGS,
+} from "./desired-state.ts";
 
 export const load: Command = {
   name: "load",
@@ -22,6 +31,7 @@ started is stopped, which is said. Waits until the units are loaded.`,
     },
     FORCE_FLAG,
     STRICT_FLAG,
+    MESSAGE_FLAG,
     ...WAIT_FLAGS,
   ],
   examples: ["fleetctl load foo.service", "fleetctl load --no-block foo@1 foo@2"],

@@ -1,7 +1,16 @@
 import type { Command } from "../../command.ts";
 import { ensureUnits } from "../../submitting/ensure-units.ts";
 import { unitNames } from "../../targets/units.ts";
-import { AIMS, bringTo, FORCE_FLAG, readSubmit, readWaitOptions, STRICT_FLAG, WAIT_FLAGS } from "./desired-state.ts";
+import {
+  AIMS,
+  bringTo,
+  FORCE_FLAG,
+  MESSAGE_FLAG,
+  readSubmit,
+  readWaitOptions,
+  STRICT_FLAG,
+  WAIT_FLAGS,
+} from "./desired-state.ts";
 
 export const start: Command = {
   name: "start",
@@ -20,6 +29,7 @@ that fits them. A unit that fails, or keeps failing, ends the wait with systemd'
     { flags: "--replace", description: "Replace the unit where the local file differs" },
     FORCE_FLAG,
     STRICT_FLAG,
+    MESSAGE_FLAG,
     ...WAIT_FLAGS,
   ],
   examples: ["fleetctl start foo.service", "fleetctl start web@{1..3}", "fleetctl start --no-block foo.service"],

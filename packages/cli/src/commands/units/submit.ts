@@ -1,6 +1,6 @@
 import type { Command } from "../../command.ts";
 import { ensureUnits } from "../../submitting/ensure-units.ts";
-import { readSubmit, STRICT_FLAG } from "./desired-state.ts";
+import { MESSAGE_FLAG, readSubmit, STRICT_FLAG } from "./desired-state.ts";
 
 export const submit: Command = {
   name: "submit",
@@ -17,6 +17,7 @@ that is already there is left as it is.`,
   flags: [
     { flags: "--replace", description: "Replace the unit where the local file differs and the unit is inactive" },
     STRICT_FLAG,
+    MESSAGE_FLAG,
   ],
   examples: ["fleetctl submit foo.service", "fleetctl submit units/*.service", "fleetctl submit --replace foo.service"],
   completes: "unit-or-file",
