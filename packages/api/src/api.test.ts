@@ -426,6 +426,18 @@ describe("versions of a unit", () => {
       text: "[Service]\nExecStart=/bin/b\n",
     });
   });
+  it("tell who asked for them, and why", async () => {
+    await put("/bin/a");
+    await send("DELETE", "/fleet/v1/units/v.service?message=not+needed");
+    expect((await send("GET", "/fleet/v1/units/v.service/versions")).json).toMatchObject({
+      versions: [
+        { kind: "destroyed", by: `uid ${process.getuid?.()} over the socket`, message: "not needed" },
+        { kind: "version", by: expect.stringContaining("uid ") },
+      ],
+    });
+    for (const query of [`message=${"x".repeat(1001)}`, "message=a&message=b"])
+      expect((await send("DELETE", `/fleet/v1/units/v.service?${query}`)).status).toBe(400);
+  });
   it.each([
     ["/fleet/v1/units/none.service/versions", 404],
     ["/fleet/v1/units/v.service/versions/7", 404],

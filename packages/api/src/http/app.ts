@@ -1,6 +1,8 @@
 import type { Mirror, Registry, UnitWriter } from "@fleet/registry";
-import { type FastifyInstance, fastify } from "fastify";
+import { type FastifyInstance, type FastifyRequest, fastify } from "fastify";
+import { senderName } from "../model/audit.ts";
 import type { ClusterView } from "../model/cluster-view.ts";
+import { senderOf } from "./audited-changes.ts";
 import type { EventReaders } from "./event-readers.ts";
 import { documentHandlers } from "./handlers/documents.ts";
 import { eventHandlers } from "./handlers/events.ts";
@@ -75,8 +77,22 @@ function apiHandlers({
   const untilUnitVisible = readYourUnits(mirror, writeTimeoutMs);
   const untilShown = readYourRefusals(mirror, writeTimeoutMs);
   const explainer = new PlacementExplainer(state);
+  const nameOfSender = (request: FastifyRequest): string | null => {
+    const sender = senderOf(request, access());
+    return sender === null ? null : senderName(sender);
+  };
   return {
-    ...unitHandlers({ view, writer, registry, explainer, untilUnitVisible, untilShown, tokenLimit, unitSizeLimit }),
+    ...unitHandlers({
+      view,
+      writer,
+      registry,
+      explainer,
+      untilUnitVisible,
+      untilShown,
+      nameOfSender,
+      tokenLimit,
+      unitSizeLimit,
+    }),
     ...versionHandlers(registry),
     ...unitStateHandlers({ view, tokenLimit }),
     ...machineHandlers({ view, registry, untilVisible, tokenLimit }),

@@ -31,7 +31,7 @@ export function auditChanges(app: FastifyInstance, access: () => Access | null, 
 }
 
 /** Null: it has no token that is known, and one is asked for. Anybody can send such requests, as many as he likes. */
-function senderOf({ headers, socket }: FastifyRequest, access: Access | null): Sender | null {
+export function senderOf({ headers, socket }: FastifyRequest, access: Access | null): Sender | null {
   const token = access?.tokenOf(headers.authorization) ?? null;
   if (access !== null && token === null) return null;
   const subject = (socket as Partial<TLSSocket>).getPeerCertificate?.().subject;

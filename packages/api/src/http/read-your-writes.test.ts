@@ -30,6 +30,7 @@ async function behind(timeoutMs: number) {
     explainer: {} as never,
     untilUnitVisible: readYourUnits(mirror, timeoutMs),
     untilShown: readYourRefusals(mirror, timeoutMs),
+    nameOfSender: () => null,
     tokenLimit: () => 100,
     unitSizeLimit: () => 262_144,
   });

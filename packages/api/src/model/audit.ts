@@ -70,6 +70,15 @@ export function auditSentence({ token, certificate, uid, pid, from, operation, p
   return `audit: ${operation} ${path} by ${who === "" ? "somebody" : who} from ${from}: ${status}`;
 }
 
+/** A sender in a few words, for the history of units; null: nothing is known of it. */
+export function senderName(sender: Sender): string | null {
+  const { token, certificate, uid } = whoOf(sender);
+  if (token !== undefined) return `token ${token}`;
+  if (certificate !== undefined) return `certificate ${certificate}`;
+  if (uid !== undefined) return `uid ${uid} over the socket`;
+  return sender.address;
+}
+
 function whoOf({ token, certificate, peer }: Sender): Pick<AuditRecord, "token" | "certificate" | "uid" | "pid"> {
   return {
     ...(token === null ? {} : { token: token.name === "" ? token.sha256.slice(0, HASH_DIGITS) : token.name }),

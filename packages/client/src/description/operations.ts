@@ -2,6 +2,12 @@ import { done, MACHINE_ID, type Operation, ok, type Parameter, refused, UNIT_NAM
 import { EVENT_KINDS } from "./schemas.ts";
 
 const PAGE_TOKEN: Parameter = { name: "nextPageToken", in: "query", description: "As the page before gave it." };
+/** Why something is changed. */
+const MESSAGE: Parameter = {
+  name: "message",
+  in: "query",
+  description: "Why, for the history of the unit; 1,000 characters at most.",
+};
 const badToken = refused(400, "The page token, or a parameter, is not valid.");
 
 /** Every request under /fleet/v1, except those for the documents that describe the API. */
@@ -126,7 +132,7 @@ export const OPERATIONS = [
     method: "DELETE",
     path: "units/{unitName}",
     summary: "Remove a unit from the cluster.",
-    parameters: [UNIT_NAME],
+    parameters: [UNIT_NAME, MESSAGE],
     body: null,
     answers: [done("It is removed; its machine takes it away."), refused(404, "There is no such unit.")],
     isClassic: true,
@@ -136,7 +142,7 @@ export const OPERATIONS = [
     method: "PUT",
     path: "units/{unitName}",
     summary: "Create a unit, put a new version of it in, or change its desired state.",
-    parameters: [UNIT_NAME],
+    parameters: [UNIT_NAME, MESSAGE],
     body: "UnitChange",
     answers: [
       { status: 201, description: "It, or this version of it, is new.", schema: null },

@@ -1,6 +1,14 @@
-import { checkUnit } from "@fleet/domain/cluster";
+import { checkUnit, MOST_MESSAGE } from "@fleet/domain/cluster";
 import { checkUnitSize, type DesiredState, isDesiredState, type UnitOption } from "@fleet/domain/unit";
-import { type Registry, RegistryError, type UnitChange, type UnitOutcome, type UnitWriter } from "@fleet/registry";
+import {
+  type ChangeAuthor,
+  type Registry,
+  RegistryError,
+  type UnitChange,
+  type UnitOutcome,
+  type UnitWriter,
+} from "@fleet/registry";
+import type { FastifyRequest } from "fastify";
 import type { ClusterView } from "../../model/cluster-view.ts";
 import { HttpError } from "../errors.ts";
 import { pageJson } from "../paging.ts";
@@ -17,6 +25,8 @@ export interface UnitDeps {
   readonly explainer: PlacementExplainer;
   readonly untilUnitVisible: UntilUnitVisible;
   readonly untilShown: UntilShown;
+  /** Who has sent a request, for the history of units; null: that is not known. */
+  readonly nameOfSender: (request: FastifyRequest) => string | null;
   /** Most entries of a page. */
   readonly tokenLimit: () => number;
   /** Most bytes of a unit's text. */
@@ -67,12 +77,12 @@ export function unitHandlers(deps: UnitDeps): UnitHandlers {
       // As the old API does: the old fleetctl's --replace waits until a unit that it gives new options is inactive.
       const desiredState = desiredStateOf(body) ?? (options === null ? null : "inactive");
       const change = { kind: "set", name, options, desiredState } as const;
-      const outcome = await submit(deps, change);
+      const outcome = await submit(deps, change, authorOf(request, deps));
       return reply.code(outcome === "created" || outcome === "replaced" ? 201 : 204).send();
     },
     "Units.Delete": async (request, reply) => {
       const name = pathParameter(request, "unitName");
-      await submit(deps, { kind: "destroy", name });
+      await submit(deps, { kind: "destroy", name }, authorOf(request, deps));
       return reply.code(204).send();
     },
     "Units.Placement": async (request, reply) => {
@@ -97,10 +107,11 @@ export function unitHandlers(deps: UnitDeps): UnitHandlers {
 async function submit(
   { writer, registry, untilUnitVisible, untilShown }: UnitDeps,
   change: UnitChange,
+  author: ChangeAuthor,
 ): Promise<UnitOutcome> {
   const key = registry.keys.unit(change.name);
   try {
-    const { outcome, revision } = await writer.submit(change);
+    const { outcome, revision } = await writer.submit(change, author);
     await untilUnitVisible(key, revision, change.kind !== "destroy");
     return outcome;
   } catch (error) {
@@ -108,6 +119,14 @@ async function submit(
     if (isRefused) await untilShown(change.name, key, await registry.presence(key));
     throw error;
   }
+}
+
+/** Who asks for a change, and why. */
+function authorOf(request: FastifyRequest, { nameOfSender }: UnitDeps): ChangeAuthor {
+  const { message = null } = queryOf(request);
+  if (message !== null && (typeof message !== "string" || message.length > MOST_MESSAGE))
+    throw new HttpError(400, `invalid message: expected one, of at most ${MOST_MESSAGE} characters`);
+  return { by: nameOfSender(request), message: message === "" ? null : message };
 }
 
 /** Checks that a body which names a unit names the one in the URL. */
