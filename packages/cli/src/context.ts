@@ -1,6 +1,7 @@
 import type { ClusterClient } from "./client/cluster-client.ts";
 import type { GlobalFlags } from "./command-line/flag-values.ts";
 import type { Ssh } from "./ssh/ssh.ts";
+import type { Screen } from "./top/screen.ts";
 
 /** What a command has to work with. */
 export interface Context {
@@ -9,6 +10,8 @@ export interface Context {
   readonly ssh: Ssh;
   /** What the terminal at standard output takes; null: it is none. */
   readonly terminal: { readonly hasColors: boolean } | null;
+  /** Takes the whole terminal over; null: standard input and output are none. */
+  readonly openScreen: (() => Screen) | null;
   /** Aborted when the user interrupts. */
   readonly signal: AbortSignal;
   /** The ID of the machine that this runs on; null where it has none. */

@@ -17,7 +17,7 @@ import { Ssh } from "./ssh/ssh.ts";
 export interface World
   extends Pick<
     Context,
-    "terminal" | "signal" | "localMachineID" | "readFile" | "run" | "output" | "lines" | "drained"
+    "terminal" | "openScreen" | "signal" | "localMachineID" | "readFile" | "run" | "output" | "lines" | "drained"
   > {
   readonly env: NodeJS.ProcessEnv;
   readonly write: (text: string | Uint8Array) => void;
@@ -122,6 +122,7 @@ function contextOf(
     ssh,
     flagsOf: (line) => readGlobalFlags(line, world.env),
     terminal: world.terminal,
+    openScreen: world.openScreen,
     signal: world.signal,
     localMachineID: world.localMachineID,
     client: () => {

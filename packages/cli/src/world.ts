@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { endWithUs, linesOf } from "./child-process.ts";
 import { CommandError } from "./errors.ts";
 import type { World } from "./program.ts";
+import { openScreen } from "./top/screen.ts";
 
 /** How long a command may take to end by itself when it is told to. */
 const ENDING_MS = 300;
@@ -24,6 +25,10 @@ export function realWorld(): World {
     writeError: (text) => void process.stderr.write(text),
     isWatched: process.stderr.isTTY === true,
     isTyped: process.stdin.isTTY === true,
+    openScreen:
+      process.stdin.isTTY === true && process.stdout.isTTY === true
+        ? () => openScreen(process.stdin, process.stdout)
+        : null,
     terminal: process.stdout.isTTY === true ? { hasColors: process.stdout.hasColors() } : null,
     signal: interrupted.signal,
     localMachineID: readLocalMachineID(),

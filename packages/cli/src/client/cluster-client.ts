@@ -78,6 +78,15 @@ export interface EventRequest {
   readonly follow: boolean;
 }
 
+/** Which machines are to tell what they and their units use, and how often. */
+export interface UsageRequest {
+  /** IDs; none: all. */
+  readonly machines: readonly string[];
+  readonly intervalMs: number;
+  /** How many samples of each; 0: until it is ended. */
+  readonly count: number;
+}
+
 /** What commands ask of a cluster, over HTTP or directly over the registry. Failures are CommandErrors. */
 export interface ClusterClient {
   units(): Promise<readonly UnitInfo[]>;
@@ -122,6 +131,8 @@ export interface ClusterClient {
   unitStatus(name: string, lines: number): Promise<readonly UnitStatus[] | null>;
   /** What machines use now; null: as for `journal`. */
   usage(machineIDs: readonly string[]): Promise<readonly UsageSample[] | null>;
+  /** Samples of what machines and units use, as they come; null: as for `journal`. */
+  watchUsage(request: UsageRequest, signal: AbortSignal): Promise<AsyncIterable<UsageSample> | null>;
   /** The newest version of fleet that was met on the way; null: none yet. */
   newestVersion(): string | null;
   close(): void;

@@ -297,6 +297,9 @@ class EtcdClient implements ClusterClient {
   async unitStatus(): Promise<null> {
     return null;
   }
+  async watchUsage(): Promise<null> {
+    return null;
+  }
   async usage(): Promise<null> {
     return null;
   }

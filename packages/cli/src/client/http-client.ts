@@ -25,6 +25,7 @@ import type {
   UnitChange,
   UnitInfo,
   UnitVersion,
+  UsageRequest,
 } from "./cluster-client.ts";
 
 /** The cluster over HTTP API v1, as any server since the old fleet's serves it. */
@@ -116,6 +117,10 @@ export class HttpClient implements ClusterClient {
   }
   usage(machineIDs: readonly string[]): Promise<readonly UsageSample[] | null> {
     return unlessRefused(NO_LINK, () => this.#api.usage({ machines: machineIDs }));
+  }
+
+  watchUsage(request: UsageRequest, signal: AbortSignal): Promise<AsyncIterable<UsageSample> | null> {
+    return unlessRefused(NO_LINK, () => begun(this.#api.watchUsage(request, signal)));
   }
 
   newestVersion(): string | null {

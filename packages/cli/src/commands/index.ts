@@ -7,6 +7,7 @@ import { journal } from "./looking/journal.ts";
 import { listUnitFiles } from "./looking/list-unit-files.ts";
 import { listUnits } from "./looking/list-units.ts";
 import { status } from "./looking/status.ts";
+import { top } from "./looking/top.ts";
 import { cordon, uncordon } from "./machines/cordon.ts";
 import { drain } from "./machines/drain.ts";
 import { forget } from "./machines/forget.ts";
@@ -53,6 +54,7 @@ export const COMMANDS: readonly Command[] = [
   status,
   stop,
   submit,
+  top,
   uncordon,
   undo,
   unload,

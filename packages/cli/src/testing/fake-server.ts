@@ -78,6 +78,7 @@ export function fakeServer() {
       isWatched: false,
       isTyped: false,
       terminal: null,
+      openScreen: null,
       signal: new AbortController().signal,
       localMachineID: null,
       run: async () => 0,

@@ -1,0 +1,107 @@
+import { globMatches } from "@fleet/domain/unit";
+import type { UsageRequest } from "../../client/cluster-client.ts";
+import { type Command, repeated } from "../../command.ts";
+import type { Context } from "../../context.ts";
+import { CommandError } from "../../errors.ts";
+import { OUTPUT_FLAG, printJson, readOutput } from "../../printing/output.ts";
+import { machinesNamed } from "../../targets/machines.ts";
+import { renderOnce } from "../../top/render.ts";
+import { showLive } from "../../top/top.ts";
+import { type Usage, UsageBook } from "../../top/usage.ts";
+import { FIRST_VIEW, rowsOf, SORT_KEYS, type SortKey, type View } from "../../top/view.ts";
+
+/** Between the two samples that a single look makes its rates of. */
+const ONCE_MS = 400;
+/** How wide a single look is where it goes to no terminal. */
+const PIPE_COLUMNS = 120;
+
+export const top: Command = {
+  name: "top",
+  args: "[unit...]",
+  summary: "Show what machines and units use: CPU, memory, tasks, IO",
+  description: `Show the machines and fleet's units on them by what they use, as it is now: CPU in percent of one core, memory,
+tasks, bytes read and written a second, and for machines load and pressure: the percent of the last 10 s in which something
+had to wait. Units may be names or globs. Nothing is collected while nobody looks.
+
+On a terminal it goes on until q. Keys: c, m, t, i, n sort by CPU, memory, tasks, IO, name; the same key again or
+r reverses; / filters by name; tab changes between units and machines; enter on a machine shows its units only;
+esc shows all again.
+
+It needs the link between agents and API (link_listen in fleet.conf).`,
+  flags: [
+    { flags: "--once", description: "Print it once and exit, as is done where standard output is no terminal" },
+    { flags: "-d, --delay <seconds>", description: "Time between two looks", default: "2" },
+    { flags: "-s, --sort <key>", description: `Sort by ${SORT_KEYS.join(", ")}`, default: "cpu", values: SORT_KEYS },
+    { flags: "--machine <machine>", description: "Only this machine; may be repeated", isRepeated: true },
+    { ...OUTPUT_FLAG, description: "text, or json: once, with all figures" },
+  ],
+  examples: ["fleetctl top", "fleetctl top --once --sort memory 'web@*'", "fleetctl top -o json --machine node1"],
+  completes: "unit",
+  async run(context, args, flags) {
+    const isJson = readOutput(flags);
+    const view: View = { ...FIRST_VIEW, sort: readSort(String(flags.sort)) };
+    const intervalMs = readDelay(String(flags.delay));
+    const client = await context.client();
+    const named = repeated(flags.machine);
+    const machines =
+      named.length === 0 ? [] : machinesNamed(await client.machines(), named).map((machine) => machine.id);
+    const isOnce = isJson || flags.once === true || context.openScreen === null;
+    const request = { machines, ...(isOnce ? { intervalMs: ONCE_MS, count: 2 } : { intervalMs, count: 0 }) };
+    const book = new UsageBook(ofUnits(args));
+    if (isOnce) {
+      const usage = rowsOf(await lookOnce(context, request, book), view);
+      if (isJson) printJson(context, usage);
+      else for (const line of renderOnce(usage, PIPE_COLUMNS)) context.out(line);
+      return usage.machines.some(({ error }) => error === null) ? 0 : 1;
+    }
+    await live(context, request, book, view);
+    return 0;
+  },
+};
+
+async function lookOnce(context: Context, request: UsageRequest, book: UsageBook): Promise<Usage> {
+  for await (const sample of await samplesOf(context, request, context.signal)) book.add(sample);
+  return book.usage();
+}
+
+async function live(context: Context, request: UsageRequest, book: UsageBook, view: View): Promise<void> {
+  const ended = new AbortController();
+  // It is asked for before the screen is taken over: an error is then said where the user sees it.
+  const samples = await samplesOf(context, request, AbortSignal.any([ended.signal, context.signal]));
+  const screen = context.openScreen?.();
+  if (screen == null) throw new CommandError("standard input and output are no terminal: use --once");
+  try {
+    await showLive({ samples, screen, book, view, hasColors: context.terminal?.hasColors === true }, () =>
+      ended.abort(),
+    );
+  } finally {
+    screen.close();
+  }
+}
+
+async function samplesOf(context: Context, request: UsageRequest, signal: AbortSignal) {
+  const samples = await (await context.client()).watchUsage(request, signal);
+  if (samples !== null) return samples;
+  throw new CommandError(
+    "the server has no link to its machines, which top needs: set link_listen in the fleet.conf of the API",
+  );
+}
+
+/** Whether a unit is asked for: by name, with or without its type, or by a glob. */
+function ofUnits(typed: readonly string[]): (name: string) => boolean {
+  if (typed.length === 0) return () => true;
+  const globs = typed.map((text) => (/[*?[\\.]/.test(text) ? text : `${text}.service`));
+  return (name) => globs.some((glob) => globMatches(glob, name));
+}
+
+function readSort(text: string): SortKey {
+  const key = SORT_KEYS.find((entry) => entry === text);
+  if (key !== undefined) return key;
+  throw new CommandError(`invalid --sort ${JSON.stringify(text)}: expected one of ${SORT_KEYS.join(", ")}`);
+}
+
+function readDelay(text: string): number {
+  const seconds = Number(text);
+  if (/^\d{1,4}(\.\d{1,3})?$/.test(text) && seconds >= 0.5 && seconds <= 60) return seconds * 1000;
+  throw new CommandError(`invalid --delay ${JSON.stringify(text)}: expected seconds, 0.5 to 60`);
+}
