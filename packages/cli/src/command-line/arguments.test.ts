@@ -31,6 +31,7 @@ describe("a command that changes something", () => {
         "list-units",
         "ssh",
         "status",
+        "top",
         "verify",
       ]),
     );
