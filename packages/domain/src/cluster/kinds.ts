@@ -41,7 +41,7 @@ export const KINDS = {
   },
   /** What texts a unit has had. In no range that is mirrored, either. */
   version: {
-    ...{ path: "versions", parts: 2, decode: decodeVersion },
+    ...{ path: "versions", parts: 2, writers: ["api", "engine"], decode: decodeVersion },
     key: (name: string, id: string) => ({ kind: "version" as const, name, id }),
   },
   schedule: {
