@@ -41,6 +41,17 @@ describe("the state of a unit that moves", () => {
     expect(etcd().asked.get("range")).toBe(1);
     await states.close();
   });
+  it("is not known while it can't be read, and never taken for none", async () => {
+    await etcd().txn([], [{ put: key("m1"), value: '{"hash":"h","current":"reloading"}' }]);
+    const { states } = moving();
+    states.of("a.service", "m1");
+    await clock.pass(1);
+    expect(states.of("a.service", "m1")).toBeUndefined();
+    await etcd().txn([], [{ delete: key("m1") }]);
+    await clock.pass(1);
+    expect(states.of("a.service", "m1")).toBeNull();
+    await states.close();
+  });
   it("is of that unit only, not of one whose name begins alike", async () => {
     const { states } = moving();
     states.of("a.service", "m1");

@@ -24,10 +24,15 @@ export class MovingStates {
     this.#options = options;
   }
 
-  /** What a machine says of a unit; null: nothing; undefined: that is not known yet, and is asked for. */
+  /**
+   * What a machine says of a unit; null: nothing; undefined: that is not known yet, and is asked for, or can't be read: then
+   * the machine has the unit, however it is.
+   */
   of(unit: string, machineID: string): StateRecord | null | undefined {
     const { mirror } = this.#watches.get(unit)?.get(machineID) ?? this.#watch(unit, machineID);
-    return mirror.isReady ? (mirror.state.states.get(unit)?.get(machineID) ?? null) : undefined;
+    const { isReady, state } = mirror;
+    if (!isReady || state.isUnreadable("state", machineID, unit)) return undefined;
+    return state.states.get(unit)?.get(machineID) ?? null;
   }
 
   /** A unit is on its way no longer. */

@@ -62,6 +62,11 @@ export class ClusterState {
    * acted on. A value that can't be read is not the same as none: isUnreadable and unreadableHashes tell.
    */
   readonly malformed = new Set<string>();
+  /**
+   * Units whose records can't be read and never could be, by name, with the hash that the record names; null: none that can
+   * be told. They are there: what is decided about others must not go by their absence.
+   */
+  readonly unreadableUnits = new Map<string, string | null>();
   /** The hash that each value which can't be read names; null: none that can be told. */
   readonly #hashes = new Map<string, string | null>();
   readonly #keys: Keys;
@@ -103,21 +108,23 @@ export class ClusterState {
       // What was understood last stays: a value that nobody can read is no order to do anything.
       if (parts !== null || this.#keys.isRefused(key)) this.malformed.add(key);
       if (parts !== null && REFERRING.has(parts.kind)) this.#hashes.set(key, hashIn(value));
+      if (parts?.kind === "unit" && !this.units.has(parts.first)) this.unreadableUnits.set(parts.first, hashIn(value));
       return null;
     }
-    this.#understood(key);
+    this.#understood(key, parts);
     return this.#set(parts, { ...record, createRevision, modRevision }, modRevision);
   }
 
   /** Takes in a key that was deleted. */
   delete(key: string, revision: number): Change | null {
     const parts = this.#keys.parts(key);
-    const wasUnreadable = this.#understood(key);
+    const wasUnreadable = this.#understood(key, parts);
     return parts === null ? null : this.#set(parts, null, revision, wasUnreadable);
   }
 
   /** @returns whether it was not understood before */
-  #understood(key: string): boolean {
+  #understood(key: string, parts: KeyParts | null): boolean {
+    if (parts?.kind === "unit") this.unreadableUnits.delete(parts.first);
     this.#hashes.delete(key);
     return this.malformed.delete(key);
   }

@@ -37,9 +37,11 @@ const NOBODY: readonly never[] = [];
 export interface Unreadable {
   machine(id: string): boolean;
   cordon(machineID: string): boolean;
+  /** A unit on which it depends where the given one may be; null: there is none. */
+  peer(unit: PlacedUnit): string | null;
 }
 
-const ALL_READABLE: Unreadable = { machine: () => false, cordon: () => false };
+const ALL_READABLE: Unreadable = { machine: () => false, cordon: () => false, peer: () => null };
 
 /**
  * The cluster as the engine sees it, with the indexes that make one decision cost about the same in a large cluster as
@@ -67,6 +69,7 @@ export class ClusterModel {
     pushers: (unit, id) => this.#pushers(unit, id),
     cordon: (id) => this.#cordons.get(id) ?? (this.#unreadable.cordon(id) ? { drain: false } : null),
     replacers: () => this.#unitsOf(this.#replacers),
+    unreadablePeer: (unit) => this.#unreadable.peer(unit),
   };
 
   readonly #scoreView: ScoreView = {
@@ -75,6 +78,8 @@ export class ClusterModel {
   };
 
   readonly #unreadable: Unreadable;
+  /** Whether a unit was placed nowhere for the record of another one that can't be read. */
+  #waitsForReadable = false;
   /** Machines that have vanished, and are taken for being there for a while. */
   readonly #held = new Set<string>();
 
@@ -199,6 +204,13 @@ export class ClusterModel {
     this.#retryPending();
   }
 
+  /** A record that could not be read may be readable, or gone: what waits for that is looked at again. */
+  readableAgain(): void {
+    if (!this.#waitsForReadable) return;
+    this.#waitsForReadable = false;
+    this.#retryPending();
+  }
+
   /** Everything is to be looked at again. */
   markAllDirty(): void {
     for (const [name, unit] of this.units) if (unit.isWanted || unit.on !== null) this.#dirty.add(name);
@@ -289,6 +301,10 @@ export class ClusterModel {
    * fits; null: none does.
    */
   choose(unit: ModelUnit): string | null {
+    if (this.#unreadable.peer(unit) !== null) {
+      this.#waitsForReadable = true;
+      return null;
+    }
     const { machineID, machineOf, metadata } = unit.requirements;
     const fits = (id: string): boolean => this.unfit(unit, id) === null;
     if (machineID !== null) return this.#index.named(machineID).find(fits) ?? null;

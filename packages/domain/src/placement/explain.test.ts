@@ -35,6 +35,19 @@ const cluster = fc.record({
   ),
 });
 
+it("a unit that waits for the record of another one to be readable says so", () => {
+  const state = new ClusterState(keys);
+  const put = (key: string, value: string): unknown => state.put({ key, value, createRevision: 1, modRevision: 1 });
+  const rest = { primaryIP: "", metadata: {}, version: "", capabilities: [], instanceID: "" };
+  put(keys.machine("m1"), encodeMachine({ id: "m1", ...rest }));
+  put(keys.unitFile("h"), "[X-Fleet]\nMachineOf=w.service\n");
+  put(keys.unit("a.service"), '{"hash":"h","desiredState":"launched"}');
+  put(keys.unit("w.service"), '{"hash":"w","desiredState":"paused"}');
+  expect(run(explainPlacement(state, "a.service"))?.reasons).toEqual([
+    { reason: "the record of w.service, on which it depends, can't be read", machines: 1, examples: ["m1"] },
+  ]);
+});
+
 it("what is explained is what the engine goes by, machine by machine, on random clusters", () => {
   fc.assert(
     fc.property(cluster, ({ units, machines }) => {

@@ -3,7 +3,7 @@ import type { UnitRecord } from "../cluster/records.ts";
 import type { ClusterState } from "../cluster/state.ts";
 import type { UnitOption } from "../unit/file.ts";
 import { isTemplateName } from "../unit/name.ts";
-import { readRequirements } from "../unit/requirements.ts";
+import { type Requirements, readRequirements } from "../unit/requirements.ts";
 import { RequirementsCache } from "../unit/requirements-cache.ts";
 import { failureText } from "../unit/run-result.ts";
 import type { DesiredState } from "../unit/states.ts";
@@ -12,6 +12,7 @@ import { type ModelUnit, modelUnit } from "./cluster-model.ts";
 import { type GlobalUnit, globalsOn } from "./conflicts.ts";
 import { metadataFits } from "./metadata-fit.ts";
 import { type PlacedUnit, type Surroundings, unfitOn, unfitText } from "./rules.ts";
+import { unreadablePeer } from "./unreadable-peer.ts";
 
 /** Where a unit is, where it may be, and why not elsewhere. */
 export interface Placement {
@@ -267,6 +268,7 @@ function surroundings({ units, byMachine, globals }: Look, state: ClusterState):
     pushers: (_unit, id) => (replacers.length === 0 ? [] : on(id)),
     cordon: (id) => cordonOf(state, id),
     replacers: () => replacers,
+    unreadablePeer: (unit) => unreadablePeer(unit, state, (name, hash) => requirementsOf(state, name, hash)),
   };
 }
 
@@ -275,12 +277,11 @@ export function* lookAt(state: ClusterState): Generator<void, Look> {
   const units = new Map<string, ModelUnit>();
   const byMachine = new Map<string, PlacedUnit[]>();
   const globals: GlobalUnit[] = [];
-  const requirementsOf = new RequirementsCache();
+  const cache = new RequirementsCache();
   let count = 0;
   for (const [name, record] of [...state.units]) {
     if (++count % 200 === 0) yield;
-    const text = state.unitFiles.get(record.hash)?.text;
-    const requirements = text === undefined ? null : requirementsOf.of(name, record.hash, text);
+    const requirements = requirementsOf(state, name, record.hash, cache);
     if (requirements === null) continue;
     const unit = modelUnit(name, record, requirements);
     units.set(name, unit);
@@ -293,4 +294,15 @@ export function* lookAt(state: ClusterState): Generator<void, Look> {
     if (wanted !== undefined) globals.push({ name, requirements, createRevision: wanted.createRevision });
   }
   return { units, byMachine, globals };
+}
+
+/** What a unit's file asks for; null where it is not at hand, or can't be read. */
+function requirementsOf(
+  state: ClusterState,
+  name: string,
+  hash: string,
+  cache = new RequirementsCache(),
+): Requirements | null {
+  const text = state.unitFiles.get(hash)?.text;
+  return text === undefined ? null : cache.of(name, hash, text);
 }

@@ -147,3 +147,47 @@ describe("what can't be read is not taken for nothing", () => {
     expect(plan(model, 10)).toMatchObject([{ name: "b.service", to: "m1" }]);
   });
 });
+
+describe("a unit whose record can't be read, as after a restart of an engine beside a newer one", () => {
+  const W = "f".repeat(40);
+  const NEWER = { hash: W, desiredState: "paused", machineID: "m1" };
+  const file = (lines: string): string => `[X-Fleet]\n${lines}\n`;
+  const machines = {
+    [keys.machine("m1")]: { id: "m1", metadata: {} },
+    [keys.machine("m2")]: { id: "m2", metadata: {} },
+  };
+  /** What is decided of a unit with these lines beside that one, first and once its record can be read. */
+  const decided = (lines: string, more: object, record: object | string = NEWER, theirs = "") => {
+    const { model, put } = feedOf({
+      ...{ ...machines, [keys.unitFile("h")]: file(lines), [keys.unitFile(W)]: file(theirs) },
+      ...{ [keys.unit("w.service")]: record, [keys.unit("a.service")]: unit(more) },
+    });
+    const first = plan(model, 10);
+    put(keys.unit("w.service"), { ...NEWER, desiredState: "launched" });
+    return [first, plan(model, 10)];
+  };
+  it.each([
+    ["MachineOf", "MachineOf=w.service", "m1"],
+    ["Conflicts", "Conflicts=w*", "m2"],
+  ])("leaves what names it by %s where it is", (_what, lines, on) => {
+    expect(decided(lines, { machineID: on })).toEqual([[], []]);
+  });
+  it("has nothing placed by its absence, until it can be read", () => {
+    expect(decided("MachineOf=w.service", {})).toMatchObject([[], [{ name: "a.service", to: "m1" }]]);
+    expect(decided("Conflicts=w*", {})).toMatchObject([[], [{ name: "a.service", to: "m2" }]]);
+    expect(decided("", {}, NEWER, "Conflicts=a*")).toMatchObject([[], [{ name: "a.service", to: "m2" }]]);
+  });
+  it("keeps no other unit from being placed, whatever it may ask for", () => {
+    expect(decided("", {})[0]).toMatchObject([{ name: "a.service" }]);
+    expect(decided("Conflicts=x*", {}, "{broken")[0]).toMatchObject([{ name: "a.service" }]);
+  });
+  it("holds nothing up once it is destroyed", () => {
+    const { model, remove } = feedOf({
+      ...{ ...machines, [keys.unitFile("h")]: file("Conflicts=w*"), [keys.unit("w.service")]: NEWER },
+      ...{ [keys.unit("a.service")]: unit() },
+    });
+    expect(plan(model, 10)).toEqual([]);
+    remove(keys.unit("w.service"));
+    expect(plan(model, 10)).toMatchObject([{ name: "a.service", to: "m1" }]);
+  });
+});

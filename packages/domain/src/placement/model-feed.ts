@@ -4,6 +4,7 @@ import type { Requirements } from "../unit/requirements.ts";
 import { RequirementsCache } from "../unit/requirements-cache.ts";
 import { ClusterModel } from "./cluster-model.ts";
 import type { GlobalUnit } from "./conflicts.ts";
+import { unreadablePeer } from "./unreadable-peer.ts";
 
 /** Keeps a model in step with the mirrored registry. */
 export class ModelFeed {
@@ -18,6 +19,7 @@ export class ModelFeed {
     this.model = new ClusterModel({
       machine: (id) => state.isUnreadable("machine", id),
       cordon: (id) => state.isUnreadable("cordon", id),
+      peer: (unit) => unreadablePeer(unit, state, (name, hash) => this.#requirements(name, hash)),
     });
   }
 
@@ -38,6 +40,8 @@ export class ModelFeed {
       switch (change.kind) {
         case "unit":
           this.syncUnit(change.name);
+          // It may be one that could not be read.
+          if (change.before === null) this.model.readableAgain();
           break;
         case "global":
           this.#syncGlobal(change.name);

@@ -11,6 +11,7 @@ const unit = (name: string, lines = "", on: string | null = null, isWanted = tru
 function around(
   units: readonly PlacedUnit[],
   cordons: Readonly<Record<string, { drain: boolean }>> = {},
+  unreadable: string | null = null,
 ): Surroundings {
   const on = (machine: string): readonly PlacedUnit[] => units.filter((one) => one.on === machine);
   return {
@@ -19,6 +20,7 @@ function around(
     pushers: (_unit, machine) => on(machine),
     cordon: (machine) => cordons[machine] ?? null,
     replacers: () => units.filter(({ requirements }) => requirements.replaces.length > 0),
+    unreadablePeer: () => unreadable,
   };
 }
 
@@ -213,4 +215,14 @@ describe("the reason in words", () => {
     [{ kind: "conflict", with: "c.service" }, "it conflicts with c.service there"],
     [{ kind: "replaced", by: "r.service" }, "r.service there replaces it"],
   ])("%j", (unfit, text) => expect(unfitText(unfit)).toBe(text));
+});
+
+it("a unit that depends on one whose record can't be read stays where it is, and fits nowhere else", () => {
+  const lines = "MachineOf=w.service\nConflicts=x@*";
+  const cluster = around([unit("x@1.service", "", M1)], {}, "w.service");
+  expect(unfitOn(unit("u.service", lines, M1), machine, cluster)).toBeNull();
+  const unfit = unfitOn(unit("u.service", lines), machine, cluster);
+  expect(unfit).toEqual({ kind: "unreadable", peer: "w.service" });
+  expect(unfit && unfitText(unfit)).toBe("the record of w.service, on which it depends, can't be read");
+  expect(unfitOn(unit("u.service", "MachineMetadata=a=2", M1), machine, cluster)).toMatchObject({ kind: "metadata" });
 });

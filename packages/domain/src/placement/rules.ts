@@ -12,6 +12,7 @@ export type Unfit =
   | { readonly kind: "metadata"; readonly key: string; readonly values: readonly string[] }
   | { readonly kind: "bound"; readonly bound: MetadataBound; readonly own: string | null }
   | { readonly kind: "cordoned"; readonly isDraining: boolean }
+  | { readonly kind: "unreadable"; readonly peer: string }
   | { readonly kind: "conflict"; readonly with: string }
   | { readonly kind: "replaced"; readonly by: string };
 
@@ -36,6 +37,8 @@ export interface Surroundings {
   cordon(machineID: string): { readonly drain: boolean } | null;
   /** Every unit that has Replaces globs. */
   replacers(): Iterable<PlacedUnit>;
+  /** A unit whose record can't be read and on which it depends where the given one may be; null: there is none. */
+  unreadablePeer(unit: PlacedUnit): string | null;
 }
 
 /**
@@ -54,6 +57,9 @@ export function unfitOn(unit: PlacedUnit, machine: Machine, around: Surroundings
   if (bound !== null) return { kind: "bound", bound, own: machine.metadata[bound.key] ?? null };
   const cordon = unit.on === id ? null : around.cordon(id);
   if (cordon !== null) return { kind: "cordoned", isDraining: cordon.drain };
+  // Where such a unit is nobody knows: what depends on it stays where it is, and goes nowhere else.
+  const unreadable = around.unreadablePeer(unit);
+  if (unreadable !== null) return unit.on === id ? null : { kind: "unreadable", peer: unreadable };
   for (const peer of requirements.machineOf) {
     const other = around.unit(peer);
     if (other !== undefined && followEachOther(unit, other)) return { kind: "mutual", peer };
@@ -105,6 +111,8 @@ export function unfitText(unfit: Unfit): string {
     }
     case "cordoned":
       return unfit.isDraining ? "it is being drained" : "it is cordoned";
+    case "unreadable":
+      return `the record of ${unfit.peer}, on which it depends, can't be read`;
     case "conflict":
       return `it conflicts with ${unfit.with} there`;
     case "replaced":
