@@ -27,7 +27,7 @@ const UP: SystemdStates = { load: "loaded", active: "active", sub: "running" };
 const LOADED: SystemdStates = { load: "loaded", active: "inactive", sub: "dead" };
 const NOT_FOUND: SystemdStates = { load: "not-found", active: "inactive", sub: "dead" };
 const LATE_MS = 300;
-const BY_TARGET: Install = { isAlone: true, pulledInBy: [{ unit: "multi-user.target", by: "wants" }] };
+const BY_TARGET: Install = { isAlone: true, pulledInBy: [{ unit: "multi-user.target", by: "wants" }], aliases: [] };
 
 let count = 0;
 

@@ -15,14 +15,20 @@ describe("what an [Install] section says", () => {
           { unit: "b.target", by: "wants" },
           { unit: "c.service", by: "requires" },
         ],
+        aliases: [],
       },
     ],
     [
       "what an empty value leaves",
       "[Install]\nWantedBy=a.target\nRequiredBy=c.service\nWantedBy=\n",
-      { isAlone: true, pulledInBy: [{ unit: "c.service", by: "requires" }] },
+      { isAlone: true, pulledInBy: [{ unit: "c.service", by: "requires" }], aliases: [] },
     ],
-    ["that it is about others too", "[Install]\nAlso=its.socket\n", { isAlone: false, pulledInBy: [] }],
-    ["no path for a name", "[Install]\nWantedBy=../../a.target\n", { isAlone: true, pulledInBy: [] }],
+    ["that it is about others too", "[Install]\nAlso=its.socket\n", { isAlone: false, pulledInBy: [], aliases: [] }],
+    [
+      "its other names",
+      "[Install]\nAlias=a.service\nAlias=\nAlias= b.service c%i.service\n",
+      { isAlone: true, pulledInBy: [], aliases: ["b.service", "c%i.service"] },
+    ],
+    ["no path for a name", "[Install]\nWantedBy=../../a.target\n", { isAlone: true, pulledInBy: [], aliases: [] }],
   ])("%s", (_what, text, install) => expect(installOf(parseUnitFile(text))).toEqual(install));
 });

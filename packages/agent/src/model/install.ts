@@ -12,6 +12,8 @@ export interface Install {
   readonly isAlone: boolean;
   /** `WantedBy=` and `RequiredBy=`. */
   readonly pulledInBy: readonly Dependent[];
+  /** `Alias=`: other names that it is to have. */
+  readonly aliases: readonly string[];
 }
 
 const HOW: Readonly<Record<string, Dependent["by"]>> = { WantedBy: "wants", RequiredBy: "requires" };
@@ -21,7 +23,9 @@ export function installOf(options: readonly UnitOption[]): Install | null {
   const section = options.filter((option) => option.section === "Install");
   if (section.length === 0) return null;
   let pulledInBy: Dependent[] = [];
+  let aliases: string[] = [];
   for (const { name, value } of section) {
+    if (name === "Alias") aliases = value.trim() === "" ? [] : [...aliases, ...value.trim().split(/\s+/)];
     const by = HOW[name];
     if (by === undefined) continue;
     const units = value.split(/\s+/).filter((unit) => unit !== "");
@@ -29,5 +33,5 @@ export function installOf(options: readonly UnitOption[]): Install | null {
     if (units.length === 0) pulledInBy = pulledInBy.filter((dependent) => dependent.by !== by);
     for (const unit of units) if (unitNameProblem(unit) === null) pulledInBy.push({ unit, by });
   }
-  return { isAlone: section.every(({ name }) => name !== "Also"), pulledInBy };
+  return { isAlone: section.every(({ name }) => name !== "Also"), pulledInBy, aliases };
 }

@@ -233,7 +233,10 @@ export class DBusSystemd implements Systemd {
   /** The path of a unit's file, in systemd's words, where it is not fleet's; null: it is, or there is none. */
   async #foreignPath(name: string): Promise<string | null> {
     const path = await this.#manager.fragmentPath(name);
-    if (path === null || this.#links.isOwn(name, path)) return null;
+    if (path === null) return null;
+    // A file of fleet's may stand for one of systemd's own units, which can be neither stopped nor started.
+    if (this.#links.isOwn(name, path))
+      return name.endsWith(".slice") && (await this.#manager.isPerpetual(name)) ? path : null;
     return (await this.#manager.isMasked(name)) ? null : path;
   }
 

@@ -9,6 +9,7 @@ import {
   MANAGER,
   MANAGER_PATH,
   NEED_RELOAD_PROPERTY,
+  PERPETUAL_PROPERTY,
   PROPERTIES,
   SIGNATURES,
   STOPPED_ALONG_PROPERTIES,
@@ -146,6 +147,11 @@ export class Manager {
     }
     found.delete(name);
     return [...found];
+  }
+
+  /** Whether a unit is one of systemd's own that can't be stopped, such as `-.slice`. */
+  async isPerpetual(name: string): Promise<boolean> {
+    return (await this.propertyOf(name, UNIT, PERPETUAL_PROPERTY)) === true;
   }
 
   /** Whether somebody has masked a unit: its file is then a link to nothing. */

@@ -30,13 +30,13 @@ export class SystemdError extends Error {
   }
 }
 
-/** A unit's name stands for a file on this machine that is not fleet's: fleet leaves that unit alone. */
+/** A unit's name stands for something on this machine that is not fleet's: fleet leaves that unit alone. */
 export class ForeignUnitError extends SystemdError {
-  /** @param path of that file, in systemd's words */
-  constructor(unit: string, path: string) {
-    super(
-      `${unit} on this machine comes from ${path}, not from fleet: remove that file, or give the unit another name`,
-    );
+  /** @param path of its file, in systemd's words; null: it has none, as a mount that was made by hand */
+  constructor(unit: string, path: string | null) {
+    const is = path === null ? "is there without a unit file," : `comes from ${path},`;
+    const advice = path === null ? "take it away" : "remove that file";
+    super(`${unit} on this machine ${is} not from fleet: ${advice}, or give the unit another name`);
     this.name = "ForeignUnitError";
   }
 }

@@ -1,8 +1,11 @@
 import type { Install } from "../model/install.ts";
-import { type Manager, systemdErrorOf } from "./manager.ts";
+import { AT_REST, type Manager, systemdErrorOf } from "./manager.ts";
 import { ForeignUnitError, SystemdError, type UnitToLoad } from "./systemd.ts";
 import type { UnitLinks } from "./unit-links.ts";
 import { FILE_EXISTS_ERRORS, MISSING_ERRORS } from "./wire.ts";
+
+/** Types of units that may be there without a file. */
+const FILELESS = /\.(mount|swap|slice)$/;
 
 /** Unit files in systemd's eyes: linked, enabled or disabled until the next boot. */
 export class UnitFiles {
@@ -111,19 +114,34 @@ export class UnitFiles {
   /** Those units of which the name stands for fleet's file, or for none. */
   async #ownOnly(units: readonly UnitToLoad[], failed: Map<string, SystemdError>): Promise<readonly UnitToLoad[]> {
     for (const { name } of units) this.#links.makeRoom(name);
-    const files = await this.#manager.filesOf(units.map(({ name }) => name));
+    const names = units.map(({ name }) => name);
+    await this.#refuseFileless(names, failed);
+    const files = await this.#manager.filesOf(names);
     return units.filter(({ name }) => {
       const path = files.get(name);
-      if (path === undefined || this.#links.isOwn(name, path)) return true;
+      if (path === undefined || this.#links.isOwn(name, path)) return !failed.has(name);
       failed.set(name, new ForeignUnitError(name, path));
       return false;
     });
   }
 
-  /** Enables a unit that is linked. Where systemd would touch others too, only what pulls it in is made known to it. */
-  async #enable({ name, path }: UnitToLoad, { isAlone, pulledInBy }: Install): Promise<void> {
+  /** Notes units that the machine has without a unit file: systemd's own, and what somebody has mounted or swapped on. */
+  async #refuseFileless(names: readonly string[], failed: Map<string, SystemdError>): Promise<void> {
+    const held = await this.#manager.held(names.filter((name) => FILELESS.test(name)));
+    for (const [name, { active }] of held) {
+      const isOthers = !AT_REST.has(active) && (await this.#manager.fragmentPath(name)) === null;
+      if (isOthers || (await this.#manager.isPerpetual(name))) failed.set(name, new ForeignUnitError(name, null));
+    }
+  }
+
+  /**
+   * Enables a unit that is linked. Where systemd would touch others too, or an alias is the name of another unit, only what
+   * pulls it in is made known to it: systemd looks for other units of an alias in the folder of its links alone.
+   */
+  async #enable({ name, path }: UnitToLoad, { isAlone, pulledInBy, aliases }: Install): Promise<void> {
+    const taken = await this.#manager.filesOf(aliases.map((alias) => withInstance(alias, name)));
     try {
-      if (isAlone) {
+      if (isAlone && taken.size === 0) {
         await this.#manager.call("EnableUnitFiles", [path], true, false);
         return;
       }
@@ -147,6 +165,16 @@ export class UnitFiles {
       }
     }
   }
+}
+
+/** A name in an [Install] section, with what stands there for the parts of the unit's own name. */
+function withInstance(alias: string, unit: string): string {
+  const [, prefix = "", instance = ""] = /^(.*?)(?:@(.*))?\.[a-z]+$/.exec(unit) ?? [];
+  return alias.replace(/%([nNpi])/g, (_, part: string) => {
+    if (part === "n") return unit;
+    if (part === "N") return unit.slice(0, unit.lastIndexOf("."));
+    return part === "p" ? prefix : instance;
+  });
 }
 
 /** Whether DisableUnitFiles has taken away a link by which another unit pulled one in. */

@@ -33,6 +33,8 @@ export const FRAGMENT_PATH_PROPERTY = "FragmentPath";
 export const LOAD_STATE_PROPERTY = "LoadState";
 /** A unit's property that says whether it was made by StartTransientUnit. */
 export const TRANSIENT_PROPERTY = "Transient";
+/** A unit's property that says whether it is one of systemd's own that can't be stopped. */
+export const PERPETUAL_PROPERTY = "Perpetual";
 /** Interface of services. */
 export const SERVICE = `${SYSTEMD}.Service`;
 /** A service's property that holds its commands: path, arguments, and how they ran. */
