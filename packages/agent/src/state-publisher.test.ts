@@ -171,6 +171,56 @@ describe("states of units", () => {
   });
 });
 
+describe("states of units that flap", () => {
+  it("are told more and more seldom, those of others at once, and the last one is told", async () => {
+    const { made, systemd, registration, told } = publisher("flaps.service", "calm.service");
+    made.begin(registration, []);
+    let dueAt = 0;
+    const round = async (): Promise<void> => {
+      dueAt = performance.now() + (await made.round());
+    };
+    await round();
+    for (let second = 0; second < 300; second++) {
+      systemd.host.crashAndRestart("flaps.service");
+      made.touch("flaps.service");
+      await round();
+      await clock.pass(1_000);
+    }
+    expect(told().length).toBeLessThan(60);
+    const before = told().length;
+    systemd.host.crash("calm.service");
+    made.touch("calm.service");
+    await round();
+    expect(told().slice(before).flat()).toContain("calm.service failed");
+    systemd.host.crash("flaps.service");
+    made.touch("flaps.service");
+    await round();
+    for (let rounds = 0; rounds < 3; rounds++) {
+      await clock.pass(Math.max(0, Math.min(10_000, dueAt - performance.now())));
+      await round();
+    }
+    expect(told().at(-1)).toEqual(["flaps.service failed"]);
+  });
+  it("are told at once where fleet itself has done something to the unit", async () => {
+    const { made, systemd, present, registration, told } = publisher("a.service");
+    made.begin(registration, []);
+    for (let change = 0; change < 30; change++) {
+      systemd.host.crashAndRestart("a.service");
+      made.touch("a.service");
+      await made.round();
+    }
+    expect(told().length).toBeLessThan(10);
+    present.set("a.service", {
+      ...{ name: "a.service", hash: "h1", isLaunched: false },
+      ...{ isStopped: true, isUnfinished: false },
+    });
+    const before = told().length;
+    made.touch("a.service");
+    await made.round();
+    expect(told().length).toBe(before + 1);
+  });
+});
+
 describe("the note that a unit has ended", () => {
   const ended = { hash: "h1" };
   const noted = (writes: readonly (readonly StateUpdate[])[]): unknown[] =>

@@ -3,6 +3,7 @@ import type { EndedRecord, StateRecord } from "@fleet/domain/cluster";
 import type { RunResult, SystemdStates } from "@fleet/domain/unit";
 import type { MachineRegistration, StateUpdate } from "@fleet/registry";
 import type { Launches } from "./launches.ts";
+import { afterTelling, type Flaps, mayTellAt } from "./model/flap-damping.ts";
 import type { Systemd } from "./systemd/systemd.ts";
 import type { UnitRunner } from "./unit-runner.ts";
 
@@ -42,6 +43,10 @@ export class StatePublisher {
   readonly #troubled = new Set<string>();
   /** Units whose state may have changed since the last round. */
   readonly #touched = new Set<string>();
+  /** How often units have changed, by name. */
+  readonly #flaps = new Map<string, Flaps>();
+  /** When all units are looked at again at the latest, by performance.now(). */
+  #fullLookAt = Number.POSITIVE_INFINITY;
   #registration: MachineRegistration | null = null;
 
   constructor(options: StatePublisherOptions) {
@@ -58,7 +63,7 @@ export class StatePublisher {
     for (const name of this.#allNames()) this.#touched.add(name);
   }
 
-  /** Publishes what has changed; where nothing has, looks at all units. Returns milliseconds until the next full look. */
+  /** Publishes what has changed; where nothing has, looks at all units. Returns milliseconds until the next round is due. */
   async round(): Promise<number> {
     const { runner, onMissing } = this.#options;
     const systemd = this.#options.systemd();
@@ -66,15 +71,40 @@ export class StatePublisher {
     // One unit's change is told at once. While many change, each goes through several states in a moment: what is told
     // a little later is told once.
     if (this.#touched.size > FEW_UNITS) await sleep(GATHER_MS);
-    const names = this.#touched.size > 0 ? [...this.#touched] : this.#allNames();
-    this.#touched.clear();
+    const names = this.#due();
+    if (names.length === 0) return this.#nextDueMs();
     const states = await systemd.states(names.filter((name) => runner.present.has(name)));
     if (runner.noticeMissing(states)) onMissing();
     const runs = await this.#runResults(systemd, states);
     const records = new Map<string, StateRecord | null>();
     for (const name of names) records.set(name, runner.stateOf(name, states.get(name), runs.get(name) ?? null));
     await this.#publish(records);
-    return FULL_CHECK_MS;
+    return this.#nextDueMs();
+  }
+
+  /** Names of the units to look at now; those that flap stay for later. */
+  #due(): readonly string[] {
+    const now = performance.now();
+    if (this.#touched.size === 0 || now >= this.#fullLookAt) {
+      this.touchAll();
+      this.#fullLookAt = now + FULL_CHECK_MS;
+    }
+    const names = [...this.#touched].filter((name) => mayTellAt(this.#flaps.get(name), this.#goal(name)) <= now);
+    for (const name of names) this.#touched.delete(name);
+    return names;
+  }
+
+  /** What fleet has made of a unit: what changes with that is no flapping. */
+  #goal(name: string): string {
+    const unit = this.#options.runner.present.get(name);
+    return unit === undefined ? "gone" : `${unit.hash} ${unit.isLaunched} ${unit.isStopped}`;
+  }
+
+  /** Milliseconds until a unit that flaps may be told of again, or all are looked at. */
+  #nextDueMs(): number {
+    const now = performance.now();
+    const due = [...this.#touched].map((name) => mayTellAt(this.#flaps.get(name), this.#goal(name)) - now);
+    return Math.max(0, Math.ceil(Math.min(FULL_CHECK_MS, ...due)));
   }
 
   /** How units have run: asked only of those that may have a failure or a restart to tell. */
@@ -107,7 +137,9 @@ export class StatePublisher {
     ended: ReadonlyMap<string, string> = new Map(),
   ): void {
     this.#registration = registration;
+    this.#fullLookAt = performance.now() + FULL_CHECK_MS;
     this.#published.clear();
+    this.#flaps.clear();
     this.#ended.clear();
     for (const [name, hash] of ended) this.#ended.set(name, hash);
     for (const name of leftovers) this.#published.set(name, UNKNOWN);
@@ -155,7 +187,10 @@ export class StatePublisher {
     await written;
     // Where the machine has entered anew meanwhile, this was written under a lease that is gone.
     if (this.#registration !== registration) return;
+    const now = performance.now();
     for (const { name, state, ended } of updates) {
+      if (state === null) this.#flaps.delete(name);
+      else this.#flaps.set(name, afterTelling(this.#flaps.get(name), this.#goal(name), now));
       if (ended === null) this.#ended.delete(name);
       else if (ended !== undefined) this.#ended.set(name, ended.hash);
       if (state === null) this.#published.delete(name);
