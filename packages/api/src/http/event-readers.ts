@@ -21,6 +21,11 @@ const BLOCKED_MS = 60_000;
 /** How long the last event of a stream may take to be sent. */
 const LAST_WORDS_MS = 30_000;
 
+/** How long readers are served in one turn of the event loop. A filter can take 64 globs, and each may be slow. */
+const SLICE_MS = 10;
+/** After how many events it is looked at the time. */
+const EVENTS_A_LOOK = 16;
+
 /** Most readers at a time, of all clients together. */
 export const MOST_READERS = 4_000;
 
@@ -33,6 +38,8 @@ export class EventReaders {
   readonly #log: EventLog;
   readonly #readers = new Set<Reader>();
   readonly #beat: NodeJS.Timeout;
+  /** Readers that have something to be sent, in the order in which they are served. */
+  readonly #behind = new Set<Reader>();
   #isScheduled = false;
   #gaps = 0;
 
@@ -87,22 +94,42 @@ export class EventReaders {
     this.#readers.add(reader);
     response.on("drain", () => {
       reader.blockedSince = null;
-      this.#pump(reader);
+      this.#serveSoon(reader);
     });
-    response.on("close", () => this.#readers.delete(reader));
-    response.on("error", () => this.#readers.delete(reader));
-    this.#pump(reader);
+    response.on("close", () => this.#forget(reader));
+    response.on("error", () => this.#forget(reader));
+    this.#serveSoon(reader);
   }
 
   /** Has readers sent what is new in the log. Many calls within one turn of the event loop count as one. */
   wake(): void {
+    for (const reader of this.#readers) this.#behind.add(reader);
+    this.#schedule();
+  }
+
+  #serveSoon(reader: Reader): void {
+    this.#behind.add(reader);
+    this.#schedule();
+  }
+
+  #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
       this.#tellGap();
-      for (const reader of this.#readers) this.#pump(reader);
+      this.#serve(performance.now() + SLICE_MS);
     });
+  }
+
+  /** Serves readers in turn until a time; the rest goes on in a later turn of the event loop. */
+  #serve(deadline: number): void {
+    for (const reader of this.#behind) {
+      this.#behind.delete(reader);
+      if (!this.#pump(reader, deadline)) this.#behind.add(reader);
+      if (performance.now() >= deadline) break;
+    }
+    if (this.#behind.size > 0) this.#schedule();
   }
 
   /** Cuts the streams of clients whose right to read was taken away. They hear why when they ask again. */
@@ -111,8 +138,13 @@ export class EventReaders {
   }
 
   #revoke(reader: Reader): void {
-    this.#readers.delete(reader);
+    this.#forget(reader);
     reader.response.destroy();
+  }
+
+  #forget(reader: Reader): void {
+    this.#readers.delete(reader);
+    this.#behind.delete(reader);
   }
 
   /** Ends every stream. Clients reconnect, to this server or another one. */
@@ -120,32 +152,37 @@ export class EventReaders {
     clearInterval(this.#beat);
     for (const { response } of this.#readers) response.end();
     this.#readers.clear();
+    this.#behind.clear();
   }
 
-  /** Sends a reader what it has not read, as long as its connection accepts data. */
-  #pump(reader: Reader): void {
+  /**
+   * Sends a reader what it has not read, as long as its connection accepts data and until a time.
+   *
+   * @returns false: there is more for it, and its connection accepts it
+   */
+  #pump(reader: Reader, deadline: number): boolean {
     const { response, filter } = reader;
     // A token that expires does so without a reload.
-    if (!reader.mayRead()) return this.#revoke(reader);
-    if (response.writableEnded || reader.blockedSince !== null) {
-      if (reader.next < this.#log.first && !response.writableEnded)
-        this.#cutOff(reader, "events came faster than they were read");
-      return;
-    }
-    if (reader.next < this.#log.first) return this.#cutOff(reader, "events came faster than they were read");
+    if (!reader.mayRead()) this.#revoke(reader);
+    else if (reader.next < this.#log.first && !response.writableEnded)
+      this.#cutOff(reader, "events came faster than they were read");
+    if (response.writableEnded || response.destroyed || reader.blockedSince !== null) return true;
     while (reader.next < this.#log.next) {
       const number = reader.next++;
       const event = this.#log.event(number);
-      if (event === null || !filter.passes(event)) continue;
-      // Only the last event of a revision has an id. A client that reconnects before that gets the whole revision
-      // again.
-      const id = this.#log.hasMoreOfRevision(number, filter) ? "" : `id: ${event.revision}\n`;
-      if (!response.write(`${id}data: ${this.#log.text(number)}\n\n`)) {
-        reader.blockedSince = performance.now();
-        return;
+      if (event !== null && filter.passes(event)) {
+        // Only the last event of a revision has an id. A client that reconnects before that gets the whole revision
+        // again.
+        const id = this.#log.hasMoreOfRevision(number, filter) ? "" : `id: ${event.revision}\n`;
+        if (!response.write(`${id}data: ${this.#log.text(number)}\n\n`)) {
+          reader.blockedSince = performance.now();
+          return true;
+        }
       }
+      if (number % EVENTS_A_LOOK === 0 && performance.now() >= deadline) return false;
     }
     if (!reader.stays) response.end();
+    return true;
   }
 
   #tellGap(): void {
@@ -159,7 +196,7 @@ export class EventReaders {
   }
 
   #cutOff(reader: Reader, why: string): void {
-    this.#readers.delete(reader);
+    this.#forget(reader);
     const { response } = reader;
     response.write(block("cut-off", null, { message: `${why}: read what matters anew, and follow again` }));
     response.end();

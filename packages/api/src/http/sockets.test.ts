@@ -1,7 +1,9 @@
+import { spawn } from "node:child_process";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { freePort } from "../../../../testbed/etcd-server.ts";
 import type { ConnectionBounds } from "../model/connection-limits.ts";
 import { type Listener, openSockets, type SocketOptions } from "./sockets.ts";
 
@@ -13,8 +15,12 @@ afterEach(async () => {
   await Promise.all(listeners.map((listener) => listener.close()));
 });
 
-async function serve(bounds: Partial<ConnectionBounds> = {}, timeouts: SocketOptions["timeouts"] = {}): Promise<void> {
-  const usual = { most: 8_192, mostSilent: 2_048, mostSilentOfPeer: 256, graceMs: 2_000 };
+const USUAL: ConnectionBounds = { most: 8_192, mostSilent: 2_048, mostSilentOfPeer: 256, graceMs: 2_000 };
+async function serve(
+  bounds: Partial<ConnectionBounds> = {},
+  timeouts: SocketOptions["timeouts"] = {},
+  addresses: SocketOptions["addresses"] = [{ kind: "unix", path }],
+): Promise<void> {
   listeners = await openSockets({
     handler: (request, response) => {
       response.statusCode = request.url === "/refused" ? 401 : 200;
@@ -22,10 +28,10 @@ async function serve(bounds: Partial<ConnectionBounds> = {}, timeouts: SocketOpt
     },
     version: "2.0.0",
     passed: 0,
-    addresses: [{ kind: "unix", path }],
+    addresses,
     tls: null,
     timeouts,
-    bounds: { ...usual, ...bounds },
+    bounds: { ...USUAL, ...bounds },
   });
 }
 
@@ -90,4 +96,44 @@ describe("connections", () => {
     for (let count = 0; count < 500; count++) void send("GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ").catch(() => undefined);
     expect(await send(WHOLE)).toContain("served");
   });
+  it("of a crowd of 8,192 silent ones from 64 addresses keep no request out", async () => {
+    const peers = 64;
+    const port = await freePort();
+    await serve({}, {}, [{ kind: "tcp", host: "127.0.0.1", port }]);
+    const ask = async (): Promise<void> => {
+      const signal = AbortSignal.timeout(10_000);
+      const answer = await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: "close" }, signal });
+      expect(await answer.text()).toBe("served");
+    };
+    // A process of its own: both ends together would take more descriptors than a process may have.
+    const crowd = spawn(process.execPath, ["--input-type=module", "-e", CROWD, String(port), String(peers)], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    try {
+      let isThere = false;
+      crowd.stdout.once("data", () => {
+        isThere = true;
+      });
+      while (!isThere) await ask();
+      for (let count = 0; count < 100; count++) await ask();
+    } finally {
+      crowd.kill("SIGKILL");
+    }
+  });
 });
+
+/** Opens 8,192 connections that say nothing, and says so once all of them are taken, closed, or on their way for half a second. */
+const CROWD = `
+import { connect } from "node:net";
+const [port, peers] = process.argv.slice(1).map(Number);
+const one = (index) => new Promise((resolve) => {
+  const localAddress = "127.0." + (1 + (index % peers)) + ".1";
+  const socket = connect({ host: "127.0.0.1", port, localAddress, allowHalfOpen: true }, resolve);
+  // The kernel may keep one waiting for many seconds: that one is let go on its own.
+  socket.setTimeout(500, resolve).on("error", resolve).on("close", resolve).resume();
+});
+// In steps that the kernel's queue of 4,096 holds: it drops the others, which come again after seconds only.
+for (let step = 0; step < 16; step++) await Promise.all(Array.from({ length: 512 }, (_, index) => one(step * 512 + index)));
+console.log("there");
+setInterval(() => {}, 1000);
+`;

@@ -21,6 +21,12 @@ it("a connection whose request may be on its way is not closed", () => {
   expect(opened(limits, ["a1", "a2", "a3", "a4"], 0)).toEqual([[], [], [], []]);
   expect(limits.open("a5", "a", 99)).toEqual([]);
 });
+it("where there is no room at all, the peer with most silent connections loses its oldest, however new that is", () => {
+  const limits = new ConnectionLimits<string>(bounds);
+  expect(opened(limits, ["b1", "a1", "a2", "a3", "a4", "a5"], 0).flat()).toEqual([]);
+  expect(limits.open("c1", "c", 1)).toEqual(["a1"]);
+  expect(limits.count).toBe(6);
+});
 it("connections whose requests were let in stay, and silent ones make room for new ones", () => {
   const limits = new ConnectionLimits<string>(bounds);
   opened(limits, ["a1", "a2", "a3", "a4", "a5", "b1"], 0);

@@ -5,7 +5,10 @@ export interface ConnectionBounds {
   /** Silent connections in all, and of one peer. */
   readonly mostSilent: number;
   readonly mostSilentOfPeer: number;
-  /** A connection that is silent for less, in milliseconds, is not closed: its request may be on its way. */
+  /**
+   * A connection that is silent for less, in milliseconds, is closed only where there is no room at all: its request may
+   * be on its way.
+   */
   readonly graceMs: number;
 }
 
@@ -43,17 +46,18 @@ export class ConnectionLimits<Connection> {
    * @returns the connections to close, which are no longer counted; the new one itself where there is no room
    */
   open(connection: Connection, peer: string, now: number): readonly Connection[] {
-    const { most, mostSilent, mostSilentOfPeer } = this.#bounds;
+    const { most, mostSilent, mostSilentOfPeer, graceMs } = this.#bounds;
     const closed: Connection[] = [];
-    const evict = (from: string): boolean => {
-      const oldest = this.#oldestSilent(from, now);
+    const evict = (from: string, graceMs: number): boolean => {
+      const oldest = this.#oldestSilent(from, now - graceMs);
       if (oldest === null) return false;
       this.close(oldest);
       closed.push(oldest);
       return true;
     };
-    while ((this.#silent.get(peer)?.size ?? 0) >= mostSilentOfPeer && evict(peer));
-    while ((this.#silentCount >= mostSilent || this.count >= most) && evict(this.#mostSilentPeer()));
+    while ((this.#silent.get(peer)?.size ?? 0) >= mostSilentOfPeer && evict(peer, graceMs));
+    while (this.#silentCount >= mostSilent && evict(this.#mostSilentPeer(), graceMs));
+    if (this.count >= most) evict(this.#mostSilentPeer(), 0);
     if (this.count >= most) return [...closed, connection];
     this.#all.set(connection, { peer, silentSince: null });
     this.silence(connection, now);
@@ -87,11 +91,12 @@ export class ConnectionLimits<Connection> {
     this.#all.delete(connection);
   }
 
-  #oldestSilent(peer: string, now: number): Connection | null {
+  /** The connection of a peer that is silent for the longest; null: none is since that time. */
+  #oldestSilent(peer: string, latest: number): Connection | null {
     const [oldest] = this.#silent.get(peer) ?? [];
     if (oldest === undefined) return null;
-    const since = this.#all.get(oldest)?.silentSince ?? now;
-    return now - since >= this.#bounds.graceMs ? oldest : null;
+    const since = this.#all.get(oldest)?.silentSince ?? null;
+    return since !== null && since <= latest ? oldest : null;
   }
 
   #mostSilentPeer(): string {

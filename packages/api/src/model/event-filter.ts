@@ -13,14 +13,25 @@ export class InvalidFilterError extends Error {
 /** Of one parameter: each event is held against all of them, for each reader. */
 const MOST_VALUES = 64;
 
+/** What makes a name a glob, by the rules of Go's path.Match. */
+const GLOB_CHARACTERS = /[*?[\\]/;
+
 const PARAMETERS = ["unit", "machine", "kind", "follow"];
 
 /** Which events a reader gets. One entry of each list must match; an empty list matches all. */
 export class EventFilter {
-  readonly #filter: ClusterEventFilter;
+  /** Names among `units`, found without a look at each. */
+  readonly #names: ReadonlySet<string>;
+  /** What is asked for, without names of units; null where only names are asked for. */
+  readonly #byGlob: ClusterEventFilter | null;
+  /** What is asked for beside names. */
+  readonly #byName: ClusterEventFilter;
 
   constructor(units: readonly string[], machines: readonly string[], kinds: readonly EventKind[]) {
-    this.#filter = { units, machines, kinds };
+    const globs = units.filter((unit) => GLOB_CHARACTERS.test(unit));
+    this.#names = new Set(units.filter((unit) => !GLOB_CHARACTERS.test(unit)));
+    this.#byGlob = units.length > 0 && globs.length === 0 ? null : { units: globs, machines, kinds };
+    this.#byName = { units: [], machines, kinds };
   }
 
   /**
@@ -50,7 +61,8 @@ export class EventFilter {
   }
 
   passes(event: FleetEvent): boolean {
-    return passesFilter(this.#filter, event);
+    if (event.unit !== undefined && this.#names.has(event.unit)) return passesFilter(this.#byName, event);
+    return this.#byGlob !== null && passesFilter(this.#byGlob, event);
   }
 }
 
