@@ -77,6 +77,35 @@ describe("fleetd as one process", () => {
     expect(await cluster.show(1, "one.service", "InvocationID")).toBe(before);
     await host("sh", "-c", "sed -i /units_on_shutdown/d /etc/fleet/fleet.conf; systemctl reload fleet");
   });
+  it("keeps its machine in the cluster, and its units where they are, while its loop is held up for 60 s", async () => {
+    const conf = "/etc/systemd/system/fleet.service.d/held.conf";
+    await host(
+      "sh",
+      "-c",
+      `mkdir -p "$(dirname ${conf})"; printf '[Service]\nEnvironment=FLEET_FAILPOINTS=loop.held=1 FLEET_AGENT_TTL=5s\n' >${conf}
+       systemctl daemon-reload; systemctl restart fleet.service`,
+    );
+    const key = async (name: string): Promise<string> =>
+      (await cluster.cluster.etcdctl("get", "--prefix", `/_coreos.com/fleet/${name}/`)).trim();
+    const before = await cluster.show(1, "one.service", "InvocationID");
+    await cluster.until("the machine to be in the registry", async () => (await key("machines")) !== "");
+    const [machine, unit] = [await key("machines"), await key("units")];
+    await host("systemctl", "kill", "-s", "USR1", "fleet");
+    const isHeld = async (): Promise<boolean> =>
+      (await cluster.cluster.network.exec(1, ["fleetctl", "--request-timeout=1", "list-units"])).code !== 0;
+    await cluster.until("the loop to be held up", isHeld);
+    // Time is what this is about: sixty seconds are twelve times to live of the lease.
+    const heldAt = performance.now();
+    while (performance.now() - heldAt < 50_000) {
+      expect([await key("machines"), await key("units")]).toEqual([machine, unit]);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+    expect(await isHeld()).toBe(true);
+    await cluster.until("the loop to go on", async () => !(await isHeld()), 60_000);
+    expect([await key("machines"), await key("units")]).toEqual([machine, unit]);
+    expect(await cluster.show(1, "one.service", "InvocationID")).toBe(before);
+    await host("sh", "-c", `rm ${conf}; systemctl daemon-reload; systemctl restart fleet.service`);
+  }, 180_000);
   it("says its whole state on SIGUSR1, and ends with success on stop, also without etcd", async () => {
     await host("systemctl", "kill", "-s", "USR1", "fleet");
     await cluster.until("the state", async () =>

@@ -21,10 +21,23 @@ const require = createRequire(join(root, "packages", "registry", "package.json")
  */
 const FLEETCTL_FLAGS = ["--max-semi-space-size=2"];
 
-const PROGRAMS = [
-  { name: "fleetd", entry: "packages/fleetd/dist/main.js", flags: FLEETD_START_FLAGS },
-  { name: "fleetctl", entry: "packages/cli/dist/main.js", flags: FLEETCTL_FLAGS },
+const PROGRAMS: readonly Program[] = [
+  {
+    name: "fleetd",
+    entry: "packages/fleetd/dist/main.js",
+    flags: FLEETD_START_FLAGS,
+    threads: { "heartbeat-worker.cjs": "packages/fleetd/dist/heartbeat-worker.js" },
+  },
+  { name: "fleetctl", entry: "packages/cli/dist/main.js", flags: FLEETCTL_FLAGS, threads: {} },
 ];
+
+interface Program {
+  readonly name: string;
+  readonly entry: string;
+  readonly flags: readonly string[];
+  /** Programs of its threads, by the name of the asset that they are in the executable. */
+  readonly threads: Readonly<Record<string, string>>;
+}
 
 /**
  * What libraries read from disk or need only for what fleet never does. etcd3 reads rpc.proto beside its own file,
@@ -96,14 +109,12 @@ try {
 } catch {
   console.warn("strip (Debian package binutils) is not there: the executables are some 30 MB larger");
 }
-for (const { name, entry, flags } of PROGRAMS) {
-  const main = join(work, `${name}.cjs`);
-  const config = join(work, `${name}.json`);
-  const output = join(work, name);
+/** Bundles a program and what it imports into one file; returns the files that went in. */
+async function bundle(entry: string, outfile: string): Promise<readonly string[]> {
   const { metafile } = await build({
     metafile: true,
     entryPoints: [join(root, entry)],
-    outfile: main,
+    outfile,
     bundle: true,
     platform: "node",
     target: "node26",
@@ -111,14 +122,24 @@ for (const { name, entry, flags } of PROGRAMS) {
     minify: true,
     keepNames: false,
     legalComments: "none",
-    define: { "process.env.NODE_ENV": '"production"' },
+    // A program in an executable has no URL.
+    define: { "process.env.NODE_ENV": '"production"', "import.meta.url": '""' },
     plugins: [embed],
     logLevel: "warning",
   });
-  writeFileSync(join(work, `${name}.notices`), notices(Object.keys(metafile.inputs)));
   // V8 keeps the whole source resident, at two bytes a character if a single one is beyond ASCII: esbuild leaves those
   // that stand in regular expressions.
-  writeFileSync(main, readFileSync(main, "utf8").replace(/[^\0-\x7f]/g, escaped));
+  writeFileSync(outfile, readFileSync(outfile, "utf8").replace(/[^\0-\x7f]/g, escaped));
+  return Object.keys(metafile.inputs);
+}
+
+for (const { name, entry, flags, threads } of PROGRAMS) {
+  const main = join(work, `${name}.cjs`);
+  const config = join(work, `${name}.json`);
+  const output = join(work, name);
+  writeFileSync(join(work, `${name}.notices`), notices(await bundle(entry, main)));
+  // A thread uses what its program uses: its libraries are in the notices already.
+  for (const [asset, file] of Object.entries(threads)) await bundle(file, join(work, asset));
   const sea = {
     main,
     mainFormat: "commonjs",
@@ -129,6 +150,7 @@ for (const { name, entry, flags } of PROGRAMS) {
     useCodeCache: true,
     execArgv: flags,
     execArgvExtension: "none",
+    assets: Object.fromEntries(Object.keys(threads).map((asset) => [asset, join(work, asset)])),
   };
   writeFileSync(config, JSON.stringify(sea));
   // The code cache is only good under the flags it was made with.

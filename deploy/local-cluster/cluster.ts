@@ -139,7 +139,12 @@ export class LocalCluster {
 
   /** Deletes every key. */
   async clearEtcd(): Promise<void> {
-    await this.network.inside("env", "ETCDCTL_API=3", "etcdctl", `--endpoints=${this.etcdURL}`, "del", "", "--prefix");
+    await this.etcdctl("del", "", "--prefix");
+  }
+
+  /** Runs etcdctl against the first member; returns what it printed. */
+  etcdctl(...args: readonly string[]): Promise<string> {
+    return this.network.inside("env", "ETCDCTL_API=3", "etcdctl", `--endpoints=${this.etcdURL}`, ...args);
   }
 
   hostOptions(index: number): HostOptions {

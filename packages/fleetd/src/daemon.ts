@@ -10,11 +10,13 @@ import type { Logger } from "pino";
 import type { RoleName } from "./arguments.ts";
 import { Failpoints } from "./failpoints.ts";
 import { FaultyEtcd } from "./faulty-etcd.ts";
+import { HeartbeatThread, startHeartbeatWorker } from "./heartbeat-thread.ts";
 import { collectWhenIdle } from "./idle-collector.ts";
 import { levelOf } from "./log.ts";
 import { LoopDelay } from "./loop-delay.ts";
 import type { DaemonMetrics } from "./metrics.ts";
 import { Monitor } from "./monitor.ts";
+import { SteadyEtcd } from "./steady-etcd.ts";
 import { flagsBySize } from "./v8-flags.ts";
 
 /** A fleet daemon with its parts running. */
@@ -49,6 +51,8 @@ interface Parts {
 interface Shared {
   readonly config: Config;
   readonly registry: Registry;
+  /** The registry as the agent uses it: in a daemon that also serves, its lease is kept alive by a thread. */
+  readonly agentRegistry: Registry;
   readonly logs: PartLogs;
   readonly failpoints: Failpoints;
   readonly isHealthy: () => boolean;
@@ -68,12 +72,14 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
   // Only the API shows metrics: in a daemon without it their library stays out of memory.
   const metrics = roles.includes("api") ? new (await import("./metrics.ts")).DaemonMetrics(isHealthy, loopDelay) : null;
   const registry = openRegistry(config, failpoints, metrics?.onOperation);
-  metrics?.showReadAnew(() => registry.readAnew);
+  const heartbeat = roles.includes("agent") && roles.includes("api") ? startHeartbeat(config, log) : null;
+  const agentRegistry = withHeartbeat(registry, heartbeat);
+  metrics?.showReadAnew(() => [...new Set([registry, agentRegistry])].map(({ readAnew }) => readAnew));
   const monitor = new Monitor(registry.etcd, registry.keys, config.agentTtlMs, log);
   log.info({ version: VERSION, roles, etcd: config.etcd.servers, prefix: config.etcd.keyPrefix }, "fleetd is starting");
   const monitoring = monitor.run(stopping.signal);
   void collectWhenIdle(stopping.signal);
-  await startParts(parts, roles, { config, registry, logs, failpoints, isHealthy, monitor, metrics });
+  await startParts(parts, roles, { config, registry, agentRegistry, logs, failpoints, isHealthy, monitor, metrics });
   const { agent, engine, api } = parts;
   return {
     ready: Promise.all([api?.ready, agent === null ? null : enteredSoon(agent)]).then(() => undefined),
@@ -84,23 +90,27 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
       await agent?.reload(next);
     },
     onReloaded: (succeeded) => metrics?.onReloaded(succeeded),
-    snapshot: () => ({
-      version: VERSION,
-      roles,
-      isHealthy: isHealthy(),
-      etcdSilentMs: Math.round(monitor.silentMs),
-      memory: process.memoryUsage(),
-      longestPauseMs: Math.round(loopDelay.seconds(1) * 1000),
-      agent: agent?.snapshot() ?? null,
-      engine: engine?.snapshot() ?? null,
-      api: api?.snapshot() ?? null,
-    }),
+    snapshot: () => {
+      failpoints.holdLoop();
+      return {
+        version: VERSION,
+        roles,
+        isHealthy: isHealthy(),
+        etcdSilentMs: Math.round(monitor.silentMs),
+        memory: process.memoryUsage(),
+        longestPauseMs: Math.round(loopDelay.seconds(1) * 1000),
+        agent: agent?.snapshot() ?? null,
+        engine: engine?.snapshot() ?? null,
+        api: api?.snapshot() ?? null,
+      };
+    },
     stop: async (isRestart = false) => {
       await api?.stop();
       await agent?.stop(isRestart ? "keep" : undefined);
       await engine?.stop();
       stopping.abort();
       await monitoring;
+      heartbeat?.close();
       registry.close();
     },
   };
@@ -108,13 +118,13 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
 
 /** Loads only what the roles need, and starts it. */
 async function startParts(parts: Parts, roles: readonly RoleName[], shared: Shared): Promise<void> {
-  const { config, registry, logs, failpoints, isHealthy, monitor, metrics } = shared;
+  const { config, registry, agentRegistry, logs, failpoints, isHealthy, monitor, metrics } = shared;
   if (roles.includes("agent")) {
     const { DBusSystemd, startAgent } = await import("@fleet/agent");
     const { systemdUser, unitsDirectory } = config;
     const connectSystemd = (): Promise<Systemd> => DBusSystemd.connect(systemdUser, unitsDirectory);
     const failpoint = (point: AgentFailpoint): void => failpoints.reach(point);
-    parts.agent = startAgent({ config, registry, log: logs.of("agent"), connectSystemd, failpoint });
+    parts.agent = startAgent({ config, registry: agentRegistry, log: logs.of("agent"), connectSystemd, failpoint });
   }
   if (roles.includes("engine")) {
     const { startEngine } = await import("@fleet/engine");
@@ -174,6 +184,19 @@ function openRegistry(
   const client = new Etcd3Client(config);
   const etcd = failpoints.isAny ? new FaultyEtcd(client, failpoints) : client;
   return new Registry(observe === undefined ? etcd : new ObservedEtcd(etcd, observe), new Keys(config.keyPrefix));
+}
+
+function startHeartbeat(config: Config, log: Logger): HeartbeatThread {
+  return new HeartbeatThread(startHeartbeatWorker(config.etcd), (reason) =>
+    log.error(
+      { reason },
+      "the thread of the heart-beat has ended: a request that takes long can cost this machine its lease",
+    ),
+  );
+}
+
+function withHeartbeat(registry: Registry, heartbeat: HeartbeatThread | null): Registry {
+  return heartbeat === null ? registry : new Registry(new SteadyEtcd(registry.etcd, heartbeat), registry.keys);
 }
 
 /** How long a start waits until the machine is in the registry. */

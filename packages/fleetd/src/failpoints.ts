@@ -12,7 +12,11 @@ export type Fault =
   /** The first event of a batch never comes, and nobody is told. */
   | "etcd.event-dropped"
   /** A transaction was carried out, and the answer is lost. */
-  | "etcd.answer-lost";
+  | "etcd.answer-lost"
+  /** The event loop stands still for HELD_MS when the daemon is asked for its state. */
+  | "loop.held";
+
+const HELD_MS = 60_000;
 
 /**
  * Injects crashes and faults at random, for tests. Only fleetd does: no library reads the variable or ends its process.
@@ -47,6 +51,11 @@ export class Failpoints {
   /** Kills this process, by the chance of the point. */
   reach(point: Failpoint): void {
     if (this.#drawn(point)) process.kill(process.pid, "SIGKILL");
+  }
+
+  /** Holds the event loop up, by the chance of that fault. */
+  holdLoop(): void {
+    if (this.happens("loop.held")) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, HELD_MS);
   }
 
   #drawn(name: string): boolean {

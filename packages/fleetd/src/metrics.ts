@@ -76,14 +76,15 @@ export class DaemonMetrics {
   }
 
   /** Shows how often mirrors have read everything anew, by why. */
-  showReadAnew(read: () => Readonly<Record<string, number>>): void {
+  showReadAnew(read: () => readonly Readonly<Record<string, number>>[]): void {
     new Gauge({
       name: "fleet_registry_read_anew_total",
       help: "How often a view of the registry was read anew: a watch had lost events, or etcd was restored.",
       labelNames: ["reason"],
       registers: [this.#metrics],
       collect() {
-        for (const [reason, count] of Object.entries(read())) this.set({ reason }, count);
+        this.reset();
+        for (const counts of read()) for (const [reason, count] of Object.entries(counts)) this.inc({ reason }, count);
       },
     });
   }
