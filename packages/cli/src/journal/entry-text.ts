@@ -1,5 +1,6 @@
 import type { JournalEntry } from "@fleet/client";
 import { terminalText } from "@fleet/domain/text";
+import { momentText } from "../printing/amounts.ts";
 import { jsonText } from "../printing/output.ts";
 
 /** Graver than this, and as grave, are shown in red; a warning in yellow. */
@@ -9,7 +10,6 @@ const WARNING = 4;
 const COLORS = /\u001b\[[0-9;]*m/g;
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 
 /**
  * An entry as lines for people, as journalctl's formats have it: time, host, who and message, whose further lines stand
@@ -53,7 +53,7 @@ function timeText(timestamp: string, format: string): string {
     case "short-iso-precise":
       return `${day}T${time}.${micros}${offsetOf(date)}`;
     case "short-full":
-      return `${DAYS[date.getDay()]} ${day} ${time} ${zoneOf(date)}`;
+      return momentText(date);
     case "short-unix":
       return `${Math.floor(date.getTime() / 1000)}.${micros}`;
     default: {
@@ -71,11 +71,6 @@ function offsetOf(date: Date): string {
   const minutes = -date.getTimezoneOffset();
   const size = Math.abs(minutes);
   return `${minutes < 0 ? "-" : "+"}${two(Math.floor(size / 60))}:${two(size % 60)}`;
-}
-
-function zoneOf(date: Date): string {
-  const parts = new Intl.DateTimeFormat("en", { timeZoneName: "short" }).formatToParts(date);
-  return parts.find(({ type }) => type === "timeZoneName")?.value ?? "";
 }
 
 /** Every field of an entry, as journalctl prints them; of an entry that has none, those that are known. */

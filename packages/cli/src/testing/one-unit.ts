@@ -32,10 +32,13 @@ export const state = {
 export function clusterOf(states: readonly object[], units: readonly object[]) {
   return (method: string, path: string): Answer => {
     if (method === "PUT") return { status: 204 };
-    if (path.endsWith("/placement")) return { status: 404 };
+    if (path.endsWith("/placement") || /\/status\b|^\/(journal|usage)/.test(path)) return { status: 404 };
     if (path.startsWith("/machines"))
       return { body: { machines: [{ id, primaryIP: "192.0.2.9", metadata: { a: "1" } }] } };
-    if (path.startsWith("/state")) return { body: { states } };
+    if (path.startsWith("/state")) {
+      const asked = new URLSearchParams(path.split("?")[1]).get("unitName");
+      return { body: { states: states.filter((one) => asked === null || ("name" in one && one.name === asked)) } };
+    }
     const name = decodeURIComponent(path.split(/[/?]/)[2] ?? "");
     if (name === "") return { body: { units } };
     const found = units.find((entry) => "name" in entry && entry.name === name);

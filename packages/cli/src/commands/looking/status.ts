@@ -1,67 +1,237 @@
+import type { UnitStatus } from "@fleet/client";
 import type { MachineInfo, StateInfo, UnitInfo } from "../../client/cluster-client.ts";
-import type { Command } from "../../command.ts";
+import { type Command, repeated } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { CommandError } from "../../errors.ts";
+import { isGlob, unitsToRead } from "../../journal/units.ts";
 import { machineName } from "../../printing/machine-text.ts";
 import { OUTPUT_FLAG, printJson, readOutput } from "../../printing/output.ts";
 import { troubleText } from "../../printing/trouble-text.ts";
 import { runOn } from "../../ssh/run-on-machine.ts";
-import { onlyMachine } from "../../targets/machines.ts";
-import { hintFor, isGlobal, unitNames } from "../../targets/units.ts";
+import { machineStatusLines } from "../../status/machine-text.ts";
+import { exitCodeOf, unitStatusLines } from "../../status/unit-text.ts";
+import { usageOverSsh } from "../../status/usage-over-ssh.ts";
+import { machinesLike, machinesNamed, onlyMachine } from "../../targets/machines.ts";
+import { hintFor, isGlobal, unitName } from "../../targets/units.ts";
+
+const DEFAULT_LINES = "10";
+/** Fewer digits of a machine's ID are taken for the name of a unit. */
+const LEAST_OF_ID = 4;
 
 export const status: Command = {
   name: "status",
   isClassic: true,
   args: "[unit...]",
-  usage: "<unit...>",
+  usage: "<unit|machine...>",
   saidOfNone: "",
   isLook: true,
   summary: "Output the status of one or more units in the cluster",
-  description: `Print what systemd says of units, by running "systemctl status -l" on their machines: here, or over SSH.
+  description: `Print what systemd says of units, as systemctl does: states, processes, tasks, memory, CPU time and the last lines of the
+journal, on each of their machines. Units may be globs. Of a machine its load, memory, pressure and units are shown.
 
-What fleet or systemd says against a unit is told on standard error. A global unit is shown on each of its machines. The exit code is systemctl's; of several units the first other than 0.`,
+The API asks the machines. Where it can't, as without link_listen in its fleet.conf, "systemctl status -l" is run on them:
+here, or over SSH. What fleet or systemd reports as wrong with a unit is printed on standard error. The exit code is
+systemctl's; of several units the first other than 0.`,
   flags: [
-    { flags: "--machine <machine>", description: "Of a global unit: only on this machine" },
-    { flags: "--ssh-port <port>", description: "Port of the machines' SSH servers (default 22)" },
+    { flags: "-n, --lines <n>", description: "Lines of the journal to show with each unit", default: DEFAULT_LINES },
+    { flags: "--machine <machine>", description: "Of a global unit: only on this machine", isRepeated: true },
+    { flags: "--ssh", description: "Run systemctl over SSH, also where the API could ask the machines" },
+    { flags: "--ssh-port <port>", description: "Over SSH: port of the machines' SSH servers (default 22)" },
     { flags: "--no-block", description: "Accepted and without effect", isHidden: true },
+    { flags: "-l, --full", description: "Accepted and without effect", isHidden: true },
     OUTPUT_FLAG,
   ],
-  examples: ["fleetctl status foo.service", "fleetctl status --output json web@{1..3}"],
-  completes: "unit",
+  examples: [
+    "fleetctl status foo.service",
+    "fleetctl status 'web@*' --lines 3",
+    "fleetctl status node1",
+    "fleetctl status --output json web@{1..3}",
+  ],
+  completes: "machine-or-unit",
   async run(context, args, flags) {
     const isJson = readOutput(flags);
     const client = await context.client();
-    const names = unitNames(args);
-    const machines = await client.machines();
-    const found: { unit: UnitInfo; states: readonly StateInfo[] }[] = [];
-    for (const name of names) {
-      const unit = await client.unit(name);
-      if (unit === null) throw new CommandError(`Unit ${name} does not exist.${await hintFor(context, name)}`);
-      found.push({ unit, states: await client.states(name) });
-    }
+    const looker = new Looker(context, await client.machines(), readOptions(flags));
+    const targets = await looker.find(args);
     if (isJson) {
-      printJson(context, found.map(asJson));
+      printJson(context, await Promise.all(targets.map((target) => looker.asJson(target))));
       return 0;
     }
-    const byID = new Map(machines.map((machine) => [machine.id, machine]));
-    let exitCode = 0;
-    let isFirst = true;
-    for (const { unit, states } of found) {
-      for (const machine of machinesOf(context, unit, states, machines, flags.machine as string | undefined)) {
-        if (!isFirst) context.out("");
-        isFirst = false;
-        const words = ["systemctl", "status", "-l", "--no-pager", "--", unit.name];
-        for (const state of states) {
-          const trouble = state.machineID === machine.id ? troubleText(state) : null;
-          if (trouble !== null) context.err(`Unit ${unit.name} on ${machineName(machine.id, byID)}: ${trouble}`);
-        }
-        const code = await runOn(context, machine, words, flags.sshPort as string | undefined);
-        if (exitCode === 0) exitCode = code;
-      }
-    }
-    return exitCode;
+    for (const target of targets) await looker.show(target);
+    return looker.exitCode;
   },
 };
+
+interface LookOptions {
+  readonly lines: number;
+  /** As typed. */
+  readonly machines: readonly string[];
+  readonly isSsh: boolean;
+  readonly sshPort: string | undefined;
+}
+
+function readOptions({ lines, machine, ssh, sshPort }: Readonly<Record<string, unknown>>): LookOptions {
+  if (!/^\d{1,4}$/.test(String(lines)))
+    throw new CommandError(`invalid --lines ${JSON.stringify(lines)}: expected a number from 0 to 9999`);
+  return {
+    lines: Number(lines),
+    machines: repeated(machine),
+    isSsh: ssh === true,
+    sshPort: sshPort === undefined ? undefined : String(sshPort),
+  };
+}
+
+type Target =
+  | { readonly kind: "unit"; readonly unit: UnitInfo; readonly states: readonly StateInfo[] }
+  | { readonly kind: "machine"; readonly machine: MachineInfo };
+
+/** Shows one target after the other, and remembers how that went. */
+class Looker {
+  readonly #context: Context;
+  readonly #machines: readonly MachineInfo[];
+  readonly #byID: ReadonlyMap<string, MachineInfo>;
+  readonly #options: LookOptions;
+  #exitCode = 0;
+  #isFirst = true;
+
+  constructor(context: Context, machines: readonly MachineInfo[], options: LookOptions) {
+    this.#context = context;
+    this.#machines = machines;
+    this.#byID = new Map(machines.map((machine) => [machine.id, machine]));
+    this.#options = options;
+  }
+
+  /** The first that was not 0. */
+  get exitCode(): number {
+    return this.#exitCode;
+  }
+
+  /**
+   * What a user typed: units, and machines where no unit has that name.
+   *
+   * @throws CommandError for what is neither
+   */
+  async find(typed: readonly string[]): Promise<readonly Target[]> {
+    const client = await this.#context.client();
+    const found = new Map<string, Target>();
+    for (const word of new Set(typed)) {
+      const units = isGlob(word) ? (await unitsToRead(this.#context, [word])).units : [await this.#unit(word)];
+      for (const unit of units) {
+        if (unit === null) {
+          const machine = onlyMachine(this.#machines, word);
+          found.set(machine.id, { kind: "machine", machine });
+        } else found.set(unit.name, { kind: "unit", unit, states: await client.states(unit.name) });
+      }
+    }
+    return [...found.values()];
+  }
+
+  /** Prints a target's status. */
+  async show(target: Target): Promise<void> {
+    if (target.kind === "machine") return this.#showMachine(target.machine);
+    const { unit, states } = target;
+    const here = machinesOf(this.#context, unit, states, this.#machines, this.#options.machines);
+    const statuses = await this.#statusesOf(unit.name);
+    for (const machine of here) {
+      this.#part();
+      for (const state of states) {
+        const trouble = state.machineID === machine.id ? troubleText(state) : null;
+        if (trouble !== null)
+          this.#context.err(`Unit ${unit.name} on ${machineName(machine.id, this.#byID)}: ${trouble}`);
+      }
+      if (statuses === null) this.#end(await this.#showOverSsh(unit, machine));
+      else
+        this.#showStatus(
+          unit,
+          machine,
+          statuses.find(({ machineID }) => machineID === machine.id),
+        );
+    }
+  }
+
+  /** A target's status for other programs. */
+  async asJson(target: Target): Promise<unknown> {
+    if (target.kind === "unit") {
+      const { name, desiredState, currentState, machineID } = target.unit;
+      const { states } = target;
+      const status = await this.#statusesOf(name);
+      const more = status === null ? {} : { status };
+      return { unit: name, desiredState, currentState, machineID, global: isGlobal(target.unit), states, ...more };
+    }
+    const { id, primaryIP: ip, hostname, version, metadata, state } = target.machine;
+    const usage = await this.#usageOf(target.machine);
+    const units = await this.#unitsOf(id);
+    return { machine: id, ip, hostname, version, metadata, state: state ?? "ready", usage, units };
+  }
+
+  async #unit(word: string): Promise<UnitInfo | null> {
+    const isMachine = machinesLike(this.#machines, word).some(
+      ({ id }) => word.length >= LEAST_OF_ID || !id.startsWith(word),
+    );
+    // A machine may have a name that no unit can have.
+    const name = isMachine && !/^[A-Za-z0-9:_.\\@-]+$/.test(word) ? null : unitName(word);
+    const unit = name === null ? null : await (await this.#context.client()).unit(name);
+    if (unit !== null || isMachine) return unit;
+    throw new CommandError(`Unit ${name} does not exist.${await hintFor(this.#context, name ?? word)}`);
+  }
+
+  /** What the machines of a unit say of it; null: they can't be asked but over SSH. */
+  async #statusesOf(name: string): Promise<readonly UnitStatus[] | null> {
+    const { isSsh, lines } = this.#options;
+    return isSsh ? null : (await this.#context.client()).unitStatus(name, lines);
+  }
+
+  #showStatus(unit: UnitInfo, { id }: MachineInfo, status: UnitStatus | undefined): void {
+    if (status === undefined || status.error !== undefined) {
+      const why = status?.error ?? "the machine did not answer";
+      this.#context.err(`Error: unit ${unit.name} on ${machineName(id, this.#byID)}: ${why}`);
+      return this.#end(1);
+    }
+    const hasColors = this.#context.terminal?.hasColors === true;
+    this.#write(unitStatusLines(status, { hasColors, now: new Date() }));
+    this.#end(exitCodeOf(status));
+  }
+
+  #showOverSsh(unit: UnitInfo, machine: MachineInfo): Promise<number> {
+    const { lines, sshPort } = this.#options;
+    const asked = String(lines) === DEFAULT_LINES ? [] : ["-n", String(lines)];
+    const words = ["systemctl", "status", "-l", "--no-pager", ...asked, "--", unit.name];
+    return runOn(this.#context, machine, words, sshPort);
+  }
+
+  async #showMachine(machine: MachineInfo): Promise<void> {
+    this.#part();
+    const usage = await this.#usageOf(machine);
+    const states = await this.#unitsOf(machine.id);
+    this.#write(machineStatusLines(machine, usage, states, this.#context.terminal?.hasColors === true));
+    this.#end(usage.error === undefined ? 0 : 1);
+  }
+
+  async #usageOf(machine: MachineInfo) {
+    const { isSsh, sshPort } = this.#options;
+    const linked = isSsh ? null : await (await this.#context.client()).usage([machine.id]);
+    if (linked === null) return usageOverSsh(this.#context, machine, sshPort);
+    const sample = linked.find(({ machineID }) => machineID === machine.id);
+    return sample ?? { machineID: machine.id, error: "the machine did not answer" };
+  }
+
+  async #unitsOf(id: string): Promise<readonly StateInfo[]> {
+    return (await (await this.#context.client()).states()).filter(({ machineID }) => machineID === id);
+  }
+
+  #write(lines: readonly string[]): void {
+    this.#context.write(lines.map((line) => `${line}\n`).join(""));
+  }
+
+  #part(): void {
+    if (!this.#isFirst) this.#context.out("");
+    this.#isFirst = false;
+  }
+
+  #end(code: number): void {
+    if (this.#exitCode === 0) this.#exitCode = code;
+  }
+}
 
 /** The machines on which there is something to show of a unit. */
 function machinesOf(
@@ -69,13 +239,12 @@ function machinesOf(
   unit: UnitInfo,
   states: readonly StateInfo[],
   machines: readonly MachineInfo[],
-  asked: string | undefined,
+  asked: readonly string[],
 ): readonly MachineInfo[] {
   const here = states.flatMap((state) => machines.find(({ id }) => id === state.machineID) ?? []);
   if (isGlobal(unit)) {
     if (here.length === 0) throw notLoaded(context, unit, states);
-    if (asked === undefined) return here;
-    return [onlyMachine(here, asked)];
+    return asked.length === 0 ? here : machinesNamed(here, asked);
   }
   const machine = here.find(({ id }) => id === unit.machineID);
   if (machine === undefined || unit.currentState === "inactive") throw notLoaded(context, unit, states);
@@ -90,9 +259,4 @@ function notLoaded(context: Context, { name, machineID }: UnitInfo, states: read
       ? `"fleetctl explain ${name}" says why`
       : `machine ${error.machineID} could not load it: ${error.error}`,
   );
-}
-
-function asJson({ unit, states }: { unit: UnitInfo; states: readonly StateInfo[] }): unknown {
-  const { name, desiredState, currentState, machineID } = unit;
-  return { unit: name, desiredState, currentState, machineID, global: isGlobal(unit), states };
 }

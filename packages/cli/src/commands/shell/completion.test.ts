@@ -28,7 +28,7 @@ describe("completion", () => {
     expect(words("--ca-file", "")).toBe("files");
     expect(words("verify", "")).toBe("files");
     expect(words("completion", "")).toEqual(["bash", "zsh", "fish"]);
-    expect(completionOf(["status", "web"], COMMANDS)).toEqual({ kind: "cluster", what: "unit", begin: "web" });
+    expect(completionOf(["journal", "web"], COMMANDS)).toEqual({ kind: "cluster", what: "unit", begin: "web" });
     expect(words("")).not.toContain("__complete");
   });
   it("offers units and machines of the cluster, and files where it has none", async () => {
