@@ -238,7 +238,7 @@ describe("what goes wrong is said", () => {
     const { code, stderr } = await cluster.fleetctl("start", "--block-attempts=1", file);
     expect(code).toBe(1);
     expect(stderr).toContain(
-      "Error: timed out waiting for nowhere.service to be launched and active: nowhere.service is on no machine yet",
+      "Error: timed out waiting for nowhere.service to be launched and active: nowhere.service is pending",
     );
   });
   it.each([

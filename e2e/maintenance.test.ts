@@ -143,7 +143,7 @@ PreferMetadata=host=h3
     await cluster.ok("start", cluster.file("pinned.service", `${SLEEP}[X-Fleet]\nMachineID=${idOf(3)}\n`));
     const { code, stderr } = await cluster.fleetctl("drain", idOf(3));
     expect(code).toBe(1);
-    expect(stderr).toContain("Error: unit pinned.service fits on no other machine: its ID is not MachineID=");
+    expect(stderr).toContain("Error: unit pinned.service fits no other machine: its ID is not MachineID=");
     expect(await cluster.activeOn("pinned.service")).toEqual([3]);
   });
   it("leaves a unit to its user as soon as that changes it, though it is still coming up on its new machine", async () => {

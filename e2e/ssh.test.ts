@@ -242,9 +242,7 @@ describe("what can't be reached", () => {
     expect(performance.now() - startedAt).toBeLessThan(10_000);
   });
   it("is told apart from what is not there", async () => {
-    expect((await through("ssh", "ffffffff", "true")).stderr).toBe(
-      'Error: there is no machine and no unit "ffffffff"\n',
-    );
+    expect((await through("ssh", "ffffffff", "true")).stderr).toBe('Error: no machine or unit "ffffffff" exists\n');
     const [first = ""] = [idOf(1), idOf(2), idOf(3)].map((id) => id.slice(0, 1));
     expect((await through("ssh", first, "true")).stderr).toContain("is ambiguous");
   });

@@ -65,8 +65,8 @@ describe("start", () => {
     const args = ["start", "--block-attempts=12", cluster.file("nowhere.service", text)];
     const { code, stderr } = await cluster.fleetctl(...args);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^Still waiting for 1 of 1 units: nowhere\.service is on no machine yet: .*host=none/m);
-    expect((await cluster.fleetctl("list-units")).stderr).toMatch(/^1 unit waits for a machine/);
+    expect(stderr).toMatch(/^Still waiting for 1 of 1 units: nowhere\.service is pending: .*host=none/m);
+    expect((await cluster.fleetctl("list-units")).stderr).toMatch(/^1 unit is pending: /);
     expect(await cluster.fleetctl("stop", "nowhere")).toMatchObject({
       code: 0,
       stderr: "Successfully stopped units [nowhere.service].\n",

@@ -91,7 +91,7 @@ describe("a server without its etcd", () => {
   const away = { status: 503, body: { error: { code: 503, message: "fleet server unable to communicate with etcd" } } };
   const headers = { "fleet-view-age": "7", "fleet-etcd": "http://192.0.2.1:2379" };
   const warning =
-    "WARNING: etcd at http://192.0.2.1:2379 can't be reached: what is shown is what the API last saw, 7 s ago.\n";
+    "WARNING: etcd at http://192.0.2.1:2379 can't be reached: this is the API's last view of it, 7 s old.\n";
   it("shows commands that only look what it last saw, and how old that is", async () => {
     answerWith((method, path) =>
       path.includes("view=last") ? { ...clusterOf([state], [unit])(method, path), headers } : away,

@@ -164,7 +164,7 @@ function lastViewSayer(say: (line: string) => void): (view: LastView) => void {
     if (isSaid) return;
     isSaid = true;
     const where = etcd.length === 0 ? "" : ` at ${etcd.join(", ")}`;
-    say(`WARNING: etcd${where} can't be reached: what is shown is what the API last saw, ${ageSeconds} s ago.`);
+    say(`WARNING: etcd${where} can't be reached: this is the API's last view of it, ${ageSeconds} s old.`);
   };
 }
 

@@ -268,7 +268,7 @@ class EtcdClient implements ClusterClient {
     let wake = (): void => undefined;
     const listener = (changes: readonly Change[], _revision: number, isGap: boolean): void => {
       const time = new Date().toISOString();
-      if (isGap) ready.push({ kind: "gap", message: "events were missed: etcd has compacted them away" });
+      if (isGap) ready.push({ kind: "gap", message: "events were lost: etcd has compacted them" });
       for (const event of changes.flatMap(eventsOf))
         if (passesFilter(whole, event)) ready.push({ kind: "event", event: { ...event, time } });
       wake();

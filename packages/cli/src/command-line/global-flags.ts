@@ -16,7 +16,7 @@ export const GLOBAL_FLAGS: readonly GlobalFlagSpec[] = [
     value: "url",
     default: "unix:///var/run/fleet.sock",
     description:
-      "Where fleet's API is: unix:///path, http://host:port, https://host:port; several parted by commas are tried in turn",
+      "Address of fleet's API: unix:///path, http://host:port, https://host:port; several, separated by commas, are tried in turn",
   },
   { name: "driver", value: "name", default: "API", description: "API, or etcd to talk to the registry directly" },
   {
@@ -25,32 +25,32 @@ export const GLOBAL_FLAGS: readonly GlobalFlagSpec[] = [
     default: "/_coreos.com/fleet/",
     description: "Key space in etcd, with --driver=etcd",
   },
-  { name: "request-timeout", value: "seconds", default: "3.0", description: "Seconds to allow one request" },
+  { name: "request-timeout", value: "seconds", default: "3.0", description: "Timeout of a request, in seconds" },
   { name: "ca-file", value: "path", default: "", description: "CA certificates, for https and for --driver=etcd" },
   { name: "cert-file", value: "path", default: "", description: "Client certificate, for https and for --driver=etcd" },
   { name: "key-file", value: "path", default: "", description: "Key of the client certificate" },
-  { name: "token-file", value: "path", default: "", description: "File with the bearer token that the API wants" },
+  { name: "token-file", value: "path", default: "", description: "File with the bearer token for the API" },
   {
     name: "tunnel",
     value: "host[:port]",
     default: "",
-    description: "Reach the API and the machines through SSH to this host",
+    description: "Reach the API and the machines through an SSH tunnel to this host",
   },
   { name: "ssh-username", value: "name", default: "core", description: "User name for SSH" },
-  { name: "ssh-timeout", value: "seconds", default: "10.0", description: "Seconds to allow an SSH connection" },
+  { name: "ssh-timeout", value: "seconds", default: "10.0", description: "Timeout of an SSH connection, in seconds" },
   {
     name: "known-hosts-file",
     value: "path",
     default: "~/.fleetctl/known_hosts",
-    description: "Where the keys of SSH hosts are kept",
+    description: "File with the keys of SSH hosts",
   },
   {
     name: "strict-host-key-checking",
     value: null,
     default: "true",
-    description: "Check the keys of SSH hosts; =false does not",
+    description: "Check the keys of SSH hosts; =false: do not",
   },
-  { name: "debug", value: null, default: "false", description: "Show where an error comes from" },
+  { name: "debug", value: null, default: "false", description: "Print stack traces of errors" },
 ];
 
 /** Flags that old scripts give: accepted, without effect or as another name of a present one. */

@@ -35,12 +35,12 @@ export interface JournalRequest extends Pick<JournalQuery, "lines" | "since" | "
 /** Flags of the command. */
 export const JOURNAL_FLAGS: readonly FlagSpec[] = [
   { flags: "-n, --lines <n>", description: "Number of latest lines, or all (default 10; all with --since)" },
-  { flags: "-f, --follow", description: "Go on printing lines as they come" },
+  { flags: "-f, --follow", description: "Keep printing lines as they come" },
   { flags: "--since <time>", description: "Only lines of this time and later, as journalctl takes it: -1h, yesterday" },
   { flags: "--until <time>", description: "Only lines of this time and before" },
   {
     flags: "-p, --priority <level>",
-    description: "Only lines of this level and graver, or a range: err, 0..4",
+    description: "Only lines of this priority or more severe ones, or a range: err, 0..4",
     values: PRIORITIES,
   },
   { flags: "-g, --grep <pattern>", description: "Only lines whose message matches this expression (PCRE2)" },
@@ -50,10 +50,10 @@ export const JOURNAL_FLAGS: readonly FlagSpec[] = [
     default: "short",
     values: JOURNALCTL_FORMATS,
   },
-  { flags: "--prefix", description: "Begin each line with its unit; as by itself where there are several" },
-  { flags: "--no-prefix", description: "Do not" },
+  { flags: "--prefix", description: "Prefix each line with its unit (default for several units or machines)" },
+  { flags: "--no-prefix", description: "Print no prefix" },
   { flags: "--machine <machine>", description: "Only of this machine", isRepeated: true },
-  { flags: "--ssh", description: "Run journalctl over SSH, also where the API could ask the machines" },
+  { flags: "--ssh", description: "Run journalctl over SSH even if the API can ask the machines" },
   { flags: "--sudo", description: "Over SSH: run journalctl with sudo" },
   { flags: "--ssh-port <port>", description: "Over SSH: port of the machines' SSH servers (default 22)" },
 ];

@@ -89,9 +89,7 @@ describe("list-units", () => {
   it("tells on standard error how many units wait for a machine, where there is a header", async () => {
     const { stdout, stderr } = await run(["list-units"]);
     expect(stdout).not.toContain("b.service");
-    expect(stderr).toBe(
-      '1 unit waits for a machine: "fleetctl list-units --all" lists, "fleetctl explain UNIT" says why.\n',
-    );
+    expect(stderr).toBe('1 unit is pending: see "fleetctl list-units --all" and "fleetctl explain UNIT".\n');
     expect((await run(["list-units", "--no-legend"])).stderr).toBe("");
     expect((await run(["list-units", "--output=json"])).stderr).toBe("");
   });

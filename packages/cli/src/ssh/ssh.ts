@@ -83,7 +83,9 @@ export class Ssh {
     const { promise: ended, resolve } = Promise.withResolvers<CommandError>();
     child.once("error", (error) => resolve(missing(error)));
     child.once("exit", (code) =>
-      resolve(new CommandError(`the tunnel through ${this.#flags.tunnel} could not be opened: ssh ended with ${code}`)),
+      resolve(
+        new CommandError(`the tunnel through ${this.#flags.tunnel} could not be opened: ssh exited with ${code}`),
+      ),
     );
     let isOver = false;
     void ended.then(() => {
@@ -92,8 +94,7 @@ export class Ssh {
     const endsAt = performance.now() + this.#flags.timeoutMs + FORWARD_MS + QUESTIONS_MS;
     while (!existsSync(socket)) {
       if (isOver) throw await ended;
-      if (performance.now() > endsAt)
-        throw new CommandError(`the tunnel through ${this.#flags.tunnel} did not come up in time`);
+      if (performance.now() > endsAt) throw new CommandError(`the tunnel through ${this.#flags.tunnel} timed out`);
       await sleep(10);
     }
   }

@@ -133,7 +133,8 @@ describe("the bytes of a file", () => {
     expect(await run(["submit", "--replace", "a.service"], { files })).toEqual({
       code: 0,
       stdout: "",
-      stderr: "Unit a.service differs in comments and layout only: its text is replaced, nothing restarts.\n",
+      stderr:
+        "Unit a.service differs in comments and layout only: the stored file is replaced, the unit is not restarted.\n",
     });
     expect(sent()).toEqual([{ name: "a.service", options, desiredState: "launched", text }]);
   });
@@ -174,7 +175,7 @@ describe("a version that fits no machine", () => {
       code: 1,
       stdout: "",
       stderr:
-        "Error: unit a.service was not replaced, and runs on as it is: pending: none of 3 machines fits (3: its metadata lacks disk=ssd). --force replaces it all the same\n",
+        "Error: unit a.service was not replaced and keeps running: pending: none of 3 machines fits (3: its metadata lacks disk=ssd). Use --force to replace it anyway\n",
     });
     expect(sent()).toEqual([]);
   });

@@ -91,7 +91,7 @@ export async function refuseHomeless(
     if (placement?.fitting !== 0) return;
     const reasons = placement.reasons.map(({ reason, machines }) => `${machines}: ${reason}`).join("; ");
     throw new CommandError(
-      `unit ${name} was not replaced, and runs on as it is: ${placement.summary}${reasons === "" ? "" : ` (${reasons})`}. --force replaces it all the same`,
+      `unit ${name} was not replaced and keeps running: ${placement.summary}${reasons === "" ? "" : ` (${reasons})`}. Use --force to replace it anyway`,
     );
   });
 }
@@ -142,7 +142,9 @@ async function newVersion(
     case "replaced":
       return { ...local, isNewVersion: true };
     case "reworded":
-      context.err(`Unit ${name} differs in comments and layout only: its text is replaced, nothing restarts.`);
+      context.err(
+        `Unit ${name} differs in comments and layout only: the stored file is replaced, the unit is not restarted.`,
+      );
       return { ...local, isNewVersion: false };
     case "same":
       if (replace) context.out(`Found same Unit(${name}) in Registry, nothing to do`);

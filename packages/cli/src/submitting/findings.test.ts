@@ -41,7 +41,7 @@ describe("checking unit files", () => {
     });
     expect((await run(["verify", "--strict", "bad/a.service"], { files })).code).toBe(1);
     expect((await run(["verify", "good.service", "none.service"], { files })).stderr).toBe(
-      "Error: there is no file none.service to check\n",
+      "Error: file none.service does not exist\n",
     );
   });
   it("at submit says what is true of many files once", async () => {

@@ -61,8 +61,7 @@ export async function warnOfFindings(context: Context, files: readonly UnitFile[
     const others = more === 0 ? "" : ` (and ${more} more like it)`;
     context.err(`${strict ? "Error" : "WARNING"}: ${findingText(path, finding)}${others}.`);
   }
-  if (strict && found.length > 0)
-    throw new CommandError("nothing was submitted: --strict takes only files without a warning");
+  if (strict && found.length > 0) throw new CommandError("nothing was submitted: --strict treats warnings as errors");
 }
 
 /** A finding with its place: `FILE:LINE: what`. */

@@ -50,6 +50,6 @@ export function machineOfUnit(unit: UnitInfo, machines: readonly MachineInfo[]):
   const machine = machines.find(({ id }) => id === unit.machineID);
   if (unit.machineID === null) throw new CommandError(`Unit ${unit.name} does not appear to be loaded.`);
   if (machine === undefined)
-    throw new CommandError(`machine ${unit.machineID}, which unit ${unit.name} is scheduled to, is gone`);
+    throw new CommandError(`machine ${unit.machineID}, to which unit ${unit.name} is scheduled, is lost`);
   return machine;
 }

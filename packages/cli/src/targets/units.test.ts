@@ -7,7 +7,7 @@ const { run, requests, answerWith } = fakeServer();
 describe("a unit that a machine has and the registry does not know", () => {
   const lost = { ...state, name: "lost.service", unknown: true };
   const hint =
-    'It is unknown here, and runs on 113f16a7.../192.0.2.9, as after a restore from a backup: "fleetctl destroy lost.service" takes it away, "fleetctl start FILE" takes it on.';
+    'It runs on 113f16a7.../192.0.2.9 but is unknown to the registry, as after a restore from a backup: "fleetctl destroy lost.service" removes it, "fleetctl start FILE" adopts it.';
   it.each([["status"], ["explain"], ["journal"], ["restart"]])("is told of by %s", async (command) => {
     answerWith(clusterOf([state, lost], [unit]));
     expect(await run([command, "lost"])).toMatchObject({
@@ -18,7 +18,7 @@ describe("a unit that a machine has and the registry does not know", () => {
   it("is listed as such, and counted", async () => {
     answerWith(clusterOf([state, lost], [unit]));
     const { stderr } = await run(["list-units"]);
-    expect(stderr).toMatch(/^1 unit is unknown here: machines have them, the registry does not/);
+    expect(stderr).toMatch(/^1 unit is unknown to the registry: see "fleetctl list-units --state unknown"/);
     expect((await run(["list-units", "--no-legend"])).stderr).toBe("");
     const unknown = ["list-units", "--state=unknown"];
     expect((await run([...unknown, "--no-legend", "--fields=unit"])).stdout).toBe("lost.service\n");

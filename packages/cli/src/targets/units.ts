@@ -56,7 +56,7 @@ async function hintsFor(context: Context, names: readonly string[]): Promise<(na
     const unknown = states.filter((state) => state.name === name && state.unknown === true);
     if (unknown.length === 0) return suggestion(name, units);
     const where = unknown.map(({ machineID }) => machineName(machineID, machines)).join(", ");
-    return ` It is unknown here, and runs on ${where}, as after a restore from a backup: "fleetctl destroy ${name}" takes it away, "fleetctl start FILE" takes it on.`;
+    return ` It runs on ${where} but is unknown to the registry, as after a restore from a backup: "fleetctl destroy ${name}" removes it, "fleetctl start FILE" adopts it.`;
   };
 }
 

@@ -42,7 +42,7 @@ const settling = (sign: keyof typeof SETTLE_MS, why: string | null): Verdict => 
   sign,
   becomes: why === null ? there : trouble(why),
 });
-const more = '"fleetctl status a.service" and "fleetctl journal a.service" say more';
+const more = 'see "fleetctl status a.service" and "fleetctl journal a.service"';
 
 describe("a unit that is waited for until it is active", () => {
   it.each([
@@ -84,7 +84,7 @@ describe("a unit that is waited for until it is active", () => {
       "is in trouble when systemd can't read its file",
       unit,
       { ...ended, load: "bad-setting" },
-      trouble("can't run: systemd says its file is bad-setting"),
+      trouble("can't run: its load state is bad-setting"),
     ],
     [
       "may come up though its machine could not do what was wanted",
@@ -98,7 +98,7 @@ describe("a unit that is waited for until it is active", () => {
       { ...running, hash: "0", error: "no space" },
       onItsWay,
     ],
-    ["is in trouble when it is gone", undefined, undefined, trouble("was destroyed during the wait")],
+    ["is in trouble when it is gone", undefined, undefined, trouble("was destroyed meanwhile")],
   ])("%s", (_name, one, state, verdict) => {
     expect(judge(one, state, launch)).toEqual(verdict);
   });
@@ -141,7 +141,7 @@ describe("a unit that is waited for until it is stopped", () => {
       "may be started by something else",
       stopped,
       running,
-      settling("running", "still runs: something else starts it there (active, running)"),
+      settling("running", "is still running: something else starts it (active, running)"),
     ],
     ["has nothing to stop on no machine", nowhere, undefined, there],
     ["is on its way while its last machine has it", nowhere, running, onItsWay],

@@ -53,7 +53,7 @@ const ON_ITS_WAY: Verdict = { kind: "on-its-way" };
  * @param state what its machine says of it; absent: nothing yet
  */
 export function judge(unit: UnitInfo | undefined, state: StateInfo | undefined, goal: Goal): Verdict {
-  if (unit === undefined) return inTrouble("was destroyed during the wait");
+  if (unit === undefined) return inTrouble("was destroyed meanwhile");
   // A machine may still report the version that was there before.
   const own = state?.hash === hashUnitFile(unit.options) ? state : undefined;
   const current = unit.currentState ?? own?.current ?? null;
@@ -90,7 +90,7 @@ function judgeStart(state: StateInfo): Verdict {
   if (condition === "up") return THERE;
   const failure = failureText(state, state.run);
   if (condition === "failed") return settling("failed", inTrouble(withHint(state, failure ?? "failed")));
-  if (load !== "" && load !== "loaded") return inTrouble(`can't run: systemd says its file is ${load}`);
+  if (load !== "" && load !== "loaded") return inTrouble(`can't run: its load state is ${load}`);
   if (condition === "retrying" && failure !== null) return inTrouble(withHint(state, failure));
   if (condition === "retrying" || failure !== null)
     return settling("retrying", inTrouble(withHint(state, failure ?? "keeps failing")));
@@ -102,11 +102,11 @@ function judgeStop(state: StateInfo): Verdict {
   const condition = conditionOf(state);
   if (condition === "at-rest" || condition === "failed") return THERE;
   if (condition !== "up") return ON_ITS_WAY;
-  return settling("running", inTrouble(`still runs: something else starts it there (${state.active}, ${state.sub})`));
+  return settling("running", inTrouble(`is still running: something else starts it (${state.active}, ${state.sub})`));
 }
 
 function withHint({ name }: StateInfo, failure: string): string {
-  return `${failure}: "fleetctl status ${name}" and "fleetctl journal ${name}" say more`;
+  return `${failure}: see "fleetctl status ${name}" and "fleetctl journal ${name}"`;
 }
 
 function inTrouble(why: string): Outcome {

@@ -33,6 +33,6 @@ export async function waitUntilGone(context: Context, names: readonly string[], 
     say: (line) => context.err(line),
   });
   if (isGone !== null) return true;
-  context.err(`Error: timed out waiting for machines to unload units, which they go on with: ${await leftText()}`);
+  context.err(`Error: timed out waiting for machines to unload units, which continue: ${await leftText()}`);
   return false;
 }

@@ -53,15 +53,15 @@ it.each([
     null,
     "a.service is activating (start-pre) on node1: no space",
   ],
-  ["by why it fits nowhere", homeless, [], nowhere, "a.service is on no machine yet: its metadata lacks disk=ssd"],
-  ["by that it waits for a machine", homeless, [], { ...nowhere, fitting: 1 }, "a.service is on no machine yet"],
-  ["by that it waits, where nobody can say why", homeless, [], null, "a.service is on no machine yet"],
+  ["by why it fits nowhere", homeless, [], nowhere, "a.service is pending: its metadata lacks disk=ssd"],
+  ["by that it waits for a machine", homeless, [], { ...nowhere, fitting: 1 }, "a.service is pending"],
+  ["by that it waits, where nobody can say why", homeless, [], null, "a.service is pending"],
   [
     "by the machine that has not let go of it",
     homeless,
     [{ ...state, active: "deactivating", sub: "stop-sigterm" }],
     null,
-    "a.service is on no machine yet, and deactivating (stop-sigterm) on node1",
+    "a.service is pending, and deactivating (stop-sigterm) on node1",
   ],
   ["by systemd's states", unit, [state], null, "a.service is activating (start-pre) on node1"],
   ["by the state that fleet has", unit, [], null, "a.service is loaded"],
@@ -72,9 +72,9 @@ it.each([
     global,
     [up],
     { ...nowhere, fitting: 3 },
-    "a.service is on 1 of 3 machines",
+    "a.service runs on 1 of 3 machines",
   ],
-  ["by nothing more than that, where nobody can say", global, [up], null, "a.service is not on all machines yet"],
+  ["by nothing more than that, where nobody can say", global, [up], null, "a.service does not run on all machines yet"],
 ])("a unit that is not there yet is explained %s", (_name, one, own, placement, reason) => {
   expect(reasonOf("a.service", one, own, placement, start, new Map([["m", machine]]))).toBe(reason);
 });

@@ -46,15 +46,15 @@ export function reasonOf(
   if (isGlobalUnit(unit)) {
     const late = states.filter((state) => judge(unit, state, goal).kind !== "there");
     if (late.length > 0) return late.slice(0, MOST_TOLD).map(clauseOf).join(", ");
-    if (placement === null || goal.systemd !== "up") return `${name} is not on all machines yet`;
-    return `${name} is on ${states.length} of ${placement.fitting} machines`;
+    if (placement === null || goal.systemd !== "up") return `${name} does not run on all machines yet`;
+    return `${name} runs on ${states.length} of ${placement.fitting} machines`;
   }
   const own = states.find(({ machineID }) => machineID === unit.machineID) ?? states[0];
   if (own?.error != null) return clauseOf(own);
   if (isHomeless(unit)) {
     const leaving = own === undefined ? "" : `, and ${stateText(own, machines)}`;
     const reason = placement?.fitting === 0 ? placement.reasons[0]?.reason : undefined;
-    return `${name} is on no machine yet${leaving}${reason === undefined ? "" : `: ${reason}`}`;
+    return `${name} is pending${leaving}${reason === undefined ? "" : `: ${reason}`}`;
   }
   return own === undefined ? `${name} is ${unit.currentState}` : clauseOf(own);
 }

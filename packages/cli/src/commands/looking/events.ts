@@ -13,14 +13,14 @@ export const events: Command = {
   name: "events",
   args: "[unit...]",
   summary: "Show events of the cluster, past and present",
-  description: `Print events: units submitted, scheduled, moved, started, failed; machines that come and go; leaders that change.
+  description: `Print events: units submitted, scheduled, moved, started, failed; machines that join and leave; changes of the leader.
 
-Without -f what the server still keeps is printed. With -f everything from now on is printed, until interrupted. With
---after everything after that etcd revision is printed; each line ends with the revision of its event. Units may be globs.
+Without -f the events that the server still has are printed. With -f new events are printed, until interrupted. With
+--after events after that etcd revision are printed; each line ends with the revision of its event. Units may be globs.
 
 Kinds: ${KINDS.join(", ")}.`,
   flags: [
-    { flags: "-f, --follow", description: "Go on printing events as they come" },
+    { flags: "-f, --follow", description: "Keep printing events as they come" },
     { flags: "--machine <machine>", description: "Only about this machine", isRepeated: true },
     { flags: "--kind <kind>", description: "Only of this kind", isRepeated: true, values: KINDS },
     { flags: "--after <revision>", description: "Only after this etcd revision" },

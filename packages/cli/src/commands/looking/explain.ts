@@ -12,9 +12,9 @@ export const explain: Command = {
   args: "<unit>",
   isLook: true,
   summary: "Explain where a unit is, and why it is not elsewhere",
-  description: `Say where a unit is and why; and of the machines that it is not on, why not: those with the same reason are
-counted together. Where it is in trouble is listed with systemd's reason.`,
-  flags: [{ flags: "-l, --full", description: "Show whole machine IDs" }, OUTPUT_FLAG],
+  description: `Explain where a unit is placed, and why the other machines are excluded; machines with the same reason are counted
+together. Machines on which the unit has failed are listed with systemd's reason.`,
+  flags: [{ flags: "-l, --full", description: "Do not shorten machine IDs" }, OUTPUT_FLAG],
   examples: ["fleetctl explain foo.service"],
   completes: "unit",
   async run(context, [typed = ""], flags) {

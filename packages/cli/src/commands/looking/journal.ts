@@ -26,14 +26,14 @@ export const journal: Command = {
   args: "<unit...>",
   isLook: true,
   summary: "Print the journal of units in the cluster to stdout",
-  description: `Print the latest lines of units' journals, from all their machines, merged by time. "fleetctl logs" is the same.
+  description: `Print the latest lines of units' journals from all their machines, merged by time. "fleetctl logs" is the same command.
 
-Units are names, globs, or templates, which stand for their instances. Where there are several, or one on several
-machines, each line begins with its unit. With -f the journal is followed: units that move or restart, machines that go
-away and come back, until all units have ended or were destroyed; what happens to them is said on standard error.
+Units are given as names, globs, or templates, which stand for their instances. With several units, or one on several
+machines, each line is prefixed with its unit. With -f the journal is followed, also when units move or restart and when
+machines go away and come back, until all units have ended or are destroyed; such changes are printed on standard error.
 
-The API asks the machines. Where it can't, as without link_listen in its fleet.conf, journalctl is run over SSH, which also
-knows the formats verbose, with-unit and short-monotonic. The exit code is 1 where a machine's lines are missing.`,
+The API asks the machines. If it can't, for example without link_listen in its fleet.conf, journalctl is run over SSH; the
+formats verbose, with-unit and short-monotonic always use SSH. The exit code is 1 if lines of a machine are missing.`,
   flags: JOURNAL_FLAGS,
   examples: [
     "fleetctl journal foo.service",

@@ -14,7 +14,7 @@ export const listUnitFiles: Command = {
   args: "",
   isLook: true,
   summary: "List the units that exist in the cluster",
-  description: `List the units that the cluster knows, with the state that is wanted and the state that is.
+  description: `List all units of the cluster, with their desired and current state.
 
 Fields: unit, hash, dstate, state, target, global, desc.`,
   flags: listFlags(FIELDS),

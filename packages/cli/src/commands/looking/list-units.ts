@@ -30,22 +30,22 @@ export const listUnits: Command = {
   args: "[unit...]",
   isLook: true,
   summary: "List the current state of units in the cluster",
-  description: `List the units that are on machines, with systemd's word on each; those that match a name or a glob, where one is
-given. How many units wait for a machine is told on standard error where there is a header.
+  description: `List the units on machines with their systemd states; names and globs restrict the list. The number of pending units is
+printed on standard error, unless --no-legend is given.
 
 Fields: unit, machine, load, active, sub, hash.
 
-With --watch each unit that changes is printed again, until interrupted; with --output json each change is one line.`,
+With --watch each unit is printed again when it changes, until interrupted; with --output json each change is one line.`,
   flags: [
     ...listFlags(FIELDS),
-    { flags: "-a, --all", description: "Also units that wait for a machine" },
+    { flags: "-a, --all", description: "Also list pending units: those that wait for a machine" },
     {
       flags: "--state <state>",
-      description: "Only in this load, active or sub state, or pending, or unknown: not in the registry",
+      description: "Only in this load, active or sub state, or pending, or unknown (to the registry)",
       isRepeated: true,
     },
     { flags: "--machine <machine>", description: "Only on this machine", isRepeated: true },
-    { flags: "-w, --watch", description: "Go on printing units as they change" },
+    { flags: "-w, --watch", description: "Keep printing units as they change" },
   ],
   examples: [
     "fleetctl list-units",
@@ -83,15 +83,15 @@ async function machineIDs(client: ClusterClient, typed: readonly string[]): Prom
 
 function sayPending(context: Context, count: number): void {
   if (count === 0) return;
-  const units = count === 1 ? "1 unit waits" : `${count} units wait`;
-  context.err(`${units} for a machine: "fleetctl list-units --all" lists, "fleetctl explain UNIT" says why.`);
+  const units = count === 1 ? "1 unit is" : `${count} units are`;
+  context.err(`${units} pending: see "fleetctl list-units --all" and "fleetctl explain UNIT".`);
 }
 
 function sayUnknownHere(context: Context, count: number): void {
   if (count === 0) return;
   const units = count === 1 ? "1 unit is" : `${count} units are`;
   context.err(
-    `${units} unknown here: machines have them, the registry does not ("fleetctl list-units --state unknown" lists, "fleetctl destroy UNIT" takes one away, "fleetctl start FILE" takes it on).`,
+    `${units} unknown to the registry: see "fleetctl list-units --state unknown". "fleetctl destroy UNIT" removes a unit, "fleetctl start FILE" adopts it.`,
   );
 }
 

@@ -19,7 +19,7 @@ describe("status and journal", () => {
   });
   it("tell why a machine could not load a unit", async () => {
     answerWith(clusterOf([{ ...state, error: "bad setting" }], [{ ...unit, currentState: "inactive" }]));
-    expect((await run(["status", "a"])).stderr).toContain(`machine ${id} could not load it: bad setting`);
+    expect((await run(["status", "a"])).stderr).toContain(`machine ${id} failed to load it: bad setting`);
   });
   it("tell beside systemd's words what is wrong with a unit", async () => {
     answerWith(clusterOf([{ ...state, error: "a dependency failed" }], [unit]));

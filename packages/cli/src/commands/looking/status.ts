@@ -29,13 +29,13 @@ export const status: Command = {
   description: `Print what systemd says of units, as systemctl does: states, processes, tasks, memory, CPU time and the last lines of the
 journal, on each of their machines. Units may be globs. Of a machine its load, memory, pressure and units are shown.
 
-The API asks the machines. Where it can't, as without link_listen in its fleet.conf, "systemctl status -l" is run on them:
-here, or over SSH. What fleet or systemd reports as wrong with a unit is printed on standard error. The exit code is
-systemctl's; of several units the first other than 0.`,
+The API asks the machines. If it can't, for example without link_listen in its fleet.conf, "systemctl status -l" is run on
+them, locally or over SSH. Problems of a unit are also printed on standard error. The exit code is systemctl's; for several
+units it is the first one other than 0.`,
   flags: [
     { flags: "-n, --lines <n>", description: "Lines of the journal to show with each unit", default: DEFAULT_LINES },
     { flags: "--machine <machine>", description: "Of a global unit: only on this machine", isRepeated: true },
-    { flags: "--ssh", description: "Run systemctl over SSH, also where the API could ask the machines" },
+    { flags: "--ssh", description: "Run systemctl over SSH even if the API can ask the machines" },
     { flags: "--ssh-port <port>", description: "Over SSH: port of the machines' SSH servers (default 22)" },
     { flags: "--no-block", description: "Accepted and without effect", isHidden: true },
     { flags: "-l, --full", description: "Accepted and without effect", isHidden: true },
@@ -257,6 +257,6 @@ function notLoaded(context: Context, { name, machineID }: UnitInfo, states: read
   return new CommandError(
     error === undefined
       ? `"fleetctl explain ${name}" says why`
-      : `machine ${error.machineID} could not load it: ${error.error}`,
+      : `machine ${error.machineID} failed to load it: ${error.error}`,
   );
 }

@@ -11,9 +11,9 @@ export const cordon: Command = {
   args: "<machine...>",
   isChange: true,
   summary: "Mark machines unschedulable",
-  description: `Mark machines unschedulable: they get no new units. What runs on them goes on running; global units run on them as before.
+  description: `Mark machines unschedulable: they get no new units. Units that run there keep running; global units are not affected.
 
-Machines are named by host name, address, or the beginning of the ID. A cordon outlasts a restart of the machine.`,
+Machines are named by host name, address, or the beginning of the ID. A cordon survives a reboot of the machine.`,
   flags: [],
   examples: ["fleetctl cordon 2444264c", "fleetctl cordon node1 192.0.2.7"],
   completes: "machine",
@@ -30,7 +30,7 @@ export const uncordon: Command = {
   isChange: true,
   summary: "Mark machines schedulable again",
   description:
-    "Mark machines schedulable: they get units again. A drain ends where it is; what it has moved stays where it went.\n\nA machine that is not here, as during its restart, is named as usual; by its whole ID where the server is too old to\nremember it.",
+    "Mark machines schedulable again. A drain in progress stops; units that it has moved stay where they are.\n\nA machine that is lost, as during a reboot, is named as usual; with a server too old to list lost machines, by its whole ID.",
   flags: [],
   examples: ["fleetctl uncordon 2444264c"],
   completes: "machine",

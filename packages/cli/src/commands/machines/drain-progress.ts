@@ -40,7 +40,7 @@ export function departureOf(
   if (isThere || states.some(({ machineID }) => drained.has(machineID))) return { kind: "here" };
   if (unit?.desiredState !== "launched") return { kind: "left" };
   if (unit.machineID === null) {
-    return leftMs > PLACED_MS ? { kind: "in-trouble", why: "has stopped and is on no machine yet" } : ON_ITS_WAY;
+    return leftMs > PLACED_MS ? { kind: "in-trouble", why: "has stopped and is not placed yet" } : ON_ITS_WAY;
   }
   const verdict = verdictThere();
   if (verdict.kind === "there") return { kind: "left" };
@@ -48,7 +48,7 @@ export function departureOf(
   if (leftMs <= UP_MS) return ON_ITS_WAY;
   const own = states.find(({ machineID }) => machineID === unit.machineID);
   const is = own === undefined ? unit.currentState : `${own.active} (${own.sub})`;
-  return { kind: "in-trouble", why: `is not up after ${UP_MS / 1000} seconds: it is ${is}` };
+  return { kind: "in-trouble", why: `is not active after ${UP_MS / 1000} s: it is ${is}` };
 }
 
 const ON_ITS_WAY: Departure = { kind: "on-its-way" };

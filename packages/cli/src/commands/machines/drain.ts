@@ -20,14 +20,14 @@ export const drain: Command = {
   args: "<machine...>",
   isChange: true,
   summary: "Move all units away from machines",
-  description: `Mark machines unschedulable, and move the units that they have away, one after the other: each is active on its new
-machine before the next one is moved. A unit with Overlap=true in [X-Fleet] is active there before it stops here; any
-other stops first. Global units stay. The machines stay cordoned: "fleetctl uncordon" has them take units again.
+  description: `Mark machines unschedulable and move their units away, one after the other: each unit is active on its new machine
+before the next one is moved. A unit with Overlap=true in [X-Fleet] is active on its new machine before it stops on the old
+one; any other stops first. Global units stay. The machines stay cordoned until "fleetctl uncordon".
 
-Machines are named by host name, address, or the beginning of the ID. The engine does the work: it goes on when fleetctl
-is interrupted. fleetctl waits until the units have stopped here and are up elsewhere. Where a unit fits nowhere else it
-stays where it is; there, and where a unit is not up on its new machine, the exit code is 1.`,
-  flags: [TIMEOUT_FLAG, { flags: "--no-block", description: "Do not wait until the units have left" }],
+Machines are named by host name, address, or the beginning of the ID. The engine makes the moves, and continues when
+fleetctl is interrupted. fleetctl waits until the units have stopped on these machines and are active on others. A unit that
+fits no other machine stays. In that case, or when a unit does not become active on its new machine, the exit code is 1.`,
+  flags: [TIMEOUT_FLAG, { flags: "--no-block", description: "Do not wait until the units are moved" }],
   examples: ["fleetctl drain 2444264c", "fleetctl drain --timeout 600 node1 node2"],
   completes: "machine",
   async run(context, typed, flags) {
@@ -57,7 +57,7 @@ async function untilDrained(
   const result = await untilSettled(await follow(client, {}), mostMs, wait);
   context.progress(null);
   if (result !== null) return result;
-  context.err(`Error: timed out: ${wait.leftText}, and the engine goes on moving them`);
+  context.err(`Error: timed out: ${wait.leftText}; the engine continues`);
   return false;
 }
 
@@ -89,7 +89,7 @@ class DrainWait implements Wait<boolean> {
 
   get leftText(): string {
     const { length } = this.#progress.left;
-    return `${length} ${length === 1 ? "unit has" : "units have"} not left ${this.#where}`;
+    return `${length} ${length === 1 ? "unit is" : "units are"} not moved from ${this.#where} yet`;
   }
 
   async look(): Promise<boolean | null> {
@@ -112,7 +112,7 @@ class DrainWait implements Wait<boolean> {
       return reasonOf(name, this.#units.get(name), states, null, goal, this.#machines);
     });
     const more = left.length > MOST_TOLD ? `; and ${left.length - MOST_TOLD} more` : "";
-    return `Still waiting: ${this.leftText} or are not up elsewhere: ${told.join("; ")}${more}`;
+    return `Still waiting: ${this.leftText}: ${told.join("; ")}${more}`;
   }
 
   say(line: string): void {
@@ -130,7 +130,7 @@ class DrainWait implements Wait<boolean> {
     const unit = this.#units.get(name);
     if (unit === undefined) this.#context.out(`Unit ${name} destroyed`);
     else if (unit.machineID === null) {
-      if (why === null) this.#context.out(`Unit ${name} stopped, on no machine`);
+      if (why === null) this.#context.out(`Unit ${name} stopped, not placed`);
     } else this.#context.out(`Unit ${name} moved to ${machineLegend(unit.machineID, this.#machines, false)}`);
     if (why === null) return;
     const where = unit?.machineID == null ? "" : ` on ${machineName(unit.machineID, this.#machines)}`;
@@ -156,7 +156,7 @@ async function stuckUnits(client: ClusterClient, names: readonly string[]): Prom
       const placement = await client.placement(name);
       if (placement === null || placement.fitting > 1) return null;
       const [most] = placement.reasons;
-      return `unit ${name} fits on no other machine${most === undefined ? "" : `: ${most.reason}`}`;
+      return `unit ${name} fits no other machine${most === undefined ? "" : `: ${most.reason}`}`;
     }),
   );
   return reasons.filter((reason) => reason !== null);

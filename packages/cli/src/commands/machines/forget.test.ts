@@ -31,14 +31,14 @@ describe("a lost machine", () => {
     );
     const { stdout, stderr } = await run(["list-machines"]);
     expect(stdout).not.toContain("ffffffff");
-    expect(stderr).toBe('1 machine is lost: "fleetctl list-machines --all" lists.\n');
+    expect(stderr).toBe('1 machine is lost: see "fleetctl list-machines --all".\n');
     expect((await run(["list-machines", "--no-legend"])).stderr).toBe("");
   });
 });
 
 it("a machine that is here, or is none, is not forgotten", async () => {
   expect((await run(["forget", "113f"])).stderr).toBe(
-    "Error: machine 113f is here: only a lost one can be forgotten\n",
+    "Error: machine 113f is not lost: only a lost machine can be forgotten\n",
   );
   expect((await run(["forget", "gone", "none"])).stderr).toBe("Error: Machine none does not exist.\n");
   expect(changes()).toEqual([]);

@@ -8,8 +8,8 @@ export const forget: Command = {
   args: "<machine...>",
   isChange: true,
   summary: "Forget machines that are lost for good",
-  description: `Take lost machines off the list, with their cordons. "fleetctl list-machines --all" has them. A machine that is here
-is refused, and one that comes back later is known again.`,
+  description: `Remove lost machines, and their cordons, from the list of "fleetctl list-machines --all". A machine that is not lost is
+refused; one that comes back later is listed again.`,
   flags: [],
   examples: ["fleetctl forget 2444264c"],
   completes: "machine",
@@ -19,7 +19,7 @@ is refused, and one that comes back later is known again.`,
     const lost = await client.lostMachines();
     for (const name of typed)
       if (machinesLike(lost, name).length === 0 && machinesLike(here, name).length > 0)
-        throw new CommandError(`machine ${name} is here: only a lost one can be forgotten`);
+        throw new CommandError(`machine ${name} is not lost: only a lost machine can be forgotten`);
     for (const { id } of machinesNamed(lost, typed)) {
       await client.forgetMachine(id);
       context.out(`Machine ${machineID(id, false)} forgotten`);

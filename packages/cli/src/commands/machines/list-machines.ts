@@ -28,10 +28,10 @@ export const listMachines: Command = {
   description: `List the machines of the cluster.
 
 Fields: machine, ip, metadata, hostname, version, state (ready, cordoned, draining or lost), since
-(when it is lost). How many machines are lost is told on standard error where there is a header.`,
+(of a lost machine). The number of lost machines is printed on standard error, unless --no-legend is given.`,
   flags: [
     ...listFlags(FIELDS),
-    { flags: "-a, --all", description: "Also lost machines: those that were here and are not forgotten" },
+    { flags: "-a, --all", description: "Also list lost machines, until they are forgotten" },
   ],
   examples: [
     "fleetctl list-machines",
@@ -47,7 +47,7 @@ Fields: machine, ip, metadata, hostname, version, state (ready, cordoned, draini
     printList(context, COLUMNS, [...(await client.machines()), ...(isAll ? lost : [])], options, asJson);
     if (isCounted && lost.length > 0) {
       const are = lost.length === 1 ? "1 machine is" : `${lost.length} machines are`;
-      context.err(`${are} lost: "fleetctl list-machines --all" lists.`);
+      context.err(`${are} lost: see "fleetctl list-machines --all".`);
     }
     return 0;
   },

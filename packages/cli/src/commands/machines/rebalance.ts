@@ -17,13 +17,13 @@ export const rebalance: Command = {
   args: "",
   isChange: true,
   summary: "Move units to even out the load of machines",
-  description: `Move units from machines that carry much to those that carry less, and to machines that they prefer. Nothing is ever
-moved for that unless it is asked for here. Units with Stay=true, MachineID=, MachineOf= or Replaces= are left where they are.
+  description: `Move units from heavily loaded machines to less loaded ones, and to machines that they prefer. fleet never does this by
+itself. Units with Stay=true, MachineID=, MachineOf= or Replaces= are not moved.
 
-The engine makes the moves, as a drain does: it goes on when fleetctl is interrupted.`,
+The engine makes the moves, and continues when fleetctl is interrupted.`,
   flags: [
-    { flags: "--dry-run", description: "Only show the moves" },
-    { flags: "--limit <n>", description: "Moves that are made at a time", default: "1" },
+    { flags: "--dry-run", description: "Show the moves without making them" },
+    { flags: "--limit <n>", description: "Moves in progress at a time", default: "1" },
     TIMEOUT_FLAG,
     { flags: "--no-block", description: "Do not wait until the moves are made" },
   ],
@@ -75,7 +75,7 @@ async function untilMoved(
   });
   context.progress(null);
   if (isDone === null) {
-    context.err(`Error: timed out: ${left} moves are not made yet; the engine goes on with them`);
+    context.err(`Error: timed out: ${left} moves are pending; the engine continues`);
     return false;
   }
   const units = await findUnits(
@@ -85,7 +85,7 @@ async function untilMoved(
   const elsewhere = moves.filter(({ unit, to }) => units.has(unit) && units.get(unit)?.machineID !== to);
   for (const { unit, to } of elsewhere) {
     const on = units.get(unit)?.machineID ?? null;
-    const is = on === null ? "is on no machine" : `is on ${machineLegend(on, machines, false)}`;
+    const is = on === null ? "is not placed" : `is on ${machineLegend(on, machines, false)}`;
     context.err(`Error: unit ${unit} was not moved to ${machineLegend(to, machines, false)}: it ${is}`);
   }
   return elsewhere.length === 0;

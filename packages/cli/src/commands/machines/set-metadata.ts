@@ -9,9 +9,10 @@ export const setMetadata: Command = {
   usage: "<machine> <key=value...>",
   isChange: true,
   summary: "Change a machine's metadata",
-  description: `Set metadata of a machine, or with "KEY=" remove it, also what its fleet.conf has. Units that no longer fit are moved.
+  description: `Set metadata of a machine; "KEY=" removes a key, including one from its fleet.conf. Units that no longer fit the machine
+are moved.
 
-The machine is named by host name, address, or the beginning of its ID. What is set outlasts a restart of the machine.`,
+The machine is named by host name, address, or the beginning of its ID. The change survives a reboot of the machine.`,
   flags: [],
   examples: ["fleetctl set-metadata node1 disk=ssd rack=7", "fleetctl set-metadata 2444264c disk="],
   completes: "machine",

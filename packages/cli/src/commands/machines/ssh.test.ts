@@ -15,7 +15,7 @@ describe("fleetctl ssh", () => {
   });
   it("refuses flags that contradict each other, or make no sense", async () => {
     expect((await run(["ssh", "--machine", "a", "--unit", "b"])).stderr).toContain("can't be used together");
-    expect((await run(["ssh"])).stderr).toContain("name a machine or a unit");
+    expect((await run(["ssh"])).stderr).toContain("no machine or unit given");
     expect((await run(["--ssh-timeout=x", "list-units"])).stderr).toContain('invalid --ssh-timeout "x"');
     expect((await run(["--strict-host-key-checking=maybe", "list-units"])).code).toBe(1);
     expect((await run(["--ssh-username=-x", "list-units"])).stderr).toContain("invalid --ssh-username");

@@ -18,12 +18,12 @@ export const ssh: Command = {
   description: `Open a shell on a machine, or run a command there, over SSH.
 
 The machine is named by host name, address, or the beginning of its ID, or by a unit that is scheduled to it. The words
-of the command are joined with spaces into a line for the remote shell, as ssh does; with --quote each word reaches the
-command as it is. The exit code is the command's.`,
+of the command are joined with spaces into a line for the remote shell, as ssh does; with --quote each word is passed
+unchanged. The exit code is the command's.`,
   flags: [
     { flags: "--machine <machine>", description: "The machine, by host name, address or ID" },
     { flags: "--unit <name>", description: "The machine that this unit is scheduled to" },
-    { flags: "--quote", description: "Pass each word of the command on as one word, whatever is in it" },
+    { flags: "--quote", description: "Pass each word of the command unchanged" },
     { flags: "-A, --forward-agent", description: "Forward the SSH agent" },
     { flags: "--ssh-port <port>", description: "Port of the machine's SSH server (default 22)" },
   ],
@@ -39,7 +39,7 @@ command as it is. The exit code is the command's.`,
       throw new CommandError("--machine and --unit can't be used together; remove one");
     const isNamed = byMachine !== undefined || byUnit !== undefined;
     const [target] = words;
-    if (!isNamed && target === undefined) throw new CommandError("name a machine or a unit to connect to");
+    if (!isNamed && target === undefined) throw new CommandError("no machine or unit given");
     const command = isNamed ? words : words.slice(1);
     const machine = isNamed ? await named(context, byMachine, byUnit) : await machineOrUnit(context, target ?? "");
     const port = flags.sshPort === undefined ? null : readPort(String(flags.sshPort));
@@ -68,11 +68,9 @@ async function machineOrUnit(context: Context, target: string): Promise<MachineI
   const name = /^[A-Za-z0-9:_.\\@-]+$/.test(target) ? unitName(target) : null;
   const unit = name === null ? null : await client.unit(name);
   if (unit !== null && found.length > 0) {
-    throw new CommandError(
-      `${JSON.stringify(target)} is both a machine and a unit: say which with --machine or --unit`,
-    );
+    throw new CommandError(`${JSON.stringify(target)} is both a machine and a unit: use --machine or --unit`);
   }
   if (unit !== null) return machineOf(context, target, machines);
   if (found.length > 0) return onlyMachine(machines, target);
-  throw new CommandError(`there is no machine and no unit ${JSON.stringify(target)}`);
+  throw new CommandError(`no machine or unit ${JSON.stringify(target)} exists`);
 }

@@ -4,7 +4,7 @@ import { CommandError } from "../../errors.ts";
 /** The flag of every command that waits for moves. */
 export const TIMEOUT_FLAG: FlagSpec = {
   flags: "--timeout <seconds>",
-  description: "Stop waiting after so many seconds; 0: never",
+  description: "Stop waiting after this many seconds; 0: no limit",
   default: "0",
 };
 

@@ -17,7 +17,7 @@ fish: fleetctl completion fish > ~/.config/fish/completions/fleetctl.fish`,
   async run(context, [shell = ""]) {
     const script = completionScript(shell);
     if (script === null)
-      throw new CommandError(`there is no completion for ${JSON.stringify(shell)}: expected ${SHELLS.join(", ")}`);
+      throw new CommandError(`no completion for ${JSON.stringify(shell)}: expected ${SHELLS.join(", ")}`);
     context.write(script);
     return 0;
   },

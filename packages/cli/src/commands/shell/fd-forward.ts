@@ -10,9 +10,9 @@ export const fdForward: Command = {
   isClassic: true,
   args: "<socket>",
   summary: "Proxy stdin and stdout to a unix domain socket",
-  description: `Copy standard input to a UNIX socket, and what comes from there to standard output.
+  description: `Copy standard input to a UNIX socket, and the socket's output to standard output.
 
-This is the far end of the --tunnel of fleetctl before version 2, which runs it over SSH.`,
+This is the remote end of --tunnel for fleetctl before version 2, which runs it over SSH.`,
   flags: [],
   examples: ["fleetctl fd-forward /var/run/fleet.sock"],
   completes: "file",

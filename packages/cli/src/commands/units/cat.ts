@@ -13,8 +13,8 @@ export const cat: Command = {
   args: "<unit>",
   isLook: true,
   summary: "Output the contents of a submitted unit",
-  description: `Print a unit's file as it was submitted, byte for byte. A server that does not keep that has it written out from the
-unit's options: without comments. As JSON it comes with its options one by one.`,
+  description: `Print a unit's file as it was submitted, byte for byte. From a server that does not store the file the unit's options are
+printed, without comments. JSON output lists the options one by one.`,
   flags: [{ flags: "--version <n>", description: "An earlier version, by its number in history" }, OUTPUT_FLAG],
   examples: ["fleetctl cat foo.service", "fleetctl cat --version 3 foo.service"],
   completes: "unit",

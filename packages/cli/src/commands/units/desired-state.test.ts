@@ -242,7 +242,7 @@ describe("a global unit", () => {
     const late = run(["start", "--block-attempts=1", "g"]);
     expect(await late).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining("g.service is on 1 of 2 machines"),
+      stderr: expect.stringContaining("g.service runs on 1 of 2 machines"),
     });
   });
   it("is stopped when no copy deactivates any more", async () => {

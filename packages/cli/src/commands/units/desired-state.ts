@@ -22,7 +22,7 @@ const BEGINNING_MS = 500;
 export const WAIT_FLAGS: readonly FlagSpec[] = [
   {
     flags: "--block-attempts <n>",
-    description: "Wait for at most so many half seconds; 0: without limit",
+    description: "Wait at most this many half seconds; 0: no limit",
     default: "0",
   },
   { flags: "--no-block", description: "Do not wait until the units have reached their state" },
@@ -31,13 +31,13 @@ export const WAIT_FLAGS: readonly FlagSpec[] = [
 /** The flag of every command that submits units. */
 export const STRICT_FLAG: FlagSpec = {
   flags: "--strict",
-  description: "Submit nothing where a unit file has a warning",
+  description: "Treat warnings about unit files as errors: submit nothing",
 };
 
 /** The flag of every command that can replace units that run. */
 export const FORCE_FLAG: FlagSpec = {
   flags: "--force",
-  description: "With --replace, also take a version that fits no machine: the unit stops",
+  description: "With --replace: accept a version that fits no machine, which stops the unit",
 };
 
 /** The flag of every command that changes texts of units. */

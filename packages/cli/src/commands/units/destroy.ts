@@ -12,9 +12,9 @@ export const destroy: Command = {
   saidOfNone: "No units given",
   isChange: true,
   summary: "Destroy one or more units in the cluster",
-  description: `Stop one or more units, take them off their machines and remove them from the cluster for good.
+  description: `Stop one or more units, unload them from their machines and remove them from the cluster.
 
-Units that are not there are skipped. Waits until no machine reports the units any more.`,
+Unknown units are skipped. The command waits until no machine reports the units.`,
   flags: [...WAIT_FLAGS, MESSAGE_FLAG],
   examples: ["fleetctl destroy foo.service", "fleetctl destroy web@{1..3}"],
   completes: "unit",

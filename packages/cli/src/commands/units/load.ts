@@ -22,12 +22,12 @@ export const load: Command = {
   summary: "Schedule one or more units in the cluster, first submitting them if necessary",
   description: `Schedule one or more units to machines and load them into systemd there, without starting them.
 
-Units that are not in the cluster yet are submitted first. A unit that is
-started is stopped, which is said. Waits until the units are loaded.`,
+Units that are not in the cluster yet are submitted first. A launched unit is stopped, with a warning. The command waits
+until the units are loaded.`,
   flags: [
     {
       flags: "--replace",
-      description: "Replace the unit where the local file differs and the unit is not launched",
+      description: "Replace the unit if the local file differs and the unit is not launched",
     },
     FORCE_FLAG,
     STRICT_FLAG,

@@ -11,7 +11,7 @@ export const restart: Command = {
   saidOfNone: "No units given",
   isChange: true,
   summary: "Instruct systemd to rolling restart one or more units in the cluster",
-  description: "Stop and start units, one after the other. A unit that is only loaded is started.",
+  description: "Stop and start units one after the other. A loaded unit is started.",
   // A rolling restart is nothing without waiting: scripts may say --no-block all the same.
   flags: WAIT_FLAGS.map((flag) => (flag.flags === "--no-block" ? { ...flag, isHidden: true } : flag)),
   examples: ["fleetctl restart web@{1..3}"],

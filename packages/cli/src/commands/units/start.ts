@@ -23,10 +23,10 @@ export const start: Command = {
   description: `Start one or more units in the cluster.
 
 Units that are not in the cluster yet are submitted and loaded first. A unit that has failed, has ended or was
-stopped by hand is started anew. Waits until systemd says that the units are active, global ones on every machine
-that fits them. A unit that fails, or keeps failing, ends the wait with systemd's reason and exit code 1.`,
+stopped by hand is started again. The command waits until systemd reports the units active, global units on every machine
+that they fit. A unit that fails, or keeps failing, ends the wait with systemd's reason and exit code 1.`,
   flags: [
-    { flags: "--replace", description: "Replace the unit where the local file differs" },
+    { flags: "--replace", description: "Replace the unit if the local file differs" },
     FORCE_FLAG,
     STRICT_FLAG,
     MESSAGE_FLAG,

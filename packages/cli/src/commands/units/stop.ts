@@ -12,7 +12,7 @@ export const stop: Command = {
   isChange: true,
   summary: "Instruct systemd to stop one or more units in the cluster",
   description:
-    "Stop one or more units. They stay loaded on their machines. Waits until systemd says that they are stopped, of\nglobal units on every machine. Units that the cluster does not know are passed over.",
+    "Stop one or more units. They stay loaded on their machines. The command waits until systemd reports them stopped, global\nunits on every machine. Unknown units are skipped.",
   flags: WAIT_FLAGS,
   examples: ["fleetctl stop foo.service", "fleetctl stop --no-block web@1 web@2"],
   completes: "unit",

@@ -12,10 +12,10 @@ export const submit: Command = {
   summary: "Upload one or more units to the cluster without starting them",
   description: `Upload one or more units to the cluster without starting them.
 
-Units are taken from files, or, for instances, from a template in the registry or beside the file. A unit
-that is already there is left as it is.`,
+Units are read from files, or, for instances, from a template in the registry or beside the file. A unit that exists
+already is not changed.`,
   flags: [
-    { flags: "--replace", description: "Replace the unit where the local file differs and the unit is inactive" },
+    { flags: "--replace", description: "Replace the unit if the local file differs and the unit is inactive" },
     STRICT_FLAG,
     MESSAGE_FLAG,
   ],

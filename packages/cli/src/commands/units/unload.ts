@@ -13,7 +13,7 @@ export const unload: Command = {
   isChange: true,
   summary: "Unschedule one or more units in the cluster",
   description:
-    "Stop one or more units and take them off their machines. They stay known to the cluster.\n\nWaits until no machine reports them any more.",
+    "Stop one or more units and unload them from their machines. They stay in the cluster.\n\nThe command waits until no machine reports them.",
   flags: WAIT_FLAGS,
   examples: ["fleetctl unload foo.service"],
   completes: "unit",

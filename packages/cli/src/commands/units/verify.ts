@@ -13,11 +13,11 @@ export const verify: Command = {
   args: "[files...]",
   usage: "FILE...",
   summary: "Check unit files without submitting them",
-  description: `Check unit files offline: by fleet's rules, and by systemd's where systemd-analyze is installed. Prints what is
-wrong, with its line. The exit code is 1 where fleet would refuse a file, and with --strict at every warning.
+  description: `Check unit files offline: by fleet's rules, and by systemd's if systemd-analyze is installed. Problems are printed with
+their lines. The exit code is 1 if fleet would refuse a file; with --strict also for a warning.
 
-The old meaning, to verify a signed unit of the cluster, is gone: for a name that is no file the exit code is 2.`,
-  flags: [{ flags: "--strict", description: "Take warnings for errors" }],
+The old meaning, to verify a signed unit of the cluster, is gone: for a name that is not a file the exit code is 2.`,
+  flags: [{ flags: "--strict", description: "Treat warnings as errors" }],
   examples: ["fleetctl verify foo.service", "fleetctl verify --strict units/*.service"],
   completes: "file",
   async run(context, args, flags) {
@@ -33,7 +33,7 @@ The old meaning, to verify a signed unit of the cluster, is gone: for a name tha
       return 2;
     }
     const missing = args.find((path) => !files.some((file) => file.path === path));
-    if (missing !== undefined) throw new CommandError(`there is no file ${missing} to check`);
+    if (missing !== undefined) throw new CommandError(`file ${missing} does not exist`);
     let exitCode = 0;
     for (const [path, findings] of await findingsOf(context, files)) {
       if (findings.length === 0) context.out(`${path}: ok`);
