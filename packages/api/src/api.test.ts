@@ -573,6 +573,28 @@ describe("states and machines", () => {
       expect(found).toEqual(all.map((entry) => entry.join(" ")).sort());
     }
   });
+  it("a unit that the registry has lost is told of, taken away by its name, and taken on where it runs", async () => {
+    await seed();
+    const { keys, etcd } = registry;
+    const value = JSON.stringify({
+      ...{ hash: "h", current: "launched", load: "loaded", active: "active", sub: "running", unknown: true },
+    });
+    await etcd.txn(
+      [],
+      ["lost.service", "kept.service"].map((name) => ({ put: keys.state("m2", name), value })),
+    );
+    const state = async (name: string): Promise<unknown> =>
+      ((await send("GET", `/fleet/v1/state?unitName=${name}`)).json as { states?: unknown[] }).states?.[0];
+    await expect.poll(() => state("kept.service")).toMatchObject({ machineID: "m2", unknown: true });
+    const seenAt = await registry.reachedRevision();
+    expect((await send("DELETE", "/fleet/v1/units/lost.service")).status).toBe(204);
+    expect([...(await registry.unknownUnits(["lost.service", "kept.service"], seenAt))]).toEqual(["kept.service"]);
+    expect((await send("DELETE", "/fleet/v1/units/nowhere.service")).status).toBe(404);
+    const body = { options: [{ section: "Service", name: "ExecStart", value: "/bin/a" }], desiredState: "inactive" };
+    expect((await send("PUT", "/fleet/v1/units/kept.service", JSON.stringify(body), JSON_TYPE)).status).toBe(201);
+    const record = (await registry.units(["kept.service"])).get("kept.service");
+    expect(record?.whereabouts).toEqual({ kind: "nowhere", last: "m2", preferred: null });
+  });
   it("machines that are lost are told of where that is asked for, until they are forgotten", async () => {
     await seed();
     const { keys, etcd } = registry;

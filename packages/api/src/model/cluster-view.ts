@@ -1,5 +1,13 @@
 import { BoundedCache } from "@fleet/domain/cache";
-import { type Change, type ClusterState, lostMachines, machineOf, unitOf, unitStatesOf } from "@fleet/domain/cluster";
+import {
+  type Change,
+  type ClusterState,
+  lostMachines,
+  machineOf,
+  unitOf,
+  unitStatesOf,
+  unknownOn,
+} from "@fleet/domain/cluster";
 import { parseUnitFile, UnitFileError } from "@fleet/domain/unit";
 import { lostMachineJson, machineJson, optionsJson, stateJson, unitJson } from "./entities.ts";
 import { NameDelta, SortedNames } from "./sorted-names.ts";
@@ -150,6 +158,11 @@ export class ClusterView {
     const machineID = unitOf(this.#state, name)?.machineID;
     const state = states.find((entry) => entry.machineID === machineID) ?? states[0];
     return state === undefined ? null : stateJson(state);
+  }
+
+  /** The machines that have a unit which the registry does not know, by ID. */
+  unknownOn(name: string): readonly string[] {
+    return unknownOn(this.#state, name);
   }
 
   machines(start: number, count: number): JsonPage {

@@ -27,7 +27,7 @@ export function optionsJson(options: readonly UnitOption[]): string {
  * JSON of a UnitState as API v1 shows it, with how its last run ended where that is worth telling, and with `error` where
  * fleet could not reach the desired state.
  */
-export function stateJson({ name, hash, machineID, systemd, current, run, error }: UnitState): string {
+export function stateJson({ name, hash, machineID, systemd, current, run, error, unknown }: UnitState): string {
   return JSON.stringify({
     name,
     hash,
@@ -41,6 +41,7 @@ export function stateJson({ name, hash, machineID, systemd, current, run, error 
     exitSignal: run?.exitSignal ?? undefined,
     restarts: run?.restarts || undefined,
     error: error ?? undefined,
+    unknown: unknown || undefined,
   });
 }
 

@@ -2,6 +2,7 @@ import { checkUnit, MOST_MESSAGE } from "@fleet/domain/cluster";
 import { checkUnitSize, type DesiredState, isDesiredState, type UnitOption } from "@fleet/domain/unit";
 import {
   type ChangeAuthor,
+  destroyUnknown,
   type Registry,
   RegistryError,
   type UnitChange,
@@ -76,13 +77,18 @@ export function unitHandlers(deps: UnitDeps): UnitHandlers {
       if (options !== null) checkUnitSize(name, options, deps.unitSizeLimit());
       // As the old API does: the old fleetctl's --replace waits until a unit that it gives new options is inactive.
       const desiredState = desiredStateOf(body) ?? (options === null ? null : "inactive");
-      const change = { kind: "set", name, options, desiredState } as const;
+      // One that the registry has lost is taken on where it runs.
+      const [runsOn] = view.unknownOn(name);
+      const prefers = runsOn === undefined ? {} : { prefers: runsOn };
+      const change = { kind: "set", name, options, desiredState, ...prefers } as const;
       const outcome = await submit(deps, change, authorOf(request, deps));
       return reply.code(outcome === "created" || outcome === "replaced" ? 201 : 204).send();
     },
     "Units.Delete": async (request, reply) => {
       const name = pathParameter(request, "unitName");
-      await submit(deps, { kind: "destroy", name }, authorOf(request, deps));
+      await submit(deps, { kind: "destroy", name }, authorOf(request, deps)).catch((error: unknown) =>
+        destroyLost(deps, name, error),
+      );
       return reply.code(204).send();
     },
     "Units.Placement": async (request, reply) => {
@@ -127,6 +133,18 @@ function authorOf(request: FastifyRequest, { nameOfSender }: UnitDeps): ChangeAu
   if (message !== null && (typeof message !== "string" || message.length > MOST_MESSAGE))
     throw new HttpError(400, `invalid message: expected one, of at most ${MOST_MESSAGE} characters`);
   return { by: nameOfSender(request), message: message === "" ? null : message };
+}
+
+/**
+ * Has machines take a unit away that the registry has lost, and nobody has destroyed.
+ *
+ * @param error why it could not be destroyed as others are; thrown where no machine has such a unit
+ */
+async function destroyLost({ view, registry }: UnitDeps, name: string, error: unknown): Promise<void> {
+  const machineIDs = view.unknownOn(name);
+  const isLost = error instanceof RegistryError && error.code === "not-found" && machineIDs.length > 0;
+  if (!isLost) throw error;
+  await destroyUnknown(registry.etcd, registry.keys, name, machineIDs);
 }
 
 /** Checks that a body which names a unit names the one in the URL. */
