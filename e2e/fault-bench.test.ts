@@ -232,6 +232,7 @@ it("a write of an engine that did not lead is seen", () => {
   ];
   const journal = [9, 10, 20, 21, 30].map((at) => `{"msg":"placed","writtenAt":${at}}`).join("\n");
   expect(writtenWithoutLeading(journal, "m1", reigns)).toEqual([21, 30]);
+  expect(writtenWithoutLeading("engine: placed unit=a.service writtenAt=21\n", "m1", reigns)).toEqual([21]);
   expect(writtenWithoutLeading(journal, "m2", reigns)).toEqual([10, 20]);
 });
 it("what is printed of a storm names the invariant that is broken, and where its history is", () => {

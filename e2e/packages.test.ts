@@ -140,7 +140,7 @@ describe("the Debian packages", () => {
     await cluster.until(
       "the machine to be there in its new version, with its unit",
       async () =>
-        (await host("journalctl", "-u", "fleet-agent", "-o", "cat", "--no-pager")).includes(`"version":"${VERSION}"`) &&
+        (await host("journalctl", "-u", "fleet-agent", "-o", "cat", "--no-pager")).includes(`version=${VERSION} `) &&
         (await fleetctl("list-units", "--no-legend", "--fields=unit,active")) === "stays.service\tactive\n",
     );
     expect(await cluster.show(1, "stays.service", "InvocationID")).toBe(invocation);

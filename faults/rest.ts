@@ -193,7 +193,7 @@ export async function deposedWrites(
  */
 export function writtenWithoutLeading(journal: string, machineID: string, reigns: readonly Reign[]): readonly number[] {
   const knownFrom = reigns[0]?.from ?? 0;
-  return [...journal.matchAll(/"writtenAt":(\d+)/g)]
+  return [...journal.matchAll(/\bwrittenAt(?:=|":)(\d+)/g)]
     .map(([, revision]) => Number(revision))
     .filter((at) => at >= knownFrom)
     .filter((at) => !reigns.some(({ id, from, to }) => id === machineID && from <= at && at <= to));

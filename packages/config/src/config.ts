@@ -29,6 +29,10 @@ export interface Config {
   /** Who may use the API; null: whoever can open a socket. */
   readonly apiTokens: readonly ApiToken[] | null;
   readonly auditLog: AuditTarget;
+  /** Where agent and engine serve metrics; null: nowhere. */
+  readonly metricsListen: { readonly agent: HostPort | null; readonly engine: HostPort | null };
+  /** auto: text on a journal, else json. */
+  readonly logFormat: "auto" | "json" | "text";
   /** How agents reach this API to answer its questions; null: it asks none. */
   readonly link: LinkConfig | null;
 }

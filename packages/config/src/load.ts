@@ -77,7 +77,12 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
     disableWatches: value("disable_watches", readBoolean, false),
     unitsDirectory: value("units_directory", readAbsolutePath, ""),
     systemdUser: value("systemd_user", readBoolean, false),
-    unitsOnShutdown: value("units_on_shutdown", readKeepOrUnload, "unload"),
+    unitsOnShutdown: value("units_on_shutdown", readOneOf("unload", "keep"), "unload"),
+    metricsListen: {
+      agent: value("agent_metrics_listen", readHostPort, null),
+      engine: value("engine_metrics_listen", readHostPort, null),
+    },
+    logFormat: value("log_format", readOneOf("auto", "json", "text"), "auto"),
     apiListen: value("api_listen", readListen, []),
     apiTls: apiTls(pem, text, problems),
     apiTokens: apiTokens(source, text("api_tokens_file"), problems, warnings),
@@ -257,6 +262,11 @@ function readAuditTarget(text: string): Read<AuditTarget> {
   return { ok: false, expected: "journal, off, or the absolute path of a file" };
 }
 
-function readKeepOrUnload(text: string): Read<"unload" | "keep"> {
-  return text === "unload" || text === "keep" ? { ok: true, value: text } : { ok: false, expected: "unload or keep" };
+/** One of these words. */
+function readOneOf<T extends string>(...words: readonly [T, ...T[]]): (text: string) => Read<T> {
+  return (text) => {
+    const found = words.find((word) => word === text);
+    if (found !== undefined) return { ok: true, value: found };
+    return { ok: false, expected: `${words.slice(0, -1).join(", ")} or ${words.at(-1)}` };
+  };
 }

@@ -119,6 +119,22 @@ export const OPTIONS = [
       "What agents call: address:port. Empty: link_listen, or the machine's public_ip with its port where that is 0.0.0.0 or [::].",
   },
   {
+    name: "agent_metrics_listen",
+    default: "",
+    description: "address:port on which an agent serves its metrics, under /metrics. Empty: nowhere.",
+  },
+  {
+    name: "engine_metrics_listen",
+    default: "",
+    description: "The same for an engine. An API serves the metrics of its process on its own sockets.",
+  },
+  {
+    name: "log_format",
+    default: "auto",
+    description:
+      "text: a line for people, with the fields behind. json: an object a line. auto: text on a journal, else json.",
+  },
+  {
     name: "enable_grpc",
     default: "false",
     description: "Accepted for old configurations. Nothing is served over gRPC.",

@@ -1,5 +1,10 @@
 import { writeSync } from "node:fs";
+import type { Config } from "@fleet/config";
 import { type Logger, pino } from "pino";
+import { readableLines } from "./log-line.ts";
+
+/** What of the configuration a log goes by. */
+export type LogConfig = Pick<Config, "verbosity" | "logFormat">;
 
 /** syslog priorities, by pino's level. */
 const PRIORITY: Readonly<Record<number, number>> = { 10: 7, 20: 7, 30: 6, 40: 4, 50: 3, 60: 2 };
@@ -39,18 +44,22 @@ class Lines {
 }
 
 /**
- * The daemon's log: one JSON object a line on standard output; under systemd with the priority in front, by which the
- * journal tells warnings from the rest.
+ * The daemon's log on standard output: a JSON object a line, or text. On a journal each line has its priority in front,
+ * by which the journal tells warnings from the rest. (The journal's own protocol, which has fields, takes datagrams on a
+ * UNIX socket: Node can't send them.)
  */
-export function createLog(verbosity: number, env: NodeJS.ProcessEnv): Logger {
+export function createLog({ verbosity, logFormat }: LogConfig, env: NodeJS.ProcessEnv): Logger {
   const isJournal = env.JOURNAL_STREAM !== undefined;
+  const isText = logFormat === "text" || (logFormat === "auto" && isJournal);
   const lines = new Lines();
   const stream = {
     // This member has pino set lastLevel before each write.
     [Symbol.for("pino.metadata")]: true,
     lastLevel: 30,
     write(line: string): void {
-      lines.add(isJournal ? `<${PRIORITY[this.lastLevel] ?? 6}>${line}` : line, this.lastLevel >= WARN);
+      const prefix = isJournal ? `<${PRIORITY[this.lastLevel] ?? 6}>` : "";
+      const shown = isText ? readableLines(line) : [line.trimEnd()];
+      lines.add(shown.map((text) => `${prefix}${text}\n`).join(""), this.lastLevel >= WARN);
     },
   };
   return pino(

@@ -66,7 +66,7 @@ async function run(roles: Parameters<typeof startDaemon>[0], configPath: string 
     if (!(error instanceof ConfigError)) throw error;
     return fail(error.message);
   }
-  const log = createLog(loaded.config.verbosity, process.env);
+  const log = createLog(loaded.config, process.env);
   sayLoaded(log, loaded);
   sayExposed(log, loaded, configPath ?? DEFAULT_CONFIG_PATH);
   process.on("unhandledRejection", (error) => die(log, error));
