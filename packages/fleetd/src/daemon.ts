@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
+import type { Server } from "node:http";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AgentFailpoint, RunningAgent, Systemd } from "@fleet/agent";
 import type { RunningApi } from "@fleet/api";
-import { type Config, VERSION } from "@fleet/config";
+import { type Config, type HostPort, VERSION } from "@fleet/config";
 import type { EngineObserver, RunningEngine } from "@fleet/engine";
 import { Etcd3Client, Keys, ObservedEtcd, type OperationObserver, Registry } from "@fleet/registry";
 import type { Logger } from "pino";
@@ -57,7 +58,7 @@ interface Shared {
   readonly failpoints: Failpoints;
   readonly isHealthy: () => boolean;
   readonly monitor: Monitor;
-  /** Null: there is no API that would show them. */
+  /** Null: nothing shows them. */
   readonly metrics: DaemonMetrics | null;
 }
 
@@ -69,8 +70,10 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
   const failpoints = new Failpoints(process.env.FLEET_FAILPOINTS);
   const logs = new PartLogs(log);
   const isHealthy = (): boolean => monitor.isHealthy && (parts.agent?.isAccepted() ?? true);
-  // Only the API shows metrics: in a daemon without it their library stays out of memory.
-  const metrics = roles.includes("api") ? new (await import("./metrics.ts")).DaemonMetrics(isHealthy, loopDelay) : null;
+  const scrapedAt = metricsAddresses(roles, config);
+  // Where nobody shows metrics, their library stays out of memory.
+  const isScraped = roles.includes("api") || scrapedAt.length > 0;
+  const metrics = isScraped ? new (await import("./metrics.ts")).DaemonMetrics(isHealthy, loopDelay, roles) : null;
   const registry = openRegistry(config, failpoints, metrics?.onOperation);
   const heartbeat = roles.includes("agent") && roles.includes("api") ? startHeartbeat(config, log) : null;
   const agentRegistry = withHeartbeat(registry, heartbeat);
@@ -81,6 +84,7 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
   void collectWhenIdle(stopping.signal);
   await startParts(parts, roles, { config, registry, agentRegistry, logs, failpoints, isHealthy, monitor, metrics });
   const { agent, engine, api } = parts;
+  const serving = metrics === null ? [] : await serveAll(scrapedAt, metrics);
   return {
     ready: Promise.all([api?.ready, agent === null ? null : enteredSoon(agent)]).then(() => undefined),
     reload: async (next) => {
@@ -105,6 +109,7 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
       };
     },
     stop: async (isRestart = false) => {
+      for (const server of serving) server.close();
       await api?.stop();
       await agent?.stop(isRestart ? "keep" : undefined);
       await engine?.stop();
@@ -197,6 +202,19 @@ function startHeartbeat(config: Config, log: Logger): HeartbeatThread {
 
 function withHeartbeat(registry: Registry, heartbeat: HeartbeatThread | null): Registry {
   return heartbeat === null ? registry : new Registry(new SteadyEtcd(registry.etcd, heartbeat), registry.keys);
+}
+
+/** Where the parts other than the API are to serve metrics. */
+function metricsAddresses(roles: readonly RoleName[], { metricsListen }: Config): readonly HostPort[] {
+  return (["agent", "engine"] as const)
+    .filter((role) => roles.includes(role))
+    .flatMap((role) => metricsListen[role] ?? []);
+}
+
+async function serveAll(addresses: readonly HostPort[], metrics: DaemonMetrics): Promise<readonly Server[]> {
+  if (addresses.length === 0) return [];
+  const { serveMetrics } = await import("./metrics-server.ts");
+  return Promise.all(addresses.map((address) => serveMetrics(address, metrics)));
 }
 
 /** How long a start waits until the machine is in the registry. */

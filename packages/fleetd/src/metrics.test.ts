@@ -3,14 +3,14 @@ import { LoopDelay } from "./loop-delay.ts";
 import { DaemonMetrics } from "./metrics.ts";
 
 it("the metrics of the old fleet keep their names, and count", async () => {
-  const metrics = new DaemonMetrics(() => true, new LoopDelay());
+  const metrics = new DaemonMetrics(() => true, new LoopDelay(), ["engine", "api"]);
   metrics.onOperation("txn", 0.01, true);
   metrics.onOperation("range", 0.01, false);
-  metrics.engine.onLeading(new Date(5000));
-  metrics.engine.onReconciled(0.1, true);
-  metrics.engine.onReconciled(0, false);
-  metrics.engine.onTask("AttemptScheduleUnit", true);
-  metrics.engine.onTask("UnscheduleUnit", false);
+  metrics.engine?.onLeading(new Date(5000));
+  metrics.engine?.onReconciled(0.1, true);
+  metrics.engine?.onReconciled(0, false);
+  metrics.engine?.onTask("AttemptScheduleUnit", true);
+  metrics.engine?.onTask("UnscheduleUnit", false);
   metrics.onReloaded(false);
   metrics.onAnswered({
     method: "GET",
@@ -47,4 +47,28 @@ it("the metrics of the old fleet keep their names, and count", async () => {
   }
   for (const name of ["cpu_seconds_total", "open_fds", "max_fds", "resident_memory_bytes", "virtual_memory_bytes"])
     expect(text).toMatch(new RegExp(`^process_${name} [0-9.e+]+$`, "m"));
+});
+
+it("how full etcd is, is told while this engine leads", async () => {
+  const metrics = new DaemonMetrics(() => true, new LoopDelay(), ["engine"]);
+  const told = async (): Promise<string[]> =>
+    (await metrics.text()).text.split("\n").filter((line) => line.startsWith("fleet_etcd_"));
+  metrics.engine?.onSpace?.([
+    { server: "http://a:2379", bytes: 7, quotaBytes: null },
+    { server: "http://b:2379", bytes: 8, quotaBytes: 9 },
+  ]);
+  metrics.engine?.onSpace?.([{ server: "http://b:2379", bytes: 8, quotaBytes: 9 }]);
+  expect(await told()).toEqual([
+    'fleet_etcd_database_bytes{server="http://b:2379"} 8',
+    'fleet_etcd_quota_bytes{server="http://b:2379"} 9',
+  ]);
+  metrics.engine?.onLeading(null);
+  expect(await told()).toEqual([]);
+});
+
+it("a process without an engine says nothing of who leads", async () => {
+  const metrics = new DaemonMetrics(() => true, new LoopDelay(), ["agent"]);
+  const { text } = await metrics.text();
+  expect(text).not.toContain("fleet_engine_");
+  expect(text).toContain("fleet_registry_healthy 1");
 });

@@ -1,7 +1,8 @@
 import type { AnsweredRequest } from "@fleet/api";
 import type { EngineObserver } from "@fleet/engine";
-import type { OperationObserver } from "@fleet/registry";
+import type { EtcdSpace, OperationObserver } from "@fleet/registry";
 import { Counter, Gauge, Histogram, Registry as Metrics } from "prom-client";
+import type { RoleName } from "./arguments.ts";
 import type { LoopDelay } from "./loop-delay.ts";
 import { addGauge, addProcessMetrics } from "./process-metrics.ts";
 import { addRequestMetrics } from "./request-metrics.ts";
@@ -12,7 +13,8 @@ export class DaemonMetrics {
   readonly #operations: Counter<"Operation">;
   readonly #failedOperations: Counter<"Operation">;
   readonly #operationSeconds: Histogram<"Operation">;
-  readonly engine: Omit<EngineObserver, "onUnits">;
+  /** Null in a process without an engine, which knows nothing of the leader. */
+  readonly engine: Omit<EngineObserver, "onUnits"> | null;
   readonly onOperation: OperationObserver;
   /** Called with the number of the API's sockets that other machines can reach without TLS. */
   readonly onListening: (exposed: number) => void;
@@ -21,7 +23,7 @@ export class DaemonMetrics {
   /** Called with each request that the API has answered. */
   readonly onAnswered: (request: AnsweredRequest) => void;
 
-  constructor(isHealthy: () => boolean, loopDelay: LoopDelay) {
+  constructor(isHealthy: () => boolean, loopDelay: LoopDelay, roles: readonly RoleName[]) {
     const registers = [this.#metrics];
     this.#operations = new Counter({
       name: "fleet_registry_operation_count_total",
@@ -46,7 +48,7 @@ export class DaemonMetrics {
       if (succeeded) this.#operationSeconds.observe({ Operation }, seconds);
       else this.#failedOperations.inc({ Operation });
     };
-    this.engine = engineObserver(registers);
+    this.engine = roles.includes("engine") ? engineObserver(registers) : null;
     const exposed = new Gauge({
       name: "fleet_api_insecure_listeners",
       help: "TCP sockets of the API that are not on a loopback address and have no TLS.",
@@ -127,13 +129,44 @@ function engineObserver(registers: Metrics[]): Omit<EngineObserver, "onUnits"> {
     help: "Seconds that reconciliations took.",
     registers,
   });
+  const space = spaceGauges(registers);
   return {
-    onLeading: (startedAt) => leaderSince.set(startedAt === null ? 0 : startedAt.getTime() / 1000),
+    onLeading: (startedAt) => {
+      leaderSince.set(startedAt === null ? 0 : startedAt.getTime() / 1000);
+      // Another engine tells from now on.
+      if (startedAt === null) space.reset();
+    },
+    onSpace: space.show,
     onTask: (type, succeeded) => (succeeded ? tasks : failedTasks).inc({ type }),
     onReconciled: (took, succeeded) => {
       if (!succeeded) return failedRounds.inc();
       rounds.inc();
       seconds.observe(took);
     },
+  };
+}
+
+/** How full etcd's members are, by the leading engine's word. */
+function spaceGauges(registers: Metrics[]): { show(space: readonly EtcdSpace[]): void; reset(): void } {
+  const gauge = (name: string, help: string): Gauge<"server"> =>
+    new Gauge({ name, help, labelNames: ["server"], registers });
+  const bytes = gauge(
+    "fleet_etcd_database_bytes",
+    "Size of the database of a member of etcd, by its own word; told by the leading engine.",
+  );
+  const quota = gauge("fleet_etcd_quota_bytes", "Quota of that database; 0: it has none.");
+  const reset = (): void => {
+    bytes.reset();
+    quota.reset();
+  };
+  return {
+    show: (space) => {
+      reset();
+      for (const { server, bytes: used, quotaBytes } of space) {
+        bytes.set({ server }, used);
+        quota.set({ server }, quotaBytes ?? 0);
+      }
+    },
+    reset,
   };
 }
