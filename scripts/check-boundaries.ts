@@ -13,11 +13,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   loop: [],
   domain: ["config"],
   registry: ["domain", "loop", "config"],
-  agent: ["domain", "registry", "loop", "config"],
+  link: ["domain", "registry", "loop"],
+  agent: ["domain", "registry", "loop", "config", "link"],
   engine: ["domain", "registry", "loop", "config"],
-  api: ["domain", "registry", "config", "client"],
+  api: ["domain", "registry", "config", "client", "link"],
   cli: ["domain", "registry", "config", "client"],
-  fleetd: ["agent", "engine", "api", "domain", "registry", "loop", "config"],
+  fleetd: ["agent", "engine", "api", "domain", "registry", "loop", "config", "link"],
 };
 
 /** Which other folders a folder outside packages/ may import; all may import packages, by name only. */

@@ -3,6 +3,14 @@ export { REGISTRY_ERRORS, RegistryError, type RegistryErrorCode } from "./errors
 export { type ClusterEvent, type ClusterEventFilter, type ClusterEventKind, eventsOf, passesFilter } from "./events.ts";
 export { type KeyRange, Keys } from "./keys.ts";
 export { KINDS, type Kind, type ParsedKey, type RecordOf } from "./kinds.ts";
+export {
+  decodeLinkApi,
+  decodeLinkCall,
+  encodeLinkApi,
+  encodeLinkCall,
+  type LinkApiRecord,
+  type LinkCallRecord,
+} from "./link-records.ts";
 export { type Machine, type MetadataChange, matchesMachineID, mergeMetadata, shortMachineID } from "./machine.ts";
 export type { Compare, KeyValue, Op } from "./op.ts";
 export {

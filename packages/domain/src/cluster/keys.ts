@@ -101,6 +101,10 @@ export class Keys {
       this.#under(`${KINDS["machine-metadata"].path}/${machineID}/`),
     ];
   }
+  /** The calls that one machine is asked for over the link. */
+  callsOf(machineID: string): KeyRange {
+    return this.#under(`${KINDS["link-call"].path}/${machineID}/`);
+  }
   /** What the engine decides on: all but the schedule, which follows the units, the states, and texts as users wrote them. */
   engineRanges(): readonly KeyRange[] {
     return [this.#folders("cordon", "move"), this.#folders("unit-file", "unit")];

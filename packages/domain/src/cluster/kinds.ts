@@ -1,4 +1,5 @@
 import { isNameText } from "../unit/name.ts";
+import { decodeLinkApi, decodeLinkCall } from "./link-records.ts";
 import { isPlainPart } from "./plain-part.ts";
 import {
   decodeCordon,
@@ -87,6 +88,14 @@ export const KINDS = {
     writers: ["api", "engine"],
     decode: decodeMove,
     key: (name: string) => ({ kind: "move" as const, name }),
+  },
+  "link-api": {
+    ...{ path: "apis", parts: 1, writers: ["api"], decode: decodeLinkApi },
+    key: (id: string) => ({ kind: "link-api" as const, id }),
+  },
+  "link-call": {
+    ...{ path: "calls", parts: 2, writers: ["api"], decode: decodeLinkCall },
+    key: (machineID: string, id: string) => ({ kind: "link-call" as const, machineID, id }),
   },
   leader: {
     path: "engine/leader",

@@ -55,6 +55,9 @@ export class ClusterState {
   readonly moves: Flat<"move"> = this.#kind("move");
   readonly #leader: Flat<"leader"> = this.#kind("leader");
   readonly #engineVersion: Flat<"engine-version"> = this.#kind("engine-version");
+  /** APIs that ask machines over the link, by ID, and the calls they ask for: no mirror holds either. */
+  readonly linkApis: Flat<"link-api"> = this.#kind("link-api");
+  readonly linkCalls: Nested<"link-call"> = this.#kind("link-call");
   /** Notes of deletions, by their slots: for those who write. */
   readonly deletions: Flat<"deletion"> = this.#kind("deletion");
   /**

@@ -1,0 +1,100 @@
+import { encodeLinkApi, encodeLinkCall, type LinkApiRecord, type LinkCallRecord } from "@fleet/domain/cluster";
+import { Lease, type Registry } from "@fleet/registry";
+import type { BaseLog } from "./log.ts";
+
+/** How long an API stays in etcd without a question. */
+const IDLE_MS = 60_000;
+/** How long it stays there when it has died. */
+const PRESENCE_TTL_MS = 30_000;
+/** How long a call that no agent takes stays in etcd. */
+const CALL_TTL_MS = 15_000;
+/** For how long one lease is given to new calls. */
+const SHARED_MS = 5_000;
+
+/**
+ * An API's keys in etcd: itself, for as long as it has asked something within a minute, and the calls that it asks for.
+ * While nothing is asked there is nothing of it in etcd, and nothing is written.
+ */
+export class ApiPresence {
+  readonly #registry: Registry;
+  readonly #record: LinkApiRecord;
+  readonly #log: BaseLog;
+  #current: { readonly lease: Promise<Lease>; readonly over: AbortController } | null = null;
+  #idle: NodeJS.Timeout | null = null;
+  #calls: { readonly id: Promise<string>; readonly until: number } | null = null;
+
+  constructor(registry: Registry, record: LinkApiRecord, log: BaseLog) {
+    this.#registry = registry;
+    this.#record = record;
+    this.#log = log;
+  }
+
+  /**
+   * Asks a machine to call.
+   *
+   * @throws RegistryError where etcd can't be written to
+   */
+  async call(machineID: string, call: LinkCallRecord): Promise<void> {
+    const { etcd, keys } = this.#registry;
+    const [lease] = await Promise.all([this.#callLease(), this.#publish()]);
+    const key = keys.of("link-call", machineID, call.id);
+    await etcd.txn([], [{ put: key, value: encodeLinkCall(call), lease }]);
+  }
+
+  /** Takes back a call that nobody has taken. What can't be taken back ends with its lease. */
+  async takeBack(machineID: string, id: string): Promise<void> {
+    const { etcd, keys } = this.#registry;
+    await etcd
+      .txn([], [{ delete: keys.of("link-call", machineID, id) }])
+      .catch((error: Error) => this.#log.debug(`a call could not be taken back: ${error.message}`));
+  }
+
+  /** Takes the API out of etcd. */
+  async close(): Promise<void> {
+    if (this.#idle !== null) clearTimeout(this.#idle);
+    this.#idle = null;
+    const current = this.#current;
+    this.#current = null;
+    current?.over.abort();
+    const lease = await current?.lease.catch(() => null);
+    await lease?.revoke().catch((error: Error) => this.#log.debug(`apis/ ends with its lease: ${error.message}`));
+  }
+
+  async #publish(): Promise<void> {
+    if (this.#idle !== null) clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => void this.close(), IDLE_MS).unref();
+    const lease = await this.#current?.lease.catch(() => null);
+    if (lease?.isAlive === true) return;
+    this.#current?.over.abort();
+    const over = new AbortController();
+    const current = { lease: this.#enter(over.signal), over };
+    this.#current = current;
+    await current.lease;
+  }
+
+  async #enter(signal: AbortSignal): Promise<Lease> {
+    const { etcd, keys } = this.#registry;
+    const lease = await Lease.grant({
+      etcd,
+      ttlMs: PRESENCE_TTL_MS,
+      onTrouble: (error) => this.#log.debug(`the lease of this API's end of the link: ${error.message}`),
+    });
+    const key = keys.of("link-api", this.#record.id);
+    await etcd.txn([], [{ put: key, value: encodeLinkApi(this.#record), lease: lease.id }]);
+    void lease.keepAlive(signal).catch((error: Error) => this.#log.warn(`the link's lease: ${error.message}`));
+    return lease;
+  }
+
+  /** Calls of the same seconds share a lease, which nobody keeps alive. */
+  #callLease(): Promise<string> {
+    const now = performance.now();
+    if (this.#calls === null || now > this.#calls.until) {
+      const id = this.#registry.etcd.grantLease(CALL_TTL_MS / 1000);
+      this.#calls = { id, until: now + SHARED_MS };
+      id.catch(() => {
+        this.#calls = null;
+      });
+    }
+    return this.#calls.id;
+  }
+}
