@@ -23,6 +23,8 @@ export interface LinkAnswererOptions {
 const MOST_STREAMS = 64;
 /** So many more are told that the machine is busy; beyond them a call is not made at all. */
 const MOST_REFUSALS = 64;
+/** How long it waits where etcd refuses what trying again does not change. */
+const FORBIDDEN_MS = 60_000;
 /** How long it may take to reach the API and to be asked: the API waits not much longer. */
 const QUESTION_MS = 8_000;
 
@@ -55,6 +57,7 @@ export class LinkAnswerer {
   /** Answers until the signal aborts; calls that run are then cut. */
   async run(signal: AbortSignal): Promise<void> {
     let failures = 0;
+    let pauseMs = 0;
     const trouble = new SaidOnce<Error>(({ message }) =>
       this.#options.log.warn(`calls over the link are not heard of, trying again: ${message}`),
     );
@@ -64,11 +67,15 @@ export class LinkAnswerer {
           failures = 0;
           trouble.over();
         });
+        pauseMs = backoff(failures);
       } catch (error) {
         if (!(error instanceof RegistryError)) throw error;
         trouble.say(error);
+        // A user of etcd that may not read calls/, as of rights that are older than the link, gets them in a while or never.
+        pauseMs = error.retryable ? backoff(failures) : FORBIDDEN_MS;
       }
-      if (!signal.aborted) await sleep(backoff(failures++), undefined, { signal }).catch(() => undefined);
+      failures++;
+      if (!signal.aborted) await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
     }
     await Promise.all(this.#running);
   }

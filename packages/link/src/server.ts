@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { RegistryError } from "@fleet/domain/cluster";
 import type { Registry } from "@fleet/registry";
 import { Server, ServerCredentials, type ServerDuplexStream, status } from "@grpc/grpc-js";
 import { LINK_SERVICE } from "./contract.ts";
@@ -140,7 +141,8 @@ export class LinkServer {
       return await Promise.race([promise, written(presence.call(machineID, call), promise)]);
     } catch (error) {
       void presence.takeBack(machineID, call.id);
-      throw error;
+      if (!(error instanceof RegistryError)) throw error;
+      throw new LinkError("no-answer", `the machine can't be asked without etcd: ${error.message}`, { cause: error });
     } finally {
       clearTimeout(late);
       over.removeEventListener("abort", onOver);

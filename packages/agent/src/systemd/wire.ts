@@ -23,6 +23,8 @@ export const PROPERTIES_CHANGED_SIGNATURE = "sa{sv}as";
 export const ADD_MATCH = { member: "AddMatch", signature: "s" } as const;
 /** The method that reads a property: interface and name in, a variant out. */
 export const GET_PROPERTY = { member: "Get", signature: "ss" } as const;
+/** The method that reads all properties of an interface: its name in, a dictionary of variants out. */
+export const GET_ALL_PROPERTIES = { member: "GetAll", signature: "s" } as const;
 /** The manager's property that holds systemd's version. */
 export const VERSION_PROPERTY = "Version";
 /** A unit's property that says whether its file is newer than what systemd holds. */
@@ -56,7 +58,10 @@ const INTERFACES: Readonly<Record<string, string>> = {
   swap: `${SYSTEMD}.Swap`,
   timer: `${SYSTEMD}.Timer`,
   path: `${SYSTEMD}.Path`,
+  slice: `${SYSTEMD}.Slice`,
 };
+/** Types that have no result. */
+const WITHOUT_RESULT: ReadonlySet<string> = new Set(["slice"]);
 /** The manager's signal that a job has ended: number, path, unit, result. */
 export const JOB_REMOVED = "JobRemoved";
 /** The manager's signal that it is about to read all files anew (true), or has done so (false). */
@@ -122,6 +127,7 @@ export const SIGNATURES = {
   AddDependencyUnitFiles: "asssbb",
   ListUnitFiles: "",
   ListUnitFilesByPatterns: "asas",
+  GetUnitProcesses: "s",
   ListUnits: "",
   ListUnitsByNames: "as",
   ListUnitsByPatterns: "asas",
@@ -131,9 +137,52 @@ export const SIGNATURES = {
 /** One row of ListUnits and its relatives: name, description, load, active, sub, followed, path, and its job: ID, 0 for none, type, path. */
 export type UnitRow = readonly [string, string, string, string, string, string, string, number, string, string];
 
+/** Properties of units that have processes: what those use. */
+export const USAGE_PROPERTIES = {
+  cpuNs: "CPUUsageNSec",
+  memoryBytes: "MemoryCurrent",
+  tasks: "TasksCurrent",
+  ioReadBytes: "IOReadBytes",
+  ioWriteBytes: "IOWriteBytes",
+} as const;
+/** Properties of units of any type that a status shows. */
+export const STATUS_PROPERTIES = {
+  description: "Description",
+  loadState: "LoadState",
+  activeState: "ActiveState",
+  subState: "SubState",
+  stateChanged: "StateChangeTimestamp",
+  unitFileState: "UnitFileState",
+  fragmentPath: "FragmentPath",
+  dropIns: "DropInPaths",
+  triggeredBy: "TriggeredBy",
+  triggers: "Triggers",
+} as const;
+/** Properties of units of some types that a status shows. */
+export const TYPE_STATUS_PROPERTIES = {
+  result: "Result",
+  exitCode: "ExecMainCode",
+  exitStatus: "ExecMainStatus",
+  restarts: "NRestarts",
+  statusText: "StatusText",
+  mainPid: "MainPID",
+  tasksMax: "TasksMax",
+  memoryPeakBytes: "MemoryPeak",
+  controlGroup: "ControlGroup",
+} as const;
+
 /** The interface of units of a type that have a result, by a unit's name; null: units of its type have none. */
 export function resultInterface(name: string): string | null {
-  return INTERFACES[name.slice(name.lastIndexOf(".") + 1)] ?? null;
+  return WITHOUT_RESULT.has(typeOf(name)) ? null : typeInterface(name);
+}
+
+/** The interface of a unit's own type; null: it has none of its own, as a target. */
+export function typeInterface(name: string): string | null {
+  return INTERFACES[typeOf(name)] ?? null;
+}
+
+function typeOf(name: string): string {
+  return name.slice(name.lastIndexOf(".") + 1);
 }
 
 /** The object path of a unit: every byte but ASCII letters and digits as `_xx`. */
