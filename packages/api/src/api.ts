@@ -11,6 +11,8 @@ import { AuditLog } from "./http/audit-log.ts";
 import { EventReaders } from "./http/event-readers.ts";
 import type { AnsweredRequest } from "./http/server-hooks.ts";
 import { type Listener, openSockets, passedSockets } from "./http/sockets.ts";
+import { JournalSessions } from "./link/journal-sessions.ts";
+import type { Asker } from "./link/machine-journal.ts";
 import { ClusterView } from "./model/cluster-view.ts";
 import { EventLog } from "./model/event-log.ts";
 import { exposureWarnings, isExposed } from "./model/exposure.ts";
@@ -29,6 +31,8 @@ export interface ApiOptions {
     /** Milliseconds since it last answered. */
     readonly silentMs: () => number;
   };
+  /** Asks machines, over the link; null or absent: this API asks none. */
+  readonly asker?: Asker | null;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
   /** Called once the API listens, with the number of its sockets that other machines can reach without TLS. */
   readonly onListening?: (exposed: number) => void;
@@ -90,12 +94,14 @@ class Api implements RunningApi {
     this.#access = accessOf(config);
     this.#auditLog = new AuditLog(config.auditLog, log);
     this.#following = followCluster(registry, config, log);
-    const { mirror, view, readers } = this.#following;
+    const { mirror, view, readers, sessions } = this.#following;
     this.#app = buildApp({
       registry,
       mirror,
       view,
       readers,
+      asker: options.asker ?? null,
+      sessions,
       writer: registry.unitWriter((name) => knownUnit(mirror.state, registry.keys.unit(name), name)),
       version: VERSION,
       tokenLimit: () => this.#tokenLimit,
@@ -131,16 +137,18 @@ class Api implements RunningApi {
     this.#auditLog.reload(config.auditLog);
     this.#reloadTls(config);
     this.#following.readers.cutRevoked();
+    this.#following.sessions.cutRevoked();
   }
 
   snapshot(): unknown {
-    const { mirror, readers } = this.#following;
+    const { mirror, readers, sessions } = this.#following;
     return {
       revision: mirror.revision,
       isConnected: mirror.isConnected,
       units: mirror.state.units.size,
       machines: mirror.state.machines.size,
       eventReaders: readers.count,
+      journalReaders: sessions.count,
       addresses: this.#listeners.map(({ address }) => address),
     };
   }
@@ -148,6 +156,7 @@ class Api implements RunningApi {
   async stop(): Promise<void> {
     clearInterval(this.#confirming);
     this.#following.readers.close();
+    this.#following.sessions.close();
     await Promise.all(this.#listeners.map((listener) => listener.close()));
     this.#stopping.abort();
     await this.ready.catch(() => undefined);
@@ -200,6 +209,7 @@ interface FollowedCluster {
   readonly mirror: Mirror;
   readonly view: ClusterView;
   readonly readers: EventReaders;
+  readonly sessions: JournalSessions;
 }
 
 /** Builds the mirror and what it feeds. Nothing is read until the mirror runs. */
@@ -214,6 +224,9 @@ function followCluster(registry: Registry, { disableWatches }: Config, log: Base
   const view = new ClusterView(mirror.state);
   const events = new EventLog();
   const readers = new EventReaders(events);
+  const sessions = new JournalSessions(mirror.state, (error) =>
+    log.error({ err: error }, "a stream of the journal failed unexpectedly"),
+  );
   // Also where etcd is polled, whose lists are no gaps otherwise: revisions may go back.
   let isReadAnew = false;
   mirror.onReadAnew(() => {
@@ -224,9 +237,10 @@ function followCluster(registry: Registry, { disableWatches }: Config, log: Base
     events.append(changes, revision, new Date(), isGap || isReadAnew);
     isReadAnew = false;
     readers.wake();
+    sessions.wake();
   });
   void mirror.ready.then(() => events.start(mirror.revision));
-  return { mirror, view, readers };
+  return { mirror, view, readers, sessions };
 }
 
 function accessOf({ apiTokens }: Config): Access | null {

@@ -13,6 +13,7 @@ import { Failpoints } from "./failpoints.ts";
 import { FaultyEtcd } from "./faulty-etcd.ts";
 import { HeartbeatThread, startHeartbeatWorker } from "./heartbeat-thread.ts";
 import { collectWhenIdle } from "./idle-collector.ts";
+import { answerQuestions, openLink } from "./link.ts";
 import { levelOf } from "./log.ts";
 import { LoopDelay } from "./loop-delay.ts";
 import type { DaemonMetrics } from "./metrics.ts";
@@ -46,6 +47,8 @@ interface Parts {
   agent: RunningAgent | null;
   engine: RunningEngine | null;
   api: RunningApi | null;
+  /** The ends of the link, as functions that close them. */
+  readonly links: (() => Promise<void>)[];
 }
 
 /** What all parts of a daemon are built from. */
@@ -65,7 +68,7 @@ interface Shared {
 /** Builds the parts that are asked for and starts them: the one place where they are put together. */
 export async function startDaemon(roles: readonly RoleName[], config: Config, log: Logger): Promise<Daemon> {
   const stopping = new AbortController();
-  const parts: Parts = { agent: null, engine: null, api: null };
+  const parts: Parts = { agent: null, engine: null, api: null, links: [] };
   const loopDelay = new LoopDelay();
   const failpoints = new Failpoints(process.env.FLEET_FAILPOINTS);
   const logs = new PartLogs(log);
@@ -111,6 +114,7 @@ export async function startDaemon(roles: readonly RoleName[], config: Config, lo
     stop: async (isRestart = false) => {
       for (const server of serving) server.close();
       await api?.stop();
+      await Promise.all(parts.links.map((close) => close()));
       await agent?.stop(isRestart ? "keep" : undefined);
       await engine?.stop();
       stopping.abort();
@@ -129,7 +133,9 @@ async function startParts(parts: Parts, roles: readonly RoleName[], shared: Shar
     const { systemdUser, unitsDirectory } = config;
     const connectSystemd = (): Promise<Systemd> => DBusSystemd.connect(systemdUser, unitsDirectory);
     const failpoint = (point: AgentFailpoint): void => failpoints.reach(point);
-    parts.agent = startAgent({ config, registry: agentRegistry, log: logs.of("agent"), connectSystemd, failpoint });
+    const log = logs.of("agent");
+    parts.agent = startAgent({ config, registry: agentRegistry, log, connectSystemd, failpoint });
+    parts.links.push(await answerQuestions(parts.agent.machineID, config, registry, log));
   }
   if (roles.includes("engine")) {
     const { startEngine } = await import("@fleet/engine");
@@ -144,10 +150,14 @@ async function startParts(parts: Parts, roles: readonly RoleName[], shared: Shar
   if (metrics !== null) {
     const { startApi } = await import("@fleet/api");
     const { onListening, onAnswered } = metrics;
+    const log = logs.of("api");
+    const link = await openLink(config, registry, log);
+    if (link !== null) parts.links.push(() => link.stop());
     parts.api = startApi({
       config,
       registry,
-      log: logs.of("api"),
+      log,
+      asker: link,
       isHealthy,
       etcd: { isReachable: () => monitor.isHealthy, silentMs: () => monitor.silentMs },
       metrics: () => metrics.text(),

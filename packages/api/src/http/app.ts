@@ -1,5 +1,8 @@
 import type { Mirror, Registry, UnitWriter } from "@fleet/registry";
 import { type FastifyInstance, type FastifyRequest, fastify } from "fastify";
+import type { JournalSessions } from "../link/journal-sessions.ts";
+import { linkHandlers } from "../link/link-handlers.ts";
+import type { Asker } from "../link/machine-journal.ts";
 import { senderName } from "../model/audit.ts";
 import type { ClusterView } from "../model/cluster-view.ts";
 import { senderOf } from "./audited-changes.ts";
@@ -24,6 +27,9 @@ export interface AppDeps extends HookDeps {
   readonly writer: UnitWriter;
   readonly view: ClusterView;
   readonly readers: EventReaders;
+  /** Asks machines; null: this API asks none. */
+  readonly asker: Asker | null;
+  readonly sessions: JournalSessions;
   /** Most entries of a page. */
   readonly tokenLimit: () => number;
   /** Most bytes of a unit's text. */
@@ -66,6 +72,8 @@ function apiHandlers({
   writer,
   view,
   readers,
+  asker,
+  sessions,
   version,
   access,
   tokenLimit,
@@ -98,6 +106,7 @@ function apiHandlers({
     ...machineHandlers({ view, registry, untilVisible, tokenLimit }),
     ...moveHandlers({ state, registry, untilVisible }),
     ...eventHandlers({ registry, mirror, readers, version, access }),
+    ...linkHandlers({ state, asker, sessions, version, access }),
   };
 }
 

@@ -113,7 +113,7 @@ function checkHealth(request: FastifyRequest, reply: FastifyReply, deps: HookDep
 export function answerFailures(app: FastifyInstance, table: RouteTable, { version, onUnexpected }: HookDeps): void {
   app.setErrorHandler((error, request, reply) => {
     const { status } = sendError(reply, error);
-    if (status >= 500 && status !== 503) onUnexpected(error, { method: request.method, url: request.url });
+    if (status === 500) onUnexpected(error, { method: request.method, url: request.url });
   });
   app.setNotFoundHandler((request, reply) => {
     reply.header("server", serverHeader(version));

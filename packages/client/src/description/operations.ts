@@ -1,3 +1,4 @@
+import { LINK_OPERATIONS } from "./link-operations.ts";
 import { done, MACHINE_ID, type Operation, ok, type Parameter, refused, UNIT_NAME, VIEW } from "./operation.ts";
 import { EVENT_KINDS } from "./schemas.ts";
 
@@ -10,8 +11,8 @@ const MESSAGE: Parameter = {
 };
 const badToken = refused(400, "The page token, or a parameter, is not valid.");
 
-/** Every request under /fleet/v1, except those for the documents that describe the API. */
-export const OPERATIONS = [
+/** Requests that the API answers from what etcd holds. */
+const CLUSTER_OPERATIONS = [
   {
     id: "Machines.List",
     method: "GET",
@@ -267,6 +268,9 @@ export const OPERATIONS = [
     isClassic: false,
   },
 ] as const satisfies readonly Operation[];
+
+/** Every request under /fleet/v1, except those for the documents that describe the API. */
+export const OPERATIONS = [...CLUSTER_OPERATIONS, ...LINK_OPERATIONS] as const satisfies readonly Operation[];
 
 /** The ID of one of the OPERATIONS. */
 export type OperationId = (typeof OPERATIONS)[number]["id"];

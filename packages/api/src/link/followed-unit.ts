@@ -1,0 +1,80 @@
+import type { JournalNote } from "@fleet/client/description";
+import { type ClusterState, machineName } from "@fleet/domain/cluster";
+import { scheduledTo } from "@fleet/domain/whereabouts";
+import { machinesOf, phaseOf } from "./unit-phase.ts";
+
+/** How long a unit must be down until that is its end: one that is restarted is down for a moment, too. */
+export const SETTLE_MS = 2_000;
+
+/** What has happened to a unit since it was last looked at. */
+export interface UnitNews {
+  readonly notes: readonly JournalNote[];
+  /** Machines that have it. */
+  readonly machines: ReadonlySet<string>;
+  /** How it has ended; null: it goes on. */
+  readonly end: string | null;
+  /** Milliseconds until it must be looked at again, whatever happens; null: there is no need. */
+  readonly againMs: number | null;
+}
+
+/** One unit that is followed: what of its changes is news for who reads its journal. Pure but for what it remembers. */
+export class FollowedUnit {
+  readonly name: string;
+  #on: string | null = null;
+  #restarts = 0;
+  #wasUp = false;
+  #isDown = false;
+  #downSince: number | null = null;
+  #isFirst = true;
+  #end: string | null = null;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** @param now milliseconds on a clock that is never set */
+  look(state: ClusterState, now: number): UnitNews {
+    const notes = [...this.#placeNews(state), ...this.#phaseNews(state, now)];
+    const again = this.#downSince === null || this.#end !== null ? null : this.#downSince + SETTLE_MS - now;
+    this.#isFirst = false;
+    return { notes, machines: machinesOf(state, this.name), end: this.#end, againMs: again };
+  }
+
+  #placeNews(state: ClusterState): readonly JournalNote[] {
+    const record = state.units.get(this.name);
+    const on = record === undefined ? null : scheduledTo(record.whereabouts);
+    if (on === null || on === this.#on) return [];
+    const from = this.#on;
+    this.#on = on;
+    if (from === null) return [];
+    const text = `${this.name} moved from ${machineName(state, from)} to ${machineName(state, on)}`;
+    return [{ kind: "moved", unit: this.name, machineID: on, text }];
+  }
+
+  #phaseNews(state: ClusterState, now: number): readonly JournalNote[] {
+    const phase = phaseOf(state, this.name, this.#wasUp);
+    const restarts = [...(state.states.get(this.name)?.values() ?? [])].reduce(
+      (sum, { run }) => sum + (run?.restarts ?? 0),
+      0,
+    );
+    const isRestarted = restarts > this.#restarts && !this.#isFirst;
+    this.#restarts = restarts;
+    if (phase.kind === "ended" || phase.kind === "destroyed") {
+      this.#isDown = true;
+      // What was at rest when its reader came has nothing to settle.
+      this.#downSince ??= this.#isFirst ? now - SETTLE_MS : now;
+      if (this.#end !== null || now - this.#downSince < SETTLE_MS) return [];
+      this.#end = phase.how;
+      return [{ kind: phase.kind, unit: this.name, text: `${this.name} ${phase.how}` }];
+    }
+    const isBack = phase.kind === "up" && this.#isDown;
+    if (phase.kind === "up") {
+      this.#wasUp = true;
+      this.#isDown = false;
+    }
+    this.#downSince = null;
+    this.#end = null;
+    if (isBack) return [{ kind: "restarted", unit: this.name, text: `${this.name} was started again` }];
+    return isRestarted ? [{ kind: "restarted", unit: this.name, text: `${this.name} was restarted by systemd` }] : [];
+  }
+}

@@ -1,0 +1,80 @@
+import type { JournalEntry, JournalFields } from "@fleet/client/description";
+
+/** What stays the same for all entries of one machine's journal. */
+export interface EntrySource {
+  readonly machineID: string;
+  readonly hostname: string | undefined;
+  /** The units that were asked for: an entry is about the first that it names. */
+  readonly units: ReadonlySet<string>;
+  readonly allFields: boolean;
+}
+
+/** An entry with what it is put in order by. */
+export interface TimedEntry {
+  readonly entry: JournalEntry;
+  /** Microseconds since 1970 by the machine's clock. */
+  readonly atUs: number;
+}
+
+/** Fields that name the unit that an entry is about, whoever wrote it. */
+const UNIT_FIELDS = [
+  ...["_SYSTEMD_UNIT", "UNIT", "OBJECT_SYSTEMD_UNIT", "COREDUMP_UNIT"],
+  ...["_SYSTEMD_USER_UNIT", "USER_UNIT", "OBJECT_SYSTEMD_USER_UNIT", "COREDUMP_USER_UNIT"],
+];
+const US_PER_S = 1_000_000;
+
+/** An entry as `journalctl --output=json` prints it; null: the line is none. */
+export function readEntry(line: string, { machineID, hostname, units, allFields }: EntrySource): TimedEntry | null {
+  const fields = fieldsOf(line);
+  if (fields === null) return null;
+  const cursor = fields.__CURSOR;
+  const atUs = Number(fields.__REALTIME_TIMESTAMP);
+  if (typeof cursor !== "string" || !Number.isSafeInteger(atUs)) return null;
+  const named = UNIT_FIELDS.map((field) => fields[field]).filter((unit) => typeof unit === "string");
+  const unit = named.find((name) => units.has(name)) ?? named[0] ?? "";
+  const priority = numberIn(fields.PRIORITY);
+  const identifier = textIn(fields.SYSLOG_IDENTIFIER) ?? textIn(fields._COMM);
+  const pid = numberIn(fields._PID) ?? numberIn(fields.SYSLOG_PID);
+  const entry = {
+    unit,
+    machineID,
+    ...(hostname === undefined ? {} : { hostname }),
+    cursor,
+    timestamp: timestampOf(atUs),
+    ...(priority === null ? {} : { priority }),
+    ...(identifier === null ? {} : { identifier }),
+    ...(pid === null ? {} : { pid }),
+    message: textIn(fields.MESSAGE) ?? "",
+    ...(allFields ? { fields } : {}),
+  };
+  return { entry, atUs };
+}
+
+/** RFC 3339 with microseconds. */
+export function timestampOf(us: number): string {
+  const seconds = Math.floor(us / US_PER_S);
+  const rest = us - seconds * US_PER_S;
+  return `${new Date(seconds * 1000).toISOString().slice(0, 19)}.${String(rest).padStart(6, "0")}Z`;
+}
+
+function fieldsOf(line: string): JournalFields | null {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JournalFields) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** A field as text: bytes that are no UTF-8 are replaced, and of several values the first counts. */
+function textIn(value: JournalFields[string] | undefined): string | null {
+  if (typeof value === "string") return value;
+  if (!Array.isArray(value) || value.length === 0) return null;
+  if (typeof value[0] === "number") return Buffer.from(value as readonly number[]).toString();
+  return typeof value[0] === "string" ? value[0] : null;
+}
+
+function numberIn(value: JournalFields[string] | undefined): number | null {
+  const text = textIn(value);
+  return text !== null && /^\d{1,10}$/.test(text) ? Number(text) : null;
+}

@@ -1,0 +1,140 @@
+import type { ClusterState } from "@fleet/domain/cluster";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { Access } from "../http/access.ts";
+import { HttpError } from "../http/errors.ts";
+import { askedOf, pathParameter, queryOf } from "../http/request-parts.ts";
+import type { Handlers } from "../http/routes.ts";
+import { HttpJournalReader, type StreamType } from "./http-journal-reader.ts";
+import { readJournalQuery, readLines, values } from "./journal-query.ts";
+import { type JournalSessions, MOST_JOURNAL_READERS } from "./journal-sessions.ts";
+import type { Asker } from "./machine-journal.ts";
+import { usageOf, watchUsageOf } from "./machine-usage.ts";
+import { selectUnits } from "./selection.ts";
+import { unitStatuses } from "./unit-statuses.ts";
+
+/** What the handlers are built from. */
+export interface LinkDeps {
+  readonly state: ClusterState;
+  /** Null: this API asks no machine. */
+  readonly asker: Asker | null;
+  readonly sessions: JournalSessions;
+  readonly version: string;
+  readonly access: () => Access | null;
+}
+
+const DEFAULT_INTERVAL_MS = 2_000;
+const MOST_COUNT = 1_000_000;
+
+/** Handlers of what the agents of machines answer. */
+export function linkHandlers(deps: LinkDeps): Pick<Handlers, "Journal.Read" | "Units.Status" | "Usage.Read"> {
+  const { state, sessions } = deps;
+  return {
+    "Journal.Read": async (request, reply) => {
+      const asker = askerOf(deps);
+      const query = readJournalQuery(queryOf(request));
+      const { missing } = selectUnits(state, query.units);
+      if (missing[0] !== undefined) throw new HttpError(404, `no unit matches ${JSON.stringify(missing[0])}`);
+      if (sessions.count >= MOST_JOURNAL_READERS)
+        throw new HttpError(429, "too many clients read journals here: try another server");
+      const type = streamTypeOf(request) ?? "application/x-ndjson";
+      void sessions.serve(asker, query, streamTo(request, reply, type, deps));
+    },
+    "Units.Status": async (request, reply) => {
+      const asker = askerOf(deps);
+      const unit = pathParameter(request, "unitName");
+      const lines = readLines(queryOf(request), false) ?? 0;
+      if (selectUnits(state, [unit]).names[0] !== unit) throw new HttpError(404, "unit does not exist");
+      return { units: await unitStatuses(state, asker, unit, lines, goneSignal(reply)) };
+    },
+    "Usage.Read": async (request, reply) => {
+      const asker = askerOf(deps);
+      const query = queryOf(request);
+      const wanted = values(query, "machine");
+      const machines = wanted.length > 0 ? wanted : [...state.machines.keys()].sort();
+      if (streamTypeOf(request) === null) return { machines: await usageOf(state, asker, machines, goneSignal(reply)) };
+      const intervalMs = numberIn(query, "interval", DEFAULT_INTERVAL_MS, [200, 60_000]);
+      const count = numberIn(query, "count", 0, [0, MOST_COUNT]);
+      const reader = streamTo(request, reply, "text/event-stream", deps);
+      void streamUsage(deps, asker, { wanted, intervalMs, count, reader });
+      return undefined;
+    },
+  };
+}
+
+interface UsageStream {
+  /** None: all machines, also those that come. */
+  readonly wanted: readonly string[];
+  readonly intervalMs: number;
+  readonly count: number;
+  readonly reader: HttpJournalReader;
+}
+
+/** Sends samples of machines until each has sent as many as were asked for. */
+async function streamUsage({ state }: LinkDeps, asker: Asker, stream: UsageStream): Promise<void> {
+  const { wanted, intervalMs, count, reader } = stream;
+  const running = new Map<string, Promise<void>>();
+  const follow = async (machineID: string): Promise<void> => {
+    for await (const sample of watchUsageOf(state, asker, { machineID, intervalMs, count, signal: reader.gone }))
+      await reader.write([{ sample }]);
+  };
+  const begin = (): void => {
+    for (const machineID of wanted.length > 0 ? wanted : state.machines.keys())
+      if (!running.has(machineID)) running.set(machineID, follow(machineID));
+  };
+  begin();
+  const looking = wanted.length > 0 || count > 0 ? null : setInterval(begin, intervalMs).unref();
+  if (looking !== null) reader.gone.addEventListener("abort", () => clearInterval(looking), { once: true });
+  try {
+    await Promise.all(running.values());
+    if (looking === null || running.size === 0) reader.end();
+  } catch {
+    reader.cutOff("the server met an unexpected error");
+  }
+}
+
+/** @throws HttpError 501 */
+function askerOf({ asker }: LinkDeps): Asker {
+  if (asker === null)
+    throw new HttpError(501, "this API asks no machine: option link_listen is not set in its configuration");
+  return asker;
+}
+
+/** The kind of stream that a client asks for by Accept; null: none. */
+function streamTypeOf({ headers }: FastifyRequest): StreamType | null {
+  const accept = headers.accept ?? "";
+  if (accept.includes("text/event-stream")) return "text/event-stream";
+  return accept.includes("application/x-ndjson") ? "application/x-ndjson" : null;
+}
+
+function streamTo(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  type: StreamType,
+  { access, version }: LinkDeps,
+): HttpJournalReader {
+  const holds = Access.watch(request.headers.authorization, askedOf(request));
+  reply.hijack();
+  return new HttpJournalReader(reply.raw, type, { server: `fleetd/${version}` }, () => holds(access()));
+}
+
+/** Aborted when the client of a request is gone. */
+function goneSignal({ raw }: FastifyReply): AbortSignal {
+  const gone = new AbortController();
+  raw.on("close", () => gone.abort());
+  return gone.signal;
+}
+
+/** @throws HttpError 400 */
+function numberIn(
+  query: Readonly<Record<string, unknown>>,
+  name: string,
+  byDefault: number,
+  [least, most]: readonly [number, number],
+): number {
+  const [given] = values(query, name);
+  if (given === undefined) return byDefault;
+  const number = Number(given);
+  if (!/^\d{1,7}$/.test(given) || number < least || number > most)
+    throw new HttpError(400, `invalid ${name} ${JSON.stringify(given)}: expected a number from ${least} to ${most}`);
+  return number;
+}
