@@ -172,6 +172,48 @@ describe("every answer", () => {
   });
 });
 
+describe("the text of a unit", () => {
+  const get = async (query: string) => (await send("GET", `/fleet/v1/units/texts.service${query}`)).json;
+  const text = "# why it sleeps\r\n[Service]\r\nExecStart=/bin/sleep 1\r\n";
+  const options = [{ section: "Service", name: "ExecStart", value: "/bin/sleep 1" }];
+  it("is kept as it was submitted, and shown where it is asked for", async () => {
+    expect((await put("texts.service", { options, text, desiredState: "inactive" })).status).toBe(201);
+    expect(await get("?text=true")).toEqual({ ...((await get("")) as object), text });
+    expect(await get("?text=false")).not.toHaveProperty("text");
+    expect((await send("GET", "/fleet/v1/units")).text).not.toContain("why it sleeps");
+    const other = text.replace("why", "how");
+    expect((await put("texts.service", { options, text: other, desiredState: "inactive" })).status).toBe(204);
+    expect(await get("?text=true")).toMatchObject({ text: other });
+  });
+  it("of a unit that came without one is what fleet wrote out", async () => {
+    await put("plain.service", { options, desiredState: "inactive" });
+    expect((await send("GET", "/fleet/v1/units/plain.service?text=true")).json).toMatchObject({
+      text: expect.stringContaining("[Service]\nExecStart=/bin/sleep 1\n"),
+    });
+  });
+  it.each([
+    ["means something else", { options, text: "[Service]\nExecStart=/bin/false\n" }, 400],
+    ["comes without options", { text }, 400],
+    ["is too large", { options, text: `${text}# ${"x".repeat(262_144)}` }, 413],
+  ])("that %s is refused", async (_what, body, status) => {
+    expect((await put("refused.service", { ...body, desiredState: "inactive" })).status).toBe(status);
+    expect((await send("GET", "/fleet/v1/units/refused.service")).status).toBe(404);
+  });
+  it("is asked for by true or false", async () =>
+    expect((await send("GET", "/fleet/v1/units/texts.service?text=1")).status).toBe(400));
+});
+
+describe("a global unit", () => {
+  it("is told as inactive, as the old API does: its states on machines say more", async () => {
+    const options = [...file, { section: "X-Fleet", name: "Global", value: "true" }];
+    await put("everywhere.service", { options, desiredState: "launched" });
+    expect((await send("GET", "/fleet/v1/units/everywhere.service")).json).toMatchObject({
+      desiredState: "launched",
+      currentState: "inactive",
+    });
+  });
+});
+
 describe("a unit larger than unit_size_limit", () => {
   it("is refused with 413, which says how large it may be, and leaves nothing behind", async () => {
     const options = [{ section: "Service", name: "ExecStart", value: `/bin/a ${"x".repeat(1_600_000)}` }];
@@ -362,11 +404,11 @@ describe("units", () => {
         .status,
     ).toBe(201);
   });
-  it("refuse JSON that is none, and bodies beyond 2 MiB", async () => {
+  it("refuse JSON that is none, and bodies beyond 4 MiB", async () => {
     expect((await send("PUT", "/fleet/v1/units/a.service", "{", JSON_TYPE)).json).toEqual(
       error(400, "the request body is not valid JSON"),
     );
-    expect((await put("a.service", { x: "y".repeat(2_200_000) })).status).toBe(413);
+    expect((await put("a.service", { x: "y".repeat(4_400_000) })).status).toBe(413);
   });
   it("are not acknowledged by a server that would deny them a moment later: it says that it is behind", async () => {
     class Behind extends ObservedEtcd {

@@ -39,7 +39,8 @@ export interface AppDeps extends HookDeps {
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
 }
 
-const MOST_BODY_BYTES = 2 * 1024 * 1024;
+/** A unit of the largest size that can be configured comes twice: as options and as text. */
+const MOST_BODY_BYTES = 4 * 1024 * 1024;
 /** Names of units are shorter: systemd allows 255 characters. */
 const MOST_PARAMETER_CHARACTERS = 1024;
 

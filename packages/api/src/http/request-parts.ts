@@ -1,6 +1,9 @@
 import type { FastifyRequest } from "fastify";
 import type { Asked } from "../model/rights.ts";
 
+/** The header of an answer from a last view: how many seconds old that is at most. */
+export const VIEW_AGE = "fleet-view-age";
+
 /** Methods that change nothing. */
 const SAFE: readonly string[] = ["GET", "HEAD", "OPTIONS", "TRACE"];
 

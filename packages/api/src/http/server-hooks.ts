@@ -7,7 +7,7 @@ import { auditChanges } from "./audited-changes.ts";
 import { errorJson, HttpError, httpError, UNAVAILABLE } from "./errors.ts";
 import { JSON_TYPE } from "./media-type.ts";
 import { dropBody } from "./request-bodies.ts";
-import { askedOf, pathOf, queryOf } from "./request-parts.ts";
+import { askedOf, pathOf, queryOf, VIEW_AGE } from "./request-parts.ts";
 import { isKnown, type RouteTable } from "./routes.ts";
 
 /** What the handling of every request is built from. */
@@ -101,10 +101,11 @@ function checkRights(request: FastifyRequest, { access, ownName }: HookDeps): vo
 function checkHealth(request: FastifyRequest, reply: FastifyReply, deps: HookDeps): void {
   if (deps.isHealthy() || pathOf(request) === "/metrics") return;
   const age = deps.lastViewAge();
-  if (age !== null) reply.header("fleet-etcd", deps.etcdAddresses.join(","));
-  const mayBeOld = request.routeOptions.config?.hasLastView === true && queryOf(request).view === "last";
+  const asksForLast = queryOf(request).view === "last";
+  if (age !== null && asksForLast) reply.header("fleet-etcd", deps.etcdAddresses.join(","));
+  const mayBeOld = request.routeOptions.config?.hasLastView === true && asksForLast;
   if (age === null || !mayBeOld) throw new HttpError(503, UNAVAILABLE);
-  reply.header("fleet-view-age", String(age));
+  reply.header(VIEW_AGE, String(age));
 }
 
 /**

@@ -4,6 +4,7 @@ import {
   type ClusterState,
   lostMachines,
   machineOf,
+  type UnitRecord,
   unitOf,
   unitStatesOf,
   unknownOn,
@@ -118,6 +119,11 @@ export class ClusterView {
     const json = unitJson(unit, this.#options(unit.hash), this.#state.units.get(name)?.ended === true);
     this.#unitCache.set(name, json);
     return json;
+  }
+
+  /** What a unit's record says of it; null where there is none. */
+  record(name: string): UnitRecord | null {
+    return this.#state.units.get(name) ?? null;
   }
 
   units(start: number, count: number): JsonPage {

@@ -12,7 +12,8 @@ export function unitJson(unit: Unit, optionsJson: string, hasEnded: boolean): st
     `"options":${optionsJson}`,
     `"desiredState":"${unit.desiredState}"`,
   ];
-  if (!unit.global) members.push(`"currentState":"${unit.currentState}"`);
+  // A global unit has a state on each machine; the old fleet has it inactive here.
+  members.push(`"currentState":"${unit.global ? "inactive" : unit.currentState}"`);
   if (unit.machineID !== null) members.push(`"machineID":${JSON.stringify(unit.machineID)}`);
   if (hasEnded) members.push('"ended":true');
   return `{${members.join(",")}}`;

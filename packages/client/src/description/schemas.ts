@@ -21,7 +21,8 @@ const UNIT_MEMBERS = {
   desiredState: { type: "string", description: "What is wanted: inactive, loaded or launched." },
   currentState: {
     type: "string",
-    description: "What its machine last reported: inactive, loaded or launched; absent for global units.",
+    description:
+      "What its machine last reported: inactive, loaded or launched; inactive for global units, whose states say more.",
   },
   machineID: { type: "string", description: "Where it is scheduled; absent: nowhere, or a global unit." },
   text: {

@@ -1,5 +1,11 @@
 import { checkUnit, MOST_MESSAGE } from "@fleet/domain/cluster";
-import { checkUnitSize, type DesiredState, isDesiredState, type UnitOption } from "@fleet/domain/unit";
+import {
+  checkUnitSize,
+  type DesiredState,
+  isDesiredState,
+  type UnitOption,
+  UnitTooLargeError,
+} from "@fleet/domain/unit";
 import {
   type ChangeAuthor,
   destroyUnknown,
@@ -12,10 +18,10 @@ import {
 import type { FastifyRequest } from "fastify";
 import type { ClusterView } from "../../model/cluster-view.ts";
 import { HttpError } from "../errors.ts";
-import { pageJson } from "../paging.ts";
+import { onlyValue, pageJson } from "../paging.ts";
 import type { PlacementExplainer } from "../placement-explainer.ts";
 import type { UntilShown, UntilUnitVisible } from "../read-your-writes.ts";
-import { pathParameter, queryOf } from "../request-parts.ts";
+import { pathParameter, queryOf, VIEW_AGE } from "../request-parts.ts";
 import type { Handlers } from "../routes.ts";
 
 /** What the handlers are built from. */
@@ -39,6 +45,7 @@ interface UnitChangeBody {
   readonly name?: string;
   readonly options?: readonly { readonly section: string; readonly name: string; readonly value?: string }[];
   readonly desiredState?: string;
+  readonly text?: string;
 }
 
 type UnitHandlers = Pick<
@@ -64,23 +71,30 @@ export function unitHandlers(deps: UnitDeps): UnitHandlers {
       return reply.send(isPlain ? view.page(`units ${size} ${nextPageToken ?? ""}`, make) : make());
     },
     "Units.Get": async (request, reply) => {
+      const withText = asksForText(onlyValue(queryOf(request), "text"));
       await complete();
-      const unit = view.unit(pathParameter(request, "unitName"));
+      const name = pathParameter(request, "unitName");
+      const [unit, record] = [view.unit(name), view.record(name)];
       if (unit === null) throw new HttpError(404, "unit does not exist");
-      return reply.send(unit);
+      // Texts as they were submitted are in etcd only: a last view has none.
+      const isLastView = reply.hasHeader(VIEW_AGE);
+      const text = withText && record !== null && !isLastView ? await registry.unitText(record) : null;
+      return reply.send(text === null ? unit : `${unit.slice(0, -1)},"text":${JSON.stringify(text)}}`);
     },
     "Units.Set": async (request, reply) => {
       const body = request.body as UnitChangeBody;
       const name = pathParameter(request, "unitName");
       checkName(name, body.name);
       const options = optionsOf(body);
+      const { text = null } = body;
       if (options !== null) checkUnitSize(name, options, deps.unitSizeLimit());
+      if (text !== null) checkTextSize(name, text, deps.unitSizeLimit());
       // As the old API does: the old fleetctl's --replace waits until a unit that it gives new options is inactive.
       const desiredState = desiredStateOf(body) ?? (options === null ? null : "inactive");
       // One that the registry has lost is taken on where it runs.
       const [runsOn] = view.unknownOn(name);
       const prefers = runsOn === undefined ? {} : { prefers: runsOn };
-      const change = { kind: "set", name, options, desiredState, ...prefers } as const;
+      const change = { kind: "set", name, options, text, desiredState, ...prefers } as const;
       const outcome = await submit(deps, change, authorOf(request, deps));
       return reply.code(outcome === "created" || outcome === "replaced" ? 201 : 204).send();
     },
@@ -154,6 +168,23 @@ function checkName(inUrl: string, inBody: string | undefined): void {
     400,
     `name in URL ${JSON.stringify(inUrl)} differs from unit name in request body ${JSON.stringify(inBody)}`,
   );
+}
+
+/** Whether the text as it was submitted is asked for. */
+function asksForText(text: string | null): boolean {
+  if (text === null || text === "false") return false;
+  if (text === "true") return true;
+  throw new HttpError(400, `invalid text ${JSON.stringify(text)}: expected true or false`);
+}
+
+/**
+ * Checks the text of a unit, as it was submitted.
+ *
+ * @throws UnitTooLargeError
+ */
+function checkTextSize(name: string, text: string, limit: number): void {
+  const bytes = Buffer.byteLength(text);
+  if (bytes > limit) throw new UnitTooLargeError(name, bytes, limit);
 }
 
 /** The options in a body; null: the unit keeps those that it has. */
