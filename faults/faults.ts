@@ -1,6 +1,8 @@
+import { CONFIGURATION_FAULTS } from "./kinds/configuration-faults.ts";
 import { DATA_FAULTS } from "./kinds/data-faults.ts";
 import { ETCD_FAULTS } from "./kinds/etcd-faults.ts";
 import { HOST_FAULTS } from "./kinds/host-faults.ts";
+import { LOAD_FAULTS } from "./kinds/load-faults.ts";
 import { NETWORK_FAULTS } from "./kinds/network-faults.ts";
 import { PROCESS_FAULTS } from "./kinds/process-faults.ts";
 import { RESTORE_FAULTS } from "./kinds/restore-faults.ts";
@@ -17,6 +19,8 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   ...HOST_FAULTS,
   ...DATA_FAULTS,
   ...RESTORE_FAULTS,
+  ...CONFIGURATION_FAULTS,
+  ...LOAD_FAULTS,
 };
 
 /** Names of the faults of a storm that is asked for none by name. */

@@ -21,33 +21,7 @@ export async function partitions(seed: number, cuts: number): Promise<boolean> {
     for (let count = 1; count <= cuts; count++) {
       const [cut, fault] = [random.pick(CUTS), random.pick(WATCHDOG_FAULTS)];
       for (const name of [cut, `watchdog ${fault}`]) counts.set(name, (counts.get(name) ?? 0) + 1);
-      await cutOnce(cluster, UNIT, cut, fault).catch(async (error: unknown) => {
-        for (const host of [2, 3]) {
-          const journal = await cluster.cluster.network.exec(host, [
-            ...[
-              "journalctl",
-              "-u",
-              "fleet-agent",
-              "-u",
-              "fleet-fence*",
-              "-u",
-              UNIT,
-              "-n",
-              "40",
-              "-g",
-              "^(?!alive)",
-              "--no-pager",
-            ],
-          ]);
-          const units = await cluster.cluster.network.exec(host, [
-            "systemctl",
-            "list-units",
-            "--all",
-            "fleet-fence*",
-            UNIT,
-          ]);
-          console.log(`host ${host}:\n${units.stdout}${journal.stdout}`);
-        }
+      await cutOnce(cluster, UNIT, cut, fault).catch((error: unknown) => {
         throw new Error(`cut ${count} (${cut}, watchdog ${fault})`, { cause: error });
       });
       if (count % 10 === 0) console.log(`${count} cuts`);

@@ -5,6 +5,7 @@ import { byHost, type HostUnit, type Seen } from "./host-units.ts";
 import type { Placement, Reign } from "./registry-view.ts";
 import { LEADING } from "./target.ts";
 import { type Expected, kindOf, NAMES, type Traffic } from "./traffic.ts";
+import { BURST_KINDS } from "./unit-burst.ts";
 
 /** Where files and links of units may be. */
 const FOLDERS = ["/run/fleet/units", "/run/systemd/system", "/etc/systemd/system"];
@@ -118,6 +119,11 @@ function mayHaveFailed(name: string, state: Expected["state"], active: string): 
   return active === "failed" && state === "loaded" && ["slow", "hangs", "fails"].includes(kindOf(name));
 }
 
+/** Whether a unit is of a burst, or of a client that has died: nothing of either is there at a rest. */
+function isOfBurst(name: string): boolean {
+  return ["half", "late", "costly", ...BURST_KINDS].some((kind) => name.startsWith(`${kind}-`));
+}
+
 /** What is left of units that are gone: files, links, enablement (invariant 6). */
 export async function leftovers(cluster: TestCluster, traffic: Traffic): Promise<readonly string[]> {
   const isGone = (name: string): boolean =>
@@ -128,7 +134,7 @@ export async function leftovers(cluster: TestCluster, traffic: Traffic): Promise
     const { stdout } = await cluster.cluster.network.exec(host, ["find", ...FOLDERS, "-name", "*.service*"]);
     for (const path of stdout.split("\n")) {
       const name = basename(path).replace(/\.new$/, "");
-      if (gone.has(name) || /^(burst-|half)/.test(name)) found.push(`${name} is gone and has left ${path} on h${host}`);
+      if (gone.has(name) || isOfBurst(name)) found.push(`${name} is gone and has left ${path} on h${host}`);
     }
   }
   return found;

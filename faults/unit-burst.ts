@@ -4,30 +4,47 @@ import { parseUnitFile } from "@fleet/registry";
 import type { History } from "./history.ts";
 import type { Traffic } from "./traffic.ts";
 
-const SIZE = 500;
 const AT_A_TIME = 16;
 const LIMIT_MS = 90_000;
 
-/** Many units on one machine, beside those of the users. */
+/** Units of one text, beside those of the users. */
+export interface BurstOptions {
+  /** The first part of their names, which are `KIND-NUMBER.service`. */
+  readonly kind: BurstKind;
+  readonly size: number;
+  readonly text: string;
+  readonly desiredState: "inactive" | "launched";
+}
+
+/** The kinds of bursts; nothing is left of any of them after its fault. */
+export const BURST_KINDS = ["burst", "large", "flap"] as const;
+export type BurstKind = (typeof BURST_KINDS)[number];
+
+/** Many units at once, beside those of the users. */
 export class UnitBurst {
   readonly #traffic: Traffic;
   readonly #history: History;
-  readonly #machineID: string;
-  readonly #names = Array.from({ length: SIZE }, (_, index) => `burst-${index}.service`);
+  readonly #options: BurstOptions;
+  readonly #names: readonly string[];
 
-  constructor(traffic: Traffic, history: History, machineID: string) {
+  constructor(traffic: Traffic, history: History, options: BurstOptions) {
     this.#traffic = traffic;
     this.#history = history;
-    this.#machineID = machineID;
+    this.#options = options;
+    this.#names = Array.from({ length: options.size }, (_, index) => `${options.kind}-${index}.service`);
   }
 
-  /** Starts all, and waits until they are active; or until the machine is out of use, where they wait with a reason. */
-  async start(): Promise<void> {
-    const options = parseUnitFile(
-      `[Service]\nExecStart=/bin/sleep infinity\n[X-Fleet]\nMachineID=${this.#machineID}\n`,
-    );
-    await this.#each((name) => this.#traffic.api.setUnit(name, { options, desiredState: "launched" }));
-    await this.#until("active", (states) => states.filter((state) => state === "active").length === SIZE);
+  async submit(): Promise<void> {
+    const { text, desiredState } = this.#options;
+    const options = parseUnitFile(text);
+    await this.#each((name) => this.#traffic.api.setUnit(name, { options, desiredState }));
+  }
+
+  /** Waits until all are active; or until a machine is out of use, where they wait with a reason. */
+  async allActive(machineID: string): Promise<void> {
+    const isThere = (states: readonly string[]): boolean =>
+      states.filter((state) => state === "active").length === this.#names.length;
+    await this.#until("active", (states) => isThere(states) || this.#traffic.cordoned === machineID);
   }
 
   async destroy(): Promise<void> {
@@ -64,12 +81,11 @@ export class UnitBurst {
         throw error;
       });
       const own = states
-        ?.filter(({ name }) => name.startsWith("burst-"))
+        ?.filter(({ name }) => name.startsWith(`${this.#options.kind}-`))
         .map((state) => state.systemdActiveState ?? "");
       if (own !== undefined && condition(own)) return;
-      if (what === "active" && this.#traffic.cordoned === this.#machineID) return;
       if (performance.now() > endsAt) {
-        this.#history.break(10, `${SIZE} units on one host were not ${what} within ${LIMIT_MS / 1000} s`);
+        this.#history.break(10, `${this.#names.length} units were not ${what} within ${LIMIT_MS / 1000} s`);
         return;
       }
       await sleep(300);

@@ -1,7 +1,11 @@
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { RegistryError } from "@fleet/registry";
+import { FleetApiError } from "@fleet/client";
+import { cordonMachine, parseUnitFile, RegistryError, UnitWriter, uncordonMachine } from "@fleet/registry";
+import { LateWrite } from "../late-write.ts";
 import { etcdctl, type Fault, LEADING, lasting, on } from "../target.ts";
+
+const LATE = "late-0.service";
 
 /** Of what is under fleet's keys, and of those who write it; docs/reliability.md says what they do. */
 export const DATA_FAULTS: Readonly<Record<string, Fault>> = {
@@ -29,6 +33,42 @@ export const DATA_FAULTS: Readonly<Record<string, Fault>> = {
     await sleep(1_500);
     await etcdctl(target, "del", key);
     return `malformed value at ${key}`;
+  },
+  "late creations": async ({ cluster, registry, history, random, traffic }) => {
+    const { etcd, keys } = registry;
+    const isCarriedOut = random.chance(0.5);
+    const late = new LateWrite(etcd, isCarriedOut);
+    const options = parseUnitFile("[Service]\nExecStart=/bin/sleep infinity\n");
+    const machineID = "e".repeat(32);
+    const isOfUnit = random.chance(0.5);
+    const cordon = { drain: false, since: new Date() };
+    try {
+      await (isOfUnit
+        ? new UnitWriter(late, keys).submit({ kind: "set", name: LATE, options, desiredState: "launched" })
+        : cordonMachine(late, keys, machineID, cordon)
+      ).catch(ignoreRegistry);
+      if (isOfUnit) {
+        // Somebody else has it by then, and is done with it.
+        await traffic.api.setUnit(LATE, { options, desiredState: "launched" });
+        await traffic.api.deleteUnit(LATE);
+      } else {
+        await cordonMachine(etcd, keys, machineID, cordon);
+        await uncordonMachine(etcd, keys, machineID);
+      }
+      const what = isOfUnit ? `the creation of ${LATE}` : "a cordon";
+      if ((await late.arrive()) === true) history.break(6, `${what} came late, and brought back what was taken away`);
+      return `${what} came ${isCarriedOut ? "once more" : "late"}, after it was undone`;
+    } catch (error) {
+      if (!(error instanceof RegistryError || error instanceof FleetApiError)) throw error;
+      return `nothing came late: ${error.message}`;
+    } finally {
+      const isGone = (): Promise<boolean> =>
+        traffic.api.deleteUnit(LATE).then(
+          () => true,
+          (error: unknown) => error instanceof FleetApiError && error.status === 404,
+        );
+      if (isOfUnit) await cluster.until(`${LATE} to be gone`, isGone, 60_000);
+    }
   },
   "cloned machine ID": async (target) => {
     const [original, clone] = [3, 4] as const;
@@ -99,6 +139,10 @@ export const DATA_FAULTS: Readonly<Record<string, Fault>> = {
     }
   },
 };
+
+function ignoreRegistry(error: unknown): void {
+  if (!(error instanceof RegistryError)) throw error;
+}
 
 /** Sends a request's head and half of its body, and goes away. */
 async function sendHalf(endpoint: string, name: string): Promise<void> {

@@ -1,10 +1,18 @@
 import { NOWHERE, scheduledTo } from "@fleet/domain/whereabouts";
-import { type Fault, hostOf, lasting, on, withEnvironment } from "../target.ts";
+import { type Fault, hostOf, lasting, on, type Target, withEnvironment } from "../target.ts";
 import { NAMES } from "../traffic.ts";
 import { UnitBurst } from "../unit-burst.ts";
 
 /** What the time of a host's daemons is off by. */
 const CLOCK = "/run/fleet-clock";
+
+/** 500 units of one machine. */
+function burstOn(target: Target, host: number): { readonly burst: UnitBurst; readonly machineID: string } {
+  const machineID = target.cluster.cluster.network.hosts.get(host)?.machineID ?? "";
+  const text = `[Service]\nExecStart=/bin/sleep infinity\n[X-Fleet]\nMachineID=${machineID}\n`;
+  const options = { kind: "burst", size: 500, text, desiredState: "launched" } as const;
+  return { burst: new UnitBurst(target.traffic, target.history, options), machineID };
+}
 
 /** Of hosts and their systemd; docs/reliability.md says what they do. */
 export const HOST_FAULTS: Readonly<Record<string, Fault>> = {
@@ -73,15 +81,24 @@ export const HOST_FAULTS: Readonly<Record<string, Fault>> = {
   },
   "500 units on one host": async (target) => {
     const host = hostOf(target);
-    const burst = new UnitBurst(
-      target.traffic,
-      target.history,
-      target.cluster.cluster.network.hosts.get(host)?.machineID ?? "",
-    );
-    await burst.start();
+    const { burst, machineID } = burstOn(target, host);
+    await burst.submit();
+    await burst.allActive(machineID);
     await on(target, host, "systemctl kill -s KILL fleet-agent");
     await burst.destroy();
     return `500 units came to h${host} and went`;
+  },
+  "D-Bus restarted in a burst": async (target) => {
+    const host = hostOf(target);
+    const { burst, machineID } = burstOn(target, host);
+    const restart = async (): Promise<void> => {
+      await lasting(target, 0.5, 3);
+      await on(target, host, "systemctl kill -s KILL dbus");
+    };
+    await Promise.all([burst.submit(), restart()]);
+    await burst.allActive(machineID);
+    await Promise.all([burst.destroy(), restart()]);
+    return `500 units came to h${host} and went, and its D-Bus was killed in the middle of both`;
   },
   "clock jumped": async (target) => {
     const host = hostOf(target);
