@@ -110,13 +110,13 @@ function remains(name: string, expected: Expected | null, { hosts, told, options
 }
 
 function activeStateOf(name: string, state: Expected["state"]): string {
-  if (state !== "launched") return "inactive";
+  if (state !== "launched" || kindOf(name) === "once") return "inactive";
   return kindOf(name) === "fails" ? "failed" : "active";
 }
 
 /** One that does not stop when asked is killed, which systemd calls failed; and one that has failed stays so when stopped. */
 function mayHaveFailed(name: string, state: Expected["state"], active: string): boolean {
-  return active === "failed" && state === "loaded" && ["slow", "hangs", "fails"].includes(kindOf(name));
+  return active === "failed" && state === "loaded" && ["slow", "hangs", "fails", "alone"].includes(kindOf(name));
 }
 
 /** Whether a unit is of a burst, or of a client that has died: nothing of either is there at a rest. */
@@ -153,6 +153,8 @@ export interface Reasons {
 
 /** Whether a unit may have been restarted on a host, or taken from it. */
 export function isExcused(name: string, host: number, { changed, disturbed, placements, since }: Reasons): boolean {
+  // A machine that can't renew its lease in time stops it, and starts it again.
+  if (kindOf(name) === "alone") return true;
   const wasPlacedAnew = (placements.get(name) ?? []).some(({ change }) => change > since);
   return changed.has(name) || disturbed.has(name) || disturbed.has(`*@${host}`) || wasPlacedAnew;
 }

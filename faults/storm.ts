@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Registry } from "@fleet/registry";
 import { ROOT } from "../deploy/local-cluster/cluster.ts";
+import { copiesOf } from "../testbed/partition.ts";
 import { SeededRandom } from "../testbed/seeded-random.ts";
 import { TestCluster } from "../testbed/test-cluster.ts";
 import { Consistency } from "./consistency.ts";
@@ -15,7 +16,7 @@ import { ENOUGH, grown, sayUses, type Uses, uses } from "./resources.ts";
 import { collateral, deposedWrites, differences, leftovers, waiting } from "./rest.ts";
 import { type StormOutcome, summary } from "./summary.ts";
 import { ENVIRONMENT, LEADING, TTL_MS } from "./target.ts";
-import { NAMES, Traffic, unfit } from "./traffic.ts";
+import { ALONE_NAMES, NAMES, Traffic, unfit } from "./traffic.ts";
 
 /** Beyond this time after the last fault it counts as broken: this machine is shared, and a moment's load is no fault of fleet's. */
 const LIMIT_MS = 60_000;
@@ -117,6 +118,7 @@ class Storm {
         await this.#rest();
       }
       for (const text of grown(this.#samples)) history.break(11, text);
+      for (const text of await this.#twice()) history.break(1, text);
       if (this.#samples.length < ENOUGH)
         console.log(`invariant 11 was not looked at: ${this.#samples.length} rests, ${ENOUGH} wanted`);
       if (history.broken.length === 0) await quiet(this.#cluster, this.#watch, history);
@@ -138,6 +140,17 @@ class Storm {
       rounds: this.#rounds,
       tookMs: performance.now() - this.#startedAt,
     };
+  }
+
+  /** Invariant 1: runs at the same time of units that must not run twice, by the journals of all hosts since they booted. */
+  async #twice(): Promise<readonly string[]> {
+    const problems: string[] = [];
+    for (const name of ALONE_NAMES) {
+      const { runs, overlapping } = await copiesOf(this.#cluster, name);
+      this.#history.add("rest", `${name} has run ${runs.length} times`);
+      for (const pair of overlapping) problems.push(`${name} ran twice at once: ${JSON.stringify(pair)}`);
+    }
+    return problems;
   }
 
   /** Users and faults side by side, until the round is over. */

@@ -13,6 +13,14 @@ export interface Expected {
   readonly state: "inactive" | "loaded" | "launched";
 }
 
+/** What must never run twice at the same time: it says that it lives, and takes no notice of being asked to stop. */
+const ALONE = `[Service]
+ExecStart=/bin/bash -c 'trap "" TERM; while :; do echo alive; sleep 0.2; done'
+TimeoutStopSec=3
+[X-Fleet]
+OnPartition=stop
+`;
+
 /** Units by the kind of their names. */
 const KINDS: Readonly<Record<string, { readonly count: number; readonly text: string }>> = {
   free: { count: 10, text: "[Service]\nExecStart=/bin/sleep infinity\n" },
@@ -32,6 +40,8 @@ const KINDS: Readonly<Record<string, { readonly count: number; readonly text: st
     text: "[Service]\nExecStart=/bin/sleep infinity\nExecStop=/bin/sleep infinity\nTimeoutStopSec=3\n",
   },
   newer: { count: 1, text: "[Service]\nExecStart=/bin/sleep infinity\n[X-Fleet]\nFromTheFuture=yes\n" },
+  once: { count: 2, text: "[Service]\nType=oneshot\nExecStart=/bin/sleep 0.2\n" },
+  alone: { count: 1, text: ALONE },
   fails: { count: 1, text: "[Service]\nExecStart=/bin/false\n" },
 };
 
@@ -39,6 +49,9 @@ const KINDS: Readonly<Record<string, { readonly count: number; readonly text: st
 export const NAMES: readonly string[] = Object.entries(KINDS).flatMap(([kind, { count }]) =>
   Array.from({ length: count }, (_, index) => `${kind}-${index}.service`),
 );
+
+/** Units with OnPartition=stop: a machine that is cut off stops them. */
+export const ALONE_NAMES: readonly string[] = NAMES.filter((name) => name.startsWith("alone-"));
 
 export const kindOf = (name: string): string => name.split("-")[0] ?? "";
 

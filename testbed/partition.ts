@@ -92,7 +92,7 @@ export async function cutOnce(
   return from;
 }
 
-/** Every run of a unit by the hosts' journals, and those that overlapped. */
+/** Every run of a unit by the journals of the hosts that keep one, and those that overlapped. */
 export async function copiesOf(
   cluster: TestCluster,
   unit: string,
