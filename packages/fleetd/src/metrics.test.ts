@@ -72,3 +72,12 @@ it("a process without an engine says nothing of who leads", async () => {
   expect(text).not.toContain("fleet_engine_");
   expect(text).toContain("fleet_registry_healthy 1");
 });
+
+it("how often the registry was read anew is a counter, of all views together", async () => {
+  const metrics = new DaemonMetrics(() => true, new LoopDelay(), ["agent"]);
+  metrics.showReadAnew(() => [{ restored: 1 }, { restored: 2, "events-lost": 0 }]);
+  await metrics.text();
+  const { text } = await metrics.text();
+  expect(text).toContain("# TYPE fleet_registry_read_anew_total counter\n");
+  expect(text).toContain('fleet_registry_read_anew_total{reason="restored"} 3\n');
+});

@@ -79,7 +79,7 @@ export class DaemonMetrics {
 
   /** Shows how often mirrors have read everything anew, by why. */
   showReadAnew(read: () => readonly Readonly<Record<string, number>>[]): void {
-    new Gauge({
+    new Counter({
       name: "fleet_registry_read_anew_total",
       help: "How often a view of the registry was read anew: a watch had lost events, or etcd was restored.",
       labelNames: ["reason"],
