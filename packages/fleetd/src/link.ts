@@ -3,6 +3,9 @@ import type { LinkServer } from "@fleet/link";
 import type { Registry } from "@fleet/registry";
 import type { Logger } from "pino";
 
+/** Between two looks for calls with disable_watches: as often as an agent then looks at its schedule. */
+const POLL_MS = 1_000;
+
 /**
  * Opens the API's end of the link where it is configured; null: it is not.
  *
@@ -31,14 +34,17 @@ export async function openLink(config: Config, registry: Registry, log: Logger):
  */
 export async function answerQuestions(
   machineID: string,
-  { unitsDirectory, systemdUser }: Config,
+  { unitsDirectory, systemdUser, disableWatches }: Config,
   registry: Registry,
   log: Logger,
 ): Promise<() => Promise<void>> {
   const [{ LinkAnswerer }, { agentVerbs }] = await Promise.all([import("@fleet/link"), import("@fleet/agent")]);
   const verbs = agentVerbs({ registry, unitsDirectory, isUser: systemdUser });
   const stopping = new AbortController();
-  const answerer = new LinkAnswerer({ registry, log: plain(log), machineID, verbs });
+  const answerer = new LinkAnswerer({
+    ...{ registry, log: plain(log), machineID, verbs },
+    pollMs: disableWatches ? POLL_MS : null,
+  });
   const running = answerer.run(stopping.signal);
   running.catch((error: unknown) => log.error({ err: error }, "the agent's end of the link failed unexpectedly"));
   return async () => {

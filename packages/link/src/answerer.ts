@@ -18,6 +18,8 @@ export interface LinkAnswererOptions {
   readonly verbs: Verbs;
   /** Most streams at a time; 64 by default. */
   readonly mostStreams?: number;
+  /** Between two looks for calls where etcd may not be watched; null or absent: it is watched. */
+  readonly pollMs?: number | null;
 }
 
 const MOST_STREAMS = 64;
@@ -67,7 +69,7 @@ export class LinkAnswerer {
           failures = 0;
           trouble.over();
         });
-        pauseMs = backoff(failures);
+        pauseMs = this.#options.pollMs ?? backoff(failures);
       } catch (error) {
         if (!(error instanceof RegistryError)) throw error;
         trouble.say(error);
@@ -80,7 +82,7 @@ export class LinkAnswerer {
     await Promise.all(this.#running);
   }
 
-  /** Takes the calls that are there, and those that come, until the watch breaks. */
+  /** Takes the calls that are there, and, where etcd is watched, those that come until the watch breaks. */
   async #follow(signal: AbortSignal, onOpen: () => void): Promise<void> {
     const { registry, machineID } = this.#options;
     const range = registry.keys.callsOf(machineID);
@@ -88,6 +90,7 @@ export class LinkAnswerer {
     const there = new Set(keyValues.map(({ key }) => key));
     for (const key of this.#seen) if (!there.has(key)) this.#seen.delete(key);
     for (const { key, value } of keyValues) this.#take(key, value, signal);
+    if (this.#options.pollMs != null) return onOpen();
     await registry.etcd.watch(
       [{ range, from: revision + 1 }],
       signal,

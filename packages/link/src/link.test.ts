@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { decodeLinkCall, encodeLinkCall, type LinkCallRecord } from "@fleet/domain/cluster";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { fakeRegistry } from "../../../testbed/fake-registry.ts";
 import { LinkAnswerer } from "./answerer.ts";
 import { ApiChannel } from "./api-channel.ts";
@@ -306,5 +306,17 @@ describe("the link is closed to", () => {
     const call = { id: "c1", api: "real", secret: "A".repeat(43) };
     await etcd.txn([], [{ put: keys.of("link-call", "m1", "c1"), value: encodeLinkCall(call) }]);
     await expect.poll(() => warnings.join()).toMatch(/could not be answered.*(certificate|verif|signed)/i);
+  });
+});
+
+describe("an agent that may not watch etcd", () => {
+  it("looks for calls, and answers them, without a watch", async () => {
+    const server = await startServer();
+    const registry = fake.registry();
+    const watch = vi.spyOn(registry.etcd, "watch");
+    const verbs = verbsWith(() => lines("one"));
+    void new LinkAnswerer({ registry, log: silent, machineID: "m1", verbs, pollMs: 10 }).run(signal);
+    expect(await textOf(server.ask("m1", JOURNAL))).toBe("one");
+    expect(watch).not.toHaveBeenCalled();
   });
 });

@@ -94,7 +94,7 @@ export const KINDS = {
     key: (id: string) => ({ kind: "link-api" as const, id }),
   },
   "link-call": {
-    ...{ path: "calls", parts: 2, writers: ["api"], decode: decodeLinkCall },
+    ...{ path: "calls", parts: 2, writers: ["api", "agent"], decode: decodeLinkCall },
     key: (machineID: string, id: string) => ({ kind: "link-call" as const, machineID, id }),
   },
   leader: {
