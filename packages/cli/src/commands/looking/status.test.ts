@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type Answer, fakeServer } from "../../testing/fake-server.ts";
 import { clusterOf, GLOBAL, id, state, unit } from "../../testing/one-unit.ts";
 
-const { run, requests, answerWith } = fakeServer();
+const { run, requests, answerWith, answerAll } = fakeServer();
 
 const other = "22222222bbbbbbbbbbbbbbbbbbbbbbbb";
 const machines = [
@@ -49,6 +49,8 @@ describe("status over the API", () => {
     expect(stdout).toContain("(running)\n\n● g.service");
     expect(stderr).toBe("Error: unit g.service on h2: h2 did not answer within 10 s\n");
     expect((await run(["status", "--machine=h1", "g"])).code).toBe(0);
+    // What nothing is shown of has no empty line of its own.
+    expect((await run(["status", "--machine=h2", "g", "a"])).stdout).toMatch(/^● a\.service\n/);
   });
   it("shows a machine where no unit has that name", async () => {
     linked({ [`/usage?machine=${other}`]: { machines: [{ machineID: other, load: [1, 2, 3] }] } });
@@ -68,6 +70,29 @@ describe("status over the API", () => {
       { unit: "a.service", machineID: id, states: [{}], status: units },
     ]);
   });
+});
+
+it("machines of several units are asked at the same time", async () => {
+  let asked = 0;
+  const units = [{ unit: "a.service", machineID: id, ...active }];
+  answerAll((method, path): Answer => {
+    if (path.startsWith("/machines")) return { body: { machines } };
+    if (!/\/status\b/.test(path)) return cluster(method, path);
+    asked++;
+    const begun = performance.now();
+    return {
+      stream: (response) => {
+        // An answer comes once both were asked, or never.
+        const timer = setInterval(() => {
+          if (asked < 2 && performance.now() - begun < 2_000) return;
+          clearInterval(timer);
+          response.writeHead(asked < 2 ? 500 : 200, { "content-type": "application/json" });
+          response.end(JSON.stringify({ units: path.includes("a.service") ? units : [] }));
+        }, 5);
+      },
+    };
+  });
+  expect((await run(["status", "a", "g"])).stdout).toContain("● a.service");
 });
 
 describe("status over SSH", () => {

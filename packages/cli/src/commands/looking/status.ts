@@ -57,6 +57,8 @@ units it is the first one other than 0.`,
       printJson(context, await Promise.all(targets.map((target) => looker.asJson(target))));
       return 0;
     }
+    // A machine that does not answer is waited for once, and not once for each unit.
+    looker.ask(targets);
     for (const target of targets) await looker.show(target);
     return looker.exitCode;
   },
@@ -91,6 +93,7 @@ class Looker {
   readonly #machines: readonly MachineInfo[];
   readonly #byID: ReadonlyMap<string, MachineInfo>;
   readonly #options: LookOptions;
+  readonly #statuses = new Map<string, Promise<readonly UnitStatus[] | null>>();
   #exitCode = 0;
   #isFirst = true;
 
@@ -126,6 +129,15 @@ class Looker {
     return [...found.values()];
   }
 
+  /** Asks for what is to be shown of targets, all at a time; over SSH each is asked in its turn. */
+  ask(targets: readonly Target[]): void {
+    if (this.#options.isSsh) return;
+    for (const target of targets) {
+      // A failure is told where the answer is needed.
+      if (target.kind === "unit") this.#statusesOf(target.unit.name).catch(() => undefined);
+    }
+  }
+
   /** Prints a target's status. */
   async show(target: Target): Promise<void> {
     if (target.kind === "machine") return this.#showMachine(target.machine);
@@ -133,19 +145,18 @@ class Looker {
     const here = machinesOf(this.#context, unit, states, this.#machines, this.#options.machines);
     const statuses = await this.#statusesOf(unit.name);
     for (const machine of here) {
-      this.#part();
       for (const state of states) {
         const trouble = state.machineID === machine.id ? troubleText(state) : null;
         if (trouble !== null)
           this.#context.err(`Unit ${unit.name} on ${machineName(machine.id, this.#byID)}: ${trouble}`);
       }
-      if (statuses === null) this.#end(await this.#showOverSsh(unit, machine));
-      else
-        this.#showStatus(
-          unit,
-          machine,
-          statuses.find(({ machineID }) => machineID === machine.id),
-        );
+      if (statuses === null) {
+        this.#part();
+        this.#end(await this.#showOverSsh(unit, machine));
+        continue;
+      }
+      const status = statuses.find(({ machineID }) => machineID === machine.id);
+      this.#showStatus(unit, machine, status);
     }
   }
 
@@ -176,9 +187,15 @@ class Looker {
   }
 
   /** What the machines of a unit say of it; null: they can't be asked but over SSH. */
-  async #statusesOf(name: string): Promise<readonly UnitStatus[] | null> {
+  #statusesOf(name: string): Promise<readonly UnitStatus[] | null> {
+    const known = this.#statuses.get(name);
+    if (known !== undefined) return known;
     const { isSsh, lines } = this.#options;
-    return isSsh ? null : (await this.#context.client()).unitStatus(name, lines);
+    const asked = isSsh
+      ? Promise.resolve(null)
+      : this.#context.client().then((client) => client.unitStatus(name, lines));
+    this.#statuses.set(name, asked);
+    return asked;
   }
 
   #showStatus(unit: UnitInfo, { id }: MachineInfo, status: UnitStatus | undefined): void {
@@ -188,6 +205,7 @@ class Looker {
       return this.#end(1);
     }
     const hasColors = this.#context.terminal?.hasColors === true;
+    this.#part();
     this.#write(unitStatusLines(status, { hasColors, now: new Date() }));
     this.#end(exitCodeOf(status));
   }
