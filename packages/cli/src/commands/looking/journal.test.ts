@@ -110,6 +110,14 @@ describe("journal over the API", () => {
       stderr: "-- h2 does not answer --\n",
     });
   });
+  it("shows more lines than an API keeps, too", async () => {
+    const many = Array.from({ length: 10_003 }, (_, index) => entry("web@1.service", id, 1, `line ${index}`));
+    cluster((response) => response.end(lines(...many, END)));
+    const { stdout } = await run(["journal", "-n", "10001", "-o", "cat", "web@1"]);
+    expect(asked()).toEqual(["unit=web@1.service&lines=all"]);
+    expect(stdout.split("\n").slice(0, 1)).toEqual(["line 2"]);
+    expect(stdout.trimEnd().split("\n")).toHaveLength(10_001);
+  });
   it("says what no unit has", async () => {
     cluster((response) => response.end(lines(END)));
     expect((await run(["journal", "a", "db@*"])).stderr).toBe('Error: no unit matches "db@*"\n');

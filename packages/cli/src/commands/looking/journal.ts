@@ -64,6 +64,9 @@ formats verbose, with-unit and short-monotonic always use SSH. The exit code is 
   },
 };
 
+/** More of the latest entries than these no API gives. */
+const MOST_LINES = 10_000;
+
 /** The journal as the API has it of the machines; null: it can't ask them, or not for this. */
 async function overLink(
   context: Context,
@@ -79,7 +82,26 @@ async function overLink(
     ...(lines === undefined ? {} : { lines }),
     ...Object.fromEntries(given),
   };
-  return (await context.client()).journal(query, context.signal);
+  const client = await context.client();
+  if (typeof lines !== "number" || lines <= MOST_LINES) return client.journal(query, context.signal);
+  // More than an API keeps: all are read, and the last of them kept here. What follows them can't be told apart, though.
+  const all = isFollowed ? null : await client.journal({ ...query, lines: "all" }, context.signal);
+  return all === null ? null : lastEntries(all, lines);
+}
+
+/** The last entries of a journal that ends, and all that is not an entry. */
+async function* lastEntries(
+  stream: AsyncIterable<readonly JournalItem[]>,
+  count: number,
+): AsyncGenerator<readonly JournalItem[]> {
+  let entries: JournalItem[] = [];
+  for await (const items of stream) {
+    entries.push(...items.filter(({ kind }) => kind === "entry"));
+    if (entries.length >= 2 * count) entries = entries.slice(-count);
+    const others = items.filter(({ kind }) => kind !== "entry");
+    if (others.some(({ kind }) => kind === "end")) yield entries.splice(0).slice(-count);
+    yield others;
+  }
 }
 
 function isOwnFormat(format: string): boolean {
