@@ -2,7 +2,6 @@
 export { startAgent } from "./agent.ts";
 export { type AnswerOptions, agentVerbs } from "./answers/verbs.ts";
 export type { AgentFailpoint } from "./failpoint.ts";
-export { detectAddress } from "./machine/address.ts";
 export { IdentityError } from "./machine/identity.ts";
 export type { Install } from "./model/install.ts";
 export type { AgentOptions, RunningAgent } from "./running-agent.ts";

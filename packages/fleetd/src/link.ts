@@ -2,6 +2,7 @@ import type { Config } from "@fleet/config";
 import type { LinkServer } from "@fleet/link";
 import type { Registry } from "@fleet/registry";
 import type { Logger } from "pino";
+import { ownAddress } from "./own-address.ts";
 
 /** Between two looks for calls with disable_watches: as often as an agent then looks at its schedule. */
 const POLL_MS = 1_000;
@@ -15,7 +16,10 @@ export async function openLink(config: Config, registry: Registry, log: Logger):
   if (config.link === null) return null;
   const { listen, advertise } = config.link;
   const { LinkServer } = await import("@fleet/link");
-  const host = advertise.host ?? (await import("@fleet/agent")).detectAddress();
+  const host = advertise.host ?? (await ownAddress());
+  // With none agents would call nobody, and every question would go unanswered.
+  if (host === null)
+    throw new Error("link_listen: this machine has no address to tell agents: set link_advertise or public_ip");
   const server = new LinkServer({ registry, log: plain(log), listen, advertise: { ...advertise, host } });
   try {
     const port = await server.start();
