@@ -26,6 +26,21 @@ it("a unit of which the file is not here is completed from etcd, once", async ()
   expect(view.units(0, 10).items).toHaveLength(1);
 });
 
+it("states are told page by page, each once, however many pages there are", () => {
+  const state = new ClusterState(keys);
+  const said = '{"hash":"h","current":"loaded","load":"loaded","active":"active","sub":"running"}';
+  const count = 10_050; // more than there are places to be remembered
+  for (let index = 0; index < count; index++) put(state, keys.state("m1", `u${index}.service`), said, 1);
+  const view = new ClusterView(state);
+  const found = new Set<string>();
+  for (let start = 0; start < count; start++) {
+    const { items, more } = view.states(null, null, start, 1);
+    found.add((JSON.parse(items[0] ?? "{}") as { name: string }).name);
+    if (more !== start + 1 < count) throw new Error(`page ${start} is wrong about the next one`);
+  }
+  expect(found.size).toBe(count);
+});
+
 it("a unit of which nobody has the file is shown without options, and asked for no more", async () => {
   const state = new ClusterState(keys);
   put(state, keys.unit("a.service"), JSON.stringify({ hash: HASH, desiredState: "launched" }), 5);

@@ -22,6 +22,14 @@ export interface JsonPage {
 /** Units, and unit files, whose JSON is kept. */
 const MOST_CACHED = 20_000;
 const MOST_PAGES = 32;
+/** Far more than the pages of the largest cluster; whoever makes up page tokens can ask for a page from anywhere. */
+const MOST_MARKS = 10_000;
+
+/** Where a page of states begins: at which name, and how many states come before that. */
+interface StateMark {
+  readonly index: number;
+  readonly before: number;
+}
 
 /**
  * The lists that the API shows of a mirrored registry, sorted. The JSON of an entry is made once for each change of it,
@@ -38,11 +46,8 @@ export class ClusterView {
   readonly #optionsCache = new BoundedCache<string, string>(MOST_CACHED);
   /** Hashes of units' files that are not here, as where etcd has lost an event. */
   readonly #lacking = new Set<string>();
-  /**
-   * Where a page of states begins: the index of its first name, and how many states come before. Valid until states
-   * come or go.
-   */
-  readonly #stateMarks = new Map<number, { readonly index: number; readonly before: number }>();
+  /** Where pages of states begin, by how many states come before them. Valid until states come or go. */
+  readonly #stateMarks = new BoundedCache<number, StateMark>(MOST_MARKS);
   /** Whole pages as JSON. Valid until anything changes. */
   readonly #pages = new BoundedCache<string, string>(MOST_PAGES);
 
