@@ -59,7 +59,8 @@ describe("an engine", () => {
     await cluster().join("m1");
     await cluster().unit(A, NOWHERE, MISFIT);
     const { said } = start();
-    const told = (): number => said.filter((message) => message.startsWith(`unit ${A} fits none of 1 machines`)).length;
+    const told = (): number =>
+      said.filter((message) => message.startsWith(`unit ${A} is pending: none of 1 machines fits`)).length;
     await clock.pass(30_000);
     expect(told()).toBe(1);
     await cluster().unit(A);

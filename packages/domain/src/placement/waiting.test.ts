@@ -14,7 +14,7 @@ describe("explaining", () => {
     settle(model);
     const waiting = explainWaiting(model, "x@2.service");
     expect(waiting && waitingText(waiting)).toBe(
-      "unit x@2.service fits none of 3 machines: 2: its metadata lacks a=1; 1: it conflicts with x@1.service there",
+      "unit x@2.service is pending: none of 3 machines fits: 2: its metadata lacks a=1; 1: it conflicts with x@1.service there",
     );
     expect(explainWaiting(model, "x@1.service")).toBeNull();
   });
@@ -45,11 +45,11 @@ describe("explaining", () => {
     expect(waiting).toEqual({ name: "a.service", machines: 0, reasons: [] });
     expect(waiting && waitingText(waiting)).toBe("unit a.service is pending: there is no machine");
   });
-  it("says of machines that fit that one is about to be chosen, before the plan has looked", () => {
+  it("says of machines that fit that the unit is about to be placed, before the plan has looked", () => {
     const model = cluster([...three].reverse(), [{ name: "a.service", lines: `MachineID=${id(2)}` }]);
     expect(explainWaiting(model, "a.service")?.reasons).toEqual([
       { machines: 2, reason: `its ID is not MachineID=${id(2)}`, examples: [id(1), id(3)] },
-      { machines: 1, reason: "it fits, and is about to be chosen", examples: [id(2)] },
+      { machines: 1, reason: "the unit fits, and is about to be placed", examples: [id(2)] },
     ]);
   });
 });

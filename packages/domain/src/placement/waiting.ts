@@ -17,7 +17,7 @@ export function explainWaiting(model: ClusterModel, name: string): Waiting | nul
   const ids = [...model.machineIDs].sort();
   const { reasons } = reasonsAgainst(ids, (id) => {
     const unfit = model.unfit(unit, id);
-    return unfit === null ? "it fits, and is about to be chosen" : unfitText(unfit);
+    return unfit === null ? "the unit fits, and is about to be placed" : unfitText(unfit);
   });
   return { name, machines: ids.length, reasons };
 }
@@ -25,5 +25,5 @@ export function explainWaiting(model: ClusterModel, name: string): Waiting | nul
 /** The same as a sentence. */
 export function waitingText({ name, machines, reasons }: Waiting): string {
   if (machines === 0) return `unit ${name} is pending: there is no machine`;
-  return `unit ${name} fits none of ${machines} machines: ${reasons.map(({ reason, machines: count }) => `${count}: ${reason}`).join("; ")}`;
+  return `unit ${name} is pending: none of ${machines} machines fits: ${reasons.map(({ reason, machines: count }) => `${count}: ${reason}`).join("; ")}`;
 }
