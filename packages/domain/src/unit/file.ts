@@ -210,8 +210,8 @@ function optionName(line: string, equals: number, number: number): string {
 
 function optionValue({ lines, isOpen }: LogicalLine, equals: number): string {
   const [first = ""] = lines;
-  if (lines.length === 1) return canonicalValue([first.slice(equals + 1)], isOpen);
-  return canonicalValue(lines.with(0, first.slice(equals + 1)), isOpen);
+  const begin = first.slice(equals + 1);
+  return lines.length === 1 ? canonical(begin, isOpen) : canonicalValue(lines.with(0, begin), isOpen);
 }
 
 /**
@@ -220,8 +220,14 @@ function optionValue({ lines, isOpen }: LogicalLine, equals: number): string {
  * where white space stood behind one it ends in a space.
  */
 function canonicalValue(lines: readonly string[], isOpen: boolean): string {
-  const value = trimSpace(lines.join("\n"));
-  if (isOpen || (lines.length > 1 && trimSpace(lines.at(-1) ?? "") === "")) return `${value}\n`;
+  const isStopped = lines.length > 1 && trimSpace(lines.at(-1) ?? "") === "";
+  return canonical(lines.length === 1 ? (lines[0] ?? "") : lines.join("\n"), isOpen || isStopped);
+}
+
+/** @param isStopped whether a blank line or the file's end stopped it from carrying on */
+function canonical(text: string, isStopped: boolean): string {
+  const value = trimSpace(text);
+  if (isStopped) return `${value}\n`;
   return carriesOn(value) ? `${value} ` : value;
 }
 

@@ -69,19 +69,20 @@ function carryOn(
 
 /** Whether systemd takes a line for a comment: it knows fewer kinds of white space than the old fleet. */
 export function isComment(line: string): boolean {
-  const first = line[firstVisible(line)];
-  return first === "#" || first === ";";
+  const first = line.charCodeAt(firstVisible(line));
+  return first === HASH || first === SEMICOLON;
 }
 
 /** Whether a line begins a section, by the same white space. */
 export function isSection(line: string): boolean {
-  return line[firstVisible(line)] === "[";
+  return line.charCodeAt(firstVisible(line)) === BRACKET;
 }
 
 function firstVisible(line: string): number {
-  let index = 0;
-  while (line[index] === " " || line[index] === "\t" || line[index] === "\r") index++;
-  return index;
+  for (let index = 0; ; index++) {
+    const code = line.charCodeAt(index);
+    if (code !== SPACE && code !== TAB && code !== RETURN) return index;
+  }
 }
 
 /** Files may have a hundred thousand lines: most show by their first character that they are not blank. */
@@ -92,10 +93,13 @@ function isBlank(line: string): boolean {
 
 /** Whether the backslashes at a text's end, taken in pairs, leave one that carries it on. */
 export function carriesOn(text: string): boolean {
-  let count = 0;
-  while (text[text.length - 1 - count] === "\\") count++;
-  return count % 2 === 1;
+  let first = text.length;
+  while (first > 0 && text.charCodeAt(first - 1) === BACKSLASH) first--;
+  return (text.length - first) % 2 === 1;
 }
+
+// Characters by their codes: an index outside of a text, as of every empty line, is slow to look up otherwise.
+const [TAB, RETURN, SPACE, HASH, SEMICOLON, BRACKET, BACKSLASH] = [0x09, 0x0d, 0x20, 0x23, 0x3b, 0x5b, 0x5c];
 
 const BYTE_ORDER_MARK = "\uFEFF";
 
