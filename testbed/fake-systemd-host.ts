@@ -33,6 +33,8 @@ export type JobKind = "start" | "stop";
 interface FakeUnit {
   isLinked: boolean;
   isEnabled: boolean;
+  /** Whether no file describes it. */
+  isTransient: boolean;
   active: string;
   sub: string;
   job: Job | null;
@@ -255,15 +257,22 @@ export class FakeSystemdHost {
     if (!this.#isAtRest(name)) return;
     const path = this.#foreign.get(name);
     if (path !== undefined) throw new ForeignUnitError(name, path);
-    this.#units.set(name, { ...this.#forgotten(), isLinked: true, active: "active", sub: "running" });
+    this.#units.set(name, {
+      ...this.#forgotten(),
+      isLinked: true,
+      isTransient: true,
+      active: "active",
+      sub: "running",
+    });
     this.#tell(name);
   }
 
-  /** Kills what a unit runs; a stop that is under way is over by that. */
+  /** Kills what a unit runs; a stop that is under way is over by that, and a service of fleet's own is run again. */
   kill(name: string): void {
     const unit = this.#units.get(name);
     if (unit === undefined || AT_REST.has(unit.active)) return;
-    if (unit.job?.kind === "stop") this.release("stop", name);
+    if (unit.isTransient) this.#become(name, unit, "active", "running");
+    else if (unit.job?.kind === "stop") this.release("stop", name);
     else this.#become(name, unit, "failed", "failed");
   }
 
@@ -308,7 +317,7 @@ export class FakeSystemdHost {
   }
 
   #forgotten(): FakeUnit {
-    return { isLinked: false, isEnabled: false, ...REST, job: null, restarts: 0, changes: 0 };
+    return { isLinked: false, isEnabled: false, isTransient: false, ...REST, job: null, restarts: 0, changes: 0 };
   }
 }
 

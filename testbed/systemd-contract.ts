@@ -18,6 +18,8 @@ export interface SystemdUnderContract {
   unmask(name: string): Promise<void>;
   /** What `systemctl is-enabled` says of a unit; null: it does not find it. */
   enablement(name: string): Promise<string | null>;
+  /** Has systemd read all unit files anew. */
+  reload(): Promise<void>;
   /** Differs for each run of a unit. */
   invocation(name: string): Promise<string>;
   stop(): Promise<void>;
@@ -386,7 +388,7 @@ export function systemdContract(name: string, make: () => Promise<SystemdUnderCo
         return { name: service, description: "a test's", command };
       };
       it("is started once, and outlives the connection", async () => {
-        const service = own("/bin/sh", "-c", "exec sleep infinity # $HOME");
+        const service = own("/bin/sleep", "infinity");
         await systemd.ensureService(service);
         await becomes(service.name, UP);
         systemd.close();
@@ -395,6 +397,20 @@ export function systemdContract(name: string, make: () => Promise<SystemdUnderCo
         await systemd.ensureService(service);
         expect(await stateOf(service.name)).toEqual(UP);
         expect(await host.invocation(service.name)).toBe(before);
+      });
+      it("is the same one after systemd has read all files anew, also once it was killed", async () => {
+        const service = own("/bin/sleep", "--", "1000.5s", "1m");
+        await systemd.ensureService(service);
+        await becomes(service.name, UP);
+        await host.reload();
+        const before = await host.invocation(service.name);
+        await systemd.ensureService(service);
+        expect(await host.invocation(service.name)).toBe(before);
+        await systemd.kill([service.name]);
+        await expect.poll(() => host.invocation(service.name)).not.toBe(before);
+        await becomes(service.name, UP);
+        await systemd.ensureService(service);
+        expect(await stateOf(service.name)).toEqual(UP);
       });
       it("is made anew where it was stopped, and where it runs another command", async () => {
         const service = own("/bin/sleep", "infinity");

@@ -14,6 +14,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { hashText } from "@fleet/domain/unit";
 import { ForeignUnitError, type Systemd, SystemdError } from "./systemd/systemd.ts";
 
 /** The watchdog's name, and the one that it has where somebody else has taken that. */
@@ -144,7 +145,7 @@ export class PartitionWatchdog {
     const { folder, launched, isUser } = this.#options;
     const systemctl = isUser ? ["systemctl", "--user"] : ["systemctl"];
     const description = "stops fleet's units that must not outlive this machine's lease";
-    const command = ["/bin/bash", "-c", WATCHDOG, "fleet-fence", folder, launched, ...systemctl];
+    const command = ["/bin/bash", this.#script(), folder, launched, ...systemctl];
     const ensure = async ([name, ...others]: readonly string[]): Promise<void> => {
       try {
         if (name !== undefined) await systemd.ensureService({ name, description, command });
@@ -170,6 +171,20 @@ export class PartitionWatchdog {
     clearTimeout(this.#killing);
     if (this.#fifo !== null) closeSync(this.#fifo);
     this.#fifo = null;
+  }
+
+  /**
+   * Writes the watchdog's program where it is not there; returns its path, another one for each version. systemd keeps what
+   * it is given only until it reads its files anew: what it then holds of a command with other than plain words is not it.
+   */
+  #script(): string {
+    const path = `${this.#options.folder}.watchdog-${hashText(WATCHDOG)}`;
+    if (!existsSync(path)) {
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(`${path}.new`, WATCHDOG, { mode: 0o600 });
+      renameSync(`${path}.new`, path);
+    }
+    return path;
   }
 
   /** Tells the watchdog its next deadlines. */

@@ -67,7 +67,7 @@ export class OwnServices {
       | readonly (readonly [string, readonly string[]])[]
       | undefined;
     const [only, ...others] = commands ?? [];
-    return others.length === 0 && JSON.stringify(only?.[1]) === JSON.stringify(escaped(command));
+    return others.length === 0 && JSON.stringify(only?.[1]) === JSON.stringify(command);
   }
 
   async #remove(...names: readonly string[]): Promise<void> {
@@ -87,7 +87,7 @@ export class OwnServices {
     const service = properties(SERVICE_PROPERTIES, {
       Description: description,
       Type: "exec",
-      ExecStart: [[command[0], escaped(command), false]],
+      ExecStart: [[command[0], command, false]],
       Restart: "always",
       StartLimitIntervalUSec: 0n,
       CollectMode: "inactive-or-failed",
@@ -116,11 +116,6 @@ export class OwnServices {
 /** The timer that starts a service again. */
 function keeperOf(service: string): string {
   return service.replace(/\.service$/, ".timer");
-}
-
-/** systemd would put variables of its own in for $. */
-function escaped(command: readonly string[]): readonly string[] {
-  return command.map((word) => word.replaceAll("$", () => "$$"));
 }
 
 function properties<K extends string>(

@@ -25,6 +25,7 @@ systemdContract("the fake systemd", async () => {
     mask: async (name) => host.mask(name),
     unmask: async (name) => host.unmask(name),
     enablement: async (name) => host.enablement(name),
+    reload: async () => undefined,
     invocation: async (name) => host.invocation(name),
     stop: async () => rmSync(folder, { recursive: true }),
   };

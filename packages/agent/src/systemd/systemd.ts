@@ -52,7 +52,10 @@ export interface OwnService {
   /** With `.service`. */
   readonly name: string;
   readonly description: string;
-  /** A path, and arguments. */
+  /**
+   * A path, and arguments. Plain words: of quotes, `;`, `$` and `%` systemd keeps something else once it has read its files
+   * anew.
+   */
   readonly command: readonly string[];
 }
 
