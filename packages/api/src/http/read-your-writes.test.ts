@@ -21,7 +21,11 @@ async function behind(timeoutMs: number) {
   const { units } = mirror.state;
   await elsewhere.txn([], [{ delete: here.keys.unit(A) }]);
   const handlers = unitHandlers({
-    view: { unit: (name: string) => (units.has(name) ? "{}" : null), unknownOn: () => [] } as never,
+    view: {
+      unit: (name: string) => (units.has(name) ? "{}" : null),
+      unknownOn: () => [],
+      holderOf: () => null,
+    } as never,
     writer: here.unitWriter((name) => {
       const record = units.get(name);
       return record === undefined ? null : { record, text: null };

@@ -2,6 +2,7 @@ import { BoundedCache } from "@fleet/domain/cache";
 import {
   type Change,
   type ClusterState,
+  holderOf,
   lostMachines,
   machineOf,
   type UnitRecord,
@@ -174,6 +175,11 @@ export class ClusterView {
   /** The machines that have a unit which the registry does not know, by ID. */
   unknownOn(name: string): readonly string[] {
     return unknownOn(this.#state, name);
+  }
+
+  /** A machine that says something of a unit; null: none does. */
+  holderOf(name: string): string | null {
+    return holderOf(this.#state, name);
   }
 
   machines(start: number, count: number): JsonPage {

@@ -3,6 +3,7 @@ import { ConfigError, loadConfig } from "@fleet/config";
 import {
   type Change,
   eventsOf,
+  holderOf,
   lostMachines,
   machineOf,
   passesFilter,
@@ -123,6 +124,7 @@ class EtcdClient implements ClusterClient {
   async setUnit(name: string, change: UnitChange, message: string | null = null): Promise<void> {
     // A unit that the registry has lost is taken on again where it runs.
     const [runsOn] = unknownOn(this.#mirror.state, name);
+    const heldBy = holderOf(this.#mirror.state, name);
     await this.#write(
       {
         kind: "set",
@@ -131,6 +133,7 @@ class EtcdClient implements ClusterClient {
         text: change.text ?? null,
         desiredState: change.desiredState ?? null,
         ...(runsOn === undefined ? {} : { prefers: runsOn }),
+        ...(heldBy === null ? {} : { heldBy }),
       },
       message,
     );

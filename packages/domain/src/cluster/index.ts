@@ -15,6 +15,7 @@ export { type Machine, type MetadataChange, matchesMachineID, mergeMetadata, sho
 export type { Compare, KeyValue, Op } from "./op.ts";
 export {
   cordonOf,
+  holderOf,
   type LostMachine,
   lostMachines,
   machineName,

@@ -67,6 +67,12 @@ export function unknownOn(state: ClusterState, name: string): readonly string[] 
   return unitStatesOf(state, name).flatMap(({ machineID, unknown }) => (unknown ? [machineID] : []));
 }
 
+/** A machine that says something of a unit, wherever the registry has it, as one that is stopping it; null: none does. */
+export function holderOf(state: ClusterState, name: string): string | null {
+  const told = unitStatesOf(state, name).find(({ machineID, unknown }) => !unknown && state.machines.has(machineID));
+  return told?.machineID ?? null;
+}
+
 /** Whether a machine is to get nothing new; null: it is not. A cordon that can't be read is one that moves nothing away. */
 export function cordonOf(state: ClusterState, machineID: string): CordonRecord | null {
   return state.cordons.get(machineID) ?? (state.isUnreadable("cordon", machineID) ? UNREADABLE_CORDON : null);

@@ -261,3 +261,24 @@ describe("a unit's history", () => {
     expect(planUnitChange(keys, set(PLAIN), null).ops).toHaveLength(2);
   });
 });
+
+describe("a unit that must not run twice at once, of whose name a machine still has one", () => {
+  const STOPPED = serializeUnitFile(
+    parseUnitFile("[Service]\nExecStart=/bin/a\n[X-Fleet]\nOnPartition=stop\nMachineMetadata=a=1\n"),
+  );
+  const held = (change: UnitChange): UnitChange => ({ ...change, heldBy: "m7" }) as UnitChange;
+  const leaving = (last: string | null) => ({ kind: "leaving", from: "m7", last, preferred: null });
+  it("leaves that machine before it is placed: where it is new, placed anew, or started again", () => {
+    expect(written(planUnitChange(keys, held(set(STOPPED, "launched")), null))?.whereabouts).toEqual(leaving(null));
+    const replaced = planUnitChange(keys, held(set(STOPPED)), known());
+    expect(written(replaced)?.whereabouts).toEqual(leaving("m1"));
+    const unloaded = known({ desiredState: "inactive", whereabouts: NOWHERE }, STOPPED);
+    expect(written(planUnitChange(keys, held(set(null, "launched")), unloaded))?.whereabouts).toEqual(leaving(null));
+  });
+  it("stays where it is placed, and is nowhere while it is inactive; others don't wait", () => {
+    const placed = known({ desiredState: "loaded" }, STOPPED);
+    expect(written(planUnitChange(keys, held(set(null, "launched")), placed))?.whereabouts).toEqual(ON_M1);
+    expect(written(planUnitChange(keys, held(set(STOPPED)), null))?.whereabouts).toEqual(NOWHERE);
+    expect(written(planUnitChange(keys, held(set(PICKY, "launched")), null))?.whereabouts).toEqual(NOWHERE);
+  });
+});

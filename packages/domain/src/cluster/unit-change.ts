@@ -1,7 +1,7 @@
 import { InvalidUnitError } from "../unit/errors.ts";
 import { hashText, invalidOption, parseUnitFile, serializeUnitFile, type UnitOption } from "../unit/file.ts";
 import { isTemplateName, refusedNameProblem } from "../unit/name.ts";
-import { checkRequirements, readRequirements, sameRequirements } from "../unit/requirements.ts";
+import { checkRequirements, type Requirements, readRequirements, sameRequirements } from "../unit/requirements.ts";
 import type { DesiredState } from "../unit/states.ts";
 import { change } from "../whereabouts/change.ts";
 import { recordOps, scheduleOps } from "../whereabouts/schedule-ops.ts";
@@ -27,6 +27,11 @@ export type UnitChange =
       readonly desiredState: DesiredState | null;
       /** The machine that is tried first where there is no such unit yet, as one that has it already; absent: any. */
       readonly prefers?: string;
+      /**
+       * A machine that has a unit of this name, as one that is stopping it; absent: none does. One that must not run twice at
+       * once is placed when that machine has let go of it.
+       */
+      readonly heldBy?: string;
     }
   | { readonly kind: "destroy"; readonly name: string };
 
@@ -128,6 +133,8 @@ interface Version {
   readonly source: UnitSource | null | undefined;
   /** Where it is tried first if it is the unit's first version; null: anywhere. */
   readonly prefers: string | null;
+  /** The machine that has an earlier one; null: none does. */
+  readonly heldBy: string | null;
 }
 
 function planSet(
@@ -152,11 +159,12 @@ function planSet(
   if (change.desiredState === null) {
     throw new RegistryError("refused", `unit ${name} exists: must provide desiredState to update existing unit`);
   }
-  return sameVersion(keys, name, version?.source, desiredState, known, stamp);
+  const asked = { desiredState, source: version?.source, heldBy: change.heldBy ?? null };
+  return sameVersion(keys, name, asked, known, stamp);
 }
 
 /** The version that a change brings; null: none. */
-function versionOf({ name, options, text, prefers }: Extract<UnitChange, { kind: "set" }>): Version | null {
+function versionOf({ name, options, text, prefers, heldBy }: Extract<UnitChange, { kind: "set" }>): Version | null {
   if (options === null) {
     if (text == null) return null;
     throw new InvalidUnitError(`the text of unit ${name} came without options: send both, or neither`);
@@ -165,19 +173,21 @@ function versionOf({ name, options, text, prefers }: Extract<UnitChange, { kind:
   const file = serializeUnitFile(options);
   const hash = hashText(file);
   const source = text == null ? undefined : sourceOf(name, text, hash);
-  return { options, text: file, hash, source, prefers: prefers ?? null };
+  return { options, text: file, hash, source, prefers: prefers ?? null, heldBy: heldBy ?? null };
 }
 
-/**
- * The same version of a unit with another desired state, or read from another text.
- *
- * @param source undefined: what is known of it stays
- */
+/** What is asked of the version that a unit has. */
+interface SameAsked extends Pick<Version, "heldBy"> {
+  readonly desiredState: DesiredState;
+  /** The text that it is read from; undefined: what is known of it stays. */
+  readonly source: UnitSource | null | undefined;
+}
+
+/** The same version of a unit with another desired state, or read from another text. */
 function sameVersion(
   keys: Keys,
   name: string,
-  source: UnitSource | null | undefined,
-  desiredState: DesiredState,
+  { source, desiredState, heldBy }: SameAsked,
   known: KnownUnit,
   stamp: ChangeStamp | null,
 ): PlannedChange {
@@ -186,7 +196,10 @@ function sameVersion(
   const isAsked = record.desiredState !== desiredState;
   const hasNewSource = source !== undefined && source?.hash !== record.source;
   if (!isAsked && !hasNewSource) return { compare, ops: [], outcome: "unchanged" };
-  const stated = isAsked ? withState(record, desiredState) : record;
+  const requirements =
+    heldBy === null || known.text === null ? null : readRequirements(name, parseUnitFile(known.text));
+  const asked = isAsked ? withState(record, desiredState) : record;
+  const stated = requirements === null ? asked : { ...asked, whereabouts: unlessHeld(asked, requirements, heldBy) };
   const after = hasNewSource ? { ...withSource(stated, source), version: nextVersion(record) } : stated;
   const ops = [
     ...sourceOps(keys, hasNewSource ? source : undefined),
@@ -195,6 +208,17 @@ function sameVersion(
     ...(hasNewSource ? historyOps(keys, name, known, after, stamp) : []),
   ];
   return { compare, ops, outcome: "changed" };
+}
+
+/** Where a unit is that may be on no machine yet: one that must not run twice at once leaves the machine first that has it. */
+function unlessHeld(
+  { whereabouts, desiredState }: Pick<UnitRecord, "whereabouts" | "desiredState">,
+  { onPartition, global }: Requirements,
+  heldBy: string | null,
+): Whereabouts {
+  const mayRun = heldBy === null || desiredState === "inactive" || onPartition !== "stop" || global;
+  if (mayRun || whereabouts.kind !== "nowhere") return whereabouts;
+  return { kind: "leaving", from: heldBy, last: whereabouts.last, preferred: whereabouts.preferred };
 }
 
 function withState(record: UnitRecord, desiredState: DesiredState): UnitRecord {
@@ -233,7 +257,7 @@ function endedOps(keys: Keys, name: string, { desiredState, whereabouts }: UnitR
 function newVersion(
   keys: Keys,
   name: string,
-  { options, text, hash, source, prefers }: Version,
+  { options, text, hash, source, prefers, heldBy }: Version,
   desiredState: DesiredState,
   known: KnownUnit | null,
   stamp: ChangeStamp | null,
@@ -248,12 +272,13 @@ function newVersion(
   const isPreferred = old === null && prefers !== null && !requirements.global;
   const before = old?.whereabouts ?? NOWHERE;
   const place = (): Whereabouts => change(before, { kind: isPlacedAnew ? "new-version" : "unplace" });
+  const whereabouts = isPreferred ? { ...NOWHERE, last: prefers } : staysPut ? before : place();
   const record: UnitRecord = {
     hash,
     ...(source == null ? {} : { source: source.hash }),
     desiredState,
     global: requirements.global,
-    whereabouts: isPreferred ? { ...NOWHERE, last: prefers } : staysPut ? before : place(),
+    whereabouts: unlessHeld({ whereabouts, desiredState }, requirements, heldBy),
     cause: staysPut ? (old?.cause ?? null) : null,
     version: nextVersion(old),
   };

@@ -94,7 +94,9 @@ export function unitHandlers(deps: UnitDeps): UnitHandlers {
       // One that the registry has lost is taken on where it runs.
       const [runsOn] = view.unknownOn(name);
       const prefers = runsOn === undefined ? {} : { prefers: runsOn };
-      const change = { kind: "set", name, options, text, desiredState, ...prefers } as const;
+      const heldBy = view.holderOf(name);
+      const held = heldBy === null ? {} : { heldBy };
+      const change = { kind: "set", name, options, text, desiredState, ...prefers, ...held } as const;
       const outcome = await submit(deps, change, authorOf(request, deps));
       return reply.code(outcome === "created" || outcome === "replaced" ? 201 : 204).send();
     },
