@@ -1,10 +1,10 @@
 // start-300, start-1, idle-writes, idle-cpu and memory, on three real hosts.
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LocalCluster } from "../deploy/local-cluster/cluster.ts";
 import { until } from "../deploy/local-cluster/processes.ts";
 import { ApiClient } from "../testbed/api-client.ts";
+import { cpuSeconds, daemons, type HostProcess, residentMB } from "./host-processes.ts";
 import { median, report } from "./report.ts";
 
 const UNITS = 300;
@@ -15,8 +15,6 @@ const EXEC = "/bin/sleep infinity";
 const QUIET_MS = 60_000;
 /** What follows a start: states that settle, files that are swept, memory that is given back. */
 const REST_MS = 30_000;
-/** Clock ticks a second in /proc/PID/stat: the same on every Linux machine that Node runs on. */
-const CLOCK_TICKS = 100;
 
 export async function clusterBenches(wanted: ReadonlySet<string>): Promise<void> {
   const roles = [{ agent: true, engine: true, api: true }, { agent: true, engine: true }, { agent: true }];
@@ -127,11 +125,6 @@ async function start1(cluster: LocalCluster, api: ApiClient): Promise<void> {
   report({ bench: "start-1", value, unit: "ms", floor, ratio: value / floor, goal: "value <= 60 ms" });
 }
 
-interface Process {
-  readonly label: string;
-  readonly pid: number;
-}
-
 async function idle(cluster: LocalCluster, wanted: ReadonlySet<string>): Promise<void> {
   await sleep(REST_MS);
   const processes = await daemons(cluster);
@@ -193,7 +186,7 @@ async function allInOneMemory(): Promise<void> {
       Array.from({ length: UNITS }, (_, index) => `bench-${index}.service`),
     );
     await sleep(REST_MS);
-    const [{ pid }] = (await daemons(cluster)).filter(({ label }) => label.startsWith("fleetd")) as [Process];
+    const [{ pid }] = (await daemons(cluster)).filter(({ label }) => label.startsWith("fleetd")) as [HostProcess];
     const [value, floor] = [residentMB(pid), residentMB(idleNode.pid ?? 0)];
     report({ bench: "memory fleetd", value, unit: "MB", floor, ratio: value / floor, goal: "value <= 110 MB" });
   } finally {
@@ -201,51 +194,6 @@ async function allInOneMemory(): Promise<void> {
     api.close();
     await cluster.stop();
   }
-}
-
-/** The daemons of all hosts, with their processes as this machine sees them. */
-async function daemons(cluster: LocalCluster): Promise<readonly Process[]> {
-  const found: Process[] = [];
-  for (const host of cluster.network.hosts.values()) {
-    for (const [service, label] of [
-      ["fleet-agent", "agent"],
-      ["fleet-engine", "engine"],
-      ["fleet-api", "api"],
-      ["fleet", "fleetd"],
-    ] as const) {
-      const inner = (
-        await cluster.network.exec(host.index, ["systemctl", "show", "-P", "MainPID", service])
-      ).stdout.trim();
-      if (inner === "" || inner === "0") continue;
-      const pid = pidOnThisMachine(host.pid, Number(inner));
-      if (pid !== null) found.push({ label: `${label} ${host.name}`, pid });
-    }
-  }
-  return found;
-}
-
-/** A process of a host by its number there, as this machine numbers it. */
-function pidOnThisMachine(init: number, inner: number): number | null {
-  const children = (pid: number): number[] => {
-    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
-    return text === "" ? [] : text.split(" ").map(Number);
-  };
-  for (const pid of children(init)) {
-    const ids = /^NSpid:\s+(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]?.split(/\s+/) ?? [];
-    if (Number(ids.at(-1)) === inner) return pid;
-  }
-  return null;
-}
-
-function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
-    .replace(/^.*\) /, "")
-    .split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS;
-}
-
-function residentMB(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1024;
 }
 
 async function etcdRevision(cluster: LocalCluster): Promise<number> {

@@ -2,8 +2,10 @@
 import { isBuilt } from "../deploy/local-cluster/cluster.ts";
 import { apiBenches } from "./api-benches.ts";
 import { clusterBenches } from "./cluster-benches.ts";
+import { journalBenches } from "./journal-benches.ts";
 import { loadBenches } from "./load-benches.ts";
 import { placementBenches } from "./placement-benches.ts";
+import { usageBenches } from "./usage-benches.ts";
 import { watchBenches } from "./watch-benches.ts";
 
 const GROUPS: readonly {
@@ -15,6 +17,8 @@ const GROUPS: readonly {
   { names: ["place-20k", "place-100k", "place-conflicts", "move-machine", "failover"], run: placementBenches },
   { names: ["wakeups", "api-100k"], run: watchBenches },
   { names: ["etcd-load"], run: loadBenches },
+  { names: ["journal-first", "journal-rate", "journal-flood"], run: journalBenches },
+  { names: ["top-100"], run: usageBenches },
 ];
 
 const asked = process.argv.slice(2);
