@@ -46,6 +46,7 @@ systemdContract("systemd", async () => {
         const { stdout } = await network.exec(host.index, ["systemctl", "is-enabled", name]);
         return stdout.trim() === "" || stdout.trim() === "not-found" ? null : stdout.trim();
       },
+      leaveBus: async () => void (await systemctl("daemon-reexec")),
       reload: async () => void (await systemctl("daemon-reload")),
       invocation: (name) => systemctl("show", "-P", "InvocationID", name),
       stop: () => network.stop(),

@@ -18,6 +18,8 @@ export interface SystemdUnderContract {
   unmask(name: string): Promise<void>;
   /** What `systemctl is-enabled` says of a unit; null: it does not find it. */
   enablement(name: string): Promise<string | null>;
+  /** Has systemd leave the bus and come back, as it does at `daemon-reexec`, or under too much load. */
+  leaveBus(): Promise<void>;
   /** Has systemd read all unit files anew. */
   reload(): Promise<void>;
   /** Differs for each run of a unit. */
@@ -467,6 +469,19 @@ export function systemdContract(name: string, make: () => Promise<SystemdUnderCo
     });
 
     describe("a connection that is lost", () => {
+      it("is one whose systemd has left the bus: it would hear of nothing more", async () => {
+        const slow = await started({ runs: "for ever", startMs: 2_000 });
+        await host.leaveBus();
+        await systemd.lost;
+        await expect(systemd.states([slow])).rejects.toMatchObject({ unavailable: true });
+        await expect
+          .poll(async () => {
+            systemd = await host.connect().catch(() => systemd);
+            return stateOf(slow).catch(() => undefined);
+          })
+          .toBeDefined();
+        await becomes(slow, UP);
+      });
       it("says so, fails whatever is under way, and takes nothing with it", async () => {
         const slow = await started({ runs: "for ever", stopMs: LATE_MS });
         await becomes(slow, UP);

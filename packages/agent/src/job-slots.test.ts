@@ -5,6 +5,25 @@ import { JobSlots } from "./job-slots.ts";
 const clock = fakeClock();
 
 describe("slots of jobs", () => {
+  it("never let more jobs be under way than systemd bears, however long they take", async () => {
+    const slots = new JobSlots();
+    const begun: PromiseWithResolvers<void>[] = [];
+    const ends = Array.from({ length: 800 }, () =>
+      slots.run(() => {
+        const job = Promise.withResolvers<void>();
+        begun.push(job);
+        return job.promise;
+      }),
+    );
+    for (let seconds = 0; seconds < 60; seconds++) await clock.pass(1_000);
+    expect(begun).toHaveLength(384);
+    for (let index = 0; index < 800; index++) {
+      begun[index]?.resolve();
+      await ends[index];
+      await clock.pass(0);
+      expect(begun.length - index).toBeLessThanOrEqual(385);
+    }
+  });
   it("bound how many are under way, and one that hangs holds up no other for long", async () => {
     const slots = new JobSlots();
     const begun: PromiseWithResolvers<void>[] = [];

@@ -26,12 +26,15 @@ import {
   JOB_REMOVED,
   JOBS_RULE,
   MANAGER_PATH,
+  NAME_OWNER_CHANGED,
   NO_SUCH_UNIT,
   ONLY_BY_DEPENDENCY,
+  OWNER_RULE,
   PROPERTIES_CHANGED,
   RELOADING,
   RELOADS_RULE,
   REMOVE_MATCH,
+  SYSTEMD,
   unitOfPath,
 } from "./wire.ts";
 
@@ -88,7 +91,7 @@ export class DBusSystemd implements Systemd {
   static async connect(isUser: boolean, unitsFolder: string, root = ""): Promise<DBusSystemd> {
     const bus = await Bus.connect(isUser);
     try {
-      for (const rule of [JOBS_RULE, RELOADS_RULE, CHANGES_RULE])
+      for (const rule of [OWNER_RULE, JOBS_RULE, RELOADS_RULE, CHANGES_RULE])
         await bus.call({ ...TO_BUS, ...ADD_MATCH, body: [rule] });
       const manager = await Manager.connect(bus);
       const links = new UnitLinks(root + linksFolder(isUser), unitsFolder, root);
@@ -256,7 +259,10 @@ export class DBusSystemd implements Systemd {
   }
 
   #hear(message: Message): void {
-    if (message.member === PROPERTIES_CHANGED && message.path) {
+    if (message.member === NAME_OWNER_CHANGED && message.interface === BUS && message.body[0] === SYSTEMD) {
+      // It has forgotten who listens to it, and what it was asked: a new connection looks at everything.
+      this.#bus.close();
+    } else if (message.member === PROPERTIES_CHANGED && message.path) {
       const name = unitOfPath(message.path);
       if (name !== null) this.#changes.tell(name);
     } else if (message.member === RELOADING && message.path === MANAGER_PATH) {

@@ -7,9 +7,14 @@ import { systemdContract } from "../../../../testbed/systemd-contract.ts";
 
 systemdContract("the fake systemd", async () => {
   const host = new FakeSystemdHost();
+  let last: FakeSystemd | undefined;
   const folder = mkdtempSync(join(tmpdir(), "fleet-systemd-"));
   return {
-    connect: async () => new FakeSystemd(host),
+    connect: async () => {
+      last = new FakeSystemd(host);
+      return last;
+    },
+    leaveBus: async () => last?.close(),
     write: (name, behaviour) => {
       const { startMs = 0, stopMs = 0 } = behaviour;
       host.behave(name, { ...behaviour, startMs: startMs / 20, stopMs: stopMs / 20 });

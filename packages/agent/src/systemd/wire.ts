@@ -107,6 +107,10 @@ export const REMOVE_MATCH = { member: "RemoveMatch", signature: "s" } as const;
 
 /** Match rule for the ends of jobs. */
 export const JOBS_RULE = `type='signal',sender='${SYSTEMD}',path='${MANAGER_PATH}',interface='${MANAGER}',member='${JOB_REMOVED}'`;
+/** The bus's signal that a name has another owner: the name, the one before, and the new one. */
+export const NAME_OWNER_CHANGED = "NameOwnerChanged";
+/** Match rule for systemd's leaving the bus, and coming back. */
+export const OWNER_RULE = `type='signal',sender='${BUS}',interface='${BUS}',member='${NAME_OWNER_CHANGED}',arg0='${SYSTEMD}'`;
 /** Match rule for reloads. */
 export const RELOADS_RULE = `type='signal',sender='${SYSTEMD}',path='${MANAGER_PATH}',interface='${MANAGER}',member='${RELOADING}'`;
 /** Match rule for changes of any unit. */
