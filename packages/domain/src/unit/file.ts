@@ -139,11 +139,15 @@ const PLAIN_VALUE = /^(?:[!-[\]-~]|[!-~][ -~]*[!-[\]-~])?$/;
 const NOT_A_NAME = /^[[#;\uFEFF]/;
 
 function partsProblem({ section, name, value }: UnitOption): string | null {
+  if (PLAIN_SECTION.test(section) && PLAIN_NAME.test(name)) return textProblem(value);
   if (section === "" || /[\]\n\r\0]/.test(section)) return "a section is text without ] and line ends";
   if (name === "" || trimSpace(name) !== name || /[=\n\r\0]/.test(name) || NOT_A_NAME.test(name)) {
     return "a name is text without =, line ends and white space around it";
   }
-  const text = `${section}${name}${value}`;
+  return textProblem(`${section}${name}${value}`);
+}
+
+function textProblem(text: string): string | null {
   if (text.includes("\0")) return "a NUL byte is not allowed";
   return text.isWellFormed() ? null : "the text is not valid Unicode";
 }
@@ -162,9 +166,12 @@ function valueProblem({ name, value }: UnitOption): string | null {
     } else isOpen = carriesOn(line);
   }
   if (isOpen) return "a value that ends in a backslash would swallow the next line";
-  if (canonicalValue(lines, false) !== value) return "white space around a value is not kept by systemd; leave it out";
-  const tooLong = Buffer.byteLength(value) + Buffer.byteLength(name) + 1 > LINE_LIMIT;
-  return tooLong ? `a line is longer than systemd's ${LINE_LIMIT} bytes` : null;
+  if (canonical(value, endsInBlank(lines)) !== value)
+    return "white space around a value is not kept by systemd; leave it out";
+  // A character has three bytes at most.
+  const mayBeTooLong = (value.length + name.length) * 3 + 1 > LINE_LIMIT;
+  const isTooLong = mayBeTooLong && Buffer.byteLength(value) + Buffer.byteLength(name) + 1 > LINE_LIMIT;
+  return isTooLong ? `a line is longer than systemd's ${LINE_LIMIT} bytes` : null;
 }
 
 function decode(bytes: Uint8Array): string {
@@ -211,20 +218,22 @@ function optionName(line: string, equals: number, number: number): string {
 function optionValue({ lines, isOpen }: LogicalLine, equals: number): string {
   const [first = ""] = lines;
   const begin = first.slice(equals + 1);
-  return lines.length === 1 ? canonical(begin, isOpen) : canonicalValue(lines.with(0, begin), isOpen);
+  if (lines.length === 1) return canonical(begin, isOpen);
+  return canonical(lines.with(0, begin).join("\n"), isOpen || endsInBlank(lines));
+}
+
+/** Whether a blank line stopped a value from carrying on. */
+function endsInBlank(lines: readonly string[]): boolean {
+  return lines.length > 1 && trimSpace(lines.at(-1) ?? "") === "";
 }
 
 /**
  * A value as it is written out. White space around it is left out, as the old fleet does, unless a backslash would then
  * carry the line on that did not: where a blank line or the file's end stopped one the value ends in a line end, and
  * where white space stood behind one it ends in a space.
+ *
+ * @param isStopped whether a blank line or the file's end stopped it from carrying on
  */
-function canonicalValue(lines: readonly string[], isOpen: boolean): string {
-  const isStopped = lines.length > 1 && trimSpace(lines.at(-1) ?? "") === "";
-  return canonical(lines.length === 1 ? (lines[0] ?? "") : lines.join("\n"), isOpen || isStopped);
-}
-
-/** @param isStopped whether a blank line or the file's end stopped it from carrying on */
 function canonical(text: string, isStopped: boolean): string {
   const value = trimSpace(text);
   if (isStopped) return `${value}\n`;
