@@ -14,8 +14,9 @@ const FIRST_ROUNDS = 11;
 const RATE_ROUNDS = 5;
 const RATE_LINES = 20_000;
 /** 10 MB/s: a hundred lines of 10 kB, ten times a second. */
-const FLOOD =
-  "/bin/sh -c 'line=$(head -c 10000 /dev/zero | tr \"\\\\0\" x); while :; do i=0; while [ $$i -lt 100 ]; do echo $$line; i=$$((i+1)); done; sleep 0.1; done'";
+const FLOOD = "/bin/sh -c 'while :; do yes $$(printf %%09999d 0) | head -n 100; sleep 0.1; done'";
+/** Figures of less are no answer: the reader has then not had the flood. */
+const LEAST_MB_A_SECOND = 5;
 const FLOOD_MS = 15_000;
 /** Without it journald drops most of what such units write. */
 const UNLIMITED = { "/etc/systemd/journald.conf.d/bench.conf": "[Journal]\nRateLimitBurst=0\nSystemMaxUse=2G\n" };
@@ -156,6 +157,8 @@ async function journalFlood(cluster: LocalCluster, api: ApiClient): Promise<void
   const during = await use(agent, FLOOD_MS);
   const rate = (reader.bytes() - bytes) / FLOOD_MS / 1000;
   reader.close();
+  if (rate < LEAST_MB_A_SECOND)
+    throw new Error(`journal-flood measures nothing: ${rate.toFixed(1)} MB/s were read, of some 10 that are written`);
   const note = `read at ${rate.toFixed(1)} MB/s; ${before.megabytes.toFixed(1)} MB without a reader, at most ${during.megabytes.toFixed(1)} with one`;
   report({
     ...{ bench: "journal-flood cpu", value: during.cpu, unit: "% of a core", floor: before.cpu },
