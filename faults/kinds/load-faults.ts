@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FleetApi, FleetApiError } from "@fleet/client";
 import { parseUnitFile } from "@fleet/registry";
-import { type Fault, LEADING, lasting, on, servicesOn, type Target } from "../target.ts";
+import { type Fault, lasting, on, servicesOn, type Target } from "../target.ts";
 import { UnitBurst } from "../unit-burst.ts";
 
 const LARGE = { size: 40, bytes: 250_000 };
@@ -11,25 +11,27 @@ const SILENT = { connections: 8_192, atATime: 128 };
 const VIEWERS = { count: 200, globs: 64 };
 const FLAPPING = 20;
 const CONDITIONS = 5_000;
+/** A host with an API of this version: an earlier one does not bear what these faults do to it. */
+const THIS_VERSION = 1;
 /** An API that is burdened answers within this time, or the burden was too much for it. */
 const ANSWER_MS = 15_000;
 
 /** Of what costs fleet much; docs/reliability.md says what they do. */
 export const LOAD_FAULTS: Readonly<Record<string, Fault>> = {
   "large texts": async (target) => {
-    const { traffic, history, random } = target;
+    const { traffic, history } = target;
     const fill = Array.from({ length: LARGE.bytes / 1_000 }, (_, index) => `Environment=V${index}=${"x".repeat(980)}`);
     const text = `[Service]\nExecStart=/bin/true\n${fill.join("\n")}\n`;
     const burst = new UnitBurst(traffic, history, { kind: "large", size: LARGE.size, text, desiredState: "inactive" });
     await burst.submit();
-    const host = random.pick(LEADING);
+    const host = THIS_VERSION;
     await on(target, host, `systemctl restart ${servicesOn(host)}`);
     await answers(target, host, `after its restart with ${LARGE.size} units of ${LARGE.bytes / 1000} kB`);
     await burst.destroy();
     return `${LARGE.size} units of ${LARGE.bytes / 1000} kB, and h${host}'s daemons restarted`;
   },
   "silent connections": async (target) => {
-    const host = target.random.pick(LEADING);
+    const host = THIS_VERSION;
     const { hostname, port } = new URL(target.cluster.cluster.endpoint(host));
     const sockets: Socket[] = [];
     try {
@@ -48,7 +50,7 @@ export const LOAD_FAULTS: Readonly<Record<string, Fault>> = {
     return `${sockets.length} silent connections to h${host}'s API`;
   },
   "viewers with globs": async (target) => {
-    const host = target.random.pick(LEADING);
+    const host = THIS_VERSION;
     const api = new FleetApi({ endpoint: target.cluster.cluster.endpoint(host), timeoutMs: 5_000 });
     const stopping = new AbortController();
     const units = Array.from({ length: VIEWERS.globs }, (_, index) => `*[a-z]*-*${index}*.s?rvice`);
