@@ -61,7 +61,11 @@ try {
   const cluster = await LocalCluster.start({
     name: NETWORK_NAME,
     isDetached: true,
-    hosts: [{ agent: true, engine: true, api: true }, { agent: true, engine: true }, { agent: true }],
+    hosts: [
+      { agent: true, engine: true, api: true, config: "link_listen=0.0.0.0:49154" },
+      { agent: true, engine: true },
+      { agent: true },
+    ],
     onStep: (step) => console.log(`  ${step}`),
     onNetwork: (network) => {
       // Whoever gives up while it boots leaves nothing behind: this process when it is asked to end, npm stop otherwise.
