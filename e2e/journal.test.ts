@@ -95,10 +95,10 @@ describe("without sshd on any host", () => {
   });
 
   it("a unit that moves is followed to its new machine, without a gap or a double line", async () => {
-    await startCounters("1");
-    const stream = open("unit=count@1.service&lines=all&follow=true");
-    await until("it to be read", () => numbersOf(stream, "count@1.service").length > 10);
-    const from = await cluster.hostOf("count@1.service");
+    await startCounters("moving");
+    const stream = open("unit=count@moving.service&lines=all&follow=true");
+    await until("it to be read", () => numbersOf(stream, "count@moving.service").length > 10);
+    const from = await cluster.hostOf("count@moving.service");
     await cluster.ok("drain", network().hosts.get(from)?.machineID ?? "");
     await until("the move to be told", () => noteKinds(stream.notes).includes("moved"));
     const moved = stream.notes.find(({ kind }) => kind === "moved")?.machineID;
@@ -106,8 +106,8 @@ describe("without sshd on any host", () => {
       stream.entries.some(({ machineID, message }) => machineID === moved && / 10$/.test(message)),
     );
     await cluster.ok("uncordon", network().hosts.get(from)?.machineID ?? "");
-    expectWhole(numbersOf(stream, "count@1.service"));
-    expect(numbersOf(stream, "count@1.service").filter((number) => number === 1)).toHaveLength(2);
+    expectWhole(numbersOf(stream, "count@moving.service"));
+    expect(numbersOf(stream, "count@moving.service").filter((number) => number === 1)).toHaveLength(2);
   });
 
   it("a machine that is cut off and comes back is taken up from its last entry", async () => {
