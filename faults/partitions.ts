@@ -18,6 +18,7 @@ export async function partitions(seed: number, cuts: number): Promise<boolean> {
   try {
     await cluster.ok("start", cluster.file(UNIT, STUBBORN));
     const counts = new Map<string, number>();
+    const made: string[] = [];
     for (let count = 1; count <= cuts; count++) {
       const [cut, fault] = [random.pick(CUTS), random.pick(WATCHDOG_FAULTS)];
       for (const name of [cut, `watchdog ${fault}`]) counts.set(name, (counts.get(name) ?? 0) + 1);
@@ -30,7 +31,9 @@ export async function partitions(seed: number, cuts: number): Promise<boolean> {
     console.log(
       `${cuts} cuts (${JSON.stringify(Object.fromEntries(counts))}), ${runs.length} runs of the unit, ${overlapping.length} pairs at the same time`,
     );
-    for (const pair of overlapping) console.log(JSON.stringify(pair));
+    const inOrder = runs.toSorted((a, b) => a.from - b.from);
+    // Each cut leads to a run elsewhere.
+    for (const pair of overlapping) console.log(made[inOrder.indexOf(pair[1]) - 1], JSON.stringify(pair));
     for (const host of [2, 3]) await cluster.cluster.network.exec(host, ["systemctl", "kill", "-s", "KILL", UNIT]);
     return overlapping.length === 0 && runs.length > cuts;
   } finally {

@@ -50,9 +50,12 @@ while :; do
   if renewed; then pause $((stop_at - now)); continue; fi
   units
   if ((\${#units[@]} == 0)); then pause 100; continue; fi
+  # One that comes in the place of another after the second deadline loses no time.
+  ((kill_at <= now)) && "$@" kill --signal=KILL -- "\${units[@]}" 2>/dev/null &
+  "$@" stop --no-block -- "\${units[@]}" &
   echo "this machine could not renew its lease: stopping \${units[*]}"
   for unit in "\${units[@]}"; do rm -f "$launched/$unit"; done
-  "$@" stop --no-block -- "\${units[@]}"
+  wait
   until renewed || ((kill_at <= now)); do pause $((kill_at - now)); done
   renewed && continue
   units
