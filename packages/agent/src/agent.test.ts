@@ -375,6 +375,7 @@ describe("units that must not outlive the lease of their machine", () => {
     expect([...new Set(machine().calls.slice(2))]).toEqual([
       "load f.service",
       "ensureService fleet-fence.service",
+      "ensureService fleet-fence-spare.service",
       "start f.service",
     ]);
     const before = beats();
@@ -389,7 +390,8 @@ describe("units that must not outlive the lease of their machine", () => {
   });
   it("wait while the watchdog can't be armed", async () => {
     await machine().start();
-    machine().systemd.refuse("ensureService fleet-fence.service");
+    const watchdogs = ["fleet-fence.service", "fleet-fence-spare.service"];
+    for (const name of watchdogs) machine().systemd.refuse(`ensureService ${name}`);
     await machine().put("f.service", { text });
     await machine().pass(30_000);
     expect(machine().isUp("f.service")).toBe(false);
@@ -404,12 +406,13 @@ describe("units that must not outlive the lease of their machine", () => {
     await machine().untilUp("f.service");
     await machine().untilUp("a.service");
     host.hold("stop", "f.service");
-    for (const name of ["fleet-fence.service", "fleet-fence-spare.service"]) host.ownFile(name, `/etc/${name}`);
-    host.crash("fleet-fence.service");
+    const watchdogs = ["fleet-fence.service", "fleet-fence-spare.service"];
+    for (const name of watchdogs) host.ownFile(name, `/etc/${name}`);
+    for (const name of watchdogs) host.crash(name);
     await within(100, () => machine().until("the stop", () => machine().calls.at(-1) === "stop f.service"));
     // A unit that takes no notice is killed well within the lease's time.
     await within(7_000, () => machine().until("it to be killed", () => !machine().isUp("f.service")));
-    const told = "/etc/fleet-fence-spare.service";
+    const told = "/etc/fleet-fence.service";
     await machine().until("the reason", () => machine().published("f.service")?.error?.includes(told) === true);
     await machine().pass(30_000);
     expect([machine().isUp("f.service"), machine().isUp("a.service")]).toEqual([false, true]);
@@ -418,7 +421,7 @@ describe("units that must not outlive the lease of their machine", () => {
     await machine().untilUp("f.service");
     await machine().until("no error", () => machine().published("f.service")?.error === null);
   });
-  it("have a watchdog by another name where somebody has taken its own", async () => {
+  it("have the spare of their watchdog where somebody has taken its name", async () => {
     const { host } = machine();
     await machine().start();
     host.ownFile("fleet-fence.service", "/etc/fleet-fence.service");

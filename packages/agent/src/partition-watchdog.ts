@@ -15,9 +15,9 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { hashText } from "@fleet/domain/unit";
-import { ForeignUnitError, type Systemd, SystemdError } from "./systemd/systemd.ts";
+import { type Systemd, SystemdError } from "./systemd/systemd.ts";
 
-/** The watchdog's name, and the one that it has where somebody else has taken that. */
+/** The watchdog, and its spare, which does the same: what is done to the one of them does not hold up the other. */
 const SERVICES = ["fleet-fence.service", "fleet-fence-spare.service"] as const;
 
 /** A heart-beat that took longer than this share of the time to live to be confirmed proves too little. */
@@ -139,8 +139,8 @@ export class PartitionWatchdog {
   }
 
   /**
-   * Looks whether the watchdog stands, and is fleet's own; makes it where it is not there. Where it can't be had, its units
-   * are stopped: nothing else would do it in time.
+   * Looks whether the watchdog and its spare stand, and are fleet's own; makes them where they are not there. Where neither
+   * can be had, their units are stopped: nothing else would do it in time.
    *
    * @throws SystemdError where it can't be had, or systemd can't be asked
    */
@@ -149,15 +149,12 @@ export class PartitionWatchdog {
     const systemctl = isUser ? ["systemctl", "--user"] : ["systemctl"];
     const description = "stops fleet's units that must not outlive this machine's lease";
     const command = ["/bin/bash", this.#script(), folder, launched, ...systemctl];
-    const ensure = async ([name, ...others]: readonly string[]): Promise<void> => {
-      try {
-        if (name !== undefined) await systemd.ensureService({ name, description, command });
-      } catch (error) {
-        if (!(error instanceof ForeignUnitError) || others.length === 0) throw error;
-        await ensure(others);
-      }
-    };
-    const looked = this.#looking.then(() => ensure(SERVICES));
+    const looked = this.#looking.then(async () => {
+      const failures: unknown[] = [];
+      for (const name of SERVICES)
+        await systemd.ensureService({ name, description, command }).catch((error: unknown) => failures.push(error));
+      if (failures.length === SERVICES.length) throw failures[0];
+    });
     this.#looking = looked.catch(() => undefined);
     try {
       await looked;

@@ -17,8 +17,6 @@ const FORGETS_MS = 5_000;
 const LOOK_MS = 20;
 /** Tries to make a service whose name systemd has not let go of yet. */
 const TRIES = 3;
-/** How soon systemd runs one again that was killed: it may be killed again soon. */
-const RESTART_US = 20_000n;
 /** How soon its keeper starts a service again that was stopped. */
 const KEEPER_US = 1_000_000n;
 
@@ -91,7 +89,6 @@ export class OwnServices {
       Type: "exec",
       ExecStart: [[command[0], command, false]],
       Restart: "always",
-      RestartUSec: RESTART_US,
       StartLimitIntervalUSec: 0n,
       CollectMode: "inactive-or-failed",
     });

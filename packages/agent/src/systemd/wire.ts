@@ -78,7 +78,6 @@ export const SERVICE_PROPERTIES = {
   Type: "s",
   ExecStart: "a(sasb)",
   Restart: "s",
-  RestartUSec: "t",
   StartLimitIntervalUSec: "t",
   CollectMode: "s",
 } as const;
