@@ -1,17 +1,3 @@
-const UNITS = ["B", "K", "M", "G", "T", "P"];
-
-/** Bytes with at most four characters of figures: `0B`, `12.1M`, `940K`, `3.9G`; `-` where there are none. */
-export function bytes(value: number | null): string {
-  if (value === null) return "-";
-  let scaled = Math.max(0, value);
-  let unit = 0;
-  while (scaled >= 1000 && unit < UNITS.length - 1) {
-    scaled /= 1024;
-    unit++;
-  }
-  return `${unit === 0 || scaled >= 100 ? Math.round(scaled) : scaled.toFixed(1)}${UNITS[unit]}`;
-}
-
 /** A percentage of one core: `0.3`, `98.0`, `1250`; `-` where there is none. */
 export function percent(value: number | null): string {
   if (value === null) return "-";

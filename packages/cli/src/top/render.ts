@@ -1,5 +1,6 @@
 import { terminalLine } from "@fleet/domain/text";
-import { bytes, cell, percent } from "./figures.ts";
+import { bytesText } from "../printing/amounts.ts";
+import { cell, percent } from "./figures.ts";
 import type { MachineUsage, UnitUsage, Usage } from "./usage.ts";
 import type { View } from "./view.ts";
 
@@ -25,6 +26,10 @@ const left = <Row>(title: string, width: number, text: (row: Row) => string): Co
   ...{ title, width, align: "left", text },
 });
 
+/** The width of bytes, which are `1023.9M` at most; null: systemd does not account them. */
+const BYTES = 7;
+const bytes = (value: number | null): string => (value === null ? "-" : bytesText(value));
+
 const machineName = ({ hostname, id }: { readonly hostname: string | null; readonly id: string }): string =>
   terminalLine(hostname ?? id.slice(0, 8));
 
@@ -33,8 +38,8 @@ const MACHINE_COLUMNS: readonly Column<MachineUsage>[] = [
   right("CPU%", 6, ({ cpu }) => percent(cpu)),
   right("CPUS", 4, ({ cpus }) => String(cpus)),
   right("LOAD", 6, ({ load }) => load?.toFixed(2) ?? "-"),
-  right("MEM", 6, ({ memory }) => bytes(memory)),
-  right("OF", 6, ({ memoryTotal }) => bytes(memoryTotal)),
+  right("MEM", BYTES, ({ memory }) => bytes(memory)),
+  right("OF", BYTES, ({ memoryTotal }) => bytes(memoryTotal)),
   right("WAIT% CPU", 9, ({ pressure }) => percent(pressure?.cpu ?? null)),
   right("MEM", 5, ({ pressure }) => percent(pressure?.memory ?? null)),
   right("IO", 5, ({ pressure }) => percent(pressure?.io ?? null)),
@@ -47,9 +52,9 @@ const UNIT_COLUMNS: readonly Column<UnitUsage>[] = [
   left("MACHINE", 12, ({ hostname, machineID }) => machineName({ hostname, id: machineID })),
   left("STATE", 12, ({ active, sub }) => terminalLine(active === "active" ? sub : active)),
   right("CPU%", 6, ({ cpu }) => percent(cpu)),
-  right("MEM", 6, ({ memory }) => bytes(memory)),
+  right("MEM", BYTES, ({ memory }) => bytes(memory)),
   right("TASKS", 5, ({ tasks }) => (tasks === null ? "-" : String(tasks))),
-  right("IO/S", 6, ({ io }) => bytes(io)),
+  right("IO/S", BYTES, ({ io }) => bytes(io)),
 ];
 
 /** Rows that machines may take of the screen while units have the focus. */

@@ -1,4 +1,4 @@
-import { isPlainPart } from "./plain-part.ts";
+import { object, part, string } from "./json-members.ts";
 
 /** `apis/<id>`: an API that asks machines over the link, while it does, under a lease of its own. */
 export interface LinkApiRecord {
@@ -29,10 +29,10 @@ export function encodeLinkApi(record: LinkApiRecord): string {
 
 /** Null: nothing that a server of the link would write. */
 export function decodeLinkApi(value: string): LinkApiRecord | null {
-  const { id, address, certificate } = members(value);
-  if (typeof id !== "string" || typeof address !== "string" || typeof certificate !== "string") return null;
-  if (!isPlainPart(id) || !ADDRESS.test(address) || certificate.length > MOST_CERTIFICATE) return null;
-  return { id, address, certificate };
+  const members = object(value);
+  const [id, address, certificate] = [part(members?.id), string(members?.address), string(members?.certificate)];
+  if (id === null || address === null || certificate === null) return null;
+  return ADDRESS.test(address) && certificate.length <= MOST_CERTIFICATE ? { id, address, certificate } : null;
 }
 
 export function encodeLinkCall(record: LinkCallRecord): string {
@@ -41,16 +41,8 @@ export function encodeLinkCall(record: LinkCallRecord): string {
 
 /** Null: nothing that a server of the link would write. */
 export function decodeLinkCall(value: string): LinkCallRecord | null {
-  const { id, api, secret } = members(value);
-  if (typeof id !== "string" || typeof api !== "string" || typeof secret !== "string") return null;
-  return isPlainPart(id) && isPlainPart(api) && LEAST_SECRET.test(secret) ? { id, api, secret } : null;
-}
-
-function members(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
-  } catch {
-    return {};
-  }
+  const members = object(value);
+  const [id, api, secret] = [part(members?.id), part(members?.api), string(members?.secret)];
+  if (id === null || api === null || secret === null) return null;
+  return LEAST_SECRET.test(secret) ? { id, api, secret } : null;
 }

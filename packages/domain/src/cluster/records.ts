@@ -3,7 +3,7 @@ import { BoundedCache } from "../cache/bounded-cache.ts";
 import type { RunResult } from "../unit/run-result.ts";
 import { type DesiredState, isDesiredState, type SystemdStates } from "../unit/states.ts";
 import { NOWHERE, type Whereabouts } from "../whereabouts/whereabouts.ts";
-import { isPlainPart } from "./plain-part.ts";
+import { type Json, object, part, string } from "./json-members.ts";
 
 /**
  * `units/<name>`: the one truth about a unit. Two members have older names in etcd, which every version reads:
@@ -107,17 +107,6 @@ export interface LeaderRecord {
   readonly startedAt: string;
 }
 
-type Json = Readonly<Record<string, unknown>>;
-
-function object(text: string): Json | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : null;
-  } catch {
-    return null;
-  }
-}
-
 const sharedTexts = new BoundedCache<string, string>(1_000);
 
 /** One copy in memory of a text that many records have. */
@@ -125,13 +114,8 @@ function shared(text: string | null): string | null {
   return text === null ? null : sharedTexts.getOrMake(text, () => text);
 }
 
-const string = (value: unknown): string | null => (typeof value === "string" ? value : null);
-
 /** Whether a member that decisions are made on is left out, or of the type that this version knows. */
 const isKnown = (value: unknown, type: "string" | "boolean"): boolean => value == null || typeof value === type;
-
-/** A member that becomes part of a key, such as a hash; null: it is left out, or is none. */
-const part = (value: unknown): string | null => (typeof value === "string" && isPlainPart(value) ? value : null);
 
 /** Whether a member that names a machine is left out, or may be one. */
 const isMachineID = (value: unknown): boolean => value == null || part(value) !== null;

@@ -1,4 +1,4 @@
-import { isPlainPart } from "./plain-part.ts";
+import { object, part, string } from "./json-members.ts";
 
 /**
  * `versions/<name>/<id>`: a text that a unit came to have, or that it was destroyed. It is written in the transaction of that
@@ -55,29 +55,14 @@ export function encodeVersion({ kind, number, hash, source, at, by, message }: V
 
 /** Null: it is none that this version understands. */
 export function decodeVersion(text: string): VersionRecord | null {
-  const value = parsed(text);
+  const value = object(text);
   if (value === null) return null;
-  const { kind = "version", number, hash, source = hash, at, by, message } = value;
+  const { kind = "version", number, at } = value;
+  const hash = part(value.hash);
+  const source = value.source === undefined ? hash : part(value.source);
   if (kind !== "version" && kind !== "destroyed") return null;
-  if (typeof number !== "number" || typeof at !== "string" || !isHash(hash) || !isHash(source)) return null;
-  return {
-    ...{ kind, number, hash, source, at },
-    by: typeof by === "string" ? by : null,
-    message: typeof message === "string" ? message : null,
-  };
-}
-
-const isHash = (value: unknown): value is string => typeof value === "string" && isPlainPart(value);
-
-function parsed(text: string): Readonly<Record<string, unknown>> | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Readonly<Record<string, unknown>>)
-      : null;
-  } catch {
-    return null;
-  }
+  if (typeof number !== "number" || typeof at !== "string" || hash === null || source === null) return null;
+  return { kind, number, hash, source, at, by: string(value.by), message: string(value.message) };
 }
 
 /**
