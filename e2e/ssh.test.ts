@@ -188,6 +188,13 @@ describe("the key scripts of deploy/ssh", () => {
     for (const index of [1, 2, 3]) expect(await keys(index)).not.toContain("fleet:simon");
     expect((await through("ssh", "--machine", idOf(3), "true")).code).toBe(0);
   });
+  it("take off the key of the name alone, not of one that looks like it", async () => {
+    const key = readFileSync(join(cluster.folder, "mine.pub"), "utf8");
+    for (const name of ["a.b", "axb"]) expect(script("fleetctl-inject-ssh.sh", key, name).status).toBe(0);
+    expect(script("fleetctl-remove-ssh.sh", "", "a.b").status).toBe(0);
+    for (const index of [1, 2, 3]) expect((await keys(index)).match(/ fleet:a.b$/gm)).toEqual([" fleet:axb"]);
+    expect(script("fleetctl-remove-ssh.sh", "", "axb").status).toBe(0);
+  });
   it("refuse what is no key and no name", () => {
     expect(script("fleetctl-inject-ssh.sh", "nonsense\n", "simon")).toMatchObject({
       status: 1,

@@ -13,7 +13,7 @@ read -r type key _ || fail "no key on standard input: pipe a public key in"
 fleetctl=${FLEETCTL:-fleetctl}
 # The key goes over as an argument: standard input stays free for ssh's own questions.
 script='umask 077 && mkdir -p ~/.ssh && cd ~/.ssh && touch authorized_keys &&
-  { grep -v " fleet:$1\$" authorized_keys >authorized_keys.new || true; } &&
+  awk -v mark="fleet:$1" "\$NF != mark" authorized_keys >authorized_keys.new &&
   printf "%s fleet:%s\n" "$2" "$1" >>authorized_keys.new && mv authorized_keys.new authorized_keys'
 machines=$("$fleetctl" "$@" list-machines --fields=machine --full --no-legend) || fail "the machines can't be listed"
 status=0

@@ -9,7 +9,7 @@ shift
 [[ $name =~ ^[A-Za-z0-9_.@-]+$ ]] || fail "invalid name \"$name\": expected letters, digits and _ . @ -"
 fleetctl=${FLEETCTL:-fleetctl}
 script='umask 077 && cd ~/.ssh 2>/dev/null && [ -e authorized_keys ] || exit 0
-  { grep -v " fleet:$1\$" authorized_keys >authorized_keys.new || true; } && mv authorized_keys.new authorized_keys'
+  awk -v mark="fleet:$1" "\$NF != mark" authorized_keys >authorized_keys.new && mv authorized_keys.new authorized_keys'
 machines=$("$fleetctl" "$@" list-machines --fields=machine --full --no-legend) || fail "the machines can't be listed"
 status=0
 for machine in $machines; do
