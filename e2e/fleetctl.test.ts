@@ -155,4 +155,10 @@ describe("--driver=etcd", () => {
     expect((await direct("destroy", "direct")).stdout).toBe("Destroyed direct.service\n");
     expect((await direct("cat", "direct")).stderr).toBe("Error: Unit direct.service not found\n");
   });
+  it("refuses what an API would refuse for its size", async () => {
+    const large = `[Service]\nExecStart=/bin/true\n# ${"x".repeat(300_000)}\n`;
+    const { code, stderr } = await direct("submit", cluster.file("large.service", large));
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/unit large\.service has \d+ bytes, more than the 262144 that a unit may have/);
+  });
 });

@@ -21,7 +21,7 @@ describe("help", () => {
 });
 
 describe("the command line", () => {
-  it.each([[["--version"]], [["-v"]], [["version"]]])("%j prints the version", async (args) => {
+  it.each([[["--version"]], [["-v"]], [["version"]], [["version", "extra"]]])("%j prints the version", async (args) => {
     expect(await run(args)).toEqual({ code: 0, stdout: "fleetctl version 2.0.0\n", stderr: "" });
   });
   it("without a command prints the help", async () => {

@@ -69,6 +69,7 @@ function buildProgram(world: World, finish: (exitCode: number) => void): Command
   program
     .command("version")
     .description("Print the version and exit")
+    .allowExcessArguments(true)
     .action(() => world.write(`fleetctl version ${VERSION}\n`));
   return program;
 }

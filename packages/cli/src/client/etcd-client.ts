@@ -13,7 +13,7 @@ import {
   unknownOn,
 } from "@fleet/domain/cluster";
 import { explainPlacement, explainVersion, lookAt } from "@fleet/domain/placement";
-import { InvalidUnitError, parseUnitFile, UnitFileError, type UnitOption } from "@fleet/domain/unit";
+import { checkUnitSize, InvalidUnitError, parseUnitFile, UnitFileError, type UnitOption } from "@fleet/domain/unit";
 import {
   changeMetadata,
   cordonMachine,
@@ -352,7 +352,11 @@ class EtcdClient implements ClusterClient {
 
   #write(change: Parameters<ReturnType<Registry["unitWriter"]>["submit"]>[0], message: string | null): Promise<void> {
     const author = { by: BY, message };
-    const write = async (): Promise<number> => (await this.#registry.unitWriter().submit(change, author)).revision;
+    const write = async (): Promise<number> => {
+      // As an API's limit is by default: beside it nothing would keep a unit from being too large for all who read it.
+      if (change.kind === "set") checkUnitSize(change.name, change.options ?? [], undefined, change.text);
+      return (await this.#registry.unitWriter().submit(change, author)).revision;
+    };
     return this.#seen(this.#registry.keys.unit(change.name), write);
   }
 }

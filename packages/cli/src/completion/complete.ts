@@ -33,7 +33,8 @@ export function completionOf(words: readonly string[], commands: readonly Comman
   ];
   let command: Command | undefined;
   let previous: Flag | undefined;
-  const known = (): readonly Flag[] => [...globals, ...(command?.flags ?? []).map(readFlag)];
+  // A command's own flag goes before a global one of its name.
+  const known = (): readonly Flag[] => [...(command?.flags ?? []).map(readFlag), ...globals];
   for (const word of words.slice(0, -1)) {
     if (previous !== undefined) previous = undefined;
     else if (word.startsWith("-")) {
@@ -66,9 +67,11 @@ export async function clusterNames(
   { what, begin }: Extract<Completion, { kind: "cluster" }>,
 ): Promise<readonly string[]> {
   const units = what === "machine" ? [] : (await client.units()).map(({ name }) => name);
-  const machines =
-    what === "unit" ? [] : (await client.machines()).flatMap(({ id, hostname }) => [id, hostname ?? []].flat());
-  return [...units, ...machines].filter((name) => name.startsWith(begin));
+  const machines = what === "unit" ? [] : await client.machines();
+  // Those that are away can be uncordoned and forgotten.
+  const lost = what === "machine" ? await client.lostMachines() : [];
+  const names = [...machines, ...lost].flatMap(({ id, hostname }) => [id, hostname ?? []].flat());
+  return [...units, ...names].filter((name) => name.startsWith(begin));
 }
 
 /** The command that a word stands for: its name, or a beginning that is no other's. */

@@ -1,5 +1,6 @@
+import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
-import { journalctlArguments, readJournalRequest } from "./request.ts";
+import { JOURNAL_FLAGS, journalctlArguments, readJournalRequest } from "./request.ts";
 
 const NONE = { isFollowed: false, format: "short", hasPrefix: null, machines: [], isSsh: false, hasSudo: false };
 
@@ -37,6 +38,12 @@ describe("flags of the journal", () => {
 });
 
 describe("journalctl", () => {
+  it("has no format that is not completed", () => {
+    const formats = execFileSync("journalctl", ["-o", "help"], { encoding: "utf8" }).trim().split("\n");
+    expect(formats.length).toBeGreaterThan(10);
+    const completed = JOURNAL_FLAGS.find(({ flags }) => flags.startsWith("-o"))?.values ?? [];
+    expect(formats.filter((format) => !completed.includes(format))).toEqual([]);
+  });
   it("gets what old fleetctls gave it, and no more", () => {
     const request = readJournalRequest({ lines: "5", follow: true });
     expect(journalctlArguments(["a.service"], request)).toEqual([

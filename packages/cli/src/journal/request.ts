@@ -11,7 +11,7 @@ export const OWN_FORMATS = [
 /** Formats that journalctl has had since systemd 236; newer ones are taken too. Those that are not our own need SSH. */
 const JOURNALCTL_FORMATS: readonly string[] = [
   ...OWN_FORMATS,
-  ...["short-monotonic", "verbose", "json-sse", "json-seq", "with-unit"],
+  ...["short-monotonic", "short-delta", "verbose", "json-sse", "json-seq", "with-unit"],
 ];
 
 const PRIORITIES = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"] as const;

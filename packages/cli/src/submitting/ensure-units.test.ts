@@ -29,6 +29,13 @@ describe("submit", () => {
         .toSorted(),
     ).toEqual(["/units/a.service", "/units/b%401.service", "/units/t%402.service"]);
   });
+  it("says which unit may be meant by a name that is nowhere", async () => {
+    answerWith(clusterOf([], [{ ...unit, name: "webapp.service" }]));
+    for (const verb of ["submit", "load", "start"])
+      expect((await run([verb, "webap"])).stderr).toBe(
+        "Error: unable to find Unit(webap.service) in Registry or on filesystem. Did you mean webapp.service?\n",
+      );
+  });
   it.each([
     [
       "a unit that is nowhere",

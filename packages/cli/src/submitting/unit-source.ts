@@ -11,6 +11,7 @@ import {
 import type { UnitInfo } from "../client/cluster-client.ts";
 import type { Context } from "../context.ts";
 import { CommandError } from "../errors.ts";
+import { hintFor } from "../targets/units.ts";
 import type { UnitFile } from "./findings.ts";
 import { unitFileNameProblem } from "./unit-file-name.ts";
 
@@ -57,12 +58,18 @@ export async function findSource(
   const own = localFile(context, typed, name);
   if (own !== null) return checked(name, own);
   const template = templateOf(name);
-  if (template === null) throw new CommandError(`unable to find Unit(${name}) in Registry or on filesystem`);
+  const missing = async (what: string): Promise<CommandError> => {
+    const hint = await hintFor(context, name);
+    return new CommandError(
+      `unable to find Unit(${name}) in Registry or on filesystem${what}${hint === "" ? "" : `.${hint}`}`,
+    );
+  };
+  if (template === null) throw await missing("");
   const stored = await storedTemplate(template);
   if (stored !== null) return checked(name, { options: stored.options, text: null, file: null });
   const file = localFile(context, folderOf(typed) + template, template);
   if (file !== null) return checked(name, file);
-  throw new CommandError(`unable to find Unit(${name}) in Registry or on filesystem, nor its template ${template}`);
+  throw await missing(`, nor its template ${template}`);
 }
 
 /** The name of an instance's template; null for what is no instance. */

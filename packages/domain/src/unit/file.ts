@@ -90,11 +90,17 @@ export const UNIT_SIZE_LIMIT = 256 * 1024;
 /**
  * Checks how large a unit is, before anything else is done with it: every daemon reads it, and etcd keeps it.
  *
- * @param limit in bytes of the text as it is written out
+ * @param limit in bytes, of the text as it is written out, and of `text`
+ * @param text as its user wrote it; null or absent: that is not known
  * @throws UnitTooLargeError
  */
-export function checkUnitSize(name: string, options: readonly UnitOption[], limit: number = UNIT_SIZE_LIMIT): void {
-  const bytes = Buffer.byteLength(serializeUnitFile(options));
+export function checkUnitSize(
+  name: string,
+  options: readonly UnitOption[],
+  limit: number = UNIT_SIZE_LIMIT,
+  text?: string | null,
+): void {
+  const bytes = Math.max(Buffer.byteLength(serializeUnitFile(options)), Buffer.byteLength(text ?? ""));
   if (bytes > limit) throw new UnitTooLargeError(name, bytes, limit);
 }
 

@@ -1,11 +1,5 @@
 import { checkUnit, MOST_MESSAGE } from "@fleet/domain/cluster";
-import {
-  checkUnitSize,
-  type DesiredState,
-  isDesiredState,
-  type UnitOption,
-  UnitTooLargeError,
-} from "@fleet/domain/unit";
+import { checkUnitSize, type DesiredState, isDesiredState, type UnitOption } from "@fleet/domain/unit";
 import {
   type ChangeAuthor,
   destroyUnknown,
@@ -87,8 +81,7 @@ export function unitHandlers(deps: UnitDeps): UnitHandlers {
       checkName(name, body.name);
       const options = optionsOf(body);
       const { text = null } = body;
-      if (options !== null) checkUnitSize(name, options, deps.unitSizeLimit());
-      if (text !== null) checkTextSize(name, text, deps.unitSizeLimit());
+      checkUnitSize(name, options ?? [], deps.unitSizeLimit(), text);
       // As the old API does: the old fleetctl's --replace waits until a unit that it gives new options is inactive.
       const desiredState = desiredStateOf(body) ?? (options === null ? null : "inactive");
       // One that the registry has lost is taken on where it runs.
@@ -177,16 +170,6 @@ function asksForText(text: string | null): boolean {
   if (text === null || text === "false") return false;
   if (text === "true") return true;
   throw new HttpError(400, `invalid text ${JSON.stringify(text)}: expected true or false`);
-}
-
-/**
- * Checks the text of a unit, as it was submitted.
- *
- * @throws UnitTooLargeError
- */
-function checkTextSize(name: string, text: string, limit: number): void {
-  const bytes = Buffer.byteLength(text);
-  if (bytes > limit) throw new UnitTooLargeError(name, bytes, limit);
 }
 
 /** The options in a body; null: the unit keeps those that it has. */

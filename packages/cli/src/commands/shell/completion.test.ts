@@ -23,6 +23,7 @@ describe("completion", () => {
     expect(words("start", "--no-b")).toEqual(["--no-block"]);
     expect(words("list-units", "--output", "")).toEqual(["text", "json"]);
     expect(words("list-units", "-o", "j")).toEqual(["json"]);
+    expect(words("cat", "--version", "3", "")).toBe("cluster");
     expect(words("journal", "-o", "json")).toEqual(["json", "json-pretty", "json-sse", "json-seq"]);
     expect(words("events", "--kind", "machine-j")).toEqual(["machine-joined"]);
     expect(words("--ca-file", "")).toBe("files");
@@ -46,6 +47,11 @@ describe("completion", () => {
       path === "/machines" ? { body: { machines: [{ id, hostname: "node1" }] } } : clusterOf([], [unit])(method, path),
     );
     expect((await run(["__complete", "--", "drain", "no"])).stdout).toBe("node1\n");
+    answerWith((method, path) => {
+      if (path !== "/machines?lost=true") return clusterOf([], [unit])(method, path);
+      return { body: { machines: [{ id, hostname: "node1", state: "lost" }] } };
+    });
+    expect((await run(["__complete", "--", "uncordon", "no"])).stdout).toBe("node1\n");
     expect((await run(["__complete", "--", "start", "zz"])).stdout).toBe(":files\n");
     expect(await run(["__complete", "--", "status", "a"], { env: { FLEETCTL_ENDPOINT: "unix:///nowhere" } })).toEqual({
       code: 0,
