@@ -1,12 +1,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Registry, type UnitOption } from "@fleet/registry";
+import { Keys, Registry, type UnitOption } from "@fleet/registry";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { until } from "../deploy/local-cluster/processes.ts";
 import { Consistency } from "../faults/consistency.ts";
 import { History } from "../faults/history.ts";
 import type { Seen } from "../faults/host-units.ts";
+import { RegistryView } from "../faults/registry-view.ts";
 import { RegistryWatch } from "../faults/registry-watch.ts";
 import { grown, type Uses } from "../faults/resources.ts";
 import {
@@ -272,4 +273,21 @@ it("two runs of a unit at the same time are seen", () => {
   const first = runsOf(1, [line("a", 10), line("a", 20)].join("\n"));
   expect(overlaps([...first, ...runsOf(2, [line("b", 21), line("b", 30)].join("\n"))])).toEqual([]);
   expect(overlaps([...first, ...runsOf(2, [line("b", 19), line("b", 30)].join("\n"))])).toHaveLength(1);
+});
+
+it("the notes of oneshots that have left may go at rest, and no others", () => {
+  const keys = new Keys("/f/");
+  const view = new RegistryView(keys, unfit);
+  const put = (key: string, value: object): void => {
+    const keyValue = { key, value: JSON.stringify(value), createRevision: 1, modRevision: 1 };
+    view.apply(1, { kind: "put", keyValue });
+  };
+  const isSweep = (key: string): boolean => view.isSweep({ kind: "delete", key, revision: 2 });
+  put(keys.unit("once-0.service"), { hash: "h", machineID: "m1" });
+  for (const id of ["m1", "m2"]) put(keys.ended(id, "once-0.service"), { hash: "h" });
+  expect(isSweep(keys.ended("m1", "once-0.service"))).toBe(false);
+  expect(isSweep(keys.ended("m2", "once-0.service"))).toBe(true);
+  put(keys.unit("once-0.service"), { hash: "other", machineID: "m1" });
+  expect(isSweep(keys.ended("m1", "once-0.service"))).toBe(true);
+  expect([isSweep(keys.unitFile("h")), isSweep(keys.unit("once-0.service"))]).toEqual([true, false]);
 });

@@ -83,7 +83,7 @@ describe("--replace", () => {
     const file = cluster.file("kept.service", `${SLEEP}[X-Fleet]\nMachineMetadata=host=none\n`);
     expect(await cluster.fleetctlWith(direct, "start", "--replace", file)).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/not replaced, and runs on as it is: pending: none of 3 machines fits/),
+      stderr: expect.stringMatching(/was not replaced and keeps running: pending: none of 3 machines fits/),
     });
     expect(await cluster.show(host, "kept.service", "InvocationID")).toBe(since);
     await cluster.fleetctlWith(direct, "start", "--replace", "--force", "--no-block", file);

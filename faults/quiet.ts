@@ -15,7 +15,7 @@ export async function quiet(cluster: TestCluster, watch: RegistryWatch, history:
   const { hosts } = cluster.cluster.network;
   const revision = watch.revision;
   const calls = await Promise.all([...hosts.keys()].map((host) => callsOf(cluster, host)));
-  // Unit files that nobody refers to any more go within a minute of it.
+  // Texts that nobody refers to any more, and notes of oneshots that have left, go within a minute of it.
   const changed = Array.from({ length: watch.revision - revision }, (_, index) => revision + 1 + index).filter(
     (at) => !watch.swept.has(at),
   );

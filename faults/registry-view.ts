@@ -3,6 +3,7 @@ import type { Broken } from "./history.ts";
 
 /** What of a unit's record the invariants are about. */
 interface UnitEntry {
+  readonly hash: string;
   readonly machineID: string | null;
   readonly movingTo: string | null;
   readonly global: boolean;
@@ -41,6 +42,8 @@ export class RegistryView {
   readonly #fits: Fits;
   readonly #units = new Map<string, UnitEntry>();
   readonly #scheduled = new Map<string, Set<string>>();
+  /** Hashes of oneshots that have ended, by `<machineID>/<name>`. */
+  readonly #ended = new Map<string, string>();
   readonly #machines = new Map<string, Readonly<Record<string, string>>>();
 
   constructor(keys: Keys, fits: Fits) {
@@ -53,6 +56,20 @@ export class RegistryView {
     this.#units.clear();
     this.#scheduled.clear();
     this.#machines.clear();
+    this.#ended.clear();
+  }
+
+  /**
+   * Whether a deletion that is about to be taken in only sweeps: a text, or the note that a oneshot has ended where the
+   * unit, or that version of it, is not any more.
+   */
+  isSweep(event: WatchEvent): boolean {
+    if (event.kind !== "delete") return false;
+    const [kind = "", machineID = "", name = ""] = event.key.slice(this.#keys.prefix.length).split("/");
+    if (kind !== "ended") return ["unit-files", "sources", "versions"].includes(kind);
+    const unit = this.#units.get(name);
+    const isThere = unit !== undefined && [unit.machineID, unit.movingTo].includes(machineID);
+    return !isThere || unit.hash !== this.#ended.get(`${machineID}/${name}`);
   }
 
   /**
@@ -72,6 +89,10 @@ export class RegistryView {
         return second;
       case "machines":
         this.#applyMachine(first, parse(value));
+        return null;
+      case "ended":
+        if (value === null) this.#ended.delete(`${first}/${second}`);
+        else this.#ended.set(`${first}/${second}`, String(parse(value)?.hash));
         return null;
       default:
         if (key === this.#keys.leader()) this.#applyLeader(revision, parse(value));
@@ -109,7 +130,7 @@ export class RegistryView {
     const machineID = (record?.machineID as string | undefined) ?? null;
     const movingTo = (record?.movingTo as string | undefined) ?? null;
     if (record === null) this.#units.delete(name);
-    else this.#units.set(name, { machineID, movingTo, global: record.global === true });
+    else this.#units.set(name, { hash: String(record.hash), machineID, movingTo, global: record.global === true });
     const known = this.placements.get(name) ?? [];
     if (known.at(-1)?.machineID === machineID) return;
     this.placements.set(name, [...known, { change: ++this.changes, machineID }]);

@@ -17,7 +17,7 @@ const RETRY_MS = 200;
 export class RegistryWatch {
   /** What the keys say at `revision`. */
   readonly view: RegistryView;
-  /** Revisions that did nothing but remove unit files which no unit refers to any more. */
+  /** Revisions that did nothing but remove texts and notes that say nothing any more. */
   readonly swept = new Set<number>();
   /** The latest that was seen. */
   revision = 0;
@@ -145,14 +145,13 @@ export class RegistryWatch {
     for (const at of [...byRevision.keys()].sort((a, b) => a - b)) {
       if (at <= this.revision) continue;
       const changes = byRevision.get(at) ?? [];
+      if (changes.every((event) => this.view.isSweep(event))) this.swept.add(at);
       const touched = changes.map((event) => this.view.apply(at, event));
       for (const event of changes) {
         const name = this.#unitOf(event);
         if (name !== null) this.#consistency.version(name, at, valueIn(event));
       }
       this.#history.append("etcd", `${at} ${changes.map(said).join("; ")}`);
-      const files = `${this.#keys.prefix}unit-files/`;
-      if (changes.every((event) => event.kind === "delete" && event.key.startsWith(files))) this.swept.add(at);
       this.revision = at;
       this.#check(at, touched);
     }
