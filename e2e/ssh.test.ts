@@ -166,19 +166,13 @@ describe("the key scripts of deploy/ssh", () => {
       },
     });
   const keys = (index: number) => cluster.cluster.network.must(index, "cat", "/home/core/.ssh/authorized_keys");
+  const newKey = (name: string): string => {
+    const file = join(cluster.folder, name);
+    execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "me at home", "-f", file]);
+    return readFileSync(`${file}.pub`, "utf8");
+  };
   it("spread a key over all machines, once, and take it away again", async () => {
-    execFileSync("ssh-keygen", [
-      "-q",
-      "-t",
-      "ed25519",
-      "-N",
-      "",
-      "-C",
-      "me at home",
-      "-f",
-      join(cluster.folder, "mine"),
-    ]);
-    const key = readFileSync(join(cluster.folder, "mine.pub"), "utf8");
+    const key = newKey("mine");
     for (let round = 0; round < 2; round++) {
       const { status, stdout } = script("fleetctl-inject-ssh.sh", key, "simon");
       expect({ status, lines: stdout.trim().split("\n").length }).toEqual({ status: 0, lines: 3 });
@@ -189,7 +183,7 @@ describe("the key scripts of deploy/ssh", () => {
     expect((await through("ssh", "--machine", idOf(3), "true")).code).toBe(0);
   });
   it("take off the key of the name alone, not of one that looks like it", async () => {
-    const key = readFileSync(join(cluster.folder, "mine.pub"), "utf8");
+    const key = newKey("another");
     for (const name of ["a.b", "axb"]) expect(script("fleetctl-inject-ssh.sh", key, name).status).toBe(0);
     expect(script("fleetctl-remove-ssh.sh", "", "a.b").status).toBe(0);
     for (const index of [1, 2, 3]) expect((await keys(index)).match(/ fleet:a.b$/gm)).toEqual([" fleet:axb"]);

@@ -39,6 +39,7 @@ export function senderOf({ headers, socket }: FastifyRequest, access: Access | n
     token,
     certificate: subject?.CN === undefined ? null : String(subject.CN),
     peer: peerCredentials(socket),
-    address: socket.remoteAddress ?? null,
+    // One of IPv4 that came to a socket of both kinds.
+    address: socket.remoteAddress?.replace(/^::ffff:(?=[\d.]+$)/, "") ?? null,
   };
 }

@@ -17,7 +17,7 @@ export function machineStatusLines(
   states: readonly StateInfo[],
   hasColors: boolean,
 ): readonly string[] {
-  const { id, primaryIP, hostname, version, metadata, state } = machine;
+  const { id, primaryIP, hostname, version, metadata, state, since } = machine;
   const labels = Object.entries(metadata).map(([key, value]) => `${key}=${value}`);
   const troubles = states.flatMap((unit) => {
     const trouble = troubleText(unit);
@@ -28,7 +28,7 @@ export function machineStatusLines(
   return [
     `${dot} ${hostname ?? machineID(id, false)}`,
     row("Machine", id),
-    row("State", state ?? "ready"),
+    row("State", since === null ? (state ?? "ready") : `${state ?? "ready"} since ${since}`),
     ...(primaryIP === "" ? [] : [row("Address", primaryIP)]),
     ...(version === null ? [] : [row("Version", version)]),
     ...(labels.length === 0 ? [] : [row("Metadata", labels.sort().join(","))]),

@@ -210,6 +210,9 @@ it("a unit that was never loaded has no journal", async () => {
   });
   expect(await run(["journal", "a"])).toMatchObject({
     code: 1,
-    stderr: "Error: Unit a.service does not appear to be loaded.\n",
+    stderr: [
+      "Unit a.service does not appear to be loaded.",
+      'Error: no machine has a.service loaded: "fleetctl explain a.service" says why\n',
+    ].join("\n"),
   });
 });

@@ -17,7 +17,9 @@ import {
 import { isGlob, type MachineUnits, machinesOfUnits, type ReadUnits, unitsToRead } from "../../journal/units.ts";
 import { runOn } from "../../ssh/run-on-machine.ts";
 import { machineOfUnit, machinesNamed } from "../../targets/machines.ts";
+import { notLoaded } from "../../targets/not-loaded.ts";
 import { isGlobal } from "../../targets/units.ts";
+import { sayWhenLate } from "../../waiting/say-when-late.ts";
 
 export const journal: Command = {
   name: "journal",
@@ -127,7 +129,7 @@ async function print(
     isTerminal: context.terminal !== null,
     isFollowed,
   });
-  for await (const items of stream) {
+  for await (const items of firstSaid(context, stream)) {
     for (const printed of printer.take(items)) {
       if ("text" in printed) context.write(printed.text);
       else context.err(printed.note);
@@ -136,8 +138,22 @@ async function print(
   }
   const [only] = units;
   if (printer.entries === 0 && !isFollowed && units.length === 1 && only !== undefined && isNowhere(only))
-    throw new CommandError(`Unit ${only.name} does not appear to be loaded.`);
+    throw notLoaded(context, only.name);
   return printer.isWhole ? 0 : 1;
+}
+
+/** The same stream; where nothing comes of it at first, it is said what is waited for. */
+async function* firstSaid<T>(context: Context, stream: AsyncIterable<T>): AsyncGenerator<T> {
+  const items = stream[Symbol.asyncIterator]();
+  try {
+    let next = await sayWhenLate(context, items.next(), "the machines of these units to answer, 10 s at most");
+    while (next.done !== true) {
+      yield next.value;
+      next = await items.next();
+    }
+  } finally {
+    await items.return?.();
+  }
 }
 
 function isNowhere({ currentState, machineID }: UnitInfo): boolean {
@@ -169,7 +185,7 @@ async function machinesToAsk(
     // A machine that is gone is named as such.
     if (!isGlobal(first) && first.currentState !== "inactive" && machineIDs.length === 0)
       machineOfUnit(first, machines);
-    throw new CommandError(`Unit ${first.name} does not appear to be loaded.`);
+    throw notLoaded(context, first.name);
   }
   for (const { name } of missing) context.err(`Unit ${name} does not appear to be loaded.`);
   return found;

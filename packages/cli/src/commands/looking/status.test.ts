@@ -63,6 +63,17 @@ describe("status over the API", () => {
     expect((await run(["status", "22"])).stderr).toBe("Error: Unit 22.service does not exist.\n");
     expect((await run(["status", "h3"])).stderr).toBe("Error: Unit h3.service does not exist.\n");
   });
+  it("shows a lost machine as such, and does not wait for it", async () => {
+    const lost = { id: "3".repeat(32), hostname: "h3", state: "lost", since: "2026-01-01T00:00:00.000Z" };
+    answerWith((method, path) => {
+      if (path.startsWith("/usage")) throw new Error("it is not to be asked");
+      return path === "/machines?lost=true" ? { body: { machines: [...machines, lost] } } : cluster(method, path);
+    });
+    const { code, stdout } = await run(["status", "h3"]);
+    expect(code).toBe(1);
+    expect(stdout).toContain("State: lost since 2026-01-01T00:00:00.000Z\n");
+    expect(stdout).toContain("Usage: not known: the machine is lost\n");
+  });
   it("adds what systemd says to JSON", async () => {
     const units = [{ unit: "a.service", machineID: id, ...active }];
     linked({ "/units/a.service/status?lines=10": { units } });

@@ -1,5 +1,6 @@
 import type { UnitStatus } from "@fleet/client";
-import type { MachineInfo, StateInfo, UnitInfo } from "../../client/cluster-client.ts";
+import { parseUnitName } from "@fleet/domain/unit";
+import type { ClusterClient, MachineInfo, StateInfo, UnitInfo } from "../../client/cluster-client.ts";
 import { type Command, repeated } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { CommandError } from "../../errors.ts";
@@ -12,7 +13,9 @@ import { machineStatusLines } from "../../status/machine-text.ts";
 import { exitCodeOf, unitStatusLines } from "../../status/unit-text.ts";
 import { usageOverSsh } from "../../status/usage-over-ssh.ts";
 import { machinesLike, machinesNamed, onlyMachine } from "../../targets/machines.ts";
+import { notLoaded } from "../../targets/not-loaded.ts";
 import { hintFor, isGlobal, unitName } from "../../targets/units.ts";
+import { sayWhenLate } from "../../waiting/say-when-late.ts";
 
 const DEFAULT_LINES = "10";
 /** Fewer digits of a machine's ID are taken for the name of a unit. */
@@ -51,7 +54,7 @@ units it is the first one other than 0.`,
   async run(context, args, flags) {
     const isJson = readOutput(flags);
     const client = await context.client();
-    const looker = new Looker(context, await client.machines(), readOptions(flags));
+    const looker = new Looker(context, await knownMachines(client, args), readOptions(flags));
     const targets = await looker.find(args);
     if (isJson) {
       printJson(context, await Promise.all(targets.map((target) => looker.asJson(target))));
@@ -193,7 +196,11 @@ class Looker {
     const { isSsh, lines } = this.#options;
     const asked = isSsh
       ? Promise.resolve(null)
-      : this.#context.client().then((client) => client.unitStatus(name, lines));
+      : sayWhenLate(
+          this.#context,
+          this.#context.client().then((client) => client.unitStatus(name, lines)),
+          `the machine of ${name} to answer, 10 s at most`,
+        );
     this.#statuses.set(name, asked);
     return asked;
   }
@@ -227,7 +234,10 @@ class Looker {
 
   async #usageOf(machine: MachineInfo) {
     const { isSsh, sshPort } = this.#options;
-    const linked = isSsh ? null : await (await this.#context.client()).usage([machine.id]);
+    if (machine.state === "lost") return { machineID: machine.id, error: "not known: the machine is lost" };
+    const name = machineName(machine.id, this.#byID);
+    const asked = async () => (isSsh ? null : (await this.#context.client()).usage([machine.id]));
+    const linked = await sayWhenLate(this.#context, asked(), `machine ${name} to answer, 10 s at most`);
     if (linked === null) return usageOverSsh(this.#context, machine, sshPort);
     const sample = linked.find(({ machineID }) => machineID === machine.id);
     return sample ?? { machineID: machine.id, error: "the machine did not answer" };
@@ -251,6 +261,13 @@ class Looker {
   }
 }
 
+/** The machines of the cluster; those that are lost, too, where a word is none of the others. */
+async function knownMachines(client: ClusterClient, typed: readonly string[]): Promise<readonly MachineInfo[]> {
+  const machines = await client.machines();
+  if (typed.every((word) => parseUnitName(word) !== null || machinesLike(machines, word).length > 0)) return machines;
+  return [...machines, ...(await client.lostMachines())];
+}
+
 /** The machines on which there is something to show of a unit. */
 function machinesOf(
   context: Context,
@@ -261,20 +278,17 @@ function machinesOf(
 ): readonly MachineInfo[] {
   const here = states.flatMap((state) => machines.find(({ id }) => id === state.machineID) ?? []);
   if (isGlobal(unit)) {
-    if (here.length === 0) throw notLoaded(context, unit, states);
+    if (here.length === 0) throw notLoadedThere(context, unit, states);
     return asked.length === 0 ? here : machinesNamed(here, asked);
   }
   const machine = here.find(({ id }) => id === unit.machineID);
-  if (machine === undefined || unit.currentState === "inactive") throw notLoaded(context, unit, states);
+  if (machine === undefined || unit.currentState === "inactive") throw notLoadedThere(context, unit, states);
   return [machine];
 }
 
-function notLoaded(context: Context, { name, machineID }: UnitInfo, states: readonly StateInfo[]): CommandError {
+function notLoadedThere(context: Context, { name, machineID }: UnitInfo, states: readonly StateInfo[]): CommandError {
   const error = states.find((state) => state.error !== null && (machineID === null || state.machineID === machineID));
-  context.err(`Unit ${name} does not appear to be loaded.`);
-  return new CommandError(
-    error === undefined
-      ? `"fleetctl explain ${name}" says why`
-      : `machine ${error.machineID} failed to load it: ${error.error}`,
-  );
+  return error === undefined
+    ? notLoaded(context, name)
+    : notLoaded(context, name, `machine ${error.machineID} failed to load it: ${error.error}`);
 }

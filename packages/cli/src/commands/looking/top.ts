@@ -9,6 +9,7 @@ import { renderOnce } from "../../top/render.ts";
 import { showLive } from "../../top/top.ts";
 import { type Usage, UsageBook } from "../../top/usage.ts";
 import { FIRST_VIEW, rowsOf, SORT_KEYS, type SortKey, type View } from "../../top/view.ts";
+import { sayWhenLate } from "../../waiting/say-when-late.ts";
 
 /** Between the two samples that a single look makes its rates of. */
 const ONCE_MS = 400;
@@ -60,7 +61,10 @@ It needs the link between agents and API (link_listen in fleet.conf).`,
 };
 
 async function lookOnce(context: Context, request: UsageRequest, book: UsageBook): Promise<Usage> {
-  for await (const sample of await samplesOf(context, request, context.signal)) book.add(sample);
+  const all = async (): Promise<void> => {
+    for await (const sample of await samplesOf(context, request, context.signal)) book.add(sample);
+  };
+  await sayWhenLate(context, all(), "every machine to answer, 10 s at most");
   return book.usage();
 }
 
