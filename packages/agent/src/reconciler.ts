@@ -7,6 +7,7 @@ import {
   type Versioned,
 } from "@fleet/domain/cluster";
 import type { Requirements } from "@fleet/domain/unit";
+import { backoff } from "@fleet/loop";
 import type { Mirror, Registry } from "@fleet/registry";
 import type { UnitDirectory } from "./machine/unit-directory.ts";
 import type { Membership } from "./membership.ts";
@@ -49,6 +50,8 @@ export class Reconciler {
   /** Until then the engine may give back what it took off this machine while it was away, by performance.now(). */
   #settlesAt = 0;
   #needsWatchdog = false;
+  /** Rounds in a row in which etcd has not said what may be stopped. */
+  #unanswered = 0;
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -100,10 +103,15 @@ export class Reconciler {
     const unknown = await this.#options.unknown.leaveAlone(wanted);
     // The mirror may be reading everything anew by now.
     if (!mirror.isReady) return FULL_CHECK_MS;
-    const unclear = new Set([...wanted.unclear, ...unknown, ...(await this.#mayComeBack(wanted))]);
+    const returning = await this.#mayComeBack(wanted);
+    const unclear = new Set([...wanted.unclear, ...unknown, ...(returning ?? this.#notWanted(wanted))]);
     // Units wait for a heart-beat that arms the watchdog: it is not waited for until its turn.
     if (isNew) membership.beat();
-    return this.#lead(systemd, { units: wanted.units, unclear });
+    const dueMs = await this.#lead(systemd, { units: wanted.units, unclear });
+    // Nothing else would bring the question up again: those units would run on until the next full check.
+    if (returning === null || this.#options.unknown.isInDoubt) return Math.min(dueMs, backoff(this.#unanswered++));
+    this.#unanswered = 0;
+    return dueMs;
   }
 
   /** The same for a machine on which nothing is wanted any more, whatever the registry says. */
@@ -140,20 +148,25 @@ export class Reconciler {
 
   /**
    * Units of this machine that a lost lease took off it and that nobody else has: the engine is about to place them,
-   * maybe here. They are left running until this machine is back, and for a moment after.
+   * maybe here. They are left running until this machine is back, and for a moment after. Null: etcd does not say.
    */
-  async #mayComeBack(wanted: Wanted): Promise<readonly string[]> {
-    const { membership, runner, registry, machineID } = this.#options;
+  async #mayComeBack(wanted: Wanted): Promise<readonly string[] | null> {
+    const { membership, registry, machineID } = this.#options;
     if (membership.isSure && performance.now() >= this.#settlesAt) return [];
-    const names = [...runner.present.keys()].filter((name) => !wanted.units.has(name));
+    const names = this.#notWanted(wanted);
     let records: ReadonlyMap<string, Versioned<UnitRecord>>;
     try {
       records = await registry.units(names);
     } catch (error) {
-      if (error instanceof RegistryError) return names;
+      if (error instanceof RegistryError) return null;
       throw error;
     }
     const machine = { id: machineID, isSure: membership.isSure, enteredAt: this.#enteredAt };
     return names.filter((name) => mayComeBack(records.get(name), machine));
+  }
+
+  /** Names of the units that are on this machine and are not wanted there. */
+  #notWanted({ units }: Wanted): readonly string[] {
+    return [...this.#options.runner.present.keys()].filter((name) => !units.has(name));
   }
 }

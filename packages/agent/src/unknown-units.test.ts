@@ -1,9 +1,12 @@
 import { destroyUnknown } from "@fleet/registry";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { RunningAgent } from "./running-agent.ts";
 import { testMachine } from "./testing/test-machine.ts";
 
 const machine = testMachine();
+
+/** More than an agent ever waits before it asks etcd once more. */
+const SOON_MS = 6_000;
 
 const isUnknown = (name: string): boolean => machine().published(name)?.unknown === true;
 const untilUnknown = (name: string): Promise<void> =>
@@ -14,6 +17,16 @@ const destroy = async (name: string): Promise<void> => {
   const { registry, etcd, id } = machine();
   await destroyUnknown(etcd.connect(), registry.keys, name, [id]);
 };
+
+/** Has the agent's mirror miss a change for good, so that it lists everything anew. */
+async function missChange(): Promise<void> {
+  const { etcd } = machine();
+  etcd.fail("watch", "unavailable");
+  await machine().put("other.service", { record: { whereabouts: { kind: "placed", on: machine().other } } });
+  etcd.store.compact(etcd.store.revision);
+  etcd.fail("watch", null);
+  await machine().pass(10_000);
+}
 
 /** A machine that runs `old.service`, and `new.service`, which came after the snapshot that etcd is restored from. */
 async function restored(
@@ -100,6 +113,18 @@ describe("units that a restored registry does not know", () => {
     machine().etcd.fail("txn", null);
     await untilUnknown("new.service");
   });
+  it("are asked about more and more seldom while etcd does not answer", async () => {
+    await restored();
+    await untilUnknown("new.service");
+    const { etcd } = machine();
+    etcd.fail("txn", "unavailable");
+    await missChange();
+    await machine().pass(10_000);
+    const asked = vi.spyOn(etcd, "txn");
+    await machine().pass(20_000);
+    expect(asked.mock.calls.length).toBeGreaterThan(3);
+    expect(asked.mock.calls.length).toBeLessThan(30);
+  });
 });
 
 describe("units that were destroyed", () => {
@@ -111,6 +136,40 @@ describe("units that were destroyed", () => {
     await machine().destroy("a.service");
     await machine().start();
     await untilGone("a.service");
+  });
+  it("while the agent was away are taken away soon after etcd can be asked of them, however many they are", async () => {
+    const names = Array.from({ length: 500 }, (_, index) => `burst-${index}.service`);
+    const isLeft = (name: string): boolean => machine().isUp(name);
+    const agent = await machine().start();
+    for (const name of names) await machine().put(name);
+    await machine().until("all to be up", () => names.every(isLeft));
+    await machine().stop(agent, "keep");
+    for (const name of names) await machine().destroy(name);
+    machine().isSystemdAway = true;
+    const next = await machine().start();
+    await next.entered;
+    machine().etcd.fail("txn", "timeout");
+    machine().isSystemdAway = false;
+    await machine().pass(40_000);
+    expect(names.every(isLeft)).toBe(true);
+    machine().etcd.fail("txn", null);
+    await machine().pass(SOON_MS);
+    expect(names.filter(isLeft)).toEqual([]);
+  });
+  it("while the machine's lease was in doubt are taken away soon after etcd can be asked of them", async () => {
+    await machine().start();
+    await machine().put("a.service");
+    await machine().untilUp("a.service");
+    const { etcd } = machine();
+    etcd.fail("keepLeaseAlive", "timeout");
+    etcd.fail("txn", "timeout");
+    await machine().pass(40_000);
+    await machine().destroy("a.service");
+    await machine().pass(1_000);
+    expect(machine().isUp("a.service")).toBe(true);
+    etcd.fail("txn", null);
+    await machine().pass(SOON_MS);
+    expect(machine().calls.at(-1)).toBe("unload a.service");
   });
   it("while the mirror could not follow are taken away, too", async () => {
     await machine().start();

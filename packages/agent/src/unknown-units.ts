@@ -71,9 +71,14 @@ export class UnknownUnits {
     return this.#unknown.has(name);
   }
 
-  /** When the registry is to be asked again, by performance.now(); null: there is nothing to ask. */
+  /** Whether etcd has not said yet which units are unknown: `leaveAlone` is to be asked once more, soon. */
+  get isInDoubt(): boolean {
+    return this.#isInDoubt;
+  }
+
+  /** When the registry is to be asked about unknown units again, by performance.now(); null: there is nothing to ask. */
   get lookAt(): number | null {
-    return this.#unknown.size > 0 ? this.#lookAt : null;
+    return this.#unknown.size > 0 && !this.#isInDoubt ? this.#lookAt : null;
   }
 
   /**
