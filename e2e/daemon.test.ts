@@ -1,9 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { until } from "../deploy/local-cluster/processes.ts";
-import { EtcdServer } from "../testbed/etcd-server.ts";
+import { EtcdServer, freePort } from "../testbed/etcd-server.ts";
 import { FleetdProcesses, type RunningFleetd } from "../testbed/fleetd-process.ts";
 
 let daemons: FleetdProcesses;
@@ -13,6 +14,15 @@ beforeEach(() => {
   folder = daemons.folder;
 });
 afterEach(() => daemons.stop());
+
+const isOpen = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect({ port, host: "127.0.0.1" }, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on("error", () => resolve(false));
+  });
 
 const fleetd = (args: readonly string[], env: Record<string, string> = {}): RunningFleetd => daemons.start(args, env);
 
@@ -42,6 +52,26 @@ describe("a fleetd that can't start says why in a sentence", () => {
   it("its version is printed without anything else", async () => {
     for (const argument of ["--version", "version"])
       expect(await fleetd([argument]).done).toEqual({ code: 0, stdout: "fleetd version 2.0.0\n", stderr: "" });
+  });
+});
+
+describe("a fleetd that shows metrics of its own", () => {
+  it("is no API for that: neither api_listen nor link_listen of a shared fleet.conf is opened", async () => {
+    const etcd = await EtcdServer.start();
+    const [metrics, api, link] = [await freePort(), await freePort(), await freePort()];
+    try {
+      fleetd(["engine"], {
+        FLEET_ETCD_SERVERS: etcd.url,
+        FLEET_ENGINE_METRICS_LISTEN: `127.0.0.1:${metrics}`,
+        FLEET_API_LISTEN: `http://127.0.0.1:${api}`,
+        FLEET_LINK_LISTEN: `127.0.0.1:${link}`,
+      });
+      const scrape = () => fetch(`http://127.0.0.1:${metrics}/metrics`).then((answer) => answer.text());
+      await until(async () => /^fleet_engine_/m.test(await scrape().catch(() => "")), 20_000, "the engine's metrics");
+      for (const port of [api, link]) expect(await isOpen(port)).toBe(false);
+    } finally {
+      await etcd.stop();
+    }
   });
 });
 

@@ -147,7 +147,7 @@ async function startParts(parts: Parts, roles: readonly RoleName[], shared: Shar
       observer: { ...(metrics?.engine ?? UNOBSERVED), onUnits: flagsBySize() },
     });
   }
-  if (metrics !== null) {
+  if (roles.includes("api") && metrics !== null) {
     const { startApi } = await import("@fleet/api");
     const { onListening, onAnswered } = metrics;
     const log = logs.of("api");
