@@ -85,6 +85,7 @@ class Agent implements RunningAgent {
       launched: directory.launchedFolder,
       ttlMs: config.agentTtlMs,
       isUser: config.systemdUser,
+      onLack: (reason) => log.warn(`OnPartition=stop has one watchdog where it should have two: ${reason}`),
     });
     this.#runner = this.#makeRunner(directory, failpoint);
     this.#unknown = new UnknownUnits({

@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { FakeSystemd } from "../../../testbed/fake-systemd.ts";
 import { temporaryFolder } from "../../../testbed/temporary-folder.ts";
 import { PartitionWatchdog } from "./partition-watchdog.ts";
-import type { OwnService } from "./systemd/systemd.ts";
+import { ForeignUnitError, type OwnService, SystemdError } from "./systemd/systemd.ts";
 
 const folder = temporaryFolder();
 
@@ -32,6 +32,7 @@ describe("the watchdog", () => {
       launched: join(folder(), "l"),
       ttlMs,
       isUser: false,
+      onLack: () => undefined,
     });
     try {
       mkdirSync(join(folder(), "f"));
@@ -87,7 +88,13 @@ describe("the watchdog", () => {
         command = service.command;
       },
     });
-    const options = { folder: join(folder(), "f"), launched: join(folder(), "l"), ttlMs: 1_000, isUser: false };
+    const options = {
+      folder: join(folder(), "f"),
+      launched: join(folder(), "l"),
+      ttlMs: 1_000,
+      isUser: false,
+      onLack: () => undefined,
+    };
     const watchdog = new PartitionWatchdog(options);
     const children: ChildProcess[] = [];
     const run = (): ChildProcess => {
@@ -119,5 +126,52 @@ describe("the watchdog", () => {
       for (const child of children) child.kill("SIGKILL");
       watchdog.close();
     }
+  });
+});
+
+describe("one of the two watchdogs that can't be had", () => {
+  const NAME = "fleet-fence.service";
+  const foreign = new ForeignUnitError(NAME, `/etc/${NAME}`);
+  /** A watchdog, and what becomes of a look where systemd answers so of the first and of its spare. */
+  function looking(first: Error | null, spare: Error | null) {
+    const lacks: string[] = [];
+    const systemd = Object.assign(new FakeSystemd(), {
+      ensureService: async ({ name }: OwnService) => {
+        const error = name === NAME ? first : spare;
+        if (error !== null) throw error;
+      },
+    });
+    const watchdog = new PartitionWatchdog({
+      ...{ folder: join(folder(), "f"), launched: join(folder(), "l"), ttlMs: 1_000, isUser: false },
+      onLack: (reason) => lacks.push(reason),
+    });
+    return { watchdog, lacks, look: () => watchdog.look(systemd) };
+  }
+  it("is told of, once, and stops nothing: the other stands", async () => {
+    const { watchdog, lacks, look } = looking(foreign, null);
+    await look();
+    await look();
+    expect([lacks, watchdog.trouble]).toEqual([[foreign.message], null]);
+  });
+  it("stops nothing either where systemd could not be asked of the other, which may stand", async () => {
+    const away = new SystemdError("D-Bus is gone", { unavailable: true });
+    for (const [first, spare] of [
+      [foreign, away],
+      [away, foreign],
+    ] as const) {
+      const { watchdog, look } = looking(first, spare);
+      await expect(look()).rejects.toBe(away);
+      expect(watchdog.trouble).toBeNull();
+    }
+  });
+  it("is not passed over where what failed is a fault of fleet's own", async () => {
+    const fault = new TypeError("x");
+    await expect(looking(fault, null).look()).rejects.toBe(fault);
+  });
+  it("stops the units where the other can't be had either", async () => {
+    const { watchdog, look } = looking(foreign, new ForeignUnitError("fleet-fence-spare.service", "/etc/x"));
+    await expect(look()).rejects.toBe(foreign);
+    expect(watchdog.trouble).toContain(foreign.message);
+    watchdog.close();
   });
 });

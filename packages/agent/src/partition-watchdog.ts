@@ -82,6 +82,8 @@ export interface PartitionWatchdogOptions {
   readonly ttlMs: number;
   /** Whether the units are the user's systemd's. */
   readonly isUser: boolean;
+  /** Hears why one of the two watchdogs can't be had, while the other stands, once for each reason. */
+  readonly onLack: (reason: string) => void;
 }
 
 /**
@@ -94,6 +96,8 @@ export class PartitionWatchdog {
   /** When units are stopped unless it is armed anew, by performance.now(). */
   #stopsAt = Number.NEGATIVE_INFINITY;
   #trouble: string | null = null;
+  /** Why one of the two can't be had, as it was told last; null: both stand, or neither does. */
+  #lack: string | null = null;
   #killing: NodeJS.Timeout | undefined;
   /** Settled when the last look at the watchdog is over: one at a time. */
   #looking: Promise<unknown> = Promise.resolve();
@@ -142,7 +146,7 @@ export class PartitionWatchdog {
    * Looks whether the watchdog and its spare stand, and are fleet's own; makes them where they are not there. Where neither
    * can be had, their units are stopped: nothing else would do it in time.
    *
-   * @throws SystemdError where it can't be had, or systemd can't be asked
+   * @throws SystemdError where neither can be had, or systemd can't be asked
    */
   async look(systemd: Systemd): Promise<void> {
     const { folder, launched, isUser } = this.#options;
@@ -153,7 +157,12 @@ export class PartitionWatchdog {
       const failures: unknown[] = [];
       for (const name of SERVICES)
         await systemd.ensureService({ name, description, command }).catch((error: unknown) => failures.push(error));
-      if (failures.length === SERVICES.length) throw failures[0];
+      const fault = failures.find((error) => !(error instanceof SystemdError));
+      if (fault !== undefined) throw fault;
+      this.#say(failures.length === 1 ? String((failures[0] as SystemdError).message) : null);
+      if (failures.length < SERVICES.length) return;
+      // Where systemd could not be asked of one of them, that one may stand.
+      throw failures.find((error) => error instanceof SystemdError && error.unavailable) ?? failures[0];
     });
     this.#looking = looked.catch(() => undefined);
     try {
@@ -165,6 +174,11 @@ export class PartitionWatchdog {
       if (error instanceof SystemdError && !error.unavailable) this.#standIn(systemd, error);
       throw error;
     }
+  }
+
+  #say(lack: string | null): void {
+    if (lack !== null && lack !== this.#lack) this.#options.onLack(lack);
+    this.#lack = lack;
   }
 
   close(): void {
