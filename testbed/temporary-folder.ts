@@ -9,6 +9,7 @@ export function temporaryFolder(): () => string {
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "fleet-test-"));
   });
-  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+  // What a killed process had begun may write one more file meanwhile.
+  afterEach(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 }));
   return () => folder;
 }
