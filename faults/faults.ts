@@ -8,7 +8,7 @@ import { PROCESS_FAULTS } from "./kinds/process-faults.ts";
 import { RESTORE_FAULTS } from "./kinds/restore-faults.ts";
 import type { Fault } from "./target.ts";
 
-/** What fleet does not hold yet: a storm has it only where it is asked for by name. */
+/** A storm has these only where it is asked for them by name: the other version of a storm has no rule for them. */
 const BY_NAME_ONLY: ReadonlySet<string> = new Set(["etcd restored"]);
 
 /** All faults, by name; docs/reliability.md says what they do. */

@@ -8,7 +8,7 @@ import { TestCluster } from "../testbed/test-cluster.ts";
 import { Consistency } from "./consistency.ts";
 import { EtcdBackup } from "./etcd-backup.ts";
 import { FAULTS } from "./faults.ts";
-import { History } from "./history.ts";
+import { type Broken, History } from "./history.ts";
 import { look, type Seen } from "./host-units.ts";
 import { quiet } from "./quiet.ts";
 import { RegistryWatch } from "./registry-watch.ts";
@@ -207,7 +207,6 @@ class Storm {
     for (const text of collateral(this.#seen, settled, reasons)) history.break(2, text);
     await this.#watch.caughtUp();
     for (const text of this.#consistency.check()) history.break(12, text);
-    for (const text of await leftovers(this.#cluster, this.#traffic)) history.break(6, text);
     for (const text of await deposedWrites(this.#cluster, reigns, this.#watch.restoredAt)) history.break(7, text);
     for (const [host, units] of settled) {
       const said = [...units].map(([name, unit]) => `${name} ${unit.active} ${unit.invocation}`);
@@ -224,7 +223,10 @@ class Storm {
     console.log(done);
   }
 
-  /** Waits until all is as the users were promised (invariants 4 and 9); returns what the hosts' systemds say then. */
+  /**
+   * Waits until all is as the users were promised, and nothing is left of what is gone (invariants 4, 6 and 9); returns what
+   * the hosts' systemds say then.
+   */
   async #settle(): Promise<Seen> {
     const startedAt = performance.now();
     for (;;) {
@@ -237,18 +239,23 @@ class Storm {
         return seen;
       }
       if (tookMs > LIMIT_MS) {
-        for (const problem of problems) this.#history.break(problem.includes(" waits, ") ? 5 : 4, problem);
+        for (const { invariant, text } of problems) this.#history.break(invariant, text);
         return seen;
       }
       await sleep(200);
     }
   }
 
-  async #problems(seen: Seen): Promise<readonly string[]> {
+  async #problems(seen: Seen): Promise<readonly Broken[]> {
+    const of = (invariant: number) => (text: string) => ({ invariant, text });
     try {
-      return [...(await differences(this.#cluster, this.#traffic, seen)), ...(await waiting(this.#traffic))];
+      return [
+        ...(await differences(this.#cluster, this.#traffic, seen)).map(of(4)),
+        ...(await waiting(this.#traffic)).map(of(5)),
+        ...(await leftovers(this.#cluster, this.#traffic)).map(of(6)),
+      ];
     } catch (error) {
-      return [String(error)];
+      return [of(4)(String(error))];
     }
   }
 }

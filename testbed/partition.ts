@@ -5,23 +5,43 @@ import type { TestCluster } from "./test-cluster.ts";
 export const CUTS = ["agent alive", "agent frozen", "agent killed"] as const;
 export type Cut = (typeof CUTS)[number];
 
-/** What is done to the watchdog of a machine that is cut off. */
-export const WATCHDOG_FAULTS = ["left alone", "stopped beforehand", "killed once", "killed often", "replaced"] as const;
-export type WatchdogFault = (typeof WATCHDOG_FAULTS)[number];
+/** What is done to a watchdog of a machine that is cut off. */
+const HARMS = ["stopped beforehand", "killed once", "killed often", "replaced"] as const;
+type Harm = (typeof HARMS)[number];
 
-const OWN_UNIT = "/etc/systemd/system/fleet-fence.service";
-const BEFORE_CUT: Readonly<Partial<Record<WatchdogFault, string>>> = {
-  "stopped beforehand": "systemctl stop fleet-fence.timer fleet-fence.service",
-  replaced: `printf '[Service]\\nExecStart=/bin/sleep infinity\\n' >${OWN_UNIT}; systemctl daemon-reload
-    systemctl stop fleet-fence.timer fleet-fence.service; systemctl start fleet-fence.service`,
+/** What becomes of the watchdogs of a machine that is cut off: of the first of them, or of both. */
+export const WATCHDOG_FAULTS: readonly WatchdogFault[] = [
+  "left alone",
+  ...HARMS.flatMap((harm) => [harm, `both ${harm}`] as const),
+];
+export type WatchdogFault = "left alone" | Harm | `both ${Harm}`;
+
+/** A shell script for each of the names; undefined: there is nothing to be done. */
+type Scripts = Readonly<Partial<Record<Harm, (name: string) => string>>>;
+
+const BEFORE_CUT: Scripts = {
+  "stopped beforehand": (name) => `systemctl stop ${name}.timer ${name}.service`,
+  replaced: (
+    name,
+  ) => `printf '[Service]\\nExecStart=/bin/sleep infinity\\n' >/etc/systemd/system/${name}.service; systemctl daemon-reload
+    systemctl stop ${name}.timer ${name}.service; systemctl start ${name}.service`,
 };
-const AFTER_CUT: Readonly<Partial<Record<WatchdogFault, string>>> = {
-  "killed once": "systemctl kill -s KILL fleet-fence.service",
-  "killed often": "for i in $(seq 60); do systemctl kill -s KILL fleet-fence.service; sleep 0.1; done",
+const AFTER_CUT: Scripts = {
+  "killed once": (name) => `systemctl kill -s KILL ${name}.service`,
+  "killed often": (name) => `for i in $(seq 60); do systemctl kill -s KILL ${name}.service; sleep 0.1; done`,
 };
-const AFTER_HEAL: Readonly<Partial<Record<WatchdogFault, string>>> = {
-  replaced: `systemctl stop fleet-fence.service; rm ${OWN_UNIT}; systemctl daemon-reload`,
+const AFTER_HEAL: Scripts = {
+  replaced: (name) => `systemctl stop ${name}.service; rm /etc/systemd/system/${name}.service; systemctl daemon-reload`,
 };
+
+/** The script that does to the watchdogs what a fault says, to both at the same time. */
+function scriptOf(scripts: Scripts, fault: WatchdogFault): string | undefined {
+  const harm = HARMS.find((each) => fault === each || fault === `both ${each}`);
+  const script = harm === undefined ? undefined : scripts[harm];
+  if (script === undefined) return undefined;
+  const names = fault === harm ? ["fleet-fence"] : ["fleet-fence", "fleet-fence-spare"];
+  return `${names.map((name) => `{ ${script(name)}\n} & `).join("")}wait`;
+}
 
 /** A unit that says that it lives, ten times a second, and takes no notice of being asked to stop. */
 export const STUBBORN = `[Service]
@@ -36,8 +56,7 @@ MachineMetadata=host!=h1
 /**
  * Cuts the machine off on which a unit runs, waits until the unit runs on another one, and heals the cut.
  *
- * @param fault what becomes of its watchdog
-
+ * @param fault what becomes of its watchdogs
  * @returns the host that was cut off
  */
 export async function cutOnce(
@@ -60,10 +79,10 @@ export async function cutOnce(
   }
   const shell = (script: string | undefined): Promise<unknown> =>
     script === undefined ? Promise.resolve() : network.exec(from, ["sh", "-c", script]);
-  await shell(BEFORE_CUT[fault]);
+  await shell(scriptOf(BEFORE_CUT, fault));
   await network.cut(from);
   if (signal !== null) await network.must(from, "systemctl", "kill", "-s", signal, "fleet-agent");
-  const harming = shell(AFTER_CUT[fault]);
+  const harming = shell(scriptOf(AFTER_CUT, fault));
   const others = [...network.hosts.keys()].filter((index) => index !== from);
   const runsElsewhere = async (): Promise<boolean> => {
     for (const index of others) {
@@ -75,7 +94,7 @@ export async function cutOnce(
   await cluster.until(`${unit} to run elsewhere`, runsElsewhere, 60_000);
   await harming;
   await network.heal(from);
-  await shell(AFTER_HEAL[fault]);
+  await shell(scriptOf(AFTER_HEAL, fault));
   if (signal === "STOP") await network.must(from, "systemctl", "kill", "-s", "CONT", "fleet-agent");
   if (signal === "KILL") {
     const script =
