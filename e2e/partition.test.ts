@@ -12,7 +12,7 @@ describe("OnPartition=stop: two copies never run at once, by both hosts' journal
   it.each(CUTS)(
     "the machine is cut off, its %s",
     async (cut) => {
-      const unit = `${cut.replace(" ", "-")}.service`;
+      const unit = `${cut.replaceAll(" ", "-")}.service`;
       await cluster.ok("start", cluster.file(unit, STUBBORN));
       await cutOnce(cluster, unit, cut);
       const { runs, overlapping } = await copiesOf(cluster, unit);
@@ -26,7 +26,7 @@ describe("OnPartition=stop: two copies never run at once, by both hosts' journal
   it.each(WATCHDOG_FAULTS.slice(1))(
     "the watchdog is %s, and its machine cut off",
     async (fault) => {
-      const unit = `w-${fault.replace(" ", "-")}.service`;
+      const unit = `w-${fault.replaceAll(" ", "-")}.service`;
       await cluster.ok("start", cluster.file(unit, STUBBORN));
       await cutOnce(cluster, unit, "agent alive", fault);
       const { runs, overlapping } = await copiesOf(cluster, unit);
