@@ -15,7 +15,7 @@ import type {
 } from "./description/schemas.ts";
 import { readEndpoints } from "./endpoint.ts";
 import { type EventFilter, readEvents, type StreamItem } from "./event-stream.ts";
-import { type JournalItem, type JournalQuery, readJournal } from "./journal-stream.ts";
+import { type JournalItem, type JournalQuery, readJournal } from "./journal/stream.ts";
 import { readAgain } from "./streams.ts";
 import { type Response, type TlsFiles, Transport } from "./transport.ts";
 import { readUsage, type UsageQuery, usagePath } from "./usage-stream.ts";

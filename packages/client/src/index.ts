@@ -29,6 +29,6 @@ export { type Endpoint, endpointText, readEndpoint, readEndpoints } from "./endp
 export { FleetApiError, type FleetApiErrorCode } from "./errors.ts";
 export type { EventFilter, StreamItem } from "./event-stream.ts";
 export { FleetApi, type FleetApiOptions, type LastView } from "./fleet-api.ts";
-export type { JournalItem, JournalQuery } from "./journal-stream.ts";
+export type { JournalItem, JournalQuery } from "./journal/stream.ts";
 export type { TlsFiles } from "./transport.ts";
 export type { UsageQuery } from "./usage-stream.ts";

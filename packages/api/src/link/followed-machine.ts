@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { JournalNote } from "@fleet/client/description";
+import type { Position } from "@fleet/client/journal";
 import { type JournalQuestion, LinkError } from "@fleet/link";
 import type { JournalReader } from "./journal-reader.ts";
 import { type Asker, isAway, machineJournal } from "./machine-journal.ts";
-import type { Position } from "./positions.ts";
 
 /** What a machine's journal is followed with. */
 export interface FollowedMachineOptions {

@@ -1,14 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { mergeByTime, Position, type TimedEntry } from "@fleet/client/journal";
 import { type ClusterState, machineName } from "@fleet/domain/cluster";
 import { type JournalQuestion, LinkError } from "@fleet/link";
 import { FollowedMachine } from "./followed-machine.ts";
 import { FollowedUnit } from "./followed-unit.ts";
-import type { TimedEntry } from "./journal-entry.ts";
 import type { JournalQuery } from "./journal-query.ts";
 import type { JournalReader } from "./journal-reader.ts";
 import { type Asker, machineJournal } from "./machine-journal.ts";
-import { mergeByTime } from "./merge.ts";
-import { Position } from "./positions.ts";
 import { selectUnits } from "./selection.ts";
 import { machinesOf } from "./unit-phase.ts";
 

@@ -1,6 +1,5 @@
+import { type EntrySource, readEntry, type TimedEntry } from "@fleet/client/journal";
 import type { Answer, AskOptions, JournalQuestion, LinkError, Question } from "@fleet/link";
-import type { EntrySource, TimedEntry } from "./journal-entry.ts";
-import { readEntry } from "./journal-entry.ts";
 import { JournalLines } from "./journal-lines.ts";
 
 /** Who asks machines: the API's end of the link. */

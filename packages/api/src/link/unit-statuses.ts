@@ -1,7 +1,7 @@
 import type { UnitStatus } from "@fleet/client/description";
+import { readEntry, timestampOf } from "@fleet/client/journal";
 import { type ClusterState, machineName } from "@fleet/domain/cluster";
 import { LinkError, type UnitStatus as MachineStatus } from "@fleet/link";
-import { readEntry, timestampOf } from "./journal-entry.ts";
 import { JournalLines } from "./journal-lines.ts";
 import type { Asker } from "./machine-journal.ts";
 import { machinesOf } from "./unit-phase.ts";

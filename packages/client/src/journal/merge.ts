@@ -1,4 +1,4 @@
-import type { TimedEntry } from "./journal-entry.ts";
+import type { TimedEntry } from "./entry.ts";
 
 /** One machine's entries, in order, with what has come and is not taken yet. */
 interface Source {

@@ -1,4 +1,4 @@
-import type { JournalEntry, JournalFields } from "@fleet/client/description";
+import type { JournalEntry, JournalFields } from "../description/link-schemas.ts";
 
 /** What stays the same for all entries of one machine's journal. */
 export interface EntrySource {
@@ -35,10 +35,11 @@ export function readEntry(line: string, { machineID, hostname, units, allFields 
   const priority = numberIn(fields.PRIORITY);
   const identifier = textIn(fields.SYSLOG_IDENTIFIER) ?? textIn(fields._COMM);
   const pid = numberIn(fields._PID) ?? numberIn(fields.SYSLOG_PID);
+  const host = hostname ?? textIn(fields._HOSTNAME);
   const entry = {
     unit,
     machineID,
-    ...(hostname === undefined ? {} : { hostname }),
+    ...(host === null ? {} : { hostname: host }),
     cursor,
     timestamp: timestampOf(atUs),
     ...(priority === null ? {} : { priority }),

@@ -1,4 +1,4 @@
-import type { JournalEntry } from "@fleet/client/description";
+import type { JournalEntry } from "../description/link-schemas.ts";
 import { isAfter, latest } from "./cursor.ts";
 
 /** How far one machine's journal has been read: of each unit, so that a unit that arrives can be read from further back. */

@@ -1,6 +1,6 @@
-import type { JournalEnd, JournalEntry, JournalNote } from "./description/link-schemas.ts";
-import { openStream, readAgain, readJsonLines } from "./streams.ts";
-import type { Transport } from "./transport.ts";
+import type { JournalEnd, JournalEntry, JournalNote } from "../description/link-schemas.ts";
+import { openStream, readAgain, readJsonLines } from "../streams.ts";
+import type { Transport } from "../transport.ts";
 
 /** What to read of the journals of a cluster. */
 export interface JournalQuery {
