@@ -84,6 +84,19 @@ describe("the journal", () => {
       "/fleet/v1/journal?unit=a.service&lines=3&since=-1 h&follow=true&after=m1:c2&after=m2:d1",
     ]);
   });
+  it("is told once where a stream breaks while a unit that has arrived tells its past", async () => {
+    const of = (unit: string, number: number) => ({
+      entry: { ...entry(`s=1;i=${number};t=${number}`).entry, unit, message: `${unit} ${number}` },
+    });
+    one.answer = (_request, response) => {
+      if (one.urls.length > 1) return void begin(response).end(lines(of("a", 5), of("b", 6), of("b", 7), END));
+      begin(response).write(lines(of("a", 3), of("a", 5), of("b", 4)));
+      setTimeout(() => response.destroy(), 20);
+    };
+    const cursors = (await allOf(one.endpoint)).map((text) => /i=\d/.exec(text)?.[0] ?? text);
+    expect(cursors).toEqual(["i=3", "i=5", "i=4", "resumed", "i=6", "i=7", "end"]);
+    expect(one.urls[1]).toContain("&after=m1:s=1;i=4;t=4");
+  });
   it("of a server without the link is refused at once", async () => {
     one.answer = (_request, response) =>
       void response.writeHead(501).end(JSON.stringify({ error: { code: 501, message: "no link_listen" } }));

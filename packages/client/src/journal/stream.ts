@@ -1,6 +1,7 @@
 import type { JournalEnd, JournalEntry, JournalNote } from "../description/link-schemas.ts";
 import { openStream, readAgain, readJsonLines } from "../streams.ts";
 import type { Transport } from "../transport.ts";
+import { Position } from "./position.ts";
 
 /** What to read of the journals of a cluster. */
 export interface JournalQuery {
@@ -42,6 +43,14 @@ export async function* readJournal(
   signal: AbortSignal,
 ): AsyncGenerator<readonly JournalItem[]> {
   const cursors = new Map<string, string>();
+  const positions = new Map<string, Position>();
+  /** Notes what was read. Of a unit that arrived older lines may come last: a resumed stream tells again what is past them. */
+  const isNew = ({ entry }: { readonly entry: JournalEntry }): boolean => {
+    const position = positions.get(entry.machineID) ?? new Position(null);
+    positions.set(entry.machineID, position);
+    cursors.set(entry.machineID, entry.cursor);
+    return position.take(entry);
+  };
   let isWhole = false;
   let isFirst = true;
   async function* read(): AsyncGenerator<readonly JournalItem[]> {
@@ -50,8 +59,7 @@ export async function* readJournal(
       yield isFirst ? [] : [{ kind: "resumed", where: transport.where }];
       isFirst = false;
       for await (const values of readJsonLines(body)) {
-        const items = values.flatMap(itemOf);
-        for (const item of items) if (item.kind === "entry") cursors.set(item.entry.machineID, item.entry.cursor);
+        const items = values.flatMap(itemOf).filter((item) => item.kind !== "entry" || isNew(item));
         isWhole = items.some(({ kind }) => kind === "end");
         yield items;
         if (isWhole) return;
