@@ -1,51 +1,47 @@
-import type { JournalEntry } from "@fleet/client";
-
-/** Merges streams that are each in the order of time into one that is, one entry at a time from each. */
-export async function* mergeByTime(streams: readonly AsyncIterable<JournalEntry>[]): AsyncGenerator<JournalEntry> {
-  const heads = await Promise.all(
-    streams.map(async (stream) => {
-      const rest = stream[Symbol.asyncIterator]();
-      return { rest, next: await rest.next() };
-    }),
-  );
-  for (;;) {
-    let first: (typeof heads)[number] | null = null;
-    for (const head of heads) {
-      if (head.next.done === true) continue;
-      if (first === null || head.next.value.timestamp < first.next.value.timestamp) first = head;
-    }
-    if (first === null || first.next.done === true) return;
-    yield first.next.value;
-    first.next = await first.rest.next();
-  }
+/** An item that has come, and where the next one is asked for. */
+interface Arrived<T> {
+  readonly items: AsyncIterator<T>;
+  readonly item: T;
 }
 
-/** Merges streams as their items come. */
+/**
+ * Merges streams as their items come. Of each stream no more is read than one item that is not taken yet: whoever reads
+ * slowly slows the streams down, and nothing is kept for him.
+ */
 export async function* mergeAsTheyCome<T>(streams: readonly AsyncIterable<T>[]): AsyncGenerator<T> {
-  const ready: T[] = [];
-  let open = streams.length;
-  let wake = (): void => undefined;
-  const pump = async (stream: AsyncIterable<T>): Promise<void> => {
-    for await (const item of stream) {
-      ready.push(item);
-      wake();
+  const arrived: Arrived<T>[] = [];
+  const failures: unknown[] = [];
+  let news = Promise.withResolvers<void>();
+  let open = 0;
+  const ask = async (items: AsyncIterator<T>): Promise<void> => {
+    open++;
+    try {
+      const { done, value } = await items.next();
+      if (done !== true) arrived.push({ items, item: value });
+    } catch (error) {
+      failures.push(error);
     }
+    open--;
+    news.resolve();
   };
-  const pumps = streams.map((stream) =>
-    pump(stream).finally(() => {
-      open--;
-      wake();
-    }),
-  );
-  const done = Promise.all(pumps);
-  // A failure is thrown when what has come before it is read.
-  done.catch(() => undefined);
-  while (open > 0 || ready.length > 0) {
-    yield* ready.splice(0);
-    if (ready.length > 0 || open === 0) continue;
-    await new Promise<void>((resolve) => {
-      wake = resolve;
-    });
+  const all = streams.map((stream) => stream[Symbol.asyncIterator]());
+  try {
+    for (const items of all) void ask(items);
+    while (open + arrived.length > 0) {
+      const next = arrived.shift();
+      if (next !== undefined) {
+        yield next.item;
+        void ask(next.items);
+        continue;
+      }
+      // A failure is thrown when what has come before it is read.
+      if (failures.length > 0) break;
+      news = Promise.withResolvers();
+      await news.promise;
+    }
+    if (failures.length > 0) throw failures[0];
+  } finally {
+    // A stream that waits for its next item ends only then: it is not waited for.
+    for (const items of all) void items.return?.()?.catch(() => undefined);
   }
-  await done;
 }

@@ -1,11 +1,14 @@
-import type { JournalEntry, JournalFields, JournalItem } from "@fleet/client";
+import type { JournalItem } from "@fleet/client";
+import { mergeByTime, Position, readEntry, type TimedEntry } from "@fleet/client/journal";
 import type { Context } from "../context.ts";
 import { CommandError } from "../errors.ts";
 import { linesOn } from "../ssh/run-on-machine.ts";
 import { hostOf } from "./entry-text.ts";
-import { mergeAsTheyCome, mergeByTime } from "./merge.ts";
-import { type JournalRequest, journalctlArguments } from "./request.ts";
+import { mergeAsTheyCome } from "./merge.ts";
+import { isForPrograms, isNewestFirst, type JournalRequest, journalctlArguments } from "./request.ts";
 import type { MachineUnits } from "./units.ts";
+
+type Entries = AsyncGenerator<readonly TimedEntry[]>;
 
 /** The journals of several machines, each read by journalctl there: the past in order, then what comes. */
 export async function* journalOverSsh(
@@ -15,19 +18,19 @@ export async function* journalOverSsh(
 ): AsyncGenerator<readonly JournalItem[]> {
   const sources = machines.map((on) => new Source(context, on, request));
   const past = mergeByTime(sources.map((source) => source.past()));
-  if (request.lines === "all") for await (const entry of past) yield [{ kind: "entry", entry }];
+  if (request.lines === "all") for await (const entries of past) yield entries.map(itemOf);
   else {
-    const entries: JournalEntry[] = [];
-    for await (const entry of past) entries.push(entry);
-    yield entries.slice(request.lines === undefined ? 0 : Math.max(0, entries.length - request.lines)).map(itemOf);
+    const kept: TimedEntry[] = [];
+    for await (const entries of past) kept.push(...entries);
+    yield kept.slice(request.lines === undefined ? 0 : Math.max(0, kept.length - request.lines)).map(itemOf);
   }
   yield sources.flatMap((source) => source.takeFailure());
   if (!request.isFollowed) return;
-  for await (const entry of mergeAsTheyCome(sources.map((source) => source.coming()))) yield [itemOf(entry)];
+  for await (const entries of mergeAsTheyCome(sources.map((source) => source.coming()))) yield entries.map(itemOf);
   yield sources.flatMap((source) => source.takeFailure());
 }
 
-function itemOf(entry: JournalEntry): JournalItem {
+function itemOf({ entry }: TimedEntry): JournalItem {
   return { kind: "entry", entry };
 }
 
@@ -36,7 +39,7 @@ class Source {
   readonly #context: Context;
   readonly #on: MachineUnits;
   readonly #request: JournalRequest;
-  #cursor: string | null = null;
+  readonly #position = new Position(null);
   #failure: string | null = null;
   #hasFailed = false;
 
@@ -46,38 +49,52 @@ class Source {
     this.#request = request;
   }
 
-  past(): AsyncGenerator<JournalEntry> {
-    return this.#read({ ...this.#request, isFollowed: false }, []);
+  async *past(): Entries {
+    const request = { ...this.#request, isFollowed: false };
+    if (!isNewestFirst(request)) return yield* this.#read(request, []);
+    const newestFirst: TimedEntry[] = [];
+    for await (const entries of this.#read(request, [])) newestFirst.push(...entries);
+    yield newestFirst.reverse();
   }
 
   /** What comes after the past. */
-  coming(): AsyncGenerator<JournalEntry> {
+  coming(): Entries {
     if (this.#hasFailed) return nothing();
+    const { read } = this.#position;
+    if (read !== null) {
+      // journalctl takes one beginning only.
+      const { since: _, ...rest } = this.#request;
+      return this.#read({ ...rest, lines: "all" }, [`--after-cursor=${read}`]);
+    }
     // Where the past was empty, or was not asked for, there is no entry to go on after.
-    const lines = this.#cursor === null && this.#request.lines === 0 ? 0 : "all";
-    const after = this.#cursor === null ? [] : [`--after-cursor=${this.#cursor}`];
-    return this.#read({ ...this.#request, lines }, after);
+    return this.#read({ ...this.#request, lines: this.#request.lines === 0 ? 0 : "all" }, []);
   }
 
   /** Why the machine gave nothing more, as a note, once. */
   takeFailure(): readonly JournalItem[] {
     if (this.#failure === null) return [];
-    const { machine } = this.#on;
-    const text = `${hostOf({ machineID: machine.id, ...named(machine.hostname) })}: ${this.#failure}`;
+    const { id: machineID, hostname } = this.#on.machine;
+    const text = `${hostOf({ machineID, ...(hostname === null ? {} : { hostname }) })}: ${this.#failure}`;
     this.#failure = null;
-    return [{ kind: "note", note: { kind: "machine-error", machineID: machine.id, text } }];
+    return [{ kind: "note", note: { kind: "machine-error", machineID, text } }];
   }
 
-  async *#read(request: JournalRequest, more: readonly string[]): AsyncGenerator<JournalEntry> {
+  async *#read(request: JournalRequest, more: readonly string[]): Entries {
     const { machine, units } = this.#on;
     const words = ["journalctl", ...journalctlArguments(units, { ...request, format: "json" }), ...more];
     if (request.hasSudo) words.unshift("sudo");
+    const source = {
+      machineID: machine.id,
+      hostname: machine.hostname ?? undefined,
+      units: new Set(units),
+      allFields: isForPrograms(request.format),
+    };
     try {
       for await (const line of linesOn(this.#context, machine, words, request.sshPort, this.#context.signal)) {
-        const entry = entryOf(line, this.#on);
-        if (entry === null) continue;
-        this.#cursor = entry.cursor;
-        yield entry;
+        const timed = readEntry(line, source);
+        if (timed === null) continue;
+        this.#position.take(timed.entry);
+        yield [timed];
       }
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
@@ -88,52 +105,3 @@ class Source {
 }
 
 async function* nothing(): AsyncGenerator<never> {}
-
-/** Fields that say which unit an entry is about, the first that names one of ours. */
-const UNIT_FIELDS = ["UNIT", "OBJECT_SYSTEMD_UNIT", "COREDUMP_UNIT", "_SYSTEMD_UNIT"];
-
-/**
- * A line of `journalctl -o json`.
- *
- * @returns null where it is none
- */
-export function entryOf(line: string, { machine, units }: MachineUnits): JournalEntry | null {
-  const fields = fieldsIn(line);
-  const micros = fields?.__REALTIME_TIMESTAMP;
-  if (fields === null || typeof micros !== "string" || !/^\d{7,}$/.test(micros)) return null;
-  const named = UNIT_FIELDS.map((name) => fields[name]).find(
-    (unit) => typeof unit === "string" && units.includes(unit),
-  );
-  const text = (name: string): string | undefined => {
-    const value = fields[name];
-    if (typeof value === "string") return value;
-    return Array.isArray(value) ? Buffer.from(value.map(Number)).toString("utf8") : undefined;
-  };
-  const [identifier, pid, priority] = [text("SYSLOG_IDENTIFIER") ?? text("_COMM"), text("_PID"), text("PRIORITY")];
-  const hostname = machine.hostname ?? text("_HOSTNAME");
-  return {
-    unit: typeof named === "string" ? named : (units[0] ?? ""),
-    machineID: machine.id,
-    cursor: text("__CURSOR") ?? "",
-    timestamp: new Date(Number(micros.slice(0, -3))).toISOString().replace("Z", `${micros.slice(-3)}Z`),
-    message: text("MESSAGE") ?? "",
-    ...(hostname === undefined ? {} : { hostname }),
-    ...(identifier === undefined ? {} : { identifier }),
-    ...(pid === undefined ? {} : { pid: Number(pid) }),
-    ...(priority === undefined ? {} : { priority: Number(priority) }),
-    fields,
-  };
-}
-
-function fieldsIn(line: string): JournalFields | null {
-  try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === "object" && value !== null ? (value as JournalFields) : null;
-  } catch {
-    return null;
-  }
-}
-
-function named(hostname: string | null): { readonly hostname?: string } {
-  return hostname === null ? {} : { hostname };
-}

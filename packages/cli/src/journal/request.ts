@@ -76,7 +76,7 @@ export function readJournalRequest(flags: Readonly<Record<string, unknown>>): Jo
       );
   const priority = text("priority");
   const hasPrefix = typeof flags.prefix === "boolean" ? flags.prefix : null;
-  if (hasPrefix === true && /^(json|export)/.test(format))
+  if (hasPrefix === true && isForPrograms(format))
     throw new CommandError(`--prefix does not go with --output ${format}: its lines are for programs`);
   return {
     lines: readLines(text("lines") ?? (since === undefined ? DEFAULT_LINES : "all")),
@@ -92,6 +92,16 @@ export function readJournalRequest(flags: Readonly<Record<string, unknown>>): Jo
     hasSudo: flags.sudo === true,
     sshPort: text("sshPort"),
   };
+}
+
+/** Whether a format is read by other programs: its lines have every field, and no prefix. */
+export function isForPrograms(format: string): boolean {
+  return format === "export" || format.startsWith("json");
+}
+
+/** Whether journalctl prints the newest entry first: with a number of lines it searches backwards, without saying so. */
+export function isNewestFirst({ grep, lines, isFollowed }: JournalRequest): boolean {
+  return grep !== undefined && typeof lines === "number" && !isFollowed;
 }
 
 function readLines(text: string): number | "all" {

@@ -111,7 +111,9 @@ describe("journal over the API", () => {
     });
   });
   it("shows more lines than an API keeps, too", async () => {
-    const many = Array.from({ length: 10_003 }, (_, index) => entry("web@1.service", id, 1, `line ${index}`));
+    const many = Array.from({ length: 10_003 }, (_, index) => ({
+      entry: { ...entry("web@1.service", id, 1, `line ${index}`).entry, cursor: `s=${index}` },
+    }));
     cluster((response) => response.end(lines(...many, END)));
     const { stdout } = await run(["journal", "-n", "10001", "-o", "cat", "web@1"]);
     expect(asked()).toEqual(["unit=web@1.service&lines=all"]);
@@ -188,12 +190,55 @@ describe("journal over SSH", () => {
         yield JSON.stringify({
           __CURSOR: `s=${micros}`,
           __REALTIME_TIMESTAMP: `176722560000${micros}`,
+          _SYSTEMD_UNIT: "a.service",
           MESSAGE: micros,
         });
       },
     });
     expect(result.stdout).toBe("a.service | 1000\na.service | 2000\n");
     expect(commands[1]?.slice(-4)).toEqual(["all", "--output=json", "-f", "--after-cursor=s=1000"]);
+  });
+  /** The journal of a machine whose journalctl says this, the first line of a call first. */
+  const over = async (args: readonly string[], printed: (command: readonly string[]) => readonly object[]) => {
+    const commands: string[][] = [];
+    cluster(null);
+    const result = await run(["journal", "--prefix", ...args], {
+      localMachineID: id,
+      async *lines(command) {
+        commands.push([...command]);
+        for (const fields of printed(command)) yield JSON.stringify({ _SYSTEMD_UNIT: "a.service", ...fields });
+      },
+    });
+    return { ...result, commands };
+  };
+  const at = (number: number) => ({
+    ...{ __CURSOR: `s=1;i=${number};t=${number}`, __REALTIME_TIMESTAMP: String(1_767_225_600_000_000 + number) },
+    MESSAGE: `line ${number}`,
+  });
+  it("follows lines since a time after those that it has shown, since journalctl takes one beginning", async () => {
+    const { commands, stdout } = await over(["-f", "--since", "-1h", "-o", "cat", "a"], (command) =>
+      command.includes("-f") ? [at(2)] : [at(1)],
+    );
+    expect(stdout).toBe("a.service | line 1\na.service | line 2\n");
+    expect(commands.map((command) => command.filter((word) => /^--(since|after)/.test(word)))).toEqual([
+      ["--since=-1h"],
+      ["--after-cursor=s=1;i=1;t=1"],
+    ]);
+    const empty = await over(["-f", "--since", "-1h", "-o", "cat", "a"], () => []);
+    expect(empty.commands.at(-1)?.filter((word) => /^--(since|after)/.test(word))).toEqual(["--since=-1h"]);
+  });
+  it("turns a search round, which journalctl prints with the newest line first, and follows after the newest", async () => {
+    const { commands, stdout } = await over(["-f", "-n", "2", "-g", "line", "-o", "cat", "a"], (command) =>
+      command.includes("-f") ? [at(4)] : [at(3), at(2)],
+    );
+    expect(stdout).toBe("a.service | line 2\na.service | line 3\na.service | line 4\n");
+    expect(commands[1]?.at(-1)).toBe("--after-cursor=s=1;i=3;t=3");
+  });
+  it("shows the first value of a field that has several, and bytes as text", async () => {
+    const { stdout } = await over(["-o", "short", "a"], () => [
+      { ...at(1), SYSLOG_IDENTIFIER: ["first", "second"], MESSAGE: [0x6f, 0x6b, 0xff] },
+    ]);
+    expect(stdout).toMatch(/ h1 first: ok\ufffd\n$/);
   });
 });
 

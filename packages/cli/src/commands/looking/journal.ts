@@ -8,6 +8,7 @@ import { journalOverSsh } from "../../journal/over-ssh.ts";
 import { Prefixes } from "../../journal/prefixes.ts";
 import { JournalPrinter } from "../../journal/printer.ts";
 import {
+  isForPrograms,
   JOURNAL_FLAGS,
   type JournalRequest,
   journalctlArguments,
@@ -77,10 +78,9 @@ async function overLink(
   machines: readonly string[],
 ): Promise<AsyncIterable<readonly JournalItem[]> | null> {
   if (isSsh || !isOwnFormat(format)) return null;
-  const allFields = format === "export" || format.startsWith("json");
   const given = Object.entries({ since, until, priority, grep }).filter(([, value]) => value !== undefined);
   const query = {
-    ...{ units: patterns, machines, follow: isFollowed, allFields },
+    ...{ units: patterns, machines, follow: isFollowed, allFields: isForPrograms(format) },
     ...(lines === undefined ? {} : { lines }),
     ...Object.fromEntries(given),
   };
@@ -119,9 +119,8 @@ async function print(
   const hasColors = context.terminal?.hasColors === true;
   const names = units.map(({ name }) => name);
   const global = new Set(units.filter(isGlobal).map(({ name }) => name));
-  const isForPrograms = format === "export" || format.startsWith("json");
   const isOfSeveral = patterns.length > 1 || patterns.some(isGlob) || global.size > 0;
-  const prefixes = !isForPrograms && (hasPrefix ?? isOfSeveral) ? new Prefixes(names, global, hasColors) : null;
+  const prefixes = !isForPrograms(format) && (hasPrefix ?? isOfSeveral) ? new Prefixes(names, global, hasColors) : null;
   const printer = new JournalPrinter({
     format,
     prefixes,
