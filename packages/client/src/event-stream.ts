@@ -45,7 +45,7 @@ export async function* readEvents(
   if (!follow) query.append("follow", "false");
   const path = query.size === 0 ? "/events" : `/events?${query}`;
   const headers: Record<string, string> = last === null ? {} : { "last-event-id": last };
-  for await (const body of openStream(transport, path, "text/event-stream", signal, headers)) {
+  for await (const body of openStream(transport, { path, type: "text/event-stream", headers }, signal)) {
     yield { item: { kind: "open" }, id: null };
     for await (const { event, data, id } of readServerSentEvents(body)) {
       const value = jsonOf(data) as Record<string, unknown> | null;

@@ -97,6 +97,25 @@ describe("the journal", () => {
     expect(cursors).toEqual(["i=3", "i=5", "i=4", "resumed", "i=6", "i=7", "end"]);
     expect(one.urls[1]).toContain("&after=m1:s=1;i=4;t=4");
   });
+  it("is asked for in a body where the cursors of many machines are too long for a path", async () => {
+    const machines = Array.from({ length: 300 }, (_, index) => `m${index}`);
+    let body = "";
+    one.answer = (request, response) => {
+      if (one.urls.length === 1) {
+        begin(response).write(lines(...machines.map((machine) => entry(`s=1;i=1;t=${"1".repeat(150)}`, machine))));
+        return void setTimeout(() => response.destroy(), 20);
+      }
+      request.setEncoding("utf8").on("data", (chunk: string) => {
+        body += chunk;
+      });
+      request.on("end", () => begin(response).end(lines(END)));
+    };
+    expect((await allOf(one.endpoint)).slice(-2)).toEqual(["resumed", "end"]);
+    expect(one.urls[1]).toBe("/fleet/v1/journal");
+    const { after, ...rest } = JSON.parse(body) as { readonly after: readonly string[] };
+    expect(rest).toEqual({ unit: ["a.service"], lines: 3, since: "-1 h", follow: true });
+    expect(after.map((text) => text.split(":")[0])).toEqual(machines);
+  });
   it("of a server without the link is refused at once", async () => {
     one.answer = (_request, response) =>
       void response.writeHead(501).end(JSON.stringify({ error: { code: 501, message: "no link_listen" } }));

@@ -11,6 +11,16 @@ const SILENCE_MS = 45_000;
 /** After so many failures in a row a stream is given up. */
 const MOST_FAILURES = 8;
 
+/** What is asked for as a stream. */
+export interface StreamRequest {
+  readonly path: string;
+  /** The media type. */
+  readonly type: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Sent by POST; absent: it is a GET. */
+  readonly body?: unknown;
+}
+
 /**
  * Opens a stream of a media type, and yields its body once: when whoever takes it is done with it, or the signal aborts,
  * the stream is closed.
@@ -19,12 +29,10 @@ const MOST_FAILURES = 8;
  */
 export async function* openStream(
   transport: Transport,
-  path: string,
-  type: string,
+  { path, type, headers = {}, body }: StreamRequest,
   signal: AbortSignal,
-  headers: Readonly<Record<string, string>> = {},
 ): AsyncGenerator<IncomingMessage> {
-  const { status, stream } = await transport.open(path, { accept: type, ...headers });
+  const { status, stream } = await transport.open(path, { accept: type, ...headers }, body);
   const stop = (): void => void stream.destroy();
   if (signal.aborted) return stop();
   signal.addEventListener("abort", stop);

@@ -113,15 +113,11 @@ export class Transport {
    * @throws FleetApiError where there is no answer; an error of the server is an answer
    */
   async send(method: string, path: string, body?: unknown, options: RequestOptions = {}): Promise<Response> {
-    const payload = body === undefined ? undefined : JSON.stringify(body);
-    const headers: Record<string, string> =
-      payload === undefined
-        ? {}
-        : { "content-type": "application/json", "content-length": String(Buffer.byteLength(payload)) };
     for (let attempt = 1; ; attempt++) {
       const tried = this.#endpoint;
       try {
-        const request = { method, path, headers, payload, timeoutMs: options.timeoutMs ?? this.#timeoutMs };
+        const timeoutMs = options.timeoutMs ?? this.#timeoutMs;
+        const request = { method, path, ...withPayload(body), timeoutMs };
         const response = await this.#exchange(request, (answer, timer) =>
           readBody(answer).finally(() => clearTimeout(timer)),
         );
@@ -140,15 +136,21 @@ export class Transport {
   /**
    * Opens a stream, at the first endpoint that answers. The answer is returned as soon as its head has come, without a
    * time-out for its body.
+   *
+   * @param body sent by POST, of a request that only reads; absent: it is a GET
    */
   async open(
     path: string,
     headers: Readonly<Record<string, string>>,
+    body?: unknown,
   ): Promise<{ readonly status: number; readonly stream: IncomingMessage }> {
     for (let attempt = 1; ; attempt++) {
       const tried = this.#endpoint;
       try {
-        const request = { method: "GET", path, headers, payload: undefined, timeoutMs: this.#timeoutMs };
+        const request = {
+          ...{ method: body === undefined ? "GET" : "POST", path, timeoutMs: this.#timeoutMs },
+          ...withPayload(body, headers),
+        };
         const { status, result } = await this.#exchange(request, async (answer, timer) => {
           clearTimeout(timer);
           return answer;
@@ -275,6 +277,17 @@ function giveUp(sent: ClientRequest): void {
   // Unix sockets, and connections that are not open yet, have sent nothing that could still be delivered.
   if (carrier?.remotePort !== undefined && !carrier.connecting && !carrier.destroyed) carrier.resetAndDestroy();
   sent.destroy();
+}
+
+/** A body as it is sent, and the headers that it needs beside the others. */
+function withPayload(
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Pick<Request, "headers" | "payload"> {
+  if (body === undefined) return { headers, payload: undefined };
+  const payload = JSON.stringify(body);
+  const length = String(Buffer.byteLength(payload));
+  return { headers: { ...headers, "content-type": "application/json", "content-length": length }, payload };
 }
 
 /** Most attempts at a request that failed in this way. */

@@ -27,7 +27,7 @@ export async function* readUsage(
 ): AsyncGenerator<UsageSample> {
   const path = usagePath(machines, { interval: String(intervalMs), count: String(count) });
   async function* read(): AsyncGenerator<UsageSample> {
-    for await (const body of openStream(transport, path, "text/event-stream", signal)) {
+    for await (const body of openStream(transport, { path, type: "text/event-stream" }, signal)) {
       for await (const { event, data } of readServerSentEvents(body)) {
         const value = jsonOf(data);
         if (event === "sample" && typeof value === "object" && value !== null) yield value as UsageSample;

@@ -26,6 +26,8 @@ type Query = Readonly<Record<string, unknown>>;
 
 const PARAMETERS = [...["unit", "machine", "lines", "since", "until", "priority", "grep", "follow", "after", "fields"]];
 const MOST_VALUES = 256;
+/** Of what is given for each machine there may be as many as a cluster has. */
+const MOST_MACHINES = 10_000;
 const MOST_LINES = 10_000;
 const DEFAULT_LINES = 10;
 const MOST_TEXT = 1_024;
@@ -48,16 +50,22 @@ export function readJournalQuery(query: Query): JournalQuery {
   };
   if (filters.priority !== undefined && !PRIORITY.test(filters.priority))
     throw invalid(filters.priority, "priority", "expected a level, 0 to 7 or emerg to debug, or a range as in 0..3");
-  const after = readAfter(values(query, "after"));
+  const after = readAfter(values(query, "after", MOST_MACHINES));
   return {
     units,
-    machines: new Set(values(query, "machine")),
+    machines: new Set(values(query, "machine", MOST_MACHINES)),
     lines: readLines(query, filters.since !== undefined),
     filters,
     follow: choice(query, "follow", ["true", "false"]) === "true",
     after,
     allFields: choice(query, "fields", ["all"]) === "all",
   };
+}
+
+/** The same from a request's body, in which numbers and truth values are none of text. */
+export function queryInBody(body: unknown): Query {
+  const members = Object.entries(body as Readonly<Record<string, unknown>>);
+  return Object.fromEntries(members.map(([name, value]) => [name, Array.isArray(value) ? value : String(value)]));
 }
 
 /** How many of the latest entries; null: all, as also where a time is given and no number. */
@@ -81,13 +89,13 @@ function readAfter(given: readonly string[]): ReadonlyMap<string, string> {
 }
 
 /** The values of a parameter that may be given several times. */
-export function values(query: Query, name: string): readonly string[] {
+export function values(query: Query, name: string, most = MOST_VALUES): readonly string[] {
   const value = query[name];
   const list = (Array.isArray(value) ? value : [value]).filter(
     (entry): entry is string => typeof entry === "string" && entry !== "",
   );
-  if (list.length > MOST_VALUES)
-    throw new HttpError(400, `too many values of ${name}: ${list.length}, and at most ${MOST_VALUES} are accepted`);
+  if (list.length > most)
+    throw new HttpError(400, `too many values of ${name}: ${list.length}, and at most ${most} are accepted`);
   return list;
 }
 

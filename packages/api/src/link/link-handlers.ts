@@ -5,7 +5,7 @@ import { HttpError } from "../http/errors.ts";
 import { askedOf, pathParameter, queryOf } from "../http/request-parts.ts";
 import type { Handlers } from "../http/routes.ts";
 import { HttpJournalReader, type StreamType } from "./http-journal-reader.ts";
-import { readJournalQuery, readLines, values } from "./journal-query.ts";
+import { queryInBody, readJournalQuery, readLines, values } from "./journal-query.ts";
 import { type JournalSessions, MOST_JOURNAL_READERS } from "./journal-sessions.ts";
 import type { Asker } from "./machine-journal.ts";
 import { usageOf, watchUsageOf } from "./machine-usage.ts";
@@ -26,19 +26,13 @@ const DEFAULT_INTERVAL_MS = 2_000;
 const MOST_COUNT = 1_000_000;
 
 /** Handlers of what the agents of machines answer. */
-export function linkHandlers(deps: LinkDeps): Pick<Handlers, "Journal.Read" | "Units.Status" | "Usage.Read"> {
-  const { state, sessions } = deps;
+export function linkHandlers(
+  deps: LinkDeps,
+): Pick<Handlers, "Journal.Read" | "Journal.Query" | "Units.Status" | "Usage.Read"> {
+  const { state } = deps;
   return {
-    "Journal.Read": async (request, reply) => {
-      const asker = askerOf(deps);
-      const query = readJournalQuery(queryOf(request));
-      const { missing } = selectUnits(state, query.units);
-      if (missing[0] !== undefined) throw new HttpError(404, `no unit matches ${JSON.stringify(missing[0])}`);
-      if (sessions.count >= MOST_JOURNAL_READERS)
-        throw new HttpError(429, "too many clients read journals here: try another server");
-      const type = streamTypeOf(request) ?? "application/x-ndjson";
-      void sessions.serve(asker, query, streamTo(request, reply, type, deps));
-    },
+    "Journal.Read": async (request, reply) => serveJournal(deps, request, reply, queryOf(request)),
+    "Journal.Query": async (request, reply) => serveJournal(deps, request, reply, queryInBody(request.body)),
     "Units.Status": async (request, reply) => {
       const asker = askerOf(deps);
       const unit = pathParameter(request, "unitName");
@@ -59,6 +53,24 @@ export function linkHandlers(deps: LinkDeps): Pick<Handlers, "Journal.Read" | "U
       return undefined;
     },
   };
+}
+
+/** @throws HttpError */
+function serveJournal(
+  deps: LinkDeps,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  asked: Readonly<Record<string, unknown>>,
+): void {
+  const { state, sessions } = deps;
+  const asker = askerOf(deps);
+  const query = readJournalQuery(asked);
+  const { missing } = selectUnits(state, query.units);
+  if (missing[0] !== undefined) throw new HttpError(404, `no unit matches ${JSON.stringify(missing[0])}`);
+  if (sessions.count >= MOST_JOURNAL_READERS)
+    throw new HttpError(429, "too many clients read journals here: try another server");
+  const type = streamTypeOf(request) ?? "application/x-ndjson";
+  void sessions.serve(asker, query, streamTo(request, reply, type, deps));
 }
 
 interface UsageStream {

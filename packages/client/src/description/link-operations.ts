@@ -4,6 +4,22 @@ const noLink = refused(501, "This API asks no machine: link_listen is not set.")
 const busy = refused(429, "The API holds as many streams as it can.");
 const noRight = refused(403, "The token may not read journals.");
 
+const journalAnswers = [
+  {
+    status: 200,
+    description:
+      "Newline-delimited JSON: each line is a JournalItem; an empty line is a sign of life. As server-sent events these are named entry, note and end. A stream without an end was broken off.",
+    schema: "JournalItem",
+    contentType: "application/x-ndjson",
+    otherTypes: ["text/event-stream"],
+  },
+  refused(400, "A parameter is not valid."),
+  noRight,
+  refused(404, "No unit has such a name."),
+  busy,
+  noLink,
+] as const;
+
 /** Requests that the agents of machines answer, over the link. */
 export const LINK_OPERATIONS = [
   {
@@ -34,22 +50,20 @@ export const LINK_OPERATIONS = [
       { name: "fields", in: "query", description: "all: every field of each entry.", values: ["all"] },
     ],
     body: null,
-    answers: [
-      {
-        status: 200,
-        description:
-          "Newline-delimited JSON: each line is a JournalItem; an empty line is a sign of life. As server-sent events these are named entry, note and end. A stream without an end was broken off.",
-        schema: "JournalItem",
-        contentType: "application/x-ndjson",
-        otherTypes: ["text/event-stream"],
-      },
-      refused(400, "A parameter is not valid."),
-      noRight,
-      refused(404, "No unit has such a name."),
-      busy,
-      noLink,
-    ],
+    answers: journalAnswers,
     isClassic: false,
+    right: "journal",
+  },
+  {
+    id: "Journal.Query",
+    method: "POST",
+    path: "journal",
+    summary: "The same as Journal.Read, with its parameters in the body.",
+    parameters: [],
+    body: "JournalQuery",
+    answers: [...journalAnswers, refused(415, "The content type is not application/json.")],
+    isClassic: false,
+    isRead: true,
     right: "journal",
   },
   {
@@ -64,7 +78,6 @@ export const LINK_OPERATIONS = [
       refused(400, "A parameter is not valid."),
       noRight,
       refused(404, "There is no such unit."),
-      busy,
       noLink,
     ],
     isClassic: false,
@@ -90,7 +103,6 @@ export const LINK_OPERATIONS = [
         otherTypes: ["text/event-stream"],
       },
       refused(400, "A parameter is not valid."),
-      busy,
       noLink,
     ],
     isClassic: false,

@@ -47,6 +47,33 @@ export const JOURNAL_NOTE_KINDS = {
 /** The kind of a note in a stream of the journal. */
 export type JournalNoteKind = keyof typeof JOURNAL_NOTE_KINDS;
 
+const texts = (description: string) =>
+  ({ type: "array", items: { type: "string" }, description }) as const satisfies JSONSchema;
+
+const JOURNAL_QUERY = {
+  type: "object",
+  description: "What to read of journals: the parameters of Journal.Read, which may be too long for a URL.",
+  properties: {
+    unit: texts("Names of units, or globs."),
+    machine: texts("Only of these machines, by ID."),
+    lines: {
+      anyOf: [
+        { type: "integer", minimum: 0 },
+        { type: "string", enum: ["all"] },
+      ],
+      description: "How many of the latest entries, or all; 10 by default.",
+    },
+    since: { type: "string" },
+    until: { type: "string" },
+    priority: { type: "string" },
+    grep: { type: "string" },
+    follow: { type: "boolean", description: "False by default." },
+    after: texts("<machine ID>:<cursor>: of this machine only what comes after that entry."),
+    fields: { type: "string", enum: ["all"] },
+  },
+  required: ["unit"],
+} as const satisfies JSONSchema;
+
 const JOURNAL_NOTE = {
   type: "object",
   description: "Something that happened to what is read.",
@@ -206,6 +233,7 @@ const USAGE = {
 /** Schemas of what agents answer over the link, by their names in the documents that describe the API. */
 export const LINK_SCHEMAS = {
   JournalEntry: JOURNAL_ENTRY,
+  JournalQuery: JOURNAL_QUERY,
   JournalNote: JOURNAL_NOTE,
   JournalEnd: JOURNAL_END,
   JournalItem: JOURNAL_ITEM,
@@ -221,6 +249,8 @@ export type JournalFields = Readonly<Record<string, string | readonly (string | 
 export type JournalEntry = Omit<Known<FromSchema<typeof JOURNAL_ENTRY>>, "fields"> & {
   readonly fields?: JournalFields;
 };
+/** What to read of journals, as a request says it. */
+export type JournalParameters = Known<FromSchema<typeof JOURNAL_QUERY>>;
 export type JournalNote = Known<FromSchema<typeof JOURNAL_NOTE>>;
 export type JournalEnd = Known<FromSchema<typeof JOURNAL_END>>;
 export type UnitStatus = Omit<Known<FromSchema<typeof UNIT_STATUS>>, "journal"> & {

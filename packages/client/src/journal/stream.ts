@@ -1,5 +1,5 @@
-import type { JournalEnd, JournalEntry, JournalNote } from "../description/link-schemas.ts";
-import { openStream, readAgain, readJsonLines } from "../streams.ts";
+import type { JournalEnd, JournalEntry, JournalNote, JournalParameters } from "../description/link-schemas.ts";
+import { openStream, readAgain, readJsonLines, type StreamRequest } from "../streams.ts";
 import type { Transport } from "../transport.ts";
 import { Position } from "./position.ts";
 
@@ -54,8 +54,7 @@ export async function* readJournal(
   let isWhole = false;
   let isFirst = true;
   async function* read(): AsyncGenerator<readonly JournalItem[]> {
-    const path = `/journal?${parametersOf(query, cursors)}`;
-    for await (const body of openStream(transport, path, "application/x-ndjson", signal)) {
+    for await (const body of openStream(transport, requestFor(parametersOf(query, cursors)), signal)) {
       yield isFirst ? [] : [{ kind: "resumed", where: transport.where }];
       isFirst = false;
       for await (const values of readJsonLines(body)) {
@@ -77,15 +76,31 @@ function itemOf(value: unknown): readonly JournalItem[] {
   return end === undefined ? [] : [{ kind: "end", end }];
 }
 
-function parametersOf(query: JournalQuery, cursors: ReadonlyMap<string, string>): URLSearchParams {
-  const parameters = new URLSearchParams();
-  for (const unit of query.units) parameters.append("unit", unit);
-  for (const machine of query.machines ?? []) parameters.append("machine", machine);
-  const { lines, since, until, priority, grep } = query;
-  for (const [name, value] of Object.entries({ lines, since, until, priority, grep }))
-    if (value !== undefined) parameters.append(name, String(value));
-  if (query.follow === true) parameters.append("follow", "true");
-  if (query.allFields === true) parameters.append("fields", "all");
-  for (const [machine, cursor] of cursors) parameters.append("after", `${machine}:${cursor}`);
-  return parameters;
+/** A path of this length passes every proxy and server. */
+const MOST_PATH = 4_000;
+
+/** What is asked for: in the path, or in a body where that would be too long, as with the cursors of many machines. */
+function requestFor(parameters: JournalParameters): StreamRequest {
+  const type = "application/x-ndjson";
+  const inPath = new URLSearchParams(
+    Object.entries(parameters).flatMap(([name, value]) => [value ?? []].flat().map((one) => [name, String(one)])),
+  );
+  const path = `/journal?${inPath}`;
+  return path.length <= MOST_PATH ? { path, type } : { path: "/journal", type, body: parameters };
+}
+
+function parametersOf(query: JournalQuery, cursors: ReadonlyMap<string, string>): JournalParameters {
+  const { units, machines = [], lines, since, until, priority, grep, follow = false, allFields = false } = query;
+  return {
+    unit: [...units],
+    ...(machines.length === 0 ? {} : { machine: [...machines] }),
+    ...(lines === undefined ? {} : { lines }),
+    ...(since === undefined ? {} : { since }),
+    ...(until === undefined ? {} : { until }),
+    ...(priority === undefined ? {} : { priority }),
+    ...(grep === undefined ? {} : { grep }),
+    ...(follow ? { follow } : {}),
+    ...(allFields ? { fields: "all" } : {}),
+    ...(cursors.size === 0 ? {} : { after: [...cursors].map(([machine, cursor]) => `${machine}:${cursor}`) }),
+  };
 }
