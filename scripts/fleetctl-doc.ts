@@ -45,7 +45,8 @@ ${globals.join("\n")}
 An endpoint on port 2379 or 4001 selects the etcd driver. Colours are used on terminals only, unless NO_COLOR is set. While many units
 are waited for, progress is shown on standard error if that is a terminal. A fleetctl that is older than the cluster prints a warning.
 Descriptions, metadata and messages can't control the terminal: control characters in them are printed as \`\\x1b\`, in JSON as
-\`\\u001b\`. Only \`cat\` and \`journal --output cat\` into a pipe or a file print the original bytes.
+\`\\u001b\`. \`cat\` and \`journal --output cat\` print the original bytes into a pipe or a file. \`journal --output export\` always does, and is
+refused on a terminal.
 
 **Units** are given as paths, names, or names without a type, hundreds at once. Unit files are checked before they are submitted. A likely
 mistake is reported as a warning with file and line, once for all files with the same one. If systemd-analyze is installed, its

@@ -28,6 +28,10 @@ describe("an entry for people", () => {
     expect(first).toMatch(/: one$/);
     expect(second).toBe(`${" ".repeat(first.length - 3)}\ttwo\\x1b]0;owned\\x07`);
   });
+  it("stays one line whatever a program calls itself", () => {
+    const [line = ""] = entryLines({ ...entry, identifier: "web\nJan 02 03:04:05 h1 sshd" }, "short", false);
+    expect(line).toMatch(/ h1 web\\nJan 02 03:04:05 h1 sshd\[7\]: hello$/);
+  });
   it("is painted where it is grave", () => {
     const painted = (priority: number) => entryLines({ ...entry, priority }, "cat", true)[0];
     expect([3, 4, 5].map(painted)).toEqual(["\x1b[31mhello\x1b[0m", "\x1b[33mhello\x1b[0m", "hello"]);

@@ -1,5 +1,5 @@
 import type { JournalEntry } from "@fleet/client";
-import { terminalText } from "@fleet/domain/text";
+import { terminalLine, terminalText } from "@fleet/domain/text";
 import { momentText } from "../printing/amounts.ts";
 import { jsonText } from "../printing/output.ts";
 
@@ -19,10 +19,12 @@ const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "
  * @param hasColors whether grave entries are painted
  */
 export function entryLines(entry: JournalEntry, format: string, hasColors: boolean): readonly string[] {
-  const head = format === "cat" ? "" : `${timeText(entry.timestamp, format)} ${hostOf(entry)} ${whoOf(entry)}: `;
+  // A program chooses the name that its lines are under: it can't begin a line of its own with that.
+  const head =
+    format === "cat" ? "" : terminalLine(`${timeText(entry.timestamp, format)} ${hostOf(entry)} ${whoOf(entry)}: `);
   const [first = "", ...others] = terminalText(entry.message.replace(COLORS, "")).split("\n");
   const paint = painterOf(entry.priority, hasColors);
-  return [terminalText(head) + paint(first), ...others.map((line) => " ".repeat(head.length) + paint(line))];
+  return [head + paint(first), ...others.map((line) => " ".repeat(head.length) + paint(line))];
 }
 
 /** What people call an entry's machine. */

@@ -147,6 +147,21 @@ describe("journal over SSH", () => {
       expect(commands).toEqual([["journalctl", "--unit=a.service", "--no-pager", "-n", "10", "--output=short", "-f"]]);
     }
   });
+  it.each([[[]], [["--ssh"]]])("lets nothing of what a program wrote act on a terminal, with %j", async (flags) => {
+    const message = "\x1b]0;owned\x07";
+    cluster((response) => response.end(lines(entry("a.service", id, 1, message), END)));
+    const watched = {
+      ...{ localMachineID: id, terminal: { hasColors: false } },
+      async *lines() {
+        const fields = { __CURSOR: "s=1", __REALTIME_TIMESTAMP: "1767225600000001", _SYSTEMD_UNIT: "a.service" };
+        yield JSON.stringify({ ...fields, MESSAGE: message });
+      },
+    };
+    expect((await run(["journal", ...flags, "-o", "cat", "a"], watched)).stdout).toBe("\\x1b]0;owned\\x07\n");
+    expect(await run(["journal", ...flags, "-o", "export", "a"], watched)).toMatchObject({
+      ...{ code: 1, stdout: "", stderr: "Error: --output export is for programs: send it into a pipe or a file\n" },
+    });
+  });
   it("knows formats that are journalctl's own", async () => {
     const commands: string[][] = [];
     cluster((response) => response.end(lines(END)));

@@ -47,6 +47,9 @@ formats verbose, with-unit and short-monotonic always use SSH. The exit code is 
   completes: "unit",
   async run(context, typed, flags) {
     const request = readJournalRequest(flags);
+    // The bytes of other programs would reach the terminal as they are.
+    if (request.format === "export" && context.terminal !== null)
+      throw new CommandError("--output export is for programs: send it into a pipe or a file");
     const client = await context.client();
     const read = await unitsToRead(context, typed);
     const machines = request.machines.length === 0 ? [] : machinesNamed(await client.machines(), request.machines);
@@ -56,8 +59,9 @@ formats verbose, with-unit and short-monotonic always use SSH. The exit code is 
     const on = await machinesToAsk(context, read, machineIDs);
     const [only] = on;
     if (only === undefined) return 1;
-    // One machine's journalctl prints its own format, and ends as it ends.
-    if (on.length === 1 && request.hasPrefix !== true) {
+    // One machine's journalctl prints its own format, and ends as it ends; in format cat whatever a program wrote.
+    const isSafe = request.format !== "cat" || context.terminal === null;
+    if (on.length === 1 && request.hasPrefix !== true && isSafe) {
       const words = ["journalctl", ...journalctlArguments(only.units, request)];
       return runOn(context, only.machine, request.hasSudo ? ["sudo", ...words] : words, request.sshPort);
     }
