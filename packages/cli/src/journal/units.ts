@@ -1,9 +1,10 @@
-import { globMatches, isTemplateName, parseUnitName } from "@fleet/domain/unit";
+import { globMatches, isTemplateName } from "@fleet/domain/unit";
 import type { MachineInfo, StateInfo, UnitInfo } from "../client/cluster-client.ts";
 import { findUnits } from "../client/find.ts";
 import type { Context } from "../context.ts";
 import { CommandError } from "../errors.ts";
-import { hintFor, isGlobal, unitName } from "../targets/units.ts";
+import { hasGlob, patternOf } from "../targets/unit-patterns.ts";
+import { hintFor, isGlobal } from "../targets/units.ts";
 
 /** The units of which something is to be read. */
 export interface ReadUnits {
@@ -21,32 +22,18 @@ export interface ReadUnits {
 export async function unitsToRead(context: Context, typed: readonly string[]): Promise<ReadUnits> {
   const client = await context.client();
   const patterns = [...new Set(typed.map(patternOf))];
-  const names = patterns.filter((pattern) => !isGlob(pattern));
+  const names = patterns.filter((pattern) => !hasGlob(pattern));
   const all = names.length === patterns.length ? [] : await client.units();
   const known = await findUnits(client, names);
   for (const pattern of patterns) {
-    if (isGlob(pattern) ? all.some(({ name }) => globMatches(pattern, name)) : known.has(pattern)) continue;
-    if (isGlob(pattern)) throw new CommandError(`no unit matches ${JSON.stringify(pattern)}`);
+    if (hasGlob(pattern) ? all.some(({ name }) => globMatches(pattern, name)) : known.has(pattern)) continue;
+    if (hasGlob(pattern)) throw new CommandError(`no unit matches ${JSON.stringify(pattern)}`);
     throw new CommandError(`Unit ${pattern} does not exist.${await hintFor(context, pattern)}`);
   }
-  const matched = all.filter(({ name }) => patterns.some((pattern) => isGlob(pattern) && globMatches(pattern, name)));
+  const matched = all.filter(({ name }) => patterns.some((pattern) => hasGlob(pattern) && globMatches(pattern, name)));
   const units = new Map([...known.values(), ...matched].map((unit) => [unit.name, unit]));
   const read = [...units.values()].filter(({ name }) => !isTemplateName(name));
   return { patterns, units: read.toSorted((a, b) => (a.name < b.name ? -1 : 1)) };
-}
-
-/** Whether a pattern may be that of several units. */
-export function isGlob(pattern: string): boolean {
-  return /[*?[]/.test(pattern);
-}
-
-/** A template stands for its instances, of which it has none of its own. */
-function patternOf(typed: string): string {
-  if (isGlob(typed)) return typed;
-  const name = unitName(typed);
-  if (!isTemplateName(name)) return name;
-  const { prefix = "", type = "" } = parseUnitName(name) ?? {};
-  return `${prefix}@*.${type}`;
 }
 
 /** A machine, and the units of it that are to be read. */

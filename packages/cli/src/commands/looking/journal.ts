@@ -15,10 +15,11 @@ import {
   OWN_FORMATS,
   readJournalRequest,
 } from "../../journal/request.ts";
-import { isGlob, type MachineUnits, machinesOfUnits, type ReadUnits, unitsToRead } from "../../journal/units.ts";
+import { type MachineUnits, machinesOfUnits, type ReadUnits, unitsToRead } from "../../journal/units.ts";
 import { runOn } from "../../ssh/run-on-machine.ts";
 import { machineOfUnit, machinesNamed } from "../../targets/machines.ts";
 import { notLoaded } from "../../targets/not-loaded.ts";
+import { hasGlob } from "../../targets/unit-patterns.ts";
 import { isGlobal } from "../../targets/units.ts";
 import { sayWhenLate } from "../../waiting/say-when-late.ts";
 
@@ -123,7 +124,7 @@ async function print(
   const hasColors = context.terminal?.hasColors === true;
   const names = units.map(({ name }) => name);
   const global = new Set(units.filter(isGlobal).map(({ name }) => name));
-  const isOfSeveral = patterns.length > 1 || patterns.some(isGlob) || global.size > 0;
+  const isOfSeveral = patterns.length > 1 || patterns.some(hasGlob) || global.size > 0;
   const prefixes = !isForPrograms(format) && (hasPrefix ?? isOfSeveral) ? new Prefixes(names, global, hasColors) : null;
   const printer = new JournalPrinter({
     format,

@@ -4,7 +4,7 @@ import type { ClusterClient, MachineInfo, StateInfo, UnitInfo } from "../../clie
 import { type Command, repeated } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { CommandError } from "../../errors.ts";
-import { isGlob, unitsToRead } from "../../journal/units.ts";
+import { unitsToRead } from "../../journal/units.ts";
 import { machineName } from "../../printing/machine-text.ts";
 import { OUTPUT_FLAG, printJson, readOutput } from "../../printing/output.ts";
 import { troubleText } from "../../printing/trouble-text.ts";
@@ -14,6 +14,7 @@ import { exitCodeOf, unitStatusLines } from "../../status/unit-text.ts";
 import { usageOverSsh } from "../../status/usage-over-ssh.ts";
 import { machinesLike, machinesNamed, onlyMachine } from "../../targets/machines.ts";
 import { notLoaded } from "../../targets/not-loaded.ts";
+import { hasGlob } from "../../targets/unit-patterns.ts";
 import { hintFor, isGlobal, unitName } from "../../targets/units.ts";
 import { sayWhenLate } from "../../waiting/say-when-late.ts";
 
@@ -121,7 +122,7 @@ class Looker {
     const client = await this.#context.client();
     const found = new Map<string, Target>();
     for (const word of new Set(typed)) {
-      const units = isGlob(word) ? (await unitsToRead(this.#context, [word])).units : [await this.#unit(word)];
+      const units = hasGlob(word) ? (await unitsToRead(this.#context, [word])).units : [await this.#unit(word)];
       for (const unit of units) {
         if (unit === null) {
           const machine = onlyMachine(this.#machines, word);

@@ -27,6 +27,17 @@ describe("top", () => {
     expect(stdout).toMatch(/\nUNIT .*\nweb@1\.service +h1 +running +25\.0 +1\.0M +1 +-\n$/);
     expect(requests()).toEqual(["GET /usage?interval=400&count=2"]);
   });
+  it.each([
+    ["db", "db.service"],
+    ["web@", "web@1.service"],
+    ["web@1", "web@1.service"],
+    ["a\\x2db.service", "a\\x2db.service"],
+  ])("shows of what is typed as %s the unit %s", async (typed, shown) => {
+    const names = ["db.service", "web@1.service", "a\\x2db.service"];
+    telling(usageSample({ units: names.map((name) => unitSample(name)) }));
+    const { units } = JSON.parse((await run(["top", "-o", "json", typed])).stdout) as { units: { name: string }[] };
+    expect(units.map(({ name }) => name)).toEqual([shown]);
+  });
   it("prints every figure as JSON, of the machine that is named", async () => {
     telling(usageSample({ units: [unitSample("a.service")] }));
     const { stdout } = await run(["top", "-o", "json", "--machine", "h1"]);

@@ -1,10 +1,10 @@
-import { globMatches } from "@fleet/domain/unit";
 import type { UsageRequest } from "../../client/cluster-client.ts";
 import { type Command, repeated } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { CommandError } from "../../errors.ts";
 import { OUTPUT_FLAG, printJson, readOutput } from "../../printing/output.ts";
 import { machinesNamed } from "../../targets/machines.ts";
+import { nameMatches, patternOf } from "../../targets/unit-patterns.ts";
 import { renderOnce } from "../../top/render.ts";
 import { showLive } from "../../top/top.ts";
 import { type Usage, UsageBook } from "../../top/usage.ts";
@@ -91,11 +91,10 @@ async function samplesOf(context: Context, request: UsageRequest, signal: AbortS
   );
 }
 
-/** Whether a unit is asked for: by name, with or without its type, or by a glob. */
+/** Whether a unit is asked for. */
 function ofUnits(typed: readonly string[]): (name: string) => boolean {
-  if (typed.length === 0) return () => true;
-  const globs = typed.map((text) => (/[*?[\\.]/.test(text) ? text : `${text}.service`));
-  return (name) => globs.some((glob) => globMatches(glob, name));
+  const patterns = typed.map(patternOf);
+  return (name) => patterns.length === 0 || patterns.some((pattern) => nameMatches(pattern, name));
 }
 
 function readSort(text: string): SortKey {

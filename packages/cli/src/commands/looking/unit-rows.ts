@@ -1,5 +1,5 @@
-import { expandUnitName, globMatches } from "@fleet/domain/unit";
 import type { StateInfo, UnitInfo } from "../../client/cluster-client.ts";
+import { nameMatches } from "../../targets/unit-patterns.ts";
 
 /** Which rows of a list of units are shown. Empty lists show all. */
 export interface RowFilter {
@@ -26,10 +26,6 @@ export function isShown({ name, load, active, sub, machineID, unknown }: StateIn
   const isInState =
     states.length === 0 || states.some((state) => [load, active, sub, unknown === true ? UNKNOWN : ""].includes(state));
   return isNamed && isInState && (machineIDs.length === 0 || machineIDs.includes(machineID));
-}
-
-function nameMatches(pattern: string, name: string): boolean {
-  return expandUnitName(pattern) === name || globMatches(pattern, name);
 }
 
 /** Rows of units that are wanted on a machine, are on none, and of which no machine says anything. */

@@ -1,3 +1,4 @@
+import { MOST_MESSAGE } from "@fleet/domain/cluster";
 import type { DesiredState } from "@fleet/domain/unit";
 import type { ClusterClient, UnitInfo } from "../../client/cluster-client.ts";
 import { concurrently } from "../../client/concurrently.ts";
@@ -45,9 +46,6 @@ export const MESSAGE_FLAG: FlagSpec = {
   flags: "-m, --message <text>",
   description: "Why, for the history of the units",
 };
-
-/** Most characters of a message, as servers take them. */
-const MOST_MESSAGE = 1_000;
 
 /** Reads MESSAGE_FLAG; null: none is given. */
 export function readMessage({ message }: Readonly<Record<string, unknown>>): string | null {
