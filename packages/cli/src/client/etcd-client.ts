@@ -3,11 +3,13 @@ import { ConfigError, loadConfig } from "@fleet/config";
 import {
   type Change,
   eventsOf,
+  findVersion,
   holderOf,
   lostMachines,
   machineOf,
   passesFilter,
   RegistryError,
+  tellVersions,
   unitOf,
   unitStatesOf,
   unknownOn,
@@ -143,21 +145,13 @@ class EtcdClient implements ClusterClient {
     const versions = await this.#registry
       .versions(name)
       .catch((error: unknown) => Promise.reject(asCommandError(error)));
-    const record = this.#mirror.state.units.get(name);
-    if (versions.length === 0) return null;
-    return versions.map(({ number, kind, hash, source, at, by, message }, index) => ({
-      ...{ number, kind, hash, time: at },
-      ...(by === null ? {} : { by }),
-      ...(message === null ? {} : { message }),
-      current: index === 0 && record?.hash === hash && (record.source ?? record.hash) === source,
-    }));
+    return versions.length === 0 ? null : tellVersions(versions, this.#mirror.state.units.get(name) ?? null);
   }
 
   async versionText(name: string, number: number): Promise<string | null> {
     try {
-      const versions = await this.#registry.versions(name);
-      const found = versions.find((version) => version.kind === "version" && version.number === number);
-      return found === undefined ? null : await this.#registry.unitText(found);
+      const found = findVersion(await this.#registry.versions(name), number);
+      return found === null ? null : await this.#registry.unitText(found);
     } catch (error) {
       throw asCommandError(error);
     }

@@ -69,10 +69,13 @@ export {
   type ChangeStamp,
   decodeVersion,
   encodeVersion,
+  findVersion,
   inOrder,
   type KeptVersion,
   MOST_MESSAGE,
   MOST_VERSIONS,
   outdatedVersions,
+  type ToldVersion,
+  tellVersions,
   type VersionRecord,
 } from "./unit-versions.ts";

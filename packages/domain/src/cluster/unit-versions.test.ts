@@ -3,9 +3,11 @@ import {
   DESTROYED_KEPT_MS,
   decodeVersion,
   encodeVersion,
+  findVersion,
   inOrder,
   type KeptVersion,
   outdatedVersions,
+  tellVersions,
   type VersionRecord,
 } from "./unit-versions.ts";
 
@@ -47,6 +49,26 @@ describe("the versions of a unit", () => {
   });
   it("keep the numbers that they have once the first are gone", () => {
     expect(numbers(inOrder([version(11), version(12)]))).toEqual([12, 11]);
+  });
+});
+
+describe("what users are told of versions", () => {
+  it("is who made them, when and why, and which one the unit has", () => {
+    const versions = [version(2, { hash: "new", source: "s", by: "ops", message: "why" }), version(1)];
+    expect(tellVersions(versions, { hash: "new", source: "s" })).toEqual([
+      { number: 2, kind: "version", hash: "new", time: AT, by: "ops", message: "why", current: true },
+      { number: 1, kind: "version", hash: "h", time: AT },
+    ]);
+    const isCurrent = (of: readonly KeptVersion[], record: { readonly hash: string } | null) =>
+      tellVersions(of, record).map(({ current }) => current === true);
+    expect(isCurrent(versions, { hash: "new" })).toEqual([false, false]);
+    expect(isCurrent(versions, { hash: "h" })).toEqual([false, false]);
+    expect(isCurrent([version(1, { kind: "destroyed" })], { hash: "h" })).toEqual([false]);
+    expect(isCurrent([version(1)], null)).toEqual([false]);
+  });
+  it("has a text for each number but that of an end", () => {
+    const versions = [version(2, { kind: "destroyed" }), version(2, { source: "s" }), version(1)];
+    expect([2, 1, 3].map((number) => findVersion(versions, number)?.source ?? null)).toEqual(["s", "h", null]);
   });
 });
 

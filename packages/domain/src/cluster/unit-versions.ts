@@ -1,4 +1,5 @@
 import { object, part, string } from "./json-members.ts";
+import type { UnitRecord } from "./records.ts";
 
 /**
  * `versions/<name>/<id>`: a text that a unit came to have, or that it was destroyed. It is written in the transaction of that
@@ -79,6 +80,39 @@ export function inOrder(versions: readonly KeptVersion[]): readonly KeptVersion[
       return { ...version, number };
     });
   return counted.reverse();
+}
+
+/** A version as users are told of it. */
+export interface ToldVersion extends Pick<VersionRecord, "number" | "kind" | "hash"> {
+  readonly time: string;
+  readonly by?: string;
+  readonly message?: string;
+  /** True: it is the one that the unit has. */
+  readonly current?: true;
+}
+
+/**
+ * What users are told of a unit's versions, in the same order.
+ *
+ * @param record the unit's; null: there is no such unit
+ */
+export function tellVersions(
+  versions: readonly KeptVersion[],
+  record: Pick<UnitRecord, "hash" | "source"> | null,
+): readonly ToldVersion[] {
+  const isOfUnit = ({ kind, hash, source }: KeptVersion): boolean =>
+    kind === "version" && record?.hash === hash && (record.source ?? record.hash) === source;
+  return versions.map((version, index) => ({
+    ...{ number: version.number, kind: version.kind, hash: version.hash, time: version.at },
+    ...(version.by === null ? {} : { by: version.by }),
+    ...(version.message === null ? {} : { message: version.message }),
+    ...(index === 0 && isOfUnit(version) ? { current: true } : {}),
+  }));
+}
+
+/** The version with a number, which has a text; null: there is none, or it is not kept. */
+export function findVersion(versions: readonly KeptVersion[], number: number): KeptVersion | null {
+  return versions.find((version) => version.kind === "version" && version.number === number) ?? null;
 }
 
 /**
