@@ -1,9 +1,9 @@
 import { readdir, readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { unitNameProblem } from "@fleet/domain/unit";
+import { cpuFigures, loadFigures, MACHINE_FILES, memoryFigures, pressureFigures } from "@fleet/domain/usage";
 import type { Answer, UnitUsage, UsageQuestion, UsageSample } from "@fleet/link";
 import type { UnitDetails, UnitFigures } from "../systemd/unit-details.ts";
-import { cpuFigures, loadFigures, MACHINE_FILES, memoryFigures, pressureFigures } from "./machine-figures.ts";
 
 /** Where samples are taken. */
 export interface UsageOptions {

@@ -1,4 +1,16 @@
-import type { MemoryUsage, Pressure } from "@fleet/link";
+/** Memory in bytes. */
+export interface MemoryFigures {
+  readonly totalBytes: number;
+  readonly availableBytes: number;
+  readonly swapTotalBytes: number;
+  readonly swapFreeBytes: number;
+}
+
+/** Percent of the last ten seconds in which some, and all, tasks waited. */
+export interface PressureFigures {
+  readonly some10: number;
+  readonly full10?: number;
+}
 
 /** Files of the kernel that tell what a machine uses. */
 export const MACHINE_FILES = {
@@ -25,7 +37,7 @@ export function cpuFigures(text: string): { readonly busyMs: number; readonly cp
 }
 
 /** Memory by /proc/meminfo. */
-export function memoryFigures(text: string): MemoryUsage {
+export function memoryFigures(text: string): MemoryFigures {
   const bytes = (name: string): number =>
     Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(text)?.[1] ?? 0) * 1024;
   return {
@@ -42,7 +54,7 @@ export function loadFigures(text: string): readonly number[] {
 }
 
 /** Pressure by a file of /proc/pressure; null: it has none. */
-export function pressureFigures(text: string): Pressure | null {
+export function pressureFigures(text: string): PressureFigures | null {
   const average = (kind: string): number | null => {
     const found = new RegExp(`^${kind} avg10=([\\d.]+)`, "m").exec(text)?.[1];
     return found === undefined ? null : Number(found);
