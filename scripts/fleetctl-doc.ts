@@ -68,13 +68,13 @@ interrupted fleetctl leaves the cluster consistent: the cluster continues, and r
 **While etcd is unreachable** a command that only reads (lists, \`status\`, \`journal\`, \`explain\`, \`cat\`, \`ssh\`) shows the API's last view
 of it with exit code 0, and prints its age and etcd's addresses on standard error. Every change fails.
 
-**Journals and status** come from the machines through the API, if \`link_listen\` is set in its fleet.conf: SSH is not needed. Otherwise,
-or with \`--ssh\`, the same commands use SSH. If an API dies while a journal is read, the journal continues after the last line of each
+**Journals, status and top** come from the machines through the API, if \`link_listen\` is set in its fleet.conf: SSH is not needed.
+Otherwise, or with \`--ssh\`, the same commands use SSH. If an API dies while a journal is read, the journal continues after the last line of each
 machine, at the next of several endpoints if there are any: no line is lost or printed twice.
 
 **SSH** is the user's OpenSSH, with its agent and configuration, run with fleetctl's own known-hosts file, host-key policy, timeout and
 user. With \`--tunnel\` the API, a UNIX socket or a TCP endpoint as seen from the bastion, is reached through one forwarded connection, and
-\`ssh\`, \`status\` and \`journal\` reach machines through the bastion. The question whether to trust a new host can be answered on standard
+\`ssh\`, \`status\`, \`journal\` and \`top\` reach machines through the bastion. The question whether to trust a new host can be answered on standard
 input that is not a terminal. A changed host key aborts the connection. Names of units are passed to the remote shell as words, never
 as code. The words of \`fleetctl ssh MACHINE WORD...\` are a line for the remote shell, as with ssh; \`--quote\` passes each word unchanged.
 

@@ -2,9 +2,9 @@ import type { JournalItem } from "@fleet/client";
 import { mergeByTime, Position, readEntry, type TimedEntry } from "@fleet/client/journal";
 import type { Context } from "../context.ts";
 import { CommandError } from "../errors.ts";
+import { mergeAsTheyCome } from "../merge-as-they-come.ts";
 import { linesOn } from "../ssh/run-on-machine.ts";
 import { hostOf } from "./entry-text.ts";
-import { mergeAsTheyCome } from "./merge.ts";
 import { isForPrograms, isNewestFirst, type JournalRequest, journalctlArguments } from "./request.ts";
 import type { MachineUnits } from "./units.ts";
 
@@ -90,7 +90,7 @@ class Source {
       allFields: isForPrograms(request.format),
     };
     try {
-      for await (const line of linesOn(this.#context, machine, words, request.sshPort, this.#context.signal)) {
+      for await (const line of linesOn(this.#context, machine, words, request, this.#context.signal)) {
         const timed = readEntry(line, source);
         if (timed === null) continue;
         this.#position.take(timed.entry);

@@ -16,17 +16,24 @@ export async function runOn(
   return context.ssh.run(sshHostOf(machine), { kind: "command", line: shellLine(words) }, { port });
 }
 
+/** How lines are read over SSH. */
+export interface LinesOptions {
+  readonly sshPort: string | undefined;
+  /** True: ssh is left alone with its work, as SshOptions have it. */
+  readonly isUnattended?: boolean;
+}
+
 /** The lines that a command prints on a machine, as they come: here, or over SSH. Throws where it ends badly. */
 export function linesOn(
   context: Context,
   machine: MachineInfo,
   words: readonly string[],
-  sshPort: string | undefined,
+  { sshPort, isUnattended = false }: LinesOptions,
   signal: AbortSignal,
 ): AsyncIterable<string> {
   const port = sshPort === undefined ? null : readPort(sshPort);
   if (machine.id === context.localMachineID && context.flags.ssh.tunnel === null) return context.lines(words, signal);
-  return context.ssh.lines(sshHostOf(machine), shellLine(words), { port }, signal);
+  return context.ssh.lines(sshHostOf(machine), shellLine(words), { port, isUnattended }, signal);
 }
 
 /**

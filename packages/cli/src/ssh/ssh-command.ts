@@ -35,6 +35,8 @@ export function taskOf(words: readonly string[], isQuoted: boolean): SshTask {
 export interface SshOptions {
   readonly port?: number | null;
   readonly forwardAgent?: boolean;
+  /** True: it reads nothing that is typed, and its words are the reason of its failure and not for the terminal. */
+  readonly isUnattended?: boolean;
 }
 
 /** Reads `[USER@]HOST[:PORT]`, with brackets around an IPv6 address that has a port. */
@@ -77,6 +79,7 @@ export function sshCommand(
     words.push("-o", `ProxyCommand=${line}`);
   }
   if (options.forwardAgent === true) words.push("-A");
+  if (options.isUnattended === true) words.push("-n");
   words.push(...port(options.port ?? target.port));
   switch (task.kind) {
     case "shell":

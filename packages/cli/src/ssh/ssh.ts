@@ -48,7 +48,8 @@ export class Ssh {
   /** The lines that a command prints on a host, as they come; ssh's own failures are errors. */
   lines(target: SshHost, line: string, options: SshOptions, signal: AbortSignal): AsyncIterable<string> {
     const command = sshCommand(this.#flags, target, { kind: "command", line }, options);
-    return linesOf(this.#spawn(command, "pipe"), `ssh to ${target.host}`, signal);
+    const errors = options.isUnattended === true ? "pipe" : "inherit";
+    return linesOf(this.#spawn(command, "pipe", errors), `ssh to ${target.host}`, signal);
   }
 
   /**
@@ -99,10 +100,14 @@ export class Ssh {
     }
   }
 
-  #spawn([program = "", ...args]: readonly string[], output: "inherit" | "ignore" | "pipe"): ChildProcess {
+  #spawn(
+    [program = "", ...args]: readonly string[],
+    output: "inherit" | "ignore" | "pipe",
+    errors: "inherit" | "pipe" = "inherit",
+  ): ChildProcess {
     if (this.#flags.isStrict) mkdirSync(dirname(this.#flags.knownHostsFile), { recursive: true, mode: 0o700 });
     const env = this.#isTerminal ? this.#env : { ...this.#env, ...askpassEnvironment(this.#env) };
-    return spawn(program, args, { env, stdio: ["inherit", output, "inherit"] });
+    return spawn(program, args, { env, stdio: ["inherit", output, errors] });
   }
 }
 

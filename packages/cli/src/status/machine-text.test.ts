@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { MachineInfo, StateInfo } from "../client/cluster-client.ts";
 import { machineStatusLines } from "./machine-text.ts";
-import { usageOf } from "./usage-over-ssh.ts";
 
 const machine: MachineInfo = {
   ...{ id: "113f16a7aaaaaaaaaaaaaaaaaaaaaaaa", primaryIP: "192.0.2.9", hostname: "h1", version: "2.0.0" },
@@ -44,21 +43,5 @@ describe("a machine's status", () => {
     const lines = machineStatusLines(machine, { machineID: machine.id, error: "h1 does not answer" }, [], false);
     expect(lines).toContain("      Usage: h1 does not answer");
     expect(lines).toContain("      Units: 0");
-  });
-});
-
-it("usage over SSH is read from /proc", () => {
-  const lines = [
-    "/proc/loadavg:0.50 0.25 0.00 1/123 456",
-    "/proc/uptime:90000.12 1.0",
-    "/proc/meminfo:MemTotal:        4194304 kB",
-    "/proc/meminfo:MemAvailable:    3145728 kB",
-    "/proc/meminfo:SwapTotal:             0 kB",
-    "/proc/pressure/cpu:some avg10=1.25 avg60=0.00 avg300=0.00 total=1",
-  ];
-  expect(usageOf("m1", lines)).toEqual({
-    ...{ machineID: "m1", load: [0.5, 0.25, 0], uptimeSeconds: 90_000.12 },
-    memory: { totalBytes: 4 * GIB, availableBytes: 3 * GIB, swapTotalBytes: 0, swapFreeBytes: 0 },
-    pressure: { cpu: { some10: 1.25 } },
   });
 });

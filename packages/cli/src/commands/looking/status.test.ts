@@ -131,9 +131,9 @@ describe("status over SSH", () => {
     const { stdout } = await run(["status", "h1"], {
       localMachineID: id,
       async *lines() {
-        yield "/proc/loadavg:0.50 0.25 0.00 1/123 456";
+        yield* ["/proc/loadavg:0.50 0.25 0.00 1/123 456", "/proc/stat:cpu0 1 0 0 9", "/proc/stat:cpu1 1 0 0 9", "--"];
       },
     });
-    expect(stdout).toContain("       Load: 0.50, 0.25, 0.00\n");
+    expect(stdout).toContain("       Load: 0.50, 0.25, 0.00 (2 CPUs)\n");
   });
 });

@@ -11,11 +11,11 @@ import { troubleText } from "../../printing/trouble-text.ts";
 import { runOn } from "../../ssh/run-on-machine.ts";
 import { machineStatusLines } from "../../status/machine-text.ts";
 import { exitCodeOf, unitStatusLines } from "../../status/unit-text.ts";
-import { usageOverSsh } from "../../status/usage-over-ssh.ts";
 import { machinesLike, machinesNamed, onlyMachine } from "../../targets/machines.ts";
 import { notLoaded } from "../../targets/not-loaded.ts";
 import { hasGlob } from "../../targets/unit-patterns.ts";
 import { hintFor, isGlobal, unitName } from "../../targets/units.ts";
+import { usageOverSsh } from "../../usage/over-ssh.ts";
 import { sayWhenLate } from "../../waiting/say-when-late.ts";
 
 const DEFAULT_LINES = "10";

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { CommandError } from "../../errors.ts";
 import { fakeServer } from "../../testing/fake-server.ts";
 import { unitSample, usageSample } from "../../testing/usage-samples.ts";
 
@@ -56,11 +57,51 @@ describe("top", () => {
     telling({ machineID: "1".repeat(32) });
     expect((await run(["top", "--once"])).stdout).toContain("its agent told too little");
   });
-  it.each([404, 501])("says what it needs where the server answers %i", async (status) => {
-    answerAll(() => ({ status, body: { error: { code: status, message: "no" } } }));
-    const { code, stderr } = await run(["top"]);
-    expect(code).toBe(1);
-    expect(stderr).toContain("set link_listen in the fleet.conf of the API");
+  /** A cluster of the machine that fleetctl runs on, whose API can't ask it. */
+  const withoutLink = (status: number): void => {
+    const id = "1".repeat(32);
+    answerAll((_method, path) => {
+      if (path.startsWith("/usage")) return { status, body: { error: { code: status, message: "no" } } };
+      if (path.startsWith("/state")) return { body: { states: [{ name: "a.service", machineID: id, hash: "" }] } };
+      return { body: { machines: [{ id, hostname: "h1", primaryIP: "192.0.2.1", metadata: {} }] } };
+    });
+  };
+  it.each([
+    [404, []],
+    [501, []],
+    [200, ["--ssh"]],
+  ])("asks the machines themselves where the server answers %i, with %j", async (status, flags) => {
+    withoutLink(status);
+    const commands: (readonly string[])[] = [];
+    const { code, stdout } = await run(["top", ...flags], {
+      localMachineID: "1".repeat(32),
+      async *lines(command) {
+        commands.push(command);
+        for (const [uptime, cpu] of [
+          ["100.00", 0],
+          ["101.00", 50],
+        ]) {
+          yield* ["/proc/loadavg:0.50 0 0 1/1 1", `/proc/uptime:${uptime} 0`, "/proc/meminfo:MemTotal: 1048576 kB"];
+          yield* [`/proc/stat:cpu  ${cpu} 0 0 0 0 0 0 0`, "Id=a.service", "ActiveState=active", "SubState=running"];
+          yield* [`CPUUsageNSec=${cpu}0000000`, "MemoryCurrent=1048576", "TasksCurrent=3", "--"];
+        }
+      },
+    });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/\nh1 +50\.0 +1 +0\.50 +1\.0G +1\.0G /);
+    expect(stdout).toMatch(/\na\.service +h1 +running +50\.0 +1\.0M +3 +-\n$/);
+    expect(commands.map((command) => command.slice(-3))).toEqual([["2", "0.4", "a.service"]]);
+  });
+  it("says of each machine that can't be asked why, and ends with an error where none can", async () => {
+    withoutLink(501);
+    const { code, stdout } = await run(["top"], {
+      localMachineID: "1".repeat(32),
+      async *lines() {
+        yield "/proc/loadavg:0.50 0 0 1/1 1";
+        throw new CommandError("sh ended with 127");
+      },
+    });
+    expect({ code, shown: stdout.split("\n")[1] }).toEqual({ code: 1, shown: "h1  sh ended with 127" });
   });
   it.each([
     [["--sort", "x"], 'invalid --sort "x": expected one of cpu, memory, tasks, io, name'],

@@ -1,3 +1,4 @@
+import type { UsageSample } from "@fleet/client";
 import type { UsageRequest } from "../../client/cluster-client.ts";
 import { type Command, repeated } from "../../command.ts";
 import type { Context } from "../../context.ts";
@@ -9,6 +10,7 @@ import { renderOnce } from "../../top/render.ts";
 import { showLive } from "../../top/top.ts";
 import { type Usage, UsageBook } from "../../top/usage.ts";
 import { FIRST_VIEW, rowsOf, SORT_KEYS, type SortKey, type View } from "../../top/view.ts";
+import { watchUsageOverSsh } from "../../usage/over-ssh.ts";
 import { sayWhenLate } from "../../waiting/say-when-late.ts";
 
 /** Between the two samples that a single look makes its rates of. */
@@ -28,12 +30,15 @@ On a terminal it goes on until q. Keys: c, m, t, i, n sort by CPU, memory, tasks
 r reverses; / filters by name; tab changes between units and machines; enter on a machine shows its units only;
 esc shows all again.
 
-It needs the link between agents and API (link_listen in fleet.conf).`,
+The API asks the machines. If it can't, for example without link_listen in its fleet.conf, or with --ssh, the figures are
+read over SSH.`,
   flags: [
     { flags: "--once", description: "Print it once and exit, as is done where standard output is no terminal" },
     { flags: "-d, --delay <seconds>", description: "Time between two looks", default: "2" },
     { flags: "-s, --sort <key>", description: `Sort by ${SORT_KEYS.join(", ")}`, default: "cpu", values: SORT_KEYS },
     { flags: "--machine <machine>", description: "Only this machine", isRepeated: true },
+    { flags: "--ssh", description: "Read the figures over SSH even if the API can ask the machines" },
+    { flags: "--ssh-port <port>", description: "Over SSH: port of the machines' SSH servers (default 22)" },
     { ...OUTPUT_FLAG, description: "text, or json: once, with all figures" },
   ],
   examples: ["fleetctl top", "fleetctl top --once --sort memory 'web@*'", "fleetctl top -o json --machine node1"],
@@ -47,7 +52,10 @@ It needs the link between agents and API (link_listen in fleet.conf).`,
     const machines =
       named.length === 0 ? [] : machinesNamed(await client.machines(), named).map((machine) => machine.id);
     const isOnce = isJson || flags.once === true || context.openScreen === null;
-    const request = { machines, ...(isOnce ? { intervalMs: ONCE_MS, count: 2 } : { intervalMs, count: 0 }) };
+    const request = {
+      ...{ machines, ...(isOnce ? { intervalMs: ONCE_MS, count: 2 } : { intervalMs, count: 0 }) },
+      ...{ isSsh: flags.ssh === true, sshPort: flags.sshPort === undefined ? undefined : String(flags.sshPort) },
+    };
     const book = new UsageBook(ofUnits(args));
     if (isOnce) {
       const usage = rowsOf(await lookOnce(context, request, book), view);
@@ -60,18 +68,25 @@ It needs the link between agents and API (link_listen in fleet.conf).`,
   },
 };
 
-async function lookOnce(context: Context, request: UsageRequest, book: UsageBook): Promise<Usage> {
+/** What is asked for, and how. */
+interface TopRequest extends UsageRequest {
+  readonly isSsh: boolean;
+  readonly sshPort: string | undefined;
+}
+
+async function lookOnce(context: Context, request: TopRequest, book: UsageBook): Promise<Usage> {
   const all = async (): Promise<void> => {
     for await (const sample of await samplesOf(context, request, context.signal)) book.add(sample);
   };
-  await sayWhenLate(context, all(), "every machine to answer, 10 s at most");
+  await sayWhenLate(context, all(), "every machine to answer");
   return book.usage();
 }
 
-async function live(context: Context, request: UsageRequest, book: UsageBook, view: View): Promise<void> {
+async function live(context: Context, request: TopRequest, book: UsageBook, view: View): Promise<void> {
   const ended = new AbortController();
   // It is asked for before the screen is taken over: an error is then said where the user sees it.
-  const samples = await samplesOf(context, request, AbortSignal.any([ended.signal, context.signal]));
+  const until = AbortSignal.any([ended.signal, context.signal]);
+  const samples = await sayWhenLate(context, samplesOf(context, request, until), "every machine to answer");
   const screen = context.openScreen?.();
   if (screen == null) throw new CommandError("standard input and output are no terminal: use --once");
   try {
@@ -83,12 +98,17 @@ async function live(context: Context, request: UsageRequest, book: UsageBook, vi
   }
 }
 
-async function samplesOf(context: Context, request: UsageRequest, signal: AbortSignal) {
-  const samples = await (await context.client()).watchUsage(request, signal);
-  if (samples !== null) return samples;
-  throw new CommandError(
-    "the server has no link to its machines, which top needs: set link_listen in the fleet.conf of the API",
-  );
+async function samplesOf(
+  context: Context,
+  { isSsh, sshPort, ...request }: TopRequest,
+  signal: AbortSignal,
+): Promise<AsyncIterable<UsageSample>> {
+  const client = await context.client();
+  const linked = isSsh ? null : await client.watchUsage(request, signal);
+  if (linked !== null) return linked;
+  const asked = new Set(request.machines);
+  const machines = (await client.machines()).filter(({ id }) => asked.size === 0 || asked.has(id));
+  return watchUsageOverSsh(context, machines, { ...request, sshPort, signal });
 }
 
 /** Whether a unit is asked for. */

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { mergeAsTheyCome } from "./merge.ts";
+import { mergeAsTheyCome } from "./merge-as-they-come.ts";
 
 async function allOf<T>(stream: AsyncIterable<T>): Promise<T[]> {
   const found: T[] = [];
