@@ -200,10 +200,13 @@ function failure(code: FailureCode, text: string): FromAgent {
 async function send(stream: ApiStream, message: FromAgent | Answer, signal: AbortSignal): Promise<void> {
   if (signal.aborted || stream.write(message)) return;
   const { promise, resolve } = Promise.withResolvers<void>();
-  stream.once("drain", resolve);
-  signal.addEventListener("abort", () => resolve(), { once: true });
+  const goOn = (): void => resolve();
+  stream.once("drain", goOn);
+  signal.addEventListener("abort", goOn, { once: true });
   await promise;
-  stream.off("drain", resolve);
+  stream.off("drain", goOn);
+  // A stream waits here hundreds of times a second for hours: listeners that stay would make each wait longer than the last.
+  signal.removeEventListener("abort", goOn);
 }
 
 /** The last message. The other end closes the stream when it has read it; a cancel before that would lose it. */

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { decodeLinkCall, encodeLinkCall, type LinkCallRecord } from "@fleet/domain/cluster";
 import { beforeEach, describe, expect, it, vi } from "vitest";
@@ -238,6 +239,27 @@ describe("a question over the link", () => {
     }
     expect(sent).toBeLessThan(100);
     await answers.return();
+  });
+});
+
+describe("a long stream", () => {
+  it("leaves nothing behind at each wait for its reader", async () => {
+    const chunks = 400;
+    const listeners: number[] = [];
+    startAnswerer(
+      verbsWith(async function* (_question, over) {
+        const json = Buffer.alloc(32 * 1024);
+        for (let sent = 0; sent < chunks; sent++) {
+          listeners.push(getEventListeners(over, "abort").length);
+          yield { journal: { json } };
+        }
+      }),
+    );
+    const server = await startServer();
+    let received = 0;
+    for await (const { journal } of server.ask("m1", JOURNAL)) received += journal?.json.length ?? 0;
+    expect(received).toBe(chunks * 32 * 1024);
+    expect(listeners.at(-1)).toBe(listeners[0]);
   });
 });
 
