@@ -11,6 +11,15 @@ const CALL_TTL_MS = 15_000;
 /** For how long one lease is given to new calls. */
 const SHARED_MS = 5_000;
 
+/** An API's own key in etcd, or on its way there. */
+interface Entry {
+  readonly over: AbortController;
+  /** Fulfilled when the key is there. */
+  readonly entered: Promise<Lease>;
+  /** Null: it is on its way. */
+  lease: Lease | null;
+}
+
 /**
  * An API's keys in etcd: itself, for as long as it has asked something within a minute, and the calls that it asks for.
  * While nothing is asked there is nothing of it in etcd, and nothing is written.
@@ -19,7 +28,9 @@ export class ApiPresence {
   readonly #registry: Registry;
   readonly #record: LinkApiRecord;
   readonly #log: BaseLog;
-  #current: { readonly lease: Promise<Lease>; readonly over: AbortController } | null = null;
+  #entry: Entry | null = null;
+  /** Fulfilled when the entry before is out of etcd. */
+  #left: Promise<void> = Promise.resolve();
   #idle: NodeJS.Timeout | null = null;
   #calls: { readonly id: Promise<string>; readonly until: number } | null = null;
 
@@ -53,27 +64,49 @@ export class ApiPresence {
   async close(): Promise<void> {
     if (this.#idle !== null) clearTimeout(this.#idle);
     this.#idle = null;
-    const current = this.#current;
-    this.#current = null;
-    current?.over.abort();
-    const lease = await current?.lease.catch(() => null);
+    const entry = this.#entry;
+    if (entry === null) return this.#left;
+    this.#entry = null;
+    entry.over.abort();
+    this.#left = this.#leave(entry);
+    return this.#left;
+  }
+
+  async #leave({ entered }: Entry): Promise<void> {
+    const lease = await entered.catch(() => null);
     await lease?.revoke().catch((error: Error) => this.#log.debug(`apis/ ends with its lease: ${error.message}`));
   }
 
+  /** Sees to it that the API is in etcd. Questions of the same time share one entry: each lease takes the key over. */
   async #publish(): Promise<void> {
     if (this.#idle !== null) clearTimeout(this.#idle);
     this.#idle = setTimeout(() => void this.close(), IDLE_MS).unref();
-    const lease = await this.#current?.lease.catch(() => null);
-    if (lease?.isAlive === true) return;
-    this.#current?.over.abort();
-    const over = new AbortController();
-    const current = { lease: this.#enter(over.signal), over };
-    this.#current = current;
-    await current.lease;
+    if (this.#entry?.lease?.isAlive === false) {
+      this.#entry.over.abort();
+      this.#entry = null;
+    }
+    this.#entry ??= this.#enter();
+    await this.#entry.entered;
   }
 
-  async #enter(signal: AbortSignal): Promise<Lease> {
+  #enter(): Entry {
+    const over = new AbortController();
+    const entry: Entry = { over, entered: this.#write(over.signal), lease: null };
+    entry.entered.then(
+      (lease) => {
+        entry.lease = lease;
+      },
+      () => {
+        if (this.#entry === entry) this.#entry = null;
+      },
+    );
+    return entry;
+  }
+
+  async #write(signal: AbortSignal): Promise<Lease> {
     const { etcd, keys } = this.#registry;
+    // An end of the lease before that arrives later than this write would take the key along.
+    await this.#left;
     const lease = await Lease.grant({
       etcd,
       ttlMs: PRESENCE_TTL_MS,
