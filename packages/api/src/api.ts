@@ -237,7 +237,7 @@ function followCluster(registry: Registry, { disableWatches }: Config, log: Base
     events.append(changes, revision, new Date(), isGap || isReadAnew);
     isReadAnew = false;
     readers.wake();
-    sessions.wake();
+    sessions.wake(changes);
   });
   void mirror.ready.then(() => events.start(mirror.revision));
   return { mirror, view, readers, sessions };

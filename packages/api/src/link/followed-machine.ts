@@ -61,7 +61,8 @@ export class FollowedMachine {
     while (!signal.aborted) {
       if (!isThere()) {
         await this.#sayAway("is away");
-        await untilNews(signal);
+        // It may have come while that was written.
+        if (!isThere()) await untilNews(signal);
         continue;
       }
       this.#again = new AbortController();

@@ -11,10 +11,6 @@ export interface UnitNews {
   readonly notes: readonly JournalNote[];
   /** Machines that have it. */
   readonly machines: ReadonlySet<string>;
-  /** How it has ended; null: it goes on. */
-  readonly end: string | null;
-  /** Milliseconds until it must be looked at again, whatever happens; null: there is no need. */
-  readonly againMs: number | null;
 }
 
 /** One unit that is followed: what of its changes is news for who reads its journal. Pure but for what it remembers. */
@@ -32,12 +28,21 @@ export class FollowedUnit {
     this.name = name;
   }
 
+  /** How it has ended; null: it goes on. */
+  get end(): string | null {
+    return this.#end;
+  }
+
+  /** When it must be looked at again, whatever happens, on the clock of `look`; null: there is no need. */
+  get dueAt(): number | null {
+    return this.#downSince === null || this.#end !== null ? null : this.#downSince + SETTLE_MS;
+  }
+
   /** @param now milliseconds on a clock that is never set */
   look(state: ClusterState, now: number): UnitNews {
     const notes = [...this.#placeNews(state), ...this.#phaseNews(state, now)];
-    const again = this.#downSince === null || this.#end !== null ? null : this.#downSince + SETTLE_MS - now;
     this.#isFirst = false;
-    return { notes, machines: machinesOf(state, this.name), end: this.#end, againMs: again };
+    return { notes, machines: machinesOf(state, this.name) };
   }
 
   #placeNews(state: ClusterState): readonly JournalNote[] {

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { mergeByTime, Position, type TimedEntry } from "@fleet/client/journal";
 import { type ClusterState, machineName } from "@fleet/domain/cluster";
 import { type JournalQuestion, LinkError } from "@fleet/link";
@@ -6,8 +5,10 @@ import { FollowedMachine } from "./followed-machine.ts";
 import { FollowedUnit } from "./followed-unit.ts";
 import type { JournalQuery } from "./journal-query.ts";
 import type { JournalReader } from "./journal-reader.ts";
-import { type Asker, machineJournal } from "./machine-journal.ts";
-import { selectUnits } from "./selection.ts";
+import { LatestEntries } from "./latest-entries.ts";
+import { type Asker, isAway, machineJournal } from "./machine-journal.ts";
+import { News } from "./news.ts";
+import { UnitPatterns } from "./selection.ts";
 import { machinesOf } from "./unit-phase.ts";
 
 /** What one request for the journal is answered from. */
@@ -15,15 +16,21 @@ export interface JournalSessionOptions {
   readonly state: ClusterState;
   readonly asker: Asker;
   readonly query: JournalQuery;
+  /** The units that the query stands for now. */
+  readonly names: readonly string[];
   readonly reader: JournalReader;
   /** Aborted: nobody reads any more. */
   readonly signal: AbortSignal;
 }
 
-/** Most bytes of messages of the latest entries that are kept until all machines have answered. */
-const MOST_KEPT_BYTES = 32 * 1024 * 1024;
 /** How long the last lines of a stream may take to be read. */
 const DRAIN_MS = 12_000;
+
+/** How a unit has ended. */
+interface UnitEnd {
+  readonly unit: string;
+  readonly how: string;
+}
 
 /** One stream of the journal: the past of all machines in order, then what comes. */
 export class JournalSession {
@@ -33,18 +40,32 @@ export class JournalSession {
   readonly #away = new Set<string>();
   /** Machines whose past could not be read. */
   readonly #unread = new Set<string>();
+  /** Units that are followed. */
   readonly #units = new Map<string, FollowedUnit>();
   readonly #machines = new Map<string, FollowedMachine>();
-  #news = Promise.withResolvers<void>();
+  readonly #patterns: UnitPatterns;
+  readonly #news = new News();
+  /** Units that have changed since they were looked at. */
+  #changed = new Set<string>();
+  /** What a machine could not be followed for, which nobody had foreseen. */
+  #failure: { readonly error: unknown } | null = null;
 
   constructor(options: JournalSessionOptions) {
     this.#options = options;
+    this.#patterns = new UnitPatterns(options.query.units);
+    for (const name of options.names) this.#units.set(name, new FollowedUnit(name));
   }
 
-  /** Has it look at the cluster, which has changed. */
-  wake(): void {
-    this.#news.resolve();
-    this.#news = Promise.withResolvers();
+  /** Whether a change of a unit is news here. */
+  isAbout(name: string): boolean {
+    if (!this.#options.query.follow) return false;
+    return this.#units.has(name) || this.#patterns.select(this.#options.state, name);
+  }
+
+  /** Has it look at the machines that are away, and at units that it is about and that have changed. */
+  wake(changed: Iterable<string>): void {
+    for (const name of changed) this.#changed.add(name);
+    this.#news.tell();
   }
 
   /** Sends all of it, and last the end. */
@@ -65,7 +86,13 @@ export class JournalSession {
       if (kept === null) await reader.write(entries.map(({ entry }) => ({ entry })));
       else kept.take(entries);
     }
-    if (kept !== null) await reader.write(kept.entries.map(({ entry }) => ({ entry })));
+    if (kept === null) return;
+    const { entries, isShort } = kept;
+    if (isShort) {
+      const text = `of the entries before these, which were asked for too, this API can't hold more: ask for a time, or for fewer fields`;
+      await reader.write([{ note: { kind: "left-out", text } }]);
+    }
+    await reader.write(entries.map(({ entry }) => ({ entry })));
   }
 
   async *#machinePast(machineID: string, units: ReadonlySet<string>): AsyncGenerator<readonly TimedEntry[], void> {
@@ -85,57 +112,74 @@ export class JournalSession {
         yield entries.filter(({ entry }) => position.take(entry));
     } catch (error) {
       if (!(error instanceof LinkError)) throw error;
-      if (error.code === "no-answer" || error.code === "broken")
-        await this.#sayAway(machineID, `does not answer (${error.message})`);
+      if (isAway(error)) await this.#sayAway(machineID, `does not answer (${error.message})`);
       else await this.#sayError(machineID, error.message);
     }
   }
 
   /** Follows until every unit has ended; returns how. */
-  async #follow(): Promise<readonly { readonly unit: string; readonly how: string }[]> {
+  async #follow(): Promise<readonly UnitEnd[]> {
     const { signal } = this.#options;
     const over = new AbortController();
     const followed = AbortSignal.any([signal, over.signal]);
     const running: Promise<void>[] = [];
-    const failed = Promise.withResolvers<never>();
-    failed.promise.catch(() => undefined);
     const begin = (machine: FollowedMachine): void =>
-      void running.push(machine.run(followed).catch((error: unknown) => failed.reject(error)));
-    for (const [machineID, units] of this.#unitsByMachine()) begin(this.#followMachine(machineID, units, []));
-    let ends = await this.#look(begin);
-    while (!signal.aborted && ends.pauseMs !== "over") {
-      await Promise.race([this.#news.promise, this.#pause(ends.pauseMs, signal), failed.promise]);
-      ends = await this.#look(begin);
+      void running.push(machine.run(followed).catch((error: unknown) => this.#fail(error)));
+    try {
+      for (const [machineID, units] of this.#unitsByMachine()) begin(this.#followMachine(machineID, units, []));
+      await this.#look(this.#units.keys(), begin);
+      while (!signal.aborted && this.#failure === null && !this.#isOver()) {
+        if (this.#changed.size === 0) await this.#news.next(signal, this.#untilDue());
+        await this.#look(this.#toLookAt(), begin);
+      }
+    } finally {
+      over.abort();
+      await Promise.all(running);
     }
-    over.abort();
-    await Promise.all(running);
+    if (this.#failure !== null) throw this.#failure.error;
     await Promise.all(
       [...this.#machines.values()].map((machine) =>
         machine.drain(AbortSignal.any([signal, AbortSignal.timeout(DRAIN_MS)])),
       ),
     );
-    return ends.ends;
+    return [...this.#units.values()].flatMap(({ name, end }) => (end === null ? [] : [{ unit: name, how: end }]));
   }
 
-  /** Looks at each unit, says what is new, and follows it where it is. */
-  async #look(begin: (machine: FollowedMachine) => void): Promise<{
-    readonly ends: readonly { readonly unit: string; readonly how: string }[];
-    readonly pauseMs: number | null | "over";
-  }> {
-    const { state, query, reader } = this.#options;
-    for (const name of selectUnits(state, query.units).names)
-      if (!this.#units.has(name)) this.#units.set(name, new FollowedUnit(name));
+  #fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#news.tell();
+  }
+
+  #isOver(): boolean {
+    return [...this.#units.values()].every(({ end }) => end !== null);
+  }
+
+  /** Milliseconds until a unit must be looked at again, whatever happens; null: none must. */
+  #untilDue(): number | null {
+    const due = [...this.#units.values()].flatMap(({ dueAt }) => dueAt ?? []);
+    return due.length === 0 ? null : Math.max(0, Math.min(...due) - performance.now());
+  }
+
+  /** Units that have changed, or that are due. */
+  #toLookAt(): Iterable<string> {
+    const names = this.#changed;
+    this.#changed = new Set();
     const now = performance.now();
-    const ends: { unit: string; how: string }[] = [];
-    let pauseMs: number | null = null;
-    for (const unit of this.#units.values()) {
-      const { notes, machines, end, againMs } = unit.look(state, now);
-      for (const machineID of machines) this.#attend(machineID, unit.name, begin);
-      if (end !== null) ends.push({ unit: unit.name, how: end });
-      if (againMs !== null) pauseMs = Math.min(pauseMs ?? againMs, againMs);
+    for (const { name, dueAt } of this.#units.values()) if (dueAt !== null && dueAt <= now) names.add(name);
+    return names;
+  }
+
+  /** Looks at units, says what is new, and follows them where they are. */
+  async #look(names: Iterable<string>, begin: (machine: FollowedMachine) => void): Promise<void> {
+    const { state, reader } = this.#options;
+    const now = performance.now();
+    for (const name of names) {
+      const unit = this.#units.get(name) ?? new FollowedUnit(name);
+      this.#units.set(name, unit);
+      const { notes, machines } = unit.look(state, now);
+      for (const machineID of machines) this.#attend(machineID, name, begin);
       await reader.write(notes.map((note) => ({ note })));
     }
-    return { ends, pauseMs: ends.length === this.#units.size ? "over" : pauseMs };
   }
 
   /** Sees to it that a unit is followed on a machine. */
@@ -159,7 +203,7 @@ export class JournalSession {
         position: this.#position(machineID),
         filters: this.#filters(),
         isThere: () => state.machines.has(machineID),
-        untilNews: (signal) => Promise.race([this.#news.promise, this.#pause(null, signal)]),
+        untilNews: (signal) => this.#news.next(signal, null),
         isSaidAway: this.#away.has(machineID),
         unreadLines: this.#unread.has(machineID) ? query.lines : null,
       },
@@ -170,15 +214,11 @@ export class JournalSession {
     return machine;
   }
 
-  async #pause(milliseconds: number | null, signal: AbortSignal): Promise<void> {
-    await sleep(milliseconds ?? MOST_PAUSE_MS, undefined, { signal, ref: false }).catch(() => undefined);
-  }
-
   /** Units by the machines that have them, or had them last. */
   #unitsByMachine(): ReadonlyMap<string, ReadonlySet<string>> {
     const { state, query } = this.#options;
     const byMachine = new Map<string, Set<string>>();
-    for (const name of selectUnits(state, query.units).names)
+    for (const name of this.#units.keys())
       for (const machineID of machinesOf(state, name)) {
         if (query.machines.size > 0 && !query.machines.has(machineID)) continue;
         const units = byMachine.get(machineID) ?? new Set();
@@ -219,40 +259,4 @@ export class JournalSession {
     const text = `${machineName(state, machineID)} can't give its journal: ${message}`;
     await reader.write([{ note: { kind: "machine-error", machineID, text } }]);
   }
-}
-
-/** The cluster is looked at this often, whatever happens. */
-const MOST_PAUSE_MS = 10_000;
-
-/** The latest entries, so many, of what comes in order. */
-class LatestEntries {
-  readonly #most: number;
-  #entries: TimedEntry[] = [];
-  #bytes = 0;
-
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  get entries(): readonly TimedEntry[] {
-    return this.#most === 0 ? [] : this.#entries.slice(-this.#most);
-  }
-
-  take(entries: readonly TimedEntry[]): void {
-    for (const entry of entries) {
-      this.#entries.push(entry);
-      this.#bytes += sizeOf(entry);
-    }
-    if (this.#entries.length > 2 * this.#most || this.#bytes > MOST_KEPT_BYTES) this.#trim();
-  }
-
-  #trim(): void {
-    this.#entries = this.#most === 0 ? [] : this.#entries.slice(-this.#most);
-    this.#bytes = this.#entries.reduce((sum, entry) => sum + sizeOf(entry), 0);
-    while (this.#bytes > MOST_KEPT_BYTES && this.#entries.length > 1) this.#bytes -= sizeOf(this.#entries.shift());
-  }
-}
-
-function sizeOf(timed: TimedEntry | undefined): number {
-  return timed === undefined ? 0 : timed.entry.message.length + 500;
 }

@@ -1,11 +1,20 @@
-import type { ClusterState } from "@fleet/domain/cluster";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Change, ClusterState } from "@fleet/domain/cluster";
+import { inTimeSlices } from "../http/time-slices.ts";
 import type { HttpJournalReader } from "./http-journal-reader.ts";
-import type { JournalQuery } from "./journal-query.ts";
-import { JournalSession } from "./journal-session.ts";
+import { JournalSession, type JournalSessionOptions } from "./journal-session.ts";
 import type { Asker } from "./machine-journal.ts";
+
+/** What a reader asks for: its query, and the units that it stands for now. */
+export type AskedJournal = Pick<JournalSessionOptions, "query" | "names">;
 
 /** Most readers of journals at a time: each takes a stream of at least one machine, and an API holds 1,000 of them. */
 export const MOST_JOURNAL_READERS = 1_000;
+
+/** Between two tellings of what has changed in the cluster. */
+const TELL_EVERY_MS = 250;
+/** Names that are held against one reader's globs between two looks at the time. */
+const NAMES_A_LOOK = 64;
 
 interface Running {
   readonly session: JournalSession;
@@ -17,7 +26,10 @@ export class JournalSessions {
   readonly #running = new Set<Running>();
   readonly #state: ClusterState;
   readonly #onUnexpected: (error: unknown) => void;
-  #isScheduled = false;
+  /** Units that have changed since readers were told. */
+  #changed = new Set<string>();
+  #hasMachineNews = false;
+  #isTelling = false;
 
   constructor(state: ClusterState, onUnexpected: (error: unknown) => void) {
     this.#state = state;
@@ -29,8 +41,8 @@ export class JournalSessions {
   }
 
   /** Serves a reader until its stream has ended. */
-  async serve(asker: Asker, query: JournalQuery, reader: HttpJournalReader): Promise<void> {
-    const session = new JournalSession({ state: this.#state, asker, query, reader, signal: reader.gone });
+  async serve(asker: Asker, asked: AskedJournal, reader: HttpJournalReader): Promise<void> {
+    const session = new JournalSession({ state: this.#state, asker, ...asked, reader, signal: reader.gone });
     const running = { session, reader };
     this.#running.add(running);
     try {
@@ -44,14 +56,46 @@ export class JournalSessions {
     }
   }
 
-  /** The cluster has changed. Many calls within one turn of the event loop count as one. */
-  wake(): void {
-    if (this.#isScheduled || this.#running.size === 0) return;
-    this.#isScheduled = true;
-    setImmediate(() => {
-      this.#isScheduled = false;
-      for (const { session } of this.#running) session.wake();
+  /** The cluster has changed. Readers hear of it at once, and of what comes meanwhile in a quarter of a second. */
+  wake(changes: readonly Change[]): void {
+    if (this.#running.size === 0) return;
+    for (const change of changes) {
+      if (change.kind === "unit" || change.kind === "state" || change.kind === "ended") this.#changed.add(change.name);
+      if (change.kind === "machine") this.#hasMachineNews = true;
+    }
+    if (this.#isTelling || !this.#hasNews) return;
+    this.#isTelling = true;
+    void this.#tell().finally(() => {
+      this.#isTelling = false;
     });
+  }
+
+  get #hasNews(): boolean {
+    return this.#changed.size > 0 || this.#hasMachineNews;
+  }
+
+  async #tell(): Promise<void> {
+    while (this.#hasNews) {
+      const [changed, hasMachineNews] = [this.#changed, this.#hasMachineNews];
+      this.#changed = new Set();
+      this.#hasMachineNews = false;
+      await inTimeSlices(this.#telling(changed, hasMachineNews));
+      await sleep(TELL_EVERY_MS, undefined, { ref: false });
+    }
+  }
+
+  /** Tells each reader of the units that it is about. Each name is held against up to 256 globs of each of 1,000 readers. */
+  *#telling(changed: ReadonlySet<string>, hasMachineNews: boolean): Generator<void, void> {
+    for (const { session } of this.#running) {
+      const news: string[] = [];
+      let looked = 0;
+      for (const name of changed) {
+        if (session.isAbout(name)) news.push(name);
+        if (++looked % NAMES_A_LOOK === 0) yield;
+      }
+      if (news.length > 0 || hasMachineNews) session.wake(news);
+      yield;
+    }
   }
 
   /** Cuts the streams of clients whose right to read was taken away. */

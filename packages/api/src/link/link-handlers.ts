@@ -65,12 +65,12 @@ function serveJournal(
   const { state, sessions } = deps;
   const asker = askerOf(deps);
   const query = readJournalQuery(asked);
-  const { missing } = selectUnits(state, query.units);
+  const { names, missing } = selectUnits(state, query.units);
   if (missing[0] !== undefined) throw new HttpError(404, `no unit matches ${JSON.stringify(missing[0])}`);
   if (sessions.count >= MOST_JOURNAL_READERS)
     throw new HttpError(429, "too many clients read journals here: try another server");
   const type = streamTypeOf(request) ?? "application/x-ndjson";
-  void sessions.serve(asker, query, streamTo(request, reply, type, deps));
+  void sessions.serve(asker, { query, names }, streamTo(request, reply, type, deps));
 }
 
 interface UsageStream {

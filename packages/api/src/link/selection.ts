@@ -1,5 +1,5 @@
 import type { ClusterState } from "@fleet/domain/cluster";
-import { globMatches, parseUnitName } from "@fleet/domain/unit";
+import { globMatches, isTemplateName } from "@fleet/domain/unit";
 
 /** The units that names and globs stand for. */
 export interface Selection {
@@ -24,19 +24,38 @@ export function selectUnits(state: ClusterState, wanted: readonly string[]): Sel
 }
 
 function matchesOf(state: ClusterState, pattern: string): readonly string[] {
-  const isThere = (name: string): boolean => state.units.has(name) || isUnknownHere(state, name);
-  if (isThere(pattern) && !isTemplate(pattern)) return [pattern];
-  const glob = isTemplate(pattern) ? pattern.replace("@.", "@*.") : pattern;
+  const glob = globOf(pattern);
+  if (glob === null) return isUnit(state, pattern) ? [pattern] : [];
   return [...new Set([...state.units.keys(), ...state.states.keys()])].filter(
-    (name) => globMatches(glob, name) && isThere(name) && !isTemplate(name),
+    (name) => globMatches(glob, name) && isUnit(state, name),
   );
 }
 
-/** Whether a unit runs on some machine, and the registry does not have it. */
-function isUnknownHere(state: ClusterState, name: string): boolean {
-  return [...(state.states.get(name)?.values() ?? [])].some(({ unknown }) => unknown === true);
+/** Names and globs that a unit's name is held against. */
+export class UnitPatterns {
+  readonly #names: ReadonlySet<string>;
+  readonly #globs: readonly string[];
+
+  constructor(wanted: readonly string[]) {
+    const globs = wanted.map((pattern) => [pattern, globOf(pattern)] as const);
+    this.#names = new Set(globs.flatMap(([pattern, glob]) => (glob === null ? [pattern] : [])));
+    this.#globs = globs.flatMap(([, glob]) => glob ?? []);
+  }
+
+  /** Whether a name stands for a unit that is wanted. */
+  select(state: ClusterState, name: string): boolean {
+    return (this.#names.has(name) || this.#globs.some((glob) => globMatches(glob, name))) && isUnit(state, name);
+  }
 }
 
-function isTemplate(name: string): boolean {
-  return parseUnitName(name)?.instance === "";
+/** What a pattern matches by; null: it is one unit's name. */
+function globOf(pattern: string): string | null {
+  if (/[*?[]/.test(pattern)) return pattern;
+  return isTemplateName(pattern) ? pattern.replace("@.", "@*.") : null;
+}
+
+/** Whether there is a unit with this name: in the registry, or running on some machine without being in it. */
+function isUnit(state: ClusterState, name: string): boolean {
+  if (isTemplateName(name)) return false;
+  return state.units.has(name) || [...(state.states.get(name)?.values() ?? [])].some(({ unknown }) => unknown === true);
 }

@@ -14,6 +14,8 @@ export interface TimedEntry {
   readonly entry: JournalEntry;
   /** Microseconds since 1970 by the machine's clock. */
   readonly atUs: number;
+  /** Characters of the line that it was read from: what it takes in memory, about. */
+  readonly size: number;
 }
 
 /** Fields that name the unit that an entry is about, whoever wrote it. */
@@ -48,7 +50,7 @@ export function readEntry(line: string, { machineID, hostname, units, allFields 
     message: textIn(fields.MESSAGE) ?? "",
     ...(allFields ? { fields } : {}),
   };
-  return { entry, atUs };
+  return { entry, atUs, size: line.length };
 }
 
 /** RFC 3339 with microseconds. */

@@ -5,6 +5,7 @@ import { mergeByTime } from "./merge.ts";
 const at = (atUs: number): TimedEntry => ({
   entry: { unit: "a.service", machineID: "m", cursor: String(atUs), timestamp: "", message: String(atUs) },
   atUs,
+  size: 1,
 });
 async function* of(...batches: readonly (readonly number[])[]): AsyncGenerator<readonly TimedEntry[]> {
   for (const batch of batches) yield batch.map(at);
