@@ -4,7 +4,7 @@ import type { Answer, JournalQuestion } from "@fleet/link";
 import { beforeEach, describe, expect, it } from "vitest";
 import { fakeRegistry } from "../../../../testbed/fake-registry.ts";
 import { temporaryFolder } from "../../../../testbed/temporary-folder.ts";
-import type { UnitDetails } from "../systemd/unit-details.ts";
+import { fakeDetails } from "./testing/fake-details.ts";
 import { agentVerbs } from "./verbs.ts";
 
 const fake = fakeRegistry();
@@ -19,21 +19,12 @@ beforeEach(() => {
   foreign = null;
 });
 
-const details = (): UnitDetails => ({
-  properties: async () => new Map(),
-  processes: async () => [],
-  states: async () => new Map(),
-  figures: async () => ({ cpuNs: null, memoryBytes: null, tasks: null, ioReadBytes: null, ioWriteBytes: null }),
-  foreignPath: async () => foreign,
-  close: () => undefined,
-});
-
 /** What the agent answers where journalctl is this script. */
 function ask(question: JournalQuestion, script: string, signal = new AbortController().signal): AsyncIterable<Answer> {
   const verbs = agentVerbs({
     registry: fake.registry(),
     ...{ unitsDirectory, isUser: false, journalctl: ["sh", "-c", script, "journalctl"] },
-    connectDetails: async () => details(),
+    connectDetails: async () => fakeDetails({ foreignPath: async () => foreign }),
   });
   return verbs.journal(question, signal);
 }

@@ -27,7 +27,11 @@ const MARGIN_MS = 1_000;
 /** Cursors are some hundred characters of this kind. */
 const CURSOR = /^[a-z]=[0-9a-f]+(?:;[a-z]=[0-9a-f]+){1,10}$/;
 
-/** The journals of fleet's units on this machine, as one journalctl prints them. It is read no faster than it is sent. */
+/**
+ * The journals of fleet's units on this machine, as one journalctl prints them. It is read no faster than it is sent.
+ *
+ * @throws RefusedQuestion
+ */
 export async function* readJournal(
   question: JournalQuestion,
   signal: AbortSignal,
@@ -37,6 +41,21 @@ export async function* readJournal(
   if (units.length + arrived.length === 0) throw new RefusedQuestion("the question names no unit");
   if (after !== undefined && !CURSOR.test(after)) throw new RefusedQuestion(`${JSON.stringify(after)} is no cursor`);
   await options.units.check([...units, ...arrived]);
+  if (signal.aborted) return;
+  yield* printJournal(question, signal, options);
+}
+
+/**
+ * The same of units that were checked to be fleet's.
+ *
+ * @throws RefusedQuestion where journalctl complains
+ */
+export async function* printJournal(
+  question: JournalQuestion,
+  signal: AbortSignal,
+  options: Omit<JournalOptions, "units">,
+): AsyncGenerator<Answer, void> {
+  const { arrived = [] } = question;
   const arrivedMs = arrived.length === 0 ? null : await loadedAt(arrived, options.unitsDirectory);
   if (signal.aborted) return;
   // Says that the machine answers, also where there is nothing to tell yet.

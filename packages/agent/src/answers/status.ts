@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
-import type { Answer, StatusQuestion, UnitStatus } from "@fleet/link";
+import { type Answer, RefusedQuestion, type StatusQuestion, type UnitStatus } from "@fleet/link";
 import { runResult } from "../systemd/run-results.ts";
 import { numberOf, type UnitDetails, type UnitProcessRow, type UnitProperties } from "../systemd/unit-details.ts";
 import { STATUS_PROPERTIES, TYPE_STATUS_PROPERTIES } from "../systemd/wire.ts";
-import { type JournalOptions, readJournal } from "./journal.ts";
+import { type JournalOptions, printJournal } from "./journal.ts";
 import { figures } from "./usage.ts";
 
 /** Where states are read. */
@@ -12,10 +12,11 @@ export interface StatusOptions {
   readonly journal: JournalOptions;
 }
 
-/** Most entries of a journal that a status has. */
-const MOST_LINES = 1_000;
-/** Most bytes of them. */
+/** Most entries of a journal that a status has: an API asks for no more. */
+const MOST_LINES = 10_000;
+/** Most bytes of them: a status is one message. */
 const MOST_JOURNAL_BYTES = 1024 * 1024;
+const LINE_FEED = 0x0a;
 
 /** What systemd says of some of fleet's units, with their processes and last entries of the journal. */
 export async function* readStatus(
@@ -106,7 +107,10 @@ async function nameOf(pid: number): Promise<{ readonly mainProcess?: string }> {
   return name === null ? {} : { mainProcess: name.trim() };
 }
 
-/** The last entries of a unit's journal, oldest first, as journalctl prints them. Where they can't be had: none. */
+/**
+ * The last entries of a unit's journal, oldest first, as journalctl prints them: the newest of them where they are too
+ * large. Where they can't be had, as on a machine without a journal: none, for the rest of a status stands without them.
+ */
 async function lastEntries(
   unit: string,
   lines: number,
@@ -116,11 +120,31 @@ async function lastEntries(
   if (lines === 0) return new Uint8Array();
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const { journal } of readJournal({ units: [unit], lines }, signal, options)) {
-    if (journal === undefined) continue;
-    chunks.push(journal.json);
-    size += journal.json.length;
-    if (size > MOST_JOURNAL_BYTES) break;
+  try {
+    for await (const { journal } of printJournal({ units: [unit], lines }, signal, options)) {
+      if (journal === undefined) continue;
+      chunks.push(journal.json);
+      size += journal.json.length;
+      // One chunk more than is wanted tells where the first whole line begins.
+      for (let first = chunks[0]; first !== undefined && size - first.length > MOST_JOURNAL_BYTES; first = chunks[0]) {
+        chunks.shift();
+        size -= first.length;
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof RefusedQuestion || isFromSystem(error))) throw error;
   }
-  return Buffer.concat(chunks);
+  return lastLines(Buffer.concat(chunks), MOST_JOURNAL_BYTES);
+}
+
+/** The last whole lines of a text, of at most so many bytes together. */
+function lastLines(text: Buffer, most: number): Buffer {
+  if (text.length <= most) return text;
+  const end = text.indexOf(LINE_FEED, text.length - most - 1);
+  return end < 0 ? Buffer.alloc(0) : text.subarray(end + 1);
+}
+
+/** Whether an error is one of the operating system's, as where there is no journalctl. */
+function isFromSystem(error: unknown): boolean {
+  return error instanceof Error && "syscall" in error;
 }

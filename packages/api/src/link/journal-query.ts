@@ -28,7 +28,8 @@ const PARAMETERS = [...["unit", "machine", "lines", "since", "until", "priority"
 const MOST_VALUES = 256;
 /** Of what is given for each machine there may be as many as a cluster has. */
 const MOST_MACHINES = 10_000;
-const MOST_LINES = 10_000;
+/** Most entries of the past that a number can ask for. */
+export const MOST_LINES = 10_000;
 const DEFAULT_LINES = 10;
 const MOST_TEXT = 1_024;
 const LEVEL = "(?:[0-7]|emerg|alert|crit|err|warning|notice|info|debug)";

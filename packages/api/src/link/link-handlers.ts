@@ -5,7 +5,7 @@ import { HttpError } from "../http/errors.ts";
 import { askedOf, pathParameter, queryOf } from "../http/request-parts.ts";
 import type { Handlers } from "../http/routes.ts";
 import { HttpJournalReader, type StreamType } from "./http-journal-reader.ts";
-import { queryInBody, readJournalQuery, readLines, values } from "./journal-query.ts";
+import { MOST_LINES, queryInBody, readJournalQuery, readLines, values } from "./journal-query.ts";
 import { type JournalSessions, MOST_JOURNAL_READERS } from "./journal-sessions.ts";
 import type { Asker } from "./machine-journal.ts";
 import { usageOf, watchUsageOf } from "./machine-usage.ts";
@@ -36,7 +36,7 @@ export function linkHandlers(
     "Units.Status": async (request, reply) => {
       const asker = askerOf(deps);
       const unit = pathParameter(request, "unitName");
-      const lines = readLines(queryOf(request), false) ?? 0;
+      const lines = readLines(queryOf(request), false) ?? MOST_LINES;
       if (selectUnits(state, [unit]).names[0] !== unit) throw new HttpError(404, "unit does not exist");
       return { units: await unitStatuses(state, asker, unit, lines, goneSignal(reply)) };
     },

@@ -71,7 +71,14 @@ export const LINK_OPERATIONS = [
     method: "GET",
     path: "units/{unitName}/status",
     summary: "Show what systemd says of a unit on its machines, with its processes and last journal entries.",
-    parameters: [UNIT_NAME, { name: "lines", in: "query", description: "How many journal entries; 10 by default." }],
+    parameters: [
+      UNIT_NAME,
+      {
+        name: "lines",
+        in: "query",
+        description: "How many journal entries, or all; 10 by default. At most 10,000, and the last 1 MiB.",
+      },
+    ],
     body: null,
     answers: [
       ok("UnitStatuses"),
