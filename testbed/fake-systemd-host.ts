@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ForeignUnitError, SystemdError, type UnitToLoad } from "@fleet/agent";
-import type { RunResult, SystemdStates } from "@fleet/domain/unit";
+import { AT_REST, type RunResult, type SystemdStates } from "@fleet/domain/unit";
 
 /** What a unit does once it is started and stopped. */
 export interface UnitBehaviour {
@@ -46,7 +46,6 @@ interface FakeUnit {
 
 const NO_SUCH_UNIT = "org.freedesktop.systemd1.NoSuchUnit";
 const FOR_EVER: UnitBehaviour = { runs: "for ever" };
-const AT_REST: ReadonlySet<string> = new Set(["inactive", "failed"]);
 
 /** The systemd of one machine in memory: what goes on there whether or not an agent is connected to it. */
 export class FakeSystemdHost {

@@ -1,6 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { unitNameProblem } from "@fleet/domain/unit";
+import { AT_REST, unitNameProblem } from "@fleet/domain/unit";
 import { cpuFigures, loadFigures, MACHINE_FILES, memoryFigures, pressureFigures } from "@fleet/domain/usage";
 import type { Answer, UnitUsage, UsageQuestion, UsageSample } from "@fleet/link";
 import type { UnitDetails, UnitFigures } from "../systemd/unit-details.ts";
@@ -13,8 +13,6 @@ export interface UsageOptions {
 
 const LEAST_INTERVAL_MS = 200;
 const MOST_INTERVAL_MS = 60_000;
-/** States in which a unit has no processes. */
-const AT_REST: ReadonlySet<string> = new Set(["inactive", "failed"]);
 const NS_PER_MS = 1e6;
 
 /** What this machine and fleet's units on it use, again and again. */

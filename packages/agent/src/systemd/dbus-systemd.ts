@@ -1,9 +1,9 @@
-import type { RunResult, SystemdStates } from "@fleet/domain/unit";
+import { AT_REST, type RunResult, type SystemdStates } from "@fleet/domain/unit";
 import type { Message } from "dbus-next";
 import { Bus } from "./bus.ts";
 import { ChangeSignals } from "./change-signals.ts";
 import { Jobs } from "./jobs.ts";
-import { AT_REST, Manager, RUNS, systemdErrorOf } from "./manager.ts";
+import { Manager, RUNS, systemdErrorOf } from "./manager.ts";
 import { OwnServices } from "./own-service.ts";
 import { PendingReload } from "./pending-reload.ts";
 import { RunResults } from "./run-results.ts";

@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import type { SystemdStates } from "@fleet/domain/unit";
+import { AT_REST, type SystemdStates } from "@fleet/domain/unit";
 import type { Bus } from "./bus.ts";
 import { SystemdError } from "./systemd.ts";
 import {
@@ -25,8 +25,6 @@ const FINDS_NEW_FILES = 245;
 /** ListUnitsByNames came with this version. */
 const LISTS_BY_NAMES = 230;
 
-/** States in which nothing of a unit runs. */
-export const AT_REST: ReadonlySet<string> = new Set(["inactive", "failed"]);
 /** States of a unit that is up, or on its way there. */
 export const RUNS: ReadonlySet<string> = new Set(["active", "activating", "reloading", "refreshing"]);
 /** From more names on, all units that systemd holds are listed. */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { AT_REST } from "@fleet/domain/unit";
 import dbus from "dbus-next";
-import { AT_REST, type Manager } from "./manager.ts";
+import type { Manager } from "./manager.ts";
 import { ForeignUnitError, type OwnService, SystemdError } from "./systemd.ts";
 import {
   EXEC_START_PROPERTY,

@@ -1,5 +1,6 @@
+import { AT_REST } from "@fleet/domain/unit";
 import type { Install } from "../model/install.ts";
-import { AT_REST, type Manager, systemdErrorOf } from "./manager.ts";
+import { type Manager, systemdErrorOf } from "./manager.ts";
 import { ForeignUnitError, SystemdError, type UnitToLoad } from "./systemd.ts";
 import type { UnitLinks } from "./unit-links.ts";
 import { FILE_EXISTS_ERRORS, MISSING_ERRORS } from "./wire.ts";

@@ -1,5 +1,5 @@
 import type { ClusterState, StateRecord } from "@fleet/domain/cluster";
-import { failureText } from "@fleet/domain/unit";
+import { AT_REST, failureText } from "@fleet/domain/unit";
 import { lastOf, placesOf, scheduledTo, type Whereabouts } from "@fleet/domain/whereabouts";
 
 /**
@@ -9,8 +9,6 @@ import { lastOf, placesOf, scheduledTo, type Whereabouts } from "@fleet/domain/w
 export type UnitPhase =
   | { readonly kind: "up" | "waiting" }
   | { readonly kind: "ended" | "destroyed"; readonly how: string };
-
-const AT_REST: ReadonlySet<string> = new Set(["inactive", "failed"]);
 
 /** @param wasUp whether it has been up since it is followed: what has never been up is waited for */
 export function phaseOf(state: ClusterState, name: string, wasUp: boolean): UnitPhase {

@@ -46,6 +46,7 @@ export { RequirementsCache } from "./requirements-cache.ts";
 export { failureText, type RunResult } from "./run-result.ts";
 export { isOneshot } from "./settings.ts";
 export {
+  AT_REST,
   type Condition,
   type CurrentState,
   conditionOf,

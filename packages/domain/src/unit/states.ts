@@ -21,6 +21,9 @@ export interface SystemdStates {
   readonly sub: string;
 }
 
+/** systemd's active states in which nothing of a unit runs. */
+export const AT_REST: ReadonlySet<string> = new Set(["inactive", "failed"]);
+
 /** How a unit does on its machine, by systemd's word. */
 export type Condition =
   /** It does what it is there for. */
