@@ -118,6 +118,7 @@ class Engine implements RunningEngine {
     this.#mirror.onChanges((changes) => {
       observer.onUnits(this.#mirror.state.units.size);
       this.#grace.take(changes);
+      this.#sweeper.note(changes);
       this.#feed.apply(changes);
       this.#loop.trigger();
       this.#mover.trigger();

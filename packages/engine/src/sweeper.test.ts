@@ -13,7 +13,7 @@ const test = fakeRegistry();
 const { etcd, registry } = test;
 
 /** A file that no unit refers to beside one that is in use, and who sweeps under a leadership. */
-async function unswept() {
+async function unswept(allEveryMs = 0) {
   const { keys } = registry();
   const file = (text: string): string => keys.unitFile(hashText(text));
   const write = (text: string): Promise<unknown> =>
@@ -26,7 +26,8 @@ async function unswept() {
   const leading = lead(test, 60_000);
   await clock.pass(1);
   const { mirror, leadership } = await leading;
-  const sweeper = new Sweeper(registry(), 0);
+  const sweeper = new Sweeper(registry(), allEveryMs);
+  mirror.onChanges((changes) => sweeper.note(changes));
   const sweep = async (): Promise<number> => {
     await clock.pass(1);
     return sweeper.sweep(mirror.state, leadership);
@@ -90,6 +91,28 @@ describe("a unit file", () => {
       .connect()
       .txn([], [{ delete: key }]);
     expect([await sweep(), await sweep(), isThere("unused")]).toEqual([0, 1, false]);
+  });
+  it("goes soon after its last unit has left it, without a look at all texts", async () => {
+    const { cluster, sweep, write, isThere } = await unswept(1_000);
+    await cluster.unit("b.service", undefined, "left");
+    await cluster.unit("c.service", undefined, "left");
+    expect([await sweep(), await sweep()]).toEqual([0, 1]);
+    await write("seen by nobody");
+    await cluster.unit("b.service");
+    expect([await sweep(), await sweep(), isThere("left")]).toEqual([0, 0, true]);
+    await cluster.unit("c.service");
+    expect([await sweep(), isThere("left")]).toEqual([0, true]);
+    expect([await sweep(), isThere("left")]).toEqual([1, false]);
+    expect(isThere("seen by nobody")).toBe(true);
+    await clock.pass(1_000);
+    expect([await sweep(), await sweep(), isThere("seen by nobody")]).toEqual([0, 1, false]);
+  });
+  it("of hundreds that units leave at once goes with all of them", async () => {
+    const { cluster, sweep } = await unswept(1_000);
+    await sweep();
+    for (let index = 0; index < 600; index++) await cluster.unit(`${index}.service`, undefined, `left ${index}`);
+    for (let index = 0; index < 600; index++) await cluster.unit(`${index}.service`);
+    expect([await sweep(), await sweep(), await sweep()]).toEqual([1, 600, 0]);
   });
   it("is removed by a leader only", async () => {
     const { sweep, isThere, leadership } = await unswept();

@@ -1,4 +1,4 @@
-import { type ClusterState, type Op, outdatedVersions } from "@fleet/domain/cluster";
+import { type Change, type ClusterState, type KeyRange, type Op, outdatedVersions } from "@fleet/domain/cluster";
 import { staleEnded } from "@fleet/domain/whereabouts";
 import type { Leadership, Registry } from "@fleet/registry";
 import { Suspects } from "./suspects.ts";
@@ -6,12 +6,15 @@ import { Suspects } from "./suspects.ts";
 const MOST_DELETES = 60;
 /** etcd reads the texts even where it sends their keys alone. */
 const PAGE_KEYS = 64;
-/** Between two looks at the histories of units: all of them are read for it. */
+/** Between two looks at the histories of units, and at all texts: all keys of them are read for it. */
 const HISTORY_EVERY_MS = 3_600_000;
+/** Files that units have left: where there are more, all keys of files are read instead. */
+const MOST_LEFT = 256;
 
 /**
- * Removes texts that no unit refers to: files, and, once an hour, sources, which are texts as users wrote them and those of
- * versions that units have had. A text goes only when it was unused in two sweeps in a row, and only if it was not written
+ * Removes texts that no unit refers to: files, and sources, which are texts as users wrote them and those of versions that
+ * units have had. A file that a unit leaves is looked at soon; all texts are at the beginning of a leadership, and then once
+ * an hour. A text goes only when it was unused in two sweeps in a row, and only if it was not written
  * again meanwhile. A record that can't be read, as a newer version may write it, refers to the file that it names, and to
  * any text where it names none that can be told.
  */
@@ -21,21 +24,36 @@ export class Sweeper {
   readonly #sources = new Suspects();
   readonly #ended = new Suspects();
 
+  /** Keys of files that units have left, or that no unit was seen to use; null: all files are to be looked at. */
+  #left: Set<string> | null = null;
   readonly #historyEveryMs: number;
-  /** When the histories were last looked at, by performance.now(); null: not yet. */
-  #lookedAt: number | null = null;
+  /** When the histories were last looked at, by performance.now(), and under which leadership; null: not yet. */
+  #looked: { readonly at: number; readonly under: Leadership } | null = null;
 
   constructor(registry: Registry, historyEveryMs = HISTORY_EVERY_MS) {
     this.#registry = registry;
     this.#historyEveryMs = historyEveryMs;
   }
 
+  /** Takes note of files that units leave. */
+  note(changes: readonly Change[]): void {
+    for (const change of changes) {
+      if (change.kind !== "unit" || change.before === null || change.before.hash === change.after?.hash) continue;
+      this.#left?.add(this.#registry.keys.unitFile(change.before.hash));
+    }
+    // An engine that led, and stands by, never sweeps.
+    if (this.#left !== null && this.#left.size > 2 * MOST_LEFT) this.#left = null;
+  }
+
   /** @returns how many texts were removed */
   async sweep(state: ClusterState, leadership: Leadership): Promise<number> {
-    const files = await this.#sweepFiles(state, leadership);
     const now = performance.now();
-    if (this.#lookedAt !== null && now - this.#lookedAt < this.#historyEveryMs) return files;
-    this.#lookedAt = now;
+    const { at, under } = this.#looked ?? { at: 0, under: null };
+    const isDue = under !== leadership || now - at >= this.#historyEveryMs;
+    if (isDue) this.#left = null;
+    const files = await this.#sweepFiles(state, leadership);
+    if (!isDue) return files;
+    this.#looked = { at: now, under: leadership };
     return files + (await this.#sweepHistory(state, leadership));
   }
 
@@ -65,9 +83,32 @@ export class Sweeper {
     }
     const { keys } = this.#registry;
     const used = new Set([...unreadableHashes, ...[...state.units.values()].map(({ hash }) => hash)]);
-    const unused = [...state.unitFiles].filter(([hash]) => !used.has(hash));
-    const found = unused.map(([hash, { modRevision }]) => [keys.unitFile(hash), modRevision] as const);
-    return this.#remove(this.#files.unusedAgain(new Map(found)), leadership);
+    const isUsed = new Set([...used].map((hash) => keys.unitFile(hash)));
+    const left = this.#left;
+    this.#left = new Set(); // units may leave more meanwhile
+    try {
+      const isWhole = left === null || left.size > MOST_LEFT;
+      const found = isWhole ? await this.#listed(keys.unitFiles()) : await this.#found(left);
+      const unused = new Map([...found].filter(([key]) => !isUsed.has(key)));
+      for (const key of unused.keys()) this.#left.add(key);
+      return await this.#remove(this.#files.unusedAgain(unused), leadership);
+    } catch (error) {
+      this.#left = null;
+      throw error;
+    }
+  }
+
+  /** Which of some keys are there, with the revisions that wrote them. */
+  async #found(keys: Iterable<string>): Promise<ReadonlyMap<string, number>> {
+    const found = new Map<string, number>();
+    for (const key of keys) {
+      const { keyValues } = await this.#registry.etcd.range(
+        { start: key, end: `${key}\0` },
+        { limit: 1, keysOnly: true },
+      );
+      for (const { modRevision } of keyValues) found.set(key, modRevision);
+    }
+    return found;
   }
 
   async #sweepHistory(state: ClusterState, leadership: Leadership): Promise<number> {
@@ -89,17 +130,17 @@ export class Sweeper {
       return 0;
     }
     const usedKeys = new Set([...used].map((hash) => keys.source(hash)));
-    const unused = [...(await this.#listedSources())].filter(([key]) => !usedKeys.has(key));
+    const unused = [...(await this.#listed(keys.sources()))].filter(([key]) => !usedKeys.has(key));
     return this.#remove(this.#sources.unusedAgain(new Map(unused)), leadership);
   }
 
-  /** The keys of all sources, with the revisions that wrote them. */
-  async #listedSources(): Promise<ReadonlyMap<string, number>> {
-    const { etcd, keys } = this.#registry;
+  /** The keys of a range of texts, with the revisions that wrote them. */
+  async #listed(texts: KeyRange): Promise<ReadonlyMap<string, number>> {
+    const { etcd } = this.#registry;
     const found = new Map<string, number>();
     let after: string | undefined;
     do {
-      const page = await etcd.range(keys.sources(), { after, limit: PAGE_KEYS, keysOnly: true });
+      const page = await etcd.range(texts, { after, limit: PAGE_KEYS, keysOnly: true });
       for (const { key, modRevision } of page.keyValues) found.set(key, modRevision);
       after = page.more ? page.keyValues.at(-1)?.key : undefined;
     } while (after !== undefined);

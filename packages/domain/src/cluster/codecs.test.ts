@@ -262,4 +262,10 @@ describe("a record is written as every version reads it, and read as it was", ()
     );
     expect(encodeState({ ...state, error: null })).not.toContain("error");
   });
+  it("with the section of a unit's file, also an empty one, and without one that is too long", () => {
+    const record = { ...unit, whereabouts: { kind: "placed", on: "m1" } } as const;
+    for (const section of ["", "[X-Fleet]\nStay=true\n", "x".repeat(2_048)])
+      expect(decodeUnit(encodeUnit({ ...record, section }))).toEqual({ ...record, section });
+    expect(decodeUnit(encodeUnit({ ...record, section: "x".repeat(2_049) }))).toEqual(record);
+  });
 });

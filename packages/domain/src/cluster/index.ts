@@ -64,6 +64,7 @@ export {
   type UnitChange,
   type UnitOutcome,
 } from "./unit-change.ts";
+export { sectionlessFile, withSection } from "./unit-section.ts";
 export { isSourceOf, sourceOf, type UnitSource } from "./unit-source.ts";
 export {
   type ChangeStamp,

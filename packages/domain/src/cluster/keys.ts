@@ -105,9 +105,13 @@ export class Keys {
   callsOf(machineID: string): KeyRange {
     return this.#under(`${KINDS["link-call"].path}/${machineID}/`);
   }
-  /** What the engine decides on: all but the schedule, which follows the units, the states, and texts as users wrote them. */
+  /** The files of units. */
+  unitFiles(): KeyRange {
+    return this.#folder("unit-file");
+  }
+  /** What the engine decides on: all but the schedule, which follows the units, the states, and texts. */
   engineRanges(): readonly KeyRange[] {
-    return [this.#folders("cordon", "move"), this.#folders("unit-file", "unit")];
+    return [this.#folders("cordon", "move"), this.#folder("unit")];
   }
   /** What the API shows: all but the schedule, and texts as users wrote them. */
   apiRanges(): readonly KeyRange[] {

@@ -97,8 +97,9 @@ describe("ranges of keys", () => {
       ...[keys.schedule("m1", "a"), keys.global("a"), keys.machineMetadata("m1", "k")],
     ]);
   });
-  it("of the engine leave out what follows the units, and the states", () => {
-    const left = [keys.schedule("m1", "a"), keys.schedule("m2", "a"), keys.state("m1", "a"), keys.source("h")];
+  it("of the engine leave out what follows the units, the states, and texts", () => {
+    const followed = [keys.schedule("m1", "a"), keys.schedule("m2", "a"), keys.state("m1", "a")];
+    const left = [...followed, keys.source("h"), keys.unitFile("h")];
     expect(within(keys.engineRanges())).toEqual(ALL.filter((key) => !left.includes(key)));
   });
   it("of the API leave out what follows the units", () => {
@@ -138,6 +139,19 @@ describe("the copy in memory", () => {
     expect([state.leader?.machineID, [...state.malformed]]).toEqual(["m1", [keys.leader()]]);
     state.delete(keys.leader(), 3);
     expect([state.leader, state.malformed.size]).toEqual([null, 0]);
+  });
+  it("knows what a unit asks for by its record, readable or not, and else by its file", () => {
+    const state = new ClusterState(keys);
+    put(state, keys.unit("a.service"), '{"hash":"h","section":"[X-Fleet]\\nStay=true\\n","desiredState":"launched"}');
+    put(state, keys.unit("b.service"), '{"hash":"h","section":"","desiredState":"paused"}');
+    put(state, keys.unit("c.service"), '{"hash":"g","desiredState":"launched"}');
+    expect(state.sectionOf("a.service", "h")).toBe("[X-Fleet]\nStay=true\n");
+    expect(state.sectionOf("b.service", "h")).toBe("");
+    expect([state.sectionOf("a.service", "g"), state.sectionOf("c.service", "g")]).toEqual([null, null]);
+    put(state, keys.unitFile("g"), "[Service]\n");
+    expect(state.sectionOf("c.service", "g")).toBe("[Service]\n");
+    put(state, keys.unit("b.service"), "?");
+    expect(state.sectionOf("b.service", "h")).toBeNull();
   });
   it("knows what can't be read from what is not there", () => {
     const state = new ClusterState(keys);

@@ -11,6 +11,11 @@ import { type Json, object, part, string } from "./json-members.ts";
  */
 export interface UnitRecord {
   readonly hash: string;
+  /**
+   * The `[X-Fleet]` section of its file, empty where it has none: who decides where units run needs no more of it. Absent: it
+   * is too long for that, or an older version has written the record; the file tells then.
+   */
+  readonly section?: string;
   /** SHA-1 of the text as its user wrote it, under `sources/`. Absent: that is the unit's file, or is not known. */
   readonly source?: string;
   /** Counts the texts that it has had; absent: that is not known, as an older version has written it. */
@@ -110,9 +115,12 @@ export interface LeaderRecord {
 const sharedTexts = new BoundedCache<string, string>(1_000);
 
 /** One copy in memory of a text that many records have. */
-function shared(text: string | null): string | null {
-  return text === null ? null : sharedTexts.getOrMake(text, () => text);
+function shared<T extends string | null>(text: T): T | string {
+  return text === null ? text : sharedTexts.getOrMake(text, () => text);
 }
+
+/** Characters of a section in a record at most: every change of where the unit is writes it anew. */
+const MOST_SECTION = 2_048;
 
 /** Whether a member that decisions are made on is left out, or of the type that this version knows. */
 const isKnown = (value: unknown, type: "string" | "boolean"): boolean => value == null || typeof value === type;
@@ -169,7 +177,7 @@ function whereaboutsOf(value: Json): Whereabouts {
 
 /** Members that are null, false or empty are left out, so that values stay short and old records read alike. */
 export function encodeUnit(record: UnitRecord): string {
-  const { hash, source, version, desiredState, global, whereabouts, cause, ended } = record;
+  const { hash, section, source, version, desiredState, global, whereabouts, cause, ended } = record;
   const { machineID, lastMachineID, leaving, wish, movingTo } = membersOf(whereabouts);
   return JSON.stringify({
     hash,
@@ -184,6 +192,7 @@ export function encodeUnit(record: UnitRecord): string {
     cause: cause ?? undefined,
     ended: ended || undefined,
     version,
+    section: section !== undefined && section.length <= MOST_SECTION ? section : undefined,
   });
 }
 
@@ -204,6 +213,7 @@ export function decodeUnit(text: string): UnitRecord | null {
   if (value.source != null && source === null) return null;
   return {
     hash,
+    ...(typeof value.section === "string" ? { section: shared(value.section) } : {}),
     ...(source === null ? {} : { source }),
     ...(typeof value.version === "number" ? { version: value.version } : {}),
     desiredState: value.desiredState,

@@ -1,3 +1,4 @@
+import { object } from "./json-members.ts";
 import type { Keys } from "./keys.ts";
 import { type KeyOf, type KeyParts, KINDS, type Kind, parsedKey, type RecordOf } from "./kinds.ts";
 import type { KeyValue } from "./op.ts";
@@ -70,6 +71,8 @@ export class ClusterState {
    * be told. They are there: what is decided about others must not go by their absence.
    */
   readonly unreadableUnits = new Map<string, string | null>();
+  /** What can be told of the records of units that can't be read, by name. */
+  readonly #unreadable = new Map<string, { readonly hash: string; readonly section: string }>();
   /** The hash that each value which can't be read names; null: none that can be told. */
   readonly #hashes = new Map<string, string | null>();
   readonly #keys: Keys;
@@ -103,6 +106,16 @@ export class ClusterState {
     return hashes;
   }
 
+  /**
+   * The `[X-Fleet]` section of one version of a unit: by the unit's record, also where the rest of it can't be read, or else by
+   * the file, where that is here. Null: it is not known.
+   */
+  sectionOf(name: string, hash: string): string | null {
+    for (const told of [this.units.get(name), this.#unreadable.get(name)])
+      if (told?.hash === hash && told.section !== undefined) return told.section;
+    return this.unitFiles.get(hash)?.text ?? null;
+  }
+
   /** Takes in a key that was written. Returns what that means; null where the key says nothing to fleet. */
   put({ key, value, createRevision, modRevision }: KeyValue): Change | null {
     const parts = this.#keys.parts(key);
@@ -111,11 +124,18 @@ export class ClusterState {
       // What was understood last stays: a value that nobody can read is no order to do anything.
       if (parts !== null || this.#keys.isRefused(key)) this.malformed.add(key);
       if (parts !== null && REFERRING.has(parts.kind)) this.#hashes.set(key, hashIn(value));
-      if (parts?.kind === "unit" && !this.units.has(parts.first)) this.unreadableUnits.set(parts.first, hashIn(value));
+      if (parts?.kind === "unit") this.#takeUnreadable(parts.first, value);
       return null;
     }
     this.#understood(key, parts);
     return this.#set(parts, { ...record, createRevision, modRevision }, modRevision);
+  }
+
+  #takeUnreadable(name: string, value: string): void {
+    if (!this.units.has(name)) this.unreadableUnits.set(name, hashIn(value));
+    const { hash, section } = object(value) ?? {};
+    if (typeof hash === "string" && typeof section === "string") this.#unreadable.set(name, { hash, section });
+    else this.#unreadable.delete(name);
   }
 
   /** Takes in a key that was deleted. */
@@ -127,7 +147,10 @@ export class ClusterState {
 
   /** @returns whether it was not understood before */
   #understood(key: string, parts: KeyParts | null): boolean {
-    if (parts?.kind === "unit") this.unreadableUnits.delete(parts.first);
+    if (parts?.kind === "unit") {
+      this.unreadableUnits.delete(parts.first);
+      this.#unreadable.delete(parts.first);
+    }
     this.#hashes.delete(key);
     return this.malformed.delete(key);
   }

@@ -79,7 +79,14 @@ describe("a unit that is not there", () => {
     expect(plan).toMatchObject({ compare: { key: keys.unit("a.service"), modRevision: 0 }, outcome: "created" });
     expect(plan.ops).toContainEqual({ put: keys.unitFile(hashText(PLAIN)), value: PLAIN });
     expect(written(plan)).toEqual({
-      ...{ hash: hashText(PLAIN), desiredState: "launched", global: false, whereabouts: NOWHERE, cause: null },
+      ...{
+        hash: hashText(PLAIN),
+        section: "",
+        desiredState: "launched",
+        global: false,
+        whereabouts: NOWHERE,
+        cause: null,
+      },
       version: 1,
     });
   });
@@ -134,6 +141,17 @@ describe("a new version of a unit", () => {
     ["stays where it asks for the same", set(OTHER), known(), ON_M1, "it fits"],
     ["is placed anew where it asks for something else", set(PICKY), known(), ANEW, null],
     ["is placed anew where the old file is not known", set(OTHER), known({ hash: "h0" }, null), ANEW, null],
+    [
+      "stays where the old record tells the same",
+      set(OTHER),
+      known({ hash: "h0", section: "" }, null),
+      ON_M1,
+      "it fits",
+    ],
+    [
+      "is placed anew where the old record tells something else",
+      ...([set(OTHER), known({ section: "[X-Fleet]\nMachineMetadata=a=1\n" }), ANEW, null] as const),
+    ],
     ["is nowhere where it is to be inactive", set(OTHER, "inactive"), known(), NOWHERE, null],
     ["is nowhere where it becomes global", set(GLOBAL), known(), NOWHERE, null],
     [

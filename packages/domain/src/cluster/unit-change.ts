@@ -1,5 +1,6 @@
 import { InvalidUnitError } from "../unit/errors.ts";
 import { hashText, invalidOption, parseUnitFile, serializeUnitFile, type UnitOption } from "../unit/file.ts";
+import { fleetSectionOf } from "../unit/fleet-section.ts";
 import { isTemplateName, refusedNameProblem } from "../unit/name.ts";
 import { checkRequirements, type Requirements, readRequirements, sameRequirements } from "../unit/requirements.ts";
 import type { DesiredState } from "../unit/states.ts";
@@ -196,8 +197,7 @@ function sameVersion(
   const isAsked = record.desiredState !== desiredState;
   const hasNewSource = source !== undefined && source?.hash !== record.source;
   if (!isAsked && !hasNewSource) return { compare, ops: [], outcome: "unchanged" };
-  const requirements =
-    heldBy === null || known.text === null ? null : readRequirements(name, parseUnitFile(known.text));
+  const requirements = heldBy === null ? null : knownRequirements(name, known);
   const asked = isAsked ? withState(record, desiredState) : record;
   const stated = requirements === null ? asked : { ...asked, whereabouts: unlessHeld(asked, requirements, heldBy) };
   const after = hasNewSource ? { ...withSource(stated, source), version: nextVersion(record) } : stated;
@@ -208,6 +208,12 @@ function sameVersion(
     ...(hasNewSource ? historyOps(keys, name, known, after, stamp) : []),
   ];
   return { compare, ops, outcome: "changed" };
+}
+
+/** What a unit asks for as it is known; null: neither its record nor its file tells. */
+function knownRequirements(name: string, { record, text }: KnownUnit): Requirements | null {
+  const told = record.section ?? text;
+  return told === null ? null : readRequirements(name, parseUnitFile(told));
 }
 
 /** Where a unit is that may be on no machine yet: one that must not run twice at once leaves the machine first that has it. */
@@ -264,17 +270,17 @@ function newVersion(
 ): PlannedChange {
   const requirements = readRequirements(name, options);
   const old = known?.record ?? null;
-  const staysPut =
-    known?.text != null &&
-    desiredState !== "inactive" &&
-    sameRequirements(requirements, readRequirements(name, parseUnitFile(known.text)));
+  const before = known === null ? null : knownRequirements(name, known);
+  const staysPut = before !== null && desiredState !== "inactive" && sameRequirements(requirements, before);
   const isPlacedAnew = desiredState !== "inactive" && !requirements.global;
   const isPreferred = old === null && prefers !== null && !requirements.global;
-  const before = old?.whereabouts ?? NOWHERE;
-  const place = (): Whereabouts => change(before, { kind: isPlacedAnew ? "new-version" : "unplace" });
-  const whereabouts = isPreferred ? { ...NOWHERE, last: prefers } : staysPut ? before : place();
+  const was = old?.whereabouts ?? NOWHERE;
+  const place = (): Whereabouts => change(was, { kind: isPlacedAnew ? "new-version" : "unplace" });
+  const whereabouts = isPreferred ? { ...NOWHERE, last: prefers } : staysPut ? was : place();
+  const section = fleetSectionOf(options);
   const record: UnitRecord = {
     hash,
+    ...(section === null ? {} : { section }),
     ...(source == null ? {} : { source: source.hash }),
     desiredState,
     global: requirements.global,

@@ -296,13 +296,13 @@ export function* lookAt(state: ClusterState): Generator<void, Look> {
   return { units, byMachine, globals };
 }
 
-/** What a unit's file asks for; null where it is not at hand, or can't be read. */
+/** What a version of a unit asks for; null where that is not known, or can't be read. */
 function requirementsOf(
   state: ClusterState,
   name: string,
   hash: string,
   cache = new RequirementsCache(),
 ): Requirements | null {
-  const text = state.unitFiles.get(hash)?.text;
-  return text === undefined ? null : cache.of(name, hash, text);
+  const section = state.sectionOf(name, hash);
+  return section === null ? null : cache.of(name, hash, section);
 }

@@ -11,7 +11,7 @@ export class ModelFeed {
   readonly model: ClusterModel;
   readonly #state: ClusterState;
   readonly #requirementsOf = new RequirementsCache();
-  /** Global units whose file has not come yet, by its hash. */
+  /** Global units of which it is not known yet what they ask for, by the hash of their file. */
   readonly #waiting = new Map<string, Set<string>>();
 
   constructor(state: ClusterState) {
@@ -40,6 +40,7 @@ export class ModelFeed {
       switch (change.kind) {
         case "unit":
           this.syncUnit(change.name);
+          if (this.#state.globals.has(change.name)) this.#syncGlobal(change.name);
           // It may be one that could not be read.
           if (change.before === null) this.model.readableAgain();
           break;
@@ -47,7 +48,7 @@ export class ModelFeed {
           this.#syncGlobal(change.name);
           break;
         case "unit-file":
-          // Global units and unit files come by different watches, in no order between them.
+          // Global units and files come by different watches, in no order between them.
           for (const name of this.#waiting.get(change.hash) ?? []) this.#syncGlobal(name);
           break;
         case "machine":
@@ -100,8 +101,7 @@ export class ModelFeed {
   }
 
   #requirements(name: string, hash: string): Requirements | null {
-    const text = this.#state.unitFiles.get(hash)?.text;
-    if (text === undefined) return null;
-    return this.#requirementsOf.of(name, hash, text);
+    const section = this.#state.sectionOf(name, hash);
+    return section === null ? null : this.#requirementsOf.of(name, hash, section);
   }
 }

@@ -1,4 +1,4 @@
-import { joinedValue, type UnitOption } from "./file.ts";
+import { joinedValue, parseUnitFile, serializeUnitFile, type UnitOption } from "./file.ts";
 import type { UnitName } from "./name.ts";
 
 /** The section of a unit file that fleet reads. */
@@ -54,6 +54,16 @@ export function fleetValueOf(name: string): FleetValue | null {
 export function unknownFleetOptions(options: readonly UnitOption[]): readonly string[] {
   const names = options.filter(({ section, name }) => section === FLEET_SECTION && !isFleetOption(name));
   return [...new Set(names.map(({ name }) => name))];
+}
+
+/**
+ * What fleet reads of a unit file, as a file of its own: the requirements that it has are those of the whole. Empty: it has no
+ * such section; null: that can't be written by itself.
+ */
+export function fleetSectionOf(options: readonly UnitOption[]): string | null {
+  const ours = options.filter(({ section, name }) => section === FLEET_SECTION && isFleetOption(name));
+  const text = serializeUnitFile(ours);
+  return JSON.stringify(parseUnitFile(text)) === JSON.stringify(ours) ? text : null;
 }
 
 /** What stands in a value of the `[X-Fleet]` section. */

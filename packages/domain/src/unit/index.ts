@@ -13,7 +13,7 @@ export {
   type UnitOption,
   walkUnitFile,
 } from "./file.ts";
-export { FLEET_SECTION, isFleetOption, unknownFleetOptions } from "./fleet-section.ts";
+export { FLEET_SECTION, fleetSectionOf, isFleetOption, unknownFleetOptions } from "./fleet-section.ts";
 export { globMatches, isGlob } from "./glob.ts";
 export { type Finding, type FindingInFiles, likeFindings, lintUnitFile } from "./lint.ts";
 export { LINE_LIMIT } from "./logical-lines.ts";

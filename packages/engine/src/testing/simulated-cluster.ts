@@ -11,7 +11,7 @@ import {
   type StateRecord,
   type UnitRecord,
 } from "@fleet/domain/cluster";
-import { hashText } from "@fleet/domain/unit";
+import { fleetSectionOf, hashText, parseUnitFile } from "@fleet/domain/unit";
 import { NOWHERE, recordOps, type Whereabouts } from "@fleet/domain/whereabouts";
 import type { FakeEtcd } from "../../../../testbed/fake-etcd.ts";
 
@@ -80,7 +80,9 @@ export class SimulatedCluster {
 
   /** Units as users and an engine have left them. */
   async unit(names: string | readonly string[], whereabouts: Whereabouts = NOWHERE, text = PLAIN): Promise<void> {
-    const record = { hash: hashText(text), desiredState: "launched", global: false, whereabouts, cause: null } as const;
+    const section = fleetSectionOf(parseUnitFile(text)) ?? "";
+    const what = { hash: hashText(text), section, desiredState: "launched", global: false } as const;
+    const record = { ...what, whereabouts, cause: null };
     await this.write({ put: this.#keys.unitFile(record.hash), value: text });
     for (const name of [names].flat()) await this.write(...recordOps(this.#keys, name, null, record));
   }

@@ -10,6 +10,7 @@ import {
 import { backoff, SaidOnce } from "@fleet/loop";
 import type { Etcd, WatchBatch, WatchEvent } from "./etcd.ts";
 import { isIn, missedChanges } from "./mirror-check.ts";
+import { CompletedBatches, MissingSections } from "./missing-sections.ts";
 import { RangeReader } from "./range-reader.ts";
 import { RevisionWaiters } from "./revision-waiters.ts";
 
@@ -78,6 +79,7 @@ export class Mirror {
   /** Aborted when what is followed is not to be trusted any more. */
   #following = new AbortController();
   readonly #reader: RangeReader;
+  readonly #sections: MissingSections;
   readonly #readAnewListeners = new Set<(why: ReadAnew) => void>();
 
   constructor(options: MirrorOptions) {
@@ -87,6 +89,7 @@ export class Mirror {
     this.#revisions = this.#watched.map(() => 0);
     this.#delivered = [...this.#revisions];
     this.#reader = new RangeReader(options.etcd, options.pageSize);
+    this.#sections = new MissingSections(options.etcd, options.keys, options.ranges);
   }
 
   /** Fulfilled once the first list is complete. */
@@ -226,16 +229,14 @@ export class Mirror {
     this.#distrust = null;
     /** What a list has found; null: a key that is known as it is. */
     const found = new Map<string, KeyValue | null>();
-    const isKnown = ({ key, modRevision }: KeyValue): boolean =>
-      distrust === null && this.#known.get(key) === modRevision;
     let revision: number | undefined;
     try {
       for (const range of this.#options.ranges) {
         for await (const page of this.#reader.pages(range, revision, signal)) {
           signal.throwIfAborted();
           revision ??= page.revision;
-          if (isFresh) await this.#takeIn(page.keyValues, revision, signal);
-          else for (const entry of page.keyValues) found.set(entry.key, isKnown(entry) ? null : entry);
+          if (isFresh) await this.#takeIn(await this.#sections.complete(page.keyValues), revision, signal);
+          else await this.#findIn(page.keyValues, found, distrust !== null);
         }
       }
     } catch (error) {
@@ -256,6 +257,13 @@ export class Mirror {
     this.#delivered.fill(at);
     this.#tell(changes, at, isGap, isFirst);
     this.#ready.resolve();
+  }
+
+  /** Adds what a page of a later list has. `isAnew`: what is known is not believed. */
+  async #findIn(keyValues: readonly KeyValue[], found: Map<string, KeyValue | null>, isAnew: boolean): Promise<void> {
+    const news = keyValues.filter(({ key, modRevision }) => isAnew || this.#known.get(key) !== modRevision);
+    for (const { key } of keyValues) found.set(key, null);
+    for (const keyValue of await this.#sections.complete(news)) found.set(keyValue.key, keyValue);
   }
 
   /** Takes in what a list has found, all at once: readers of the state must not see one half new and the other old. */
@@ -296,17 +304,19 @@ export class Mirror {
     const checking = this.#check(following).catch((error: unknown) => {
       if (!following.aborted) throw error;
     });
+    const completed = new CompletedBatches(this.#sections, following, (batch) => this.#take(batch));
     try {
       const watching = this.#options.etcd.watch(
         ranges,
         following,
-        (batch) => this.#take(batch),
+        (batch) => completed.add(batch),
         () => {
           this.#isConnected = true;
-          onOpen();
+          // What the stream tells may still not be taken in.
+          if (!this.#sections.isFailing) onOpen();
         },
       );
-      await Promise.race([watching, checking.then(() => watching)]);
+      await Promise.race([watching, checking.then(() => watching), completed.failed]);
     } finally {
       this.#following.abort();
       await checking.catch(() => undefined);

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type KeyRange, RegistryError } from "@fleet/domain/cluster";
+import { type KeyRange, type KeyValue, RegistryError } from "@fleet/domain/cluster";
 import { backoff } from "@fleet/loop";
 import type { Etcd, RangePage } from "./etcd.ts";
 
 /** Keys of the first page of a range, of which nobody knows yet how large they are. */
-const FIRST_KEYS = 4;
+export const FIRST_KEYS = 4;
 /** How much larger a page may be than the one before. */
 const GROWTH = 4;
 /** Most keys a page where nobody says how many: well below what gRPC takes in one message. */
@@ -45,7 +45,7 @@ export class RangeReader {
     while (next !== null) {
       const page: RangePage = await next;
       const after = page.keyValues.at(-1)?.key;
-      limit = Math.min(this.#mostKeys, this.#cap, limit * GROWTH, keysFor(page));
+      limit = Math.min(this.#mostKeys, this.#cap, nextKeys(limit, page.keyValues));
       next =
         page.more && after !== undefined
           ? this.#page(range, limit, { after, revision: revision ?? page.revision }, signal)
@@ -80,8 +80,8 @@ export class RangeReader {
   }
 }
 
-/** How many keys like those of a page make a page of full size. */
-function keysFor({ keyValues }: RangePage): number {
+/** How many keys the page after one has, of which so many were asked for: a page of full size at most. */
+export function nextKeys(limit: number, keyValues: readonly KeyValue[]): number {
   const bytes = keyValues.reduce((sum, { value }) => sum + value.length, 0);
-  return bytes === 0 ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor((PAGE_BYTES * keyValues.length) / bytes));
+  return Math.min(limit * GROWTH, Math.max(1, Math.floor((PAGE_BYTES * keyValues.length) / Math.max(1, bytes))));
 }
