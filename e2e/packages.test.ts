@@ -1,21 +1,32 @@
 import { execFileSync } from "node:child_process";
-import { globSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, globSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ROOT } from "../deploy/local-cluster/cluster.ts";
 import type { Output } from "../deploy/local-cluster/processes.ts";
+import { DEBIAN_RELEASES, type DebianRelease, makeDebianRoot, runInRoot } from "../testbed/debian-root.ts";
 import { allowPackages, SLEEP, TestCluster } from "../testbed/test-cluster.ts";
 
 const OLD = "1.9.9";
 const VERSION = "2.0.0";
 const NAMES = ["fleetd", "fleet-agent", "fleet-engine", "fleet-api", "fleetctl"];
 const RUNNING = ["fleet-agent.service", "fleet-engine.service", "fleet-api.service"];
+const UNITS = [...RUNNING, "fleet.socket", "fleet.service"];
 const WITHOUT_SECRETS_GROUP = `set -e; cd /etc/fleet; umask 0027; touch tokens other; chgrp fleet fleet.conf tokens other
   echo ' api_tokens_file = "/etc/fleet/tokens"' >>fleet.conf; echo '#etcd_keyfile=/etc/fleet/other' >>fleet.conf; groupdel fleet-secrets`;
 
+/** What stood on a host, whose packages were installed before it had systemd, once it had booted, and after their purge. */
+interface FirstBoot {
+  readonly active: string;
+  readonly enabled: string;
+  readonly version: string;
+  readonly left: string;
+}
+
 let folder: string;
 let cluster: TestCluster;
+const firstBoots = new Map<DebianRelease, FirstBoot>();
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "fleet-packages-"));
   const node = (...args: string[]): string => execFileSync(process.execPath, args, { cwd: ROOT, encoding: "utf8" });
@@ -26,16 +37,47 @@ beforeAll(async () => {
   execFileSync("mkdir", ["-p", join(folder, "new")]);
   for (const part of ["bin", "work"]) execFileSync("ln", ["-s", join(ROOT, "dist", part), join(folder, "new", part)]);
   node(...build, "--out", join(folder, "new"));
-  cluster = await TestCluster.start([{ isBare: true }, { isBare: true }], "");
-  const { network } = cluster.cluster;
-  for (const index of network.hosts.keys()) await makeReady(index);
-}, 300_000);
+  const lowers = await Promise.all(DEBIAN_RELEASES.map(installedRoot));
+  cluster = await TestCluster.start(
+    lowers.map((lower) => ({ isBare: true, lower })),
+    "",
+  );
+  for (const [place, release] of DEBIAN_RELEASES.entries()) firstBoots.set(release, await firstBoot(place + 1));
+}, 400_000);
 afterAll(async () => {
   await cluster?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Puts both versions on a host, and what its daemons are to know. */
+/** A Debian with nothing but its base, in which the packages and what they need were installed; returns its root folder. */
+async function installedRoot(release: DebianRelease): Promise<string> {
+  const root = join(folder, release);
+  await makeDebianRoot(release, root);
+  for (const path of globSync(join(folder, "*/deb/*.deb"))) copyFileSync(path, join(root, "root", basename(path)));
+  await runInRoot(root, `apt-get install --yes --no-install-recommends /root/*_${VERSION}_*.deb`);
+  return root;
+}
+
+/** Notes what runs on a host that has just booted, and purges its packages. */
+async function firstBoot(index: number): Promise<FirstBoot> {
+  const { network } = cluster.cluster;
+  await makeReady(index);
+  await network.must(index, "systemctl", "restart", ...RUNNING);
+  const active = (await network.exec(index, ["systemctl", "is-active", ...RUNNING])).stdout;
+  const enabled = (await network.exec(index, ["systemctl", "is-enabled", ...UNITS])).stdout;
+  const version = await network.must(index, "fleetctl", "--version");
+  await network.must(index, "dpkg", "--purge", ...NAMES);
+  return { active, enabled, version, left: await leftOf(index) };
+}
+
+/** Files, users and groups of fleet on a host, without those that this test has put there. */
+function leftOf(index: number): Promise<string> {
+  const script = `find / /run -xdev -name '*fleet*' -not -path '/root/*' -not -path '*.service.d*'
+    getent passwd fleet; getent group fleet fleet-secrets; true`;
+  return cluster.cluster.network.must(index, "sh", "-c", script);
+}
+
+/** Tells the daemons of a host what they are to know. */
 async function makeReady(index: number): Promise<void> {
   const { network, etcdURL } = cluster.cluster;
   await allowPackages(network, index);
@@ -44,8 +86,7 @@ async function makeReady(index: number): Promise<void> {
     const path = `/etc/systemd/system/${unit}.d/test.conf`;
     await network.exec(index, ["sh", "-c", `mkdir -p "$(dirname "$0")" && cat >"$0"`, path], { input: dropIn });
   }
-  for (const path of globSync(join(folder, "*/deb/*.deb")))
-    await network.copyTo(index, path, `/root/${basename(path)}`);
+  await network.must(index, "systemctl", "daemon-reload");
 }
 
 const host = (...command: string[]): Promise<string> => cluster.cluster.network.must(1, ...command);
@@ -68,6 +109,18 @@ describe("the Debian packages", () => {
     const args = ["--fail-on", "error,warning", ...files];
     expect(execFileSync("lintian", args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] })).toBe("");
   }, 240_000);
+
+  it.each(DEBIAN_RELEASES)(
+    "are installed on a %s with nothing but its base, run once it has booted, and are purged whole",
+    (release) => {
+      expect(firstBoots.get(release)).toEqual({
+        active: "active\nactive\nactive\n",
+        enabled: "enabled\nenabled\nenabled\nenabled\ndisabled\n",
+        version: `fleetctl version ${VERSION}\n`,
+        left: "",
+      });
+    },
+  );
 
   it("are installed, upgraded without the restart of a unit, removed and purged", async () => {
     const { network } = cluster.cluster;
@@ -149,21 +202,13 @@ describe("the Debian packages", () => {
     await host("sh", "-c", `dpkg -i /root/fleet-engine_${VERSION}_all.deb`);
     expect((await network.exec(1, ["systemctl", "is-active", "fleet-engine"])).stdout.trim()).toBe("inactive");
 
-    const installed = (await host("dpkg", "-L", ...NAMES)).split("\n");
     await host("dpkg", "--remove", ...NAMES.filter((name) => name !== "fleetd"), "fleetd");
     expect(await cluster.show(1, "stays.service", "ActiveState")).toBe("inactive");
     expect((await network.exec(1, ["pidof", "fleetd"])).stdout).toBe("");
     expect(await host("cat", "/etc/fleet/fleet.conf")).toContain("token_limit=77");
 
     await host("dpkg", "--purge", ...NAMES);
-    const left: string[] = [];
-    for (const path of installed.filter((line) => /\/[^/]*fleet[^/]*$/.test(line))) {
-      if ((await network.exec(1, ["test", "-e", path])).code === 0) left.push(path);
-    }
-    expect(left).toEqual([]);
-    const links = "find /etc/systemd/system /var/lib/systemd/deb-systemd-helper-* -name '*fleet*' -not -name '*.d'";
-    expect(await host("sh", "-c", links)).toBe("");
-    expect((await network.exec(1, ["test", "-e", "/run/fleet"])).code).toBe(1);
+    expect(await leftOf(1)).toBe("");
   }, 180_000);
 
   it("with fleetd alone run everything in one process once it is enabled", async () => {

@@ -23,6 +23,8 @@ export interface HostRoles {
   readonly files?: Readonly<Record<string, string>>;
   /** More folders and files of this machine that it sees, as `from:to`. */
   readonly binds?: readonly string[];
+  /** The root folder below it; by default this machine's. */
+  readonly lower?: string;
   /** The executable that its parts are of; by default the one that was built. */
   readonly fleetd?: string;
   /** True: nothing of fleet is put on it. */
@@ -149,16 +151,15 @@ export class LocalCluster {
 
   hostOptions(index: number): HostOptions {
     const roles = this.#options.hosts[index - 1] ?? {};
-    if (roles.isBare) return { files: roles.files ?? {}, binds: roles.binds ?? [] };
+    const { files = {}, binds = [], lower } = roles;
+    const below = lower === undefined ? {} : { lower };
+    if (roles.isBare) return { ...below, files, binds };
     const units = servicesOf(roles);
     const unit = (name: string): string => readFileSync(join(ROOT, "deploy/systemd", name), "utf8");
     const sysusers = readFileSync(join(ROOT, "deploy/sysusers.d/fleet.conf"), "utf8");
     return {
-      binds: [
-        `${roles.fleetd ?? `${BIN}/fleetd`}:/usr/bin/fleetd`,
-        `${BIN}/fleetctl:/usr/bin/fleetctl`,
-        ...(roles.binds ?? []),
-      ],
+      ...below,
+      binds: [`${roles.fleetd ?? `${BIN}/fleetd`}:/usr/bin/fleetd`, `${BIN}/fleetctl:/usr/bin/fleetctl`, ...binds],
       wants: units,
       files: {
         "/etc/fleet/fleet.conf": [
@@ -170,7 +171,7 @@ export class LocalCluster {
           "",
         ].join("\n"),
         "/usr/lib/sysusers.d/fleet.conf": sysusers,
-        ...roles.files,
+        ...files,
         ...Object.fromEntries(units.map((name) => [`/etc/systemd/system/${name}`, unit(name)])),
         ...(roles.api || roles.all
           ? {

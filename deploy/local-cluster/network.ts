@@ -1,17 +1,14 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { copyFile } from "node:fs/promises";
 import { Socket } from "node:net";
 import { networkInterfaces } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { promisify } from "node:util";
+import { writeHostDisk } from "./host-root.ts";
 import { collect, firstOfNamespace, isAlive, type Output, until } from "./processes.ts";
 
 const run = promisify(execFile);
-
-/** Services of the machine itself that its copies must not start. */
-const MASKED =
-  "postgresql mariadb redis-server ssh docker containerd cron etcd systemd-networkd systemd-resolved systemd-logind e2scrub_reap console-getty getty@tty1 rabbitmq-server mosquitto nats-server apt-daily apt-daily-upgrade man-db dpkg-db-backup";
 
 const BOOT_MS = 60_000;
 
@@ -35,6 +32,8 @@ export interface HostOptions {
   readonly files?: Readonly<Record<string, string>>;
   /** systemd units that start at boot. */
   readonly wants?: readonly string[];
+  /** The root folder below it, which stays as it is; by default this machine's. */
+  readonly lower?: string;
   /** 32 hex digits; by default one of its own for each host. */
   readonly machineID?: string;
 }
@@ -270,25 +269,16 @@ export class HostNetwork {
       "overlay",
       "overlay",
       "-o",
-      `lowerdir=/,upperdir=${folder}/upper,workdir=${folder}/work`,
+      `lowerdir=${options.lower ?? "/"},upperdir=${folder}/upper,workdir=${folder}/work`,
       root,
     );
-    // From outside the folder is reached through the holder's root.
-    const outside = this.outside(root);
-    for (const entry of readdirSync(`${outside}/etc/systemd/system`))
-      rmSync(`${outside}/etc/systemd/system/${entry}`, { recursive: true });
-    for (const unit of MASKED.split(" ")) symlinkSync("/dev/null", `${outside}/etc/systemd/system/${unit}.service`);
-    symlinkSync("/lib/systemd/system/multi-user.target", `${outside}/etc/systemd/system/default.target`);
-    rmSync(`${outside}/etc/machine-id`, { force: true });
-    writeFileSync(`${outside}/etc/machine-id`, `${machineID}\n`);
-    writeFileSync(`${outside}/etc/hostname`, `h${index}\n`);
-    for (const [path, text] of Object.entries(options.files ?? {})) {
-      mkdirSync(dirname(outside + path), { recursive: true });
-      writeFileSync(outside + path, text);
-    }
-    const wants = `${outside}/etc/systemd/system/multi-user.target.wants`;
-    mkdirSync(wants, { recursive: true });
-    for (const unit of options.wants ?? []) symlinkSync(`/etc/systemd/system/${unit}`, join(wants, unit));
+    writeHostDisk(this.outside(root), {
+      hostname: `h${index}`,
+      machineID,
+      keepsUnits: options.lower !== undefined,
+      files: options.files ?? {},
+      wants: options.wants ?? [],
+    });
   }
 
   /** A path of the network's mount namespace, as this machine reaches it. */
