@@ -12,7 +12,7 @@ const note = (kind: "moved" | "machine-away" | "machine-back" | "machine-error",
   kind: "note",
   note: { kind, machineID, text: kind },
 });
-const end: JournalItem = { kind: "end", end: { units: [{ unit: "a.service", how: "stopped" }] } };
+const end: JournalItem = { kind: "end", end: { units: [{ unit: "a.service", how: "has ended" }] } };
 
 describe("a stream of the journal", () => {
   it("is printed in its order, what happened beside it in lines of their own", () => {
@@ -23,9 +23,13 @@ describe("a stream of the journal", () => {
       { note: "-- moved --" },
       { text: "three\n" },
       { note: "-- the connection broke; it goes on at http://b:1 --" },
-      { note: "-- a.service: stopped --" },
+      { note: "-- a.service has ended --" },
     ]);
     expect(printer.entries).toBe(3);
+  });
+  it("says how each unit ended, once", () => {
+    const said: JournalItem = { kind: "note", note: { kind: "ended", unit: "a.service", text: "a.service has ended" } };
+    expect(new JournalPrinter(plain).take([said, end])).toEqual([{ note: "-- a.service has ended --" }]);
   });
   it("says nothing of how units ended where it only shows the past", () => {
     expect(new JournalPrinter({ ...plain, isFollowed: false }).take([end])).toEqual([]);

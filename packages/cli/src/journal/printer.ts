@@ -1,4 +1,4 @@
-import type { JournalItem } from "@fleet/client";
+import type { JournalEnd, JournalItem } from "@fleet/client";
 import { entryExport, entryJson, entryLines } from "./entry-text.ts";
 import type { Prefixes } from "./prefixes.ts";
 
@@ -21,6 +21,8 @@ export interface PrinterOptions {
 export class JournalPrinter {
   readonly #options: PrinterOptions;
   readonly #missing = new Set<string>();
+  /** The last words on each unit. */
+  readonly #lastOf = new Map<string, string>();
   #entries = 0;
 
   constructor(options: PrinterOptions) {
@@ -73,7 +75,8 @@ export class JournalPrinter {
   #notesOf(item: Exclude<JournalItem, { kind: "entry" }>): readonly string[] {
     switch (item.kind) {
       case "note": {
-        const { kind, text, machineID = "" } = item.note;
+        const { kind, text, unit, machineID = "" } = item.note;
+        if (unit !== undefined) this.#lastOf.set(unit, text);
         if (kind === "machine-error" || kind === "machine-away") this.#missing.add(machineID);
         if (kind === "machine-back") this.#missing.delete(machineID);
         return [`-- ${text} --`];
@@ -81,8 +84,16 @@ export class JournalPrinter {
       case "resumed":
         return [`-- the connection broke; it goes on at ${item.where} --`];
       case "end":
-        return this.#options.isFollowed ? item.end.units.map(({ unit, how }) => `-- ${unit}: ${how} --`) : [];
+        return this.#options.isFollowed ? this.#endOf(item.end.units) : [];
     }
+  }
+
+  /** How units ended, where that was not their last note. */
+  #endOf(units: JournalEnd["units"]): readonly string[] {
+    return units
+      .map(({ unit, how }) => ({ unit, text: `${unit} ${how}` }))
+      .filter(({ unit, text }) => this.#lastOf.get(unit) !== text)
+      .map(({ text }) => `-- ${text} --`);
   }
 }
 

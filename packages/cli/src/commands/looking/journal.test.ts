@@ -49,7 +49,7 @@ const entry = (of: string, machineID: string, second: number, message: string) =
   },
 });
 const lines = (...values: object[]): string => values.map((value) => `${JSON.stringify(value)}\n`).join("");
-const END = { end: { units: [{ unit: "web@1.service", how: "destroyed" }] } };
+const END = { end: { units: [{ unit: "web@1.service", how: "was destroyed" }] } };
 
 describe("journal over the API", () => {
   it("merges all instances of a glob, each line with its unit", async () => {
@@ -97,7 +97,7 @@ describe("journal over the API", () => {
     const { code, stdout, stderr } = await run(["journal", "-f", "-o", "cat", "web@1"]);
     expect({ code, stdout }).toEqual({ code: 0, stdout: "one\ntwo\n" });
     expect(stderr).toMatch(
-      /^-- web@1\.service moved from h1 to h2 --\n-- the connection broke; it goes on at unix:\S+ --\n-- web@1\.service: destroyed --\n$/,
+      /^-- web@1\.service moved from h1 to h2 --\n-- the connection broke; it goes on at unix:\S+ --\n-- web@1\.service was destroyed --\n$/,
     );
     expect(asked()[1]).toBe(`unit=web@1.service&lines=10&follow=true&after=${id}:s=1`);
   });
