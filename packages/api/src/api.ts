@@ -11,7 +11,7 @@ import { AuditLog } from "./http/audit-log.ts";
 import { EventReaders } from "./http/event-readers.ts";
 import type { AnsweredRequest } from "./http/server-hooks.ts";
 import { type Listener, openSockets, passedSockets } from "./http/sockets.ts";
-import { JournalSessions } from "./link/journal-sessions.ts";
+import { LinkSessions } from "./link/link-sessions.ts";
 import type { Asker } from "./link/machine-journal.ts";
 import { ClusterView } from "./model/cluster-view.ts";
 import { EventLog } from "./model/event-log.ts";
@@ -148,7 +148,7 @@ class Api implements RunningApi {
       units: mirror.state.units.size,
       machines: mirror.state.machines.size,
       eventReaders: readers.count,
-      journalReaders: sessions.count,
+      linkReaders: sessions.count,
       addresses: this.#listeners.map(({ address }) => address),
     };
   }
@@ -209,7 +209,7 @@ interface FollowedCluster {
   readonly mirror: Mirror;
   readonly view: ClusterView;
   readonly readers: EventReaders;
-  readonly sessions: JournalSessions;
+  readonly sessions: LinkSessions;
 }
 
 /** Builds the mirror and what it feeds. Nothing is read until the mirror runs. */
@@ -224,8 +224,8 @@ function followCluster(registry: Registry, { disableWatches }: Config, log: Base
   const view = new ClusterView(mirror.state);
   const events = new EventLog();
   const readers = new EventReaders(events);
-  const sessions = new JournalSessions(mirror.state, (error) =>
-    log.error({ err: error }, "a stream of the journal failed unexpectedly"),
+  const sessions = new LinkSessions((error) =>
+    log.error({ err: error }, "a stream of what machines answer failed unexpectedly"),
   );
   // Also where etcd is polled, whose lists are no gaps otherwise: revisions may go back.
   let isReadAnew = false;

@@ -1,7 +1,7 @@
 import type { Mirror, Registry, UnitWriter } from "@fleet/registry";
 import { type FastifyInstance, type FastifyRequest, fastify } from "fastify";
-import type { JournalSessions } from "../link/journal-sessions.ts";
 import { linkHandlers } from "../link/link-handlers.ts";
+import type { LinkSessions } from "../link/link-sessions.ts";
 import type { Asker } from "../link/machine-journal.ts";
 import { senderName } from "../model/audit.ts";
 import type { ClusterView } from "../model/cluster-view.ts";
@@ -29,7 +29,7 @@ export interface AppDeps extends HookDeps {
   readonly readers: EventReaders;
   /** Asks machines; null: this API asks none. */
   readonly asker: Asker | null;
-  readonly sessions: JournalSessions;
+  readonly sessions: LinkSessions;
   /** Most entries of a page. */
   readonly tokenLimit: () => number;
   /** Most bytes of a unit's text. */

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { OPERATIONS } from "@fleet/client/description";
 import { ClusterState, type Etcd, EtcdHistory, Keys, type Mirror, Registry, type UnitWriter } from "@fleet/registry";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { JournalSessions } from "../link/journal-sessions.ts";
+import { LinkSessions } from "../link/link-sessions.ts";
 import { ClusterView } from "../model/cluster-view.ts";
 import { EventLog } from "../model/event-log.ts";
 import { Access } from "./access.ts";
@@ -100,7 +100,7 @@ beforeAll(async () => {
     view: new ClusterView(state),
     readers: new EventReaders(new EventLog()),
     asker: null,
-    sessions: new JournalSessions(state, () => undefined),
+    sessions: new LinkSessions(() => undefined),
     version: "1.2.3",
     tokenLimit: () => 3,
     unitSizeLimit: () => 262_144,

@@ -6,6 +6,7 @@ import { FollowedUnit } from "./followed-unit.ts";
 import type { JournalQuery } from "./journal-query.ts";
 import type { JournalReader } from "./journal-reader.ts";
 import { LatestEntries } from "./latest-entries.ts";
+import type { LinkSession } from "./link-session.ts";
 import { type Asker, isAway, machineJournal } from "./machine-journal.ts";
 import { News } from "./news.ts";
 import { UnitPatterns } from "./selection.ts";
@@ -33,7 +34,7 @@ interface UnitEnd {
 }
 
 /** One stream of the journal: the past of all machines in order, then what comes. */
-export class JournalSession {
+export class JournalSession implements LinkSession {
   readonly #options: JournalSessionOptions;
   readonly #positions = new Map<string, Position>();
   /** Machines that it was said of that they are away. */
@@ -56,13 +57,11 @@ export class JournalSession {
     for (const name of options.names) this.#units.set(name, new FollowedUnit(name));
   }
 
-  /** Whether a change of a unit is news here. */
   isAbout(name: string): boolean {
     if (!this.#options.query.follow) return false;
     return this.#units.has(name) || this.#patterns.select(this.#options.state, name);
   }
 
-  /** Has it look at the machines that are away, and at units that it is about and that have changed. */
   wake(changed: Iterable<string>): void {
     for (const name of changed) this.#changed.add(name);
     this.#news.tell();

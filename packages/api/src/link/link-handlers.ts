@@ -6,18 +6,20 @@ import { askedOf, pathParameter, queryOf } from "../http/request-parts.ts";
 import type { Handlers } from "../http/routes.ts";
 import { HttpJournalReader, type StreamType } from "./http-journal-reader.ts";
 import { MOST_LINES, queryInBody, readJournalQuery, readLines, values } from "./journal-query.ts";
-import { type JournalSessions, MOST_JOURNAL_READERS } from "./journal-sessions.ts";
+import { JournalSession } from "./journal-session.ts";
+import { type LinkSessions, MOST_READERS } from "./link-sessions.ts";
 import type { Asker } from "./machine-journal.ts";
-import { usageOf, watchUsageOf } from "./machine-usage.ts";
+import { usageOf } from "./machine-usage.ts";
 import { selectUnits } from "./selection.ts";
 import { unitStatuses } from "./unit-statuses.ts";
+import { UsageSession } from "./usage-session.ts";
 
 /** What the handlers are built from. */
 export interface LinkDeps {
   readonly state: ClusterState;
   /** Null: this API asks no machine. */
   readonly asker: Asker | null;
-  readonly sessions: JournalSessions;
+  readonly sessions: LinkSessions;
   readonly version: string;
   readonly access: () => Access | null;
 }
@@ -29,7 +31,7 @@ const MOST_COUNT = 1_000_000;
 export function linkHandlers(
   deps: LinkDeps,
 ): Pick<Handlers, "Journal.Read" | "Journal.Query" | "Units.Status" | "Usage.Read"> {
-  const { state } = deps;
+  const { state, sessions } = deps;
   return {
     "Journal.Read": async (request, reply) => serveJournal(deps, request, reply, queryOf(request)),
     "Journal.Query": async (request, reply) => serveJournal(deps, request, reply, queryInBody(request.body)),
@@ -48,8 +50,18 @@ export function linkHandlers(
       if (streamTypeOf(request) === null) return { machines: await usageOf(state, asker, machines, goneSignal(reply)) };
       const intervalMs = numberIn(query, "interval", DEFAULT_INTERVAL_MS, [200, 60_000]);
       const count = numberIn(query, "count", 0, [0, MOST_COUNT]);
+      refuseCrowd(sessions);
       const reader = streamTo(request, reply, "text/event-stream", deps);
-      void streamUsage(deps, asker, { wanted, intervalMs, count, reader });
+      const session = new UsageSession({
+        state,
+        asker,
+        machines: wanted,
+        intervalMs,
+        count,
+        reader,
+        signal: reader.gone,
+      });
+      void sessions.serve(session, reader);
       return undefined;
     },
   };
@@ -67,41 +79,18 @@ function serveJournal(
   const query = readJournalQuery(asked);
   const { names, missing } = selectUnits(state, query.units);
   if (missing[0] !== undefined) throw new HttpError(404, `no unit matches ${JSON.stringify(missing[0])}`);
-  if (sessions.count >= MOST_JOURNAL_READERS)
-    throw new HttpError(429, "too many clients read journals here: try another server");
-  const type = streamTypeOf(request) ?? "application/x-ndjson";
-  void sessions.serve(asker, { query, names }, streamTo(request, reply, type, deps));
+  refuseCrowd(sessions);
+  const reader = streamTo(request, reply, streamTypeOf(request) ?? "application/x-ndjson", deps);
+  void sessions.serve(new JournalSession({ state, asker, query, names, reader, signal: reader.gone }), reader);
 }
 
-interface UsageStream {
-  /** None: all machines, also those that come. */
-  readonly wanted: readonly string[];
-  readonly intervalMs: number;
-  readonly count: number;
-  readonly reader: HttpJournalReader;
-}
-
-/** Sends samples of machines until each has sent as many as were asked for. */
-async function streamUsage({ state }: LinkDeps, asker: Asker, stream: UsageStream): Promise<void> {
-  const { wanted, intervalMs, count, reader } = stream;
-  const running = new Map<string, Promise<void>>();
-  const follow = async (machineID: string): Promise<void> => {
-    for await (const sample of watchUsageOf(state, asker, { machineID, intervalMs, count, signal: reader.gone }))
-      await reader.write([{ sample }]);
-  };
-  const begin = (): void => {
-    for (const machineID of wanted.length > 0 ? wanted : state.machines.keys())
-      if (!running.has(machineID)) running.set(machineID, follow(machineID));
-  };
-  begin();
-  const looking = wanted.length > 0 || count > 0 ? null : setInterval(begin, intervalMs).unref();
-  if (looking !== null) reader.gone.addEventListener("abort", () => clearInterval(looking), { once: true });
-  try {
-    await Promise.all(running.values());
-    if (looking === null || running.size === 0) reader.end();
-  } catch {
-    reader.cutOff("the server met an unexpected error");
-  }
+/** @throws HttpError 429 */
+function refuseCrowd({ count }: LinkSessions): void {
+  if (count >= MOST_READERS)
+    throw new HttpError(
+      429,
+      `this server serves ${MOST_READERS} streams of what machines answer, and no more: try another`,
+    );
 }
 
 /** @throws HttpError 501 */

@@ -110,6 +110,7 @@ export const LINK_OPERATIONS = [
         otherTypes: ["text/event-stream"],
       },
       refused(400, "A parameter is not valid."),
+      busy,
       noLink,
     ],
     isClassic: false,

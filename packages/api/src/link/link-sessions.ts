@@ -1,15 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Change, ClusterState } from "@fleet/domain/cluster";
+import type { Change } from "@fleet/domain/cluster";
 import { inTimeSlices } from "../http/time-slices.ts";
 import type { HttpJournalReader } from "./http-journal-reader.ts";
-import { JournalSession, type JournalSessionOptions } from "./journal-session.ts";
-import type { Asker } from "./machine-journal.ts";
+import type { LinkSession } from "./link-session.ts";
 
-/** What a reader asks for: its query, and the units that it stands for now. */
-export type AskedJournal = Pick<JournalSessionOptions, "query" | "names">;
-
-/** Most readers of journals at a time: each takes a stream of at least one machine, and an API holds 1,000 of them. */
-export const MOST_JOURNAL_READERS = 1_000;
+/** Most readers at a time: each takes a stream of at least one machine, and an API holds 1,000 of them. */
+export const MOST_READERS = 1_000;
 
 /** Between two tellings of what has changed in the cluster. */
 const TELL_EVERY_MS = 250;
@@ -17,22 +13,20 @@ const TELL_EVERY_MS = 250;
 const NAMES_A_LOOK = 64;
 
 interface Running {
-  readonly session: JournalSession;
+  readonly session: LinkSession;
   readonly reader: HttpJournalReader;
 }
 
-/** All streams of the journal that this API serves. */
-export class JournalSessions {
+/** All streams of what machines answer that this API serves: journals, and what machines use. */
+export class LinkSessions {
   readonly #running = new Set<Running>();
-  readonly #state: ClusterState;
   readonly #onUnexpected: (error: unknown) => void;
   /** Units that have changed since readers were told. */
   #changed = new Set<string>();
   #hasMachineNews = false;
   #isTelling = false;
 
-  constructor(state: ClusterState, onUnexpected: (error: unknown) => void) {
-    this.#state = state;
+  constructor(onUnexpected: (error: unknown) => void) {
     this.#onUnexpected = onUnexpected;
   }
 
@@ -41,8 +35,7 @@ export class JournalSessions {
   }
 
   /** Serves a reader until its stream has ended. */
-  async serve(asker: Asker, asked: AskedJournal, reader: HttpJournalReader): Promise<void> {
-    const session = new JournalSession({ state: this.#state, asker, ...asked, reader, signal: reader.gone });
+  async serve(session: LinkSession, reader: HttpJournalReader): Promise<void> {
     const running = { session, reader };
     this.#running.add(running);
     try {

@@ -3,7 +3,7 @@ import { Writable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { HttpJournalReader } from "./http-journal-reader.ts";
 import { JournalSession } from "./journal-session.ts";
-import { JournalSessions } from "./journal-sessions.ts";
+import { LinkSessions } from "./link-sessions.ts";
 import { JournalCluster, JournalMachines, line, queryFor, untilAborted } from "./testing/journal-cluster.ts";
 
 /** An answer whose connection takes everything at once. */
@@ -21,7 +21,7 @@ class Answer extends Writable {
 
 let cluster: JournalCluster;
 let machines: JournalMachines;
-let sessions: JournalSessions;
+let sessions: LinkSessions;
 let unexpected: unknown[];
 
 beforeEach(() => {
@@ -34,7 +34,7 @@ beforeEach(() => {
     else yield line(1, "a.service");
   });
   unexpected = [];
-  sessions = new JournalSessions(cluster.state, (error) => unexpected.push(error));
+  sessions = new LinkSessions((error) => unexpected.push(error));
 });
 afterEach(() => {
   sessions.close();
@@ -45,7 +45,10 @@ afterEach(() => {
 function serve(mayRead: () => boolean = () => true, follow = true): { answer: Answer; served: Promise<void> } {
   const answer = new Answer();
   const reader = new HttpJournalReader(answer as unknown as ServerResponse, "application/x-ndjson", {}, mayRead);
-  const served = sessions.serve(machines, { query: queryFor(["*.service"], { follow }), names: ["a.service"] }, reader);
+  const query = queryFor(["*.service"], { follow });
+  const { state } = cluster;
+  const session = { state, asker: machines, query, names: ["a.service"], reader, signal: reader.gone };
+  const served = sessions.serve(new JournalSession(session), reader);
   return { answer, served };
 }
 
