@@ -88,8 +88,10 @@ export class Sweeper {
     this.#left = new Set(); // units may leave more meanwhile
     try {
       const isWhole = left === null || left.size > MOST_LEFT;
-      const found = isWhole ? await this.#listed(keys.unitFiles()) : await this.#found(left);
-      const unused = new Map([...found].filter(([key]) => !isUsed.has(key)));
+      const isUnused = (key: string): boolean => !isUsed.has(key);
+      const unused = isWhole
+        ? await this.#unusedIn(keys.unitFiles(), isUnused)
+        : await this.#found([...left].filter(isUnused));
       for (const key of unused.keys()) this.#left.add(key);
       return await this.#remove(this.#files.unusedAgain(unused), leadership);
     } catch (error) {
@@ -113,35 +115,46 @@ export class Sweeper {
 
   async #sweepHistory(state: ClusterState, leadership: Leadership): Promise<number> {
     const { keys } = this.#registry;
-    const { versions, hasUnreadable } = await this.#registry.allVersions();
-    const outdated = new Set<string>();
-    const used = new Set([...state.units.values()].flatMap(({ source }) => (source === undefined ? [] : [source])));
-    for (const [name, kept] of versions) {
-      const isThere = state.units.has(name) || state.isUnreadable("unit", name);
-      const old = new Set(outdatedVersions(kept, isThere, Date.now()).map(({ id }) => id));
-      for (const version of kept) {
-        if (old.has(version.id)) outdated.add(keys.version(name, version.id));
-        else used.add(version.source);
+    const used = new Set([...state.units.values()].flatMap(({ source }) => source ?? []));
+    let outdated: string[] = [];
+    let hasUnreadable = false;
+    for await (const history of this.#registry.histories()) {
+      if (history.kind === "unreadable") {
+        hasUnreadable = true;
+        continue;
       }
+      const { name, versions } = history;
+      const isThere = state.units.has(name) || state.isUnreadable("unit", name);
+      const old = new Set(outdatedVersions(versions, isThere, Date.now()).map(({ id }) => id));
+      for (const { id, source } of versions) {
+        if (old.has(id)) outdated.push(keys.version(name, id));
+        else used.add(source);
+      }
+      if (outdated.length < MOST_DELETES) continue;
+      await this.#delete(outdated, leadership);
+      outdated = [];
     }
-    await this.#delete([...outdated], leadership);
+    await this.#delete(outdated, leadership);
     if (hasUnreadable || state.unreadableHashes?.size !== 0) {
       this.#sources.clear();
       return 0;
     }
-    const usedKeys = new Set([...used].map((hash) => keys.source(hash)));
-    const unused = [...(await this.#listed(keys.sources()))].filter(([key]) => !usedKeys.has(key));
-    return this.#remove(this.#sources.unusedAgain(new Map(unused)), leadership);
+    const isUnused = (key: string): boolean => {
+      const parsed = keys.parse(key);
+      return parsed?.kind === "source" && !used.has(parsed.hash);
+    };
+    const unused = await this.#unusedIn(keys.sources(), isUnused);
+    return this.#remove(this.#sources.unusedAgain(unused), leadership);
   }
 
-  /** The keys of a range of texts, with the revisions that wrote them. */
-  async #listed(texts: KeyRange): Promise<ReadonlyMap<string, number>> {
+  /** The keys of a range of texts that nothing refers to, with the revisions that wrote them. */
+  async #unusedIn(texts: KeyRange, isUnused: (key: string) => boolean): Promise<ReadonlyMap<string, number>> {
     const { etcd } = this.#registry;
     const found = new Map<string, number>();
     let after: string | undefined;
     do {
       const page = await etcd.range(texts, { after, limit: PAGE_KEYS, keysOnly: true });
-      for (const { key, modRevision } of page.keyValues) found.set(key, modRevision);
+      for (const { key, modRevision } of page.keyValues) if (isUnused(key)) found.set(key, modRevision);
       after = page.more ? page.keyValues.at(-1)?.key : undefined;
     } while (after !== undefined);
     return found;

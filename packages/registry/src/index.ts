@@ -77,6 +77,6 @@ export { type ChangeListener, Mirror, type MirrorOptions, type ReadAnew } from "
 export { ObservedEtcd, type OperationObserver } from "./store/observed-etcd.ts";
 export { DEFAULT_MOST_MOVES, planMoves, requestRebalance } from "./store/rebalance.ts";
 export { type MirrorSettings, Registry } from "./store/registry.ts";
-export type { AllVersions } from "./store/unit-versions.ts";
+export type { UnitHistory } from "./store/unit-versions.ts";
 export { type ChangeAuthor, type KnownUnits, type UnitResult, UnitWriter } from "./store/unit-writer.ts";
 export { destroyUnknown } from "./store/unknown-units.ts";

@@ -16,7 +16,7 @@ import { Mirror, type ReadAnew } from "./mirror.ts";
 import { ObservedEtcd, type OperationObserver } from "./observed-etcd.ts";
 import { readKeys } from "./transactions.ts";
 import { readUnitFiles, readUnitText } from "./unit-files.ts";
-import { type AllVersions, readAllVersions, readVersions } from "./unit-versions.ts";
+import { readHistories, readVersions, type UnitHistory } from "./unit-versions.ts";
 import { type KnownUnits, UnitWriter } from "./unit-writer.ts";
 import { unknownUnits } from "./unknown-units.ts";
 
@@ -87,9 +87,9 @@ export class Registry {
     return readVersions(this.etcd, this.keys, name);
   }
 
-  /** The same of all units, each in no order. */
-  allVersions(): Promise<AllVersions> {
-    return readAllVersions(this.etcd, this.keys);
+  /** The same of all units, one unit after the other, each in no order. */
+  histories(): AsyncIterable<UnitHistory> {
+    return readHistories(this.etcd, this.keys);
   }
 
   /**
