@@ -1,7 +1,8 @@
 import { mkdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { RegistryError } from "@fleet/domain/cluster";
 import type { Answer, JournalQuestion } from "@fleet/link";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { fakeRegistry } from "../../../../testbed/fake-registry.ts";
 import { temporaryFolder } from "../../../../testbed/temporary-folder.ts";
 import { fakeDetails } from "./testing/fake-details.ts";
@@ -93,6 +94,23 @@ describe("nothing is told of", () => {
     await expect(textOf(ask({ units: ["ssh.service"] }, PRINT))).rejects.toThrow("comes from /usr/lib/systemd/system");
     foreign = null;
     expect(await textOf(ask({ units: ["ssh.service"] }, PRINT))).toContain("--unit=ssh.service");
+  });
+
+  it("a unit that was fleet's where the machine's own has its name by now", async () => {
+    const writer = fake.registry().unitWriter();
+    const options = [{ section: "Service", name: "ExecStart", value: "/bin/a" }];
+    await writer.submit({ kind: "set", name: "gone.service", options, desiredState: "inactive" });
+    await writer.submit({ kind: "destroy", name: "gone.service" });
+    expect(await textOf(ask({ units: ["gone.service"] }, PRINT))).toContain("--unit=gone.service");
+    foreign = "/usr/lib/systemd/system/gone.service";
+    await expect(textOf(ask({ units: ["gone.service"] }, PRINT))).rejects.toThrow("comes from /usr/lib/systemd/system");
+  });
+
+  it("a unit whose history the agent may not read", async () => {
+    vi.spyOn(fake.registry(), "versions").mockRejectedValue(new RegistryError("forbidden", "permission denied"));
+    await expect(textOf(ask({ units: ["gone.service"] }, PRINT))).rejects.toThrow("is none of fleet's units");
+    vi.spyOn(fake.registry(), "versions").mockRejectedValue(new RegistryError("unavailable", "away"));
+    await expect(textOf(ask({ units: ["gone.service"] }, PRINT))).rejects.toThrow("away");
   });
 
   it.each(["../a.service", "a b.service", "*.service", "--root=/"])("%s, which is no unit's name", async (name) => {

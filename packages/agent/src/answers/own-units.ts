@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { RegistryError } from "@fleet/domain/cluster";
 import { unitNameProblem } from "@fleet/domain/unit";
 import { RefusedQuestion } from "@fleet/link";
 import type { Registry } from "@fleet/registry";
@@ -21,8 +22,8 @@ export class OwnUnits {
   }
 
   /**
-   * Checks that each of some units is fleet's: it is on this machine, or the registry has it and no file of the host's own
-   * goes by its name.
+   * Checks that each of some units is fleet's: it is on this machine, or the registry has it, or had it within a day, and
+   * no file of the host's own goes by its name. What a unit wrote last is asked for when it has just been destroyed.
    *
    * @throws RefusedQuestion
    */
@@ -35,9 +36,9 @@ export class OwnUnits {
     const away = names.filter((name) => !existsSync(join(unitsDirectory, name)));
     if (away.length === 0) return;
     const known = await registry.units(away);
-    const unknown = away.find((name) => !known.has(name));
-    if (unknown !== undefined)
-      throw new RefusedQuestion(`${unknown} is none of fleet's units: nothing is told of the machine's own`);
+    for (const name of away)
+      if (!known.has(name) && !(await this.#wasThere(name)))
+        throw new RefusedQuestion(`${name} is none of fleet's units: nothing is told of the machine's own`);
     const details = await connectDetails();
     try {
       for (const name of away) {
@@ -49,6 +50,15 @@ export class OwnUnits {
       }
     } finally {
       details.close();
+    }
+  }
+  /** Whether the registry had a unit within a day. A user of etcd that may not read that is told that it had not. */
+  async #wasThere(name: string): Promise<boolean> {
+    try {
+      return (await this.#options.registry.versions(name)).length > 0;
+    } catch (error) {
+      if (error instanceof RegistryError && error.code === "forbidden") return false;
+      throw error;
     }
   }
 }

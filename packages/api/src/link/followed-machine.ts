@@ -25,6 +25,7 @@ export interface FollowedMachineOptions {
   readonly unreadLines: number | null;
 }
 
+const LATER = "it is taken up again when it is back";
 const FIRST_PAUSE_MS = 1_000;
 const MOST_PAUSE_MS = 30_000;
 
@@ -60,7 +61,7 @@ export class FollowedMachine {
     const { isThere, untilNews } = this.#options;
     while (!signal.aborted) {
       if (!isThere()) {
-        await this.#sayAway("is away");
+        await this.#sayAway(`is away: ${LATER}`);
         // It may have come while that was written.
         if (!isThere()) await untilNews(signal);
         continue;
@@ -72,7 +73,7 @@ export class FollowedMachine {
         if (round.aborted) continue;
       } catch (error) {
         if (!(error instanceof LinkError)) throw error;
-        if (isAway(error)) await this.#sayAway(`does not answer (${error.message})`);
+        if (isAway(error)) await this.#sayAway(`does not answer (${error.message}): ${LATER}`);
         else await this.#sayError(error);
       }
       const pause = Math.min(MOST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#failures++);
@@ -87,7 +88,8 @@ export class FollowedMachine {
       await this.#read({ ...this.#question(), follow: false }, signal);
     } catch (error) {
       if (!(error instanceof LinkError)) throw error;
-      await this.#sayAway(`does not answer, so its last lines may be missing (${error.message})`);
+      if (isAway(error)) await this.#sayAway(`does not answer, so its last lines may be missing (${error.message})`);
+      else await this.#sayError(error);
     }
   }
 
@@ -131,7 +133,7 @@ export class FollowedMachine {
   async #sayAway(what: string): Promise<void> {
     if (this.#isAway) return;
     this.#isAway = true;
-    await this.#note("machine-away", `${this.#options.name()} ${what}: it is taken up again when it is back`);
+    await this.#note("machine-away", `${this.#options.name()} ${what}`);
   }
 
   async #sayBack(): Promise<void> {

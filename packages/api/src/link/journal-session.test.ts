@@ -160,6 +160,29 @@ describe("a journal that is followed", () => {
     ]);
   });
 
+  it.each([
+    [new LinkError("refused", "not fleet's"), "machine-error: h1 can't give its journal: not fleet's"],
+    [new LinkError("broken", "cut"), "machine-away: h1 does not answer, so its last lines may be missing (cut)"],
+  ])("says what its last lines are missing for, and promises no more of them: %s", async (error, note) => {
+    let isOver = false;
+    machines.set("m1", async function* (question, signal) {
+      if (question.follow !== true) {
+        if (isOver) throw error;
+        yield line(1, UNIT);
+        return;
+      }
+      await untilAborted(signal);
+      isOver = true;
+    });
+    const { session, reader, ended } = read(queryFor([UNIT], FOLLOWED));
+    await expect.poll(() => machines.asked).toHaveLength(2);
+    cluster.noUnit(UNIT);
+    cluster.saysNothing("m1", UNIT);
+    session.wake([UNIT]);
+    await ended;
+    expect(reader.notes).toEqual([`destroyed: ${UNIT} was destroyed`, note]);
+  });
+
   it("ends with the error that nobody had foreseen, and asks no machine any more", async () => {
     cluster.machine("m2");
     cluster.says("m2", UNIT);
