@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, type SpawnSyncReturns, spawnSync } from "node:child_process";
 import { copyFileSync, globSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -224,6 +224,12 @@ describe("the Debian packages", () => {
   }, 120_000);
 });
 
+/** Runs this Node as if it were one that fleet's libraries do not support. */
+function asOlderNode(cwd: string, args: readonly string[]): SpawnSyncReturns<string> {
+  const older = `data:text/javascript,Object.defineProperty(process.versions, "node", { value: "18.20.4" })`;
+  return spawnSync(process.execPath, [`--import=${older}`, ...args], { cwd, encoding: "utf8" });
+}
+
 describe("the npm packages", () => {
   it.each(["client", "config", "loop", "domain", "registry"])(
     "of %s hold what was built, its page and its licence",
@@ -285,5 +291,31 @@ console.log(config, typeof FleetApi, typeof OPERATIONS, typeof parseUnitFile);
     );
     run(process.execPath, join(ROOT, "node_modules/typescript/bin/tsc"), "-p", ".");
     expect(run(process.execPath, "main.ts")).toBe("7 function object function\n");
+    for (const name of [
+      "client",
+      "client/description",
+      "config",
+      "domain/unit",
+      "loop",
+      "registry",
+      "registry/model",
+    ]) {
+      const { stderr } = asOlderNode(project, ["--input-type=module", "-e", `import "@fleet/${name}";`]);
+      const [library = ""] = name.split("/");
+      expect(stderr).toContain(
+        `Error: @fleet/${library} needs Node 24 or later, and this is Node 18.20.4: see https://nodejs.org.`,
+      );
+      expect(stderr).not.toMatch(/^ +at /m);
+    }
   }, 180_000);
+});
+
+describe("the example on the registry library", () => {
+  it("says which Node it needs where it has an older one", () => {
+    expect(asOlderNode(ROOT, ["examples/registry-client"])).toMatchObject({
+      status: 1,
+      stdout: "",
+      stderr: "Error: registry-client needs Node 24 or later, and this is Node 18.20.4: see https://nodejs.org.\n",
+    });
+  });
 });

@@ -13,7 +13,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
 import { VERSION } from "@fleet/config/version";
@@ -100,6 +100,13 @@ function buildNpm(): void {
   }
 }
 
+/** What is read of a package's description. */
+interface NpmManifest {
+  readonly name: string;
+  readonly engines: { readonly node: string };
+  readonly exports: Record<string, { default: string; "fleet-source"?: string }>;
+}
+
 /** What of a package is for its users: what was built, its licence and its page; nothing that only this tree can use. */
 function stageNpm(from: string, to: string): void {
   rmSync(to, { recursive: true, force: true });
@@ -114,13 +121,33 @@ function stageNpm(from: string, to: string): void {
   }
   for (const file of [join(root, "LICENSE"), join(from, "README.md")]) copyFileSync(file, join(to, basename(file)));
   const { scripts: _, ...description } = JSON.parse(readFileSync(join(from, "package.json"), "utf8"));
-  const exports: Record<string, Record<string, string>> = description.exports;
+  const { exports }: NpmManifest = description;
   for (const [path, entry] of Object.entries(exports)) {
     delete entry["fleet-source"];
     // Helpers of this tree's own tests have nothing else.
     if (Object.keys(entry).length === 0) delete exports[path];
   }
+  askForNode(to, description);
   writeFileSync(join(to, "package.json"), `${JSON.stringify(description, null, 2)}\n`);
+}
+
+/** Has each entry of a package say which Node it needs before an older one fails on what it lacks: npm only warns. */
+function askForNode(folder: string, { name, engines, exports }: NpmManifest): void {
+  const needed = Number.parseInt(engines.node.replace(">=", ""), 10);
+  const text = `const { node } = process.versions;
+if (Number.parseInt(node, 10) < ${needed}) {
+  const error = new Error(\`${name} needs Node ${needed} or later, and this is Node \${node}: see https://nodejs.org.\`);
+  error.stack = \`Error: \${error.message}\`;
+  throw error;
+}
+`;
+  writeFileSync(join(folder, "dist/needed-node.js"), text);
+  for (const entry of Object.values(exports)) {
+    const file = join(folder, entry.default);
+    const path = relative(dirname(file), join(folder, "dist/needed-node.js"));
+    // Modules are evaluated in the order of their imports.
+    writeFileSync(file, `import "${path.startsWith(".") ? path : `./${path}`}";\n${readFileSync(file, "utf8")}`);
+  }
 }
 
 function run(program: string, ...args: readonly string[]): string {

@@ -1,5 +1,5 @@
 // Lists the machines and units of a cluster, then follows changes until it is ended. Uses nothing but the registry library.
-//   FLEET_ETCD_SERVERS=http://127.0.0.1:2379 node examples/registry-client/main.ts [--once]
+//   FLEET_ETCD_SERVERS=http://127.0.0.1:2379 node examples/registry-client [--once]
 import { machineOf, Registry, unitOf, unitStatesOf } from "@fleet/registry";
 
 const servers = (process.env.FLEET_ETCD_SERVERS ?? "http://127.0.0.1:2379").split(",");
