@@ -1,12 +1,14 @@
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, execFileSync, type SpawnSyncReturns, spawn, spawnSync } from "node:child_process";
 import {
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { networkInterfaces, tmpdir } from "node:os";
@@ -28,6 +30,18 @@ function traces(name: string): string[] {
     .flatMap((folder) => readdirSync(folder));
   const folders = existsSync("/run/fleet-local") ? readdirSync("/run/fleet-local") : [];
   return [...groups, ...Object.keys(networkInterfaces()), ...folders].filter((entry) => entry.includes(name));
+}
+
+/** Runs a script of the local cluster from a clone in which no npm packages are installed. */
+function fromAnotherClone(name: string, ...args: readonly string[]): SpawnSyncReturns<string> {
+  const folder = mkdtempSync(join(tmpdir(), "fleet-clone-"));
+  try {
+    cpSync(join(ROOT, "deploy/local-cluster"), join(folder, "deploy/local-cluster"), { recursive: true });
+    symlinkSync(join(ROOT, "dist"), join(folder, "dist"));
+    return spawnSync(join(folder, "deploy/local-cluster", name), args, { env, encoding: "utf8" });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 afterAll(async () => {
@@ -88,9 +102,25 @@ describe("npm start", () => {
     );
     expect(clone.trim().split("\n")).toHaveLength(3);
 
+    // Hosts have no sshd: their agents answer.
+    const asked = (...args: string[]): string =>
+      execFileSync(join(ROOT, "deploy/local-cluster/fleetctl"), args, { env, encoding: "utf8" });
+    await until(() => asked("journal", "-n", "1", "hello.service").includes("Hello, world"), 20_000, "its first line");
+    expect(asked("status", "hello.service")).toContain("Active: active (running)");
+    expect(asked("top", "--once")).toMatch(/^hello\.service +h\d +running/m);
+
+    expect(fromAnotherClone("fleetctl", "list-machines", "--no-legend")).toMatchObject({
+      status: 0,
+      stderr: `This is the local cluster of another clone, ${ROOT}.\n`,
+    });
+    expect(fromAnotherClone("stop")).toMatchObject({
+      status: 1,
+      stderr: `Error: no npm packages are installed here, and another clone has started a local cluster: run npm stop in the clone that ${state} names.\n`,
+    });
+
     // The example program on the registry library, and fleetctl without any server between.
     const { etcd, holderPID } = JSON.parse(readFileSync(state, "utf8")) as { etcd: string; holderPID: number };
-    const client = execFileSync(process.execPath, [join(ROOT, "examples/registry-client/main.ts"), "--once"], {
+    const client = execFileSync(process.execPath, [join(ROOT, "examples/registry-client"), "--once"], {
       env: { ...env, FLEET_ETCD_SERVERS: etcd },
       encoding: "utf8",
     });

@@ -1,5 +1,6 @@
 // Ends the local cluster.
 import { existsSync, rmdirSync } from "node:fs";
+import { ROOT } from "./cluster.ts";
 import { findHolder, stopHolder } from "./network.ts";
 import { until } from "./processes.ts";
 import { NETWORK_NAME, recall, removeState } from "./state.ts";
@@ -12,7 +13,8 @@ if (holderPID === null) {
 } else {
   await stopHolder(holderPID);
   await until(() => !existsSync(`/run/fleet-local/${NETWORK_NAME}`), 20_000, "the cluster to be gone");
-  console.log("The local cluster is gone.");
+  const isOthers = remembered.kind === "running" && remembered.state.root !== ROOT;
+  console.log(`The local cluster${isOthers ? ` of another clone, ${remembered.state.root},` : ""} is gone.`);
 }
 removeState();
 try {
