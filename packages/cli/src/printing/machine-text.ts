@@ -15,3 +15,8 @@ export function machineLegend(id: string, machines: ReadonlyMap<string, MachineI
 export function machineName(id: string, machines: ReadonlyMap<string, MachineInfo>): string {
   return machines.get(id)?.hostname ?? machineLegend(id, machines, false);
 }
+
+/** A sentence of the server's with the names of machines, where they are known, in place of their whole IDs. */
+export function withNames(text: string, machines: ReadonlyMap<string, MachineInfo>): string {
+  return text.replace(/\b[0-9a-f]{32}\b/g, (id) => machines.get(id)?.hostname ?? id);
+}

@@ -1,6 +1,6 @@
 import type { ClusterClient, MachineInfo, Placement, StateInfo, UnitInfo } from "../client/cluster-client.ts";
 import { findStates, findUnits, machinesByID } from "../client/find.ts";
-import { machineName } from "../printing/machine-text.ts";
+import { machineName, withNames } from "../printing/machine-text.ts";
 import { troubleText } from "../printing/trouble-text.ts";
 import { type Goal, judge } from "./verdict.ts";
 
@@ -53,8 +53,8 @@ export function reasonOf(
   if (own?.error != null) return clauseOf(own);
   if (isHomeless(unit)) {
     const leaving = own === undefined ? "" : `, and ${stateText(own, machines)}`;
-    const reason = placement?.fitting === 0 ? placement.reasons[0]?.reason : undefined;
-    return `${name} is pending${leaving}${reason === undefined ? "" : `: ${reason}`}`;
+    const [most] = placement?.fitting === 0 ? placement.reasons : [];
+    return `${name} is pending${leaving}${most === undefined ? "" : `: ${withNames(most.reason, machines)}`}`;
   }
   return own === undefined ? `${name} is ${unit.currentState}` : clauseOf(own);
 }
@@ -63,7 +63,7 @@ export function reasonOf(
 export function stateText(state: StateInfo, machines: ReadonlyMap<string, MachineInfo>): string {
   const trouble = troubleText(state);
   const where = machineName(state.machineID, machines);
-  return `${state.active} (${state.sub}) on ${where}${trouble === null ? "" : `: ${trouble}`}`;
+  return `${state.active} (${state.sub}) on ${where}${trouble === null ? "" : `: ${withNames(trouble, machines)}`}`;
 }
 
 /** Whether a unit is wanted on a machine and on none. */

@@ -6,6 +6,7 @@ import { CommandError } from "../../errors.ts";
 import { machineID } from "../../printing/machine-text.ts";
 import { jsonText, OUTPUT_FLAG, readOutput } from "../../printing/output.ts";
 import { machinesLike } from "../../targets/machines.ts";
+import { patternOf } from "../../targets/unit-patterns.ts";
 
 const KINDS = Object.keys(EVENT_KINDS);
 
@@ -32,7 +33,7 @@ Kinds: ${KINDS.join(", ")}.`,
   async run(context, args, flags) {
     const isJson = readOutput(flags);
     const filter: EventFilter = {
-      units: args.map((arg) => (/[*?[\\.]/.test(arg) ? arg : `${arg}.service`)),
+      units: args.map(patternOf),
       kinds: repeated(flags.kind).map(readKind),
     };
     const after = flags.after === undefined ? null : readRevision(String(flags.after));

@@ -44,6 +44,23 @@ describe("explain", () => {
         "  on node1: failed: exit status 2 (exit-code): the start job failed\n",
     );
   });
+  it("calls machines by their names, with --full by their whole IDs", async () => {
+    const placement = {
+      ...{ name: "a.service", desiredState: "launched", global: false, machines: 2, fitting: 1 },
+      summary: `on machine ${id}: one of 2 machines that fit`,
+      reasons: [{ reason: `it follows b.service, which is on ${id}`, machines: 1, examples: ["2".repeat(32)] }],
+    };
+    answerWith((method, path) => {
+      if (path.endsWith("/placement")) return { body: placement };
+      if (path.startsWith("/machines")) return { body: { machines: [{ id, hostname: "node1" }] } };
+      return clusterOf([], [unit])(method, path);
+    });
+    expect((await run(["explain", "a"])).stdout).toBe(
+      "Unit a.service: on machine node1: one of 2 machines that fit\n" +
+        "     1 machine   it follows b.service, which is on node1 (22222222...)\n",
+    );
+    expect((await run(["explain", "--full", "a"])).stdout).toContain(`on machine ${id}: one of`);
+  });
   it("tells a unit that is not there from a server that can't explain", async () => {
     answerWith(clusterOf([], [unit]));
     expect((await run(["explain", "none"])).stderr).toBe("Error: Unit none.service does not exist.\n");

@@ -2,7 +2,7 @@ import type { Placement, StateInfo } from "../../client/cluster-client.ts";
 import { machinesByID } from "../../client/find.ts";
 import type { Command } from "../../command.ts";
 import { CommandError } from "../../errors.ts";
-import { machineID } from "../../printing/machine-text.ts";
+import { machineID, withNames } from "../../printing/machine-text.ts";
 import { OUTPUT_FLAG, printJson, readOutput } from "../../printing/output.ts";
 import { troubleText } from "../../printing/trouble-text.ts";
 import { hintFor, unitName } from "../../targets/units.ts";
@@ -14,7 +14,7 @@ export const explain: Command = {
   summary: "Explain where a unit is, and why it is not elsewhere",
   description: `Explain where a unit is placed, and why the other machines are excluded; machines with the same reason are counted
 together. Machines on which the unit has failed are listed with systemd's reason.`,
-  flags: [{ flags: "-l, --full", description: "Do not shorten machine IDs" }, OUTPUT_FLAG],
+  flags: [{ flags: "-l, --full", description: "Show whole machine IDs instead of names" }, OUTPUT_FLAG],
   examples: ["fleetctl explain foo.service"],
   completes: "unit",
   async run(context, [typed = ""], flags) {
@@ -34,15 +34,17 @@ together. Machines on which the unit has failed are listed with systemd's reason
     const [states, machines] = await Promise.all([client.states(name), machinesByID(client)]);
     const nameOf = (id: string): string =>
       flags.full === true ? id : (machines.get(id)?.hostname ?? machineID(id, false));
-    context.out(`Unit ${name}: ${placement.summary}`);
-    for (const { reason, machines, examples } of placement.reasons) {
+    const named = (text: string): string => (flags.full === true ? text : withNames(text, machines));
+    context.out(`Unit ${name}: ${named(placement.summary)}`);
+    for (const { reason, machines: count, examples } of placement.reasons) {
       const shown = examples.map(nameOf).join(", ");
-      const more = machines > examples.length ? ", ..." : "";
+      const more = count > examples.length ? ", ..." : "";
       context.out(
-        `${String(machines).padStart(6)} ${machines === 1 ? "machine " : "machines"}  ${reason} (${shown}${more})`,
+        `${String(count).padStart(6)} ${count === 1 ? "machine " : "machines"}  ${named(reason)} (${shown}${more})`,
       );
     }
-    for (const { machineID: id, text } of troublesToList(placement, states)) context.out(`  on ${nameOf(id)}: ${text}`);
+    for (const { machineID: id, text } of troublesToList(placement, states))
+      context.out(`  on ${nameOf(id)}: ${named(text)}`);
     return 0;
   },
 };

@@ -19,7 +19,9 @@ describe("status and journal", () => {
   });
   it("tell why a machine could not load a unit", async () => {
     answerWith(clusterOf([{ ...state, error: "bad setting" }], [{ ...unit, currentState: "inactive" }]));
-    expect((await run(["status", "a"])).stderr).toContain(`machine ${id} failed to load it: bad setting`);
+    expect((await run(["status", "a"])).stderr).toContain(
+      `machine 113f16a7.../192.0.2.9 failed to load it: bad setting`,
+    );
   });
   it("tell beside systemd's words what is wrong with a unit", async () => {
     answerWith(clusterOf([{ ...state, error: "a dependency failed" }], [unit]));
