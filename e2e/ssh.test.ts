@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -149,6 +149,48 @@ describe("through a bastion, the only host that is reached", () => {
     expect((await through("journal", "no-such")).stderr).toBe("Error: Unit no-such.service does not exist.\n");
     expect((await through("journal", "--output", "$(id)", "talk")).stderr).toContain("invalid --output");
     await through("destroy", "talk");
+  });
+  it("journal merges machines, and follows each after its last line", async () => {
+    const text = "[Service]\nExecStart=/bin/sh -c 'n=0; while :; do n=$((n+1)); echo %N-$n; sleep 0.2; done'\n";
+    const files = [cluster.file("left.service", pinned(2, text)), cluster.file("right.service", pinned(3, text))];
+    await through("start", ...files);
+    const flags = ["-f", "--since", "-1h", "-o", "cat", "--no-prefix", "--ssh"];
+    const tunnel = [`--tunnel=${bastion}`, "--strict-host-key-checking=false"];
+    const child = spawn(join(BIN, "fleetctl"), [...tunnel, "journal", ...flags, "left", "right"], {
+      stdio: ["ignore", "pipe", "inherit"],
+      env: {
+        ...{ ...environment, FLEETCTL_ENDPOINT: "unix:///run/fleet.sock", HOME: cluster.folder },
+        PATH: process.env.PATH ?? "",
+      },
+    });
+    let printed = "";
+    child.stdout.on("data", (chunk) => {
+      printed += chunk;
+    });
+    const numbersOf = (unit: string) =>
+      [...printed.matchAll(new RegExp(`^${unit}-(\\d+)$`, "gm"))].map(([, number]) => Number(number));
+    // The past alone is over at once: later lines are those that are followed.
+    await cluster.until("lines of both", () =>
+      ["left", "right"].every((unit) => (numbersOf(unit).at(-1) ?? 0) > 25 && numbersOf(unit).length > 25),
+    );
+    child.kill("SIGINT");
+    for (const unit of ["left", "right"])
+      expect(numbersOf(unit)).toEqual(Array.from(numbersOf(unit), (_number, index) => index + 1));
+    const found = await through("journal", "-g", "-[0-9]$", "-n", "4", "-o", "short-unix", "--prefix", "left", "right");
+    const times = found.stdout
+      .trim()
+      .split("\n")
+      .map((line) => line.split("| ")[1]?.split(" ")[0]);
+    expect(times).toHaveLength(4);
+    expect(times).toEqual(times.toSorted());
+  });
+  it("top shows machines and their units, without a link", async () => {
+    const { code, stdout, stderr } = await through("top", "--once", "left", "right");
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    for (const host of ["h1", "h2", "h3"]) expect(stdout).toMatch(new RegExp(`^${host} +[\\d.]+ +\\d+ +[\\d.]+ `, "m"));
+    expect(stdout).toMatch(/^left\.service +h2 +running +[\d.]+ /m);
+    expect(stdout).toMatch(/^right\.service +h3 +running +[\d.]+ /m);
+    await through("destroy", "left", "right");
   });
 });
 
