@@ -65,8 +65,9 @@ ended or was stopped by hand, and \`stop\` stops a unit that another unit starte
 nothing is changed, because the other copies would be affected: the exit code is 1, and the command that helps is printed. An
 interrupted fleetctl leaves the cluster consistent: the cluster continues, and running the command again does the rest.
 
-**While etcd is unreachable** a command that only reads (lists, \`status\`, \`journal\`, \`explain\`, \`cat\`, \`ssh\`) shows the API's last view
-of it with exit code 0, and prints its age and etcd's addresses on standard error. Every change fails.
+**While etcd is unreachable** a command that only reads (lists, \`status\`, \`journal\`, \`top\`, \`explain\`, \`cat\`, \`ssh\`) shows the API's last view
+of it with exit code 0, and prints its age and etcd's addresses on standard error. The API needs etcd to ask machines anew: \`status\`,
+\`journal\` and \`top\` use SSH then; a journal that is followed already goes on. Every change fails.
 
 **Journals, status and top** come from the machines through the API, if \`link_listen\` is set in its fleet.conf: SSH is not needed.
 Otherwise, or with \`--ssh\`, the same commands use SSH. If an API dies while a journal is read, the journal continues after the last line of each

@@ -138,8 +138,8 @@ export class HttpClient implements ClusterClient {
   }
 }
 
-/** What a server says that has no link, or does not know the request. */
-const NO_LINK: readonly number[] = [404, 405, 501];
+/** What a server says that has no link, does not know the request, or can't reach machines since etcd is away. */
+const NO_LINK: readonly number[] = [404, 405, 501, 503];
 
 /** The result of a request; null where the server refuses it with one of these statuses. */
 async function unlessRefused<T>(statuses: readonly number[], work: () => Promise<T>): Promise<T | null> {

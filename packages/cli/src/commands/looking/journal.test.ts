@@ -147,6 +147,16 @@ describe("journal over SSH", () => {
       expect(commands).toEqual([["journalctl", "--unit=a.service", "--no-pager", "-n", "10", "--output=short", "-f"]]);
     }
   });
+  it.each([
+    [["journal", "a"], true],
+    [["journal", "--ssh", "a"], false],
+  ])("says what helps where SSH fails that nobody asked for: %j, %s", async (args, isSaid) => {
+    cluster(null);
+    const { code, stderr } = await run(args, { localMachineID: id, run: async () => 255 });
+    expect({ code, isSaid: stderr.startsWith("The API has no link to its machines, and SSH failed:") }).toEqual({
+      ...{ code: 255, isSaid },
+    });
+  });
   it.each([[[]], [["--ssh"]]])("lets nothing of what a program wrote act on a terminal, with %j", async (flags) => {
     const message = "\x1b]0;owned\x07";
     cluster((response) => response.end(lines(entry("a.service", id, 1, message), END)));

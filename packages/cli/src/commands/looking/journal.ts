@@ -16,6 +16,7 @@ import {
   readJournalRequest,
 } from "../../journal/request.ts";
 import { type MachineUnits, machinesOfUnits, type ReadUnits, unitsToRead } from "../../journal/units.ts";
+import { SSH_FAILED, sayNoWay } from "../../ssh/no-way.ts";
 import { runOn } from "../../ssh/run-on-machine.ts";
 import { machineOfUnit, machinesNamed } from "../../targets/machines.ts";
 import { notLoaded } from "../../targets/not-loaded.ts";
@@ -64,11 +65,15 @@ formats verbose, with-unit and short-monotonic always use SSH. The exit code is 
     const isSafe = request.format !== "cat" || context.terminal === null;
     if (on.length === 1 && request.hasPrefix !== true && isSafe) {
       const words = ["journalctl", ...journalctlArguments(only.units, request)];
-      return runOn(context, only.machine, request.hasSudo ? ["sudo", ...words] : words, request.sshPort);
+      const code = await runOn(context, only.machine, request.hasSudo ? ["sudo", ...words] : words, request.sshPort);
+      if (code === SSH_FAILED && !request.isSsh) sayNoWay(context);
+      return code;
     }
     if (!isOwnFormat(request.format))
       throw new CommandError(`--output ${request.format} shows one machine at a time: choose one with --machine`);
-    return print(context, journalOverSsh(context, on, request), read, request);
+    const code = await print(context, journalOverSsh(context, on, request), read, request);
+    if (code !== 0 && !request.isSsh) sayNoWay(context);
+    return code;
   },
 };
 

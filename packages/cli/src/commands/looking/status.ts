@@ -8,6 +8,7 @@ import { unitsToRead } from "../../journal/units.ts";
 import { machineName } from "../../printing/machine-text.ts";
 import { OUTPUT_FLAG, printJson, readOutput } from "../../printing/output.ts";
 import { troubleText } from "../../printing/trouble-text.ts";
+import { SSH_FAILED, sayNoWay } from "../../ssh/no-way.ts";
 import { runOn } from "../../ssh/run-on-machine.ts";
 import { machineStatusLines } from "../../status/machine-text.ts";
 import { exitCodeOf, unitStatusLines } from "../../status/unit-text.ts";
@@ -100,6 +101,7 @@ class Looker {
   readonly #statuses = new Map<string, Promise<readonly UnitStatus[] | null>>();
   #exitCode = 0;
   #isFirst = true;
+  #isNoWaySaid = false;
 
   constructor(context: Context, machines: readonly MachineInfo[], options: LookOptions) {
     this.#context = context;
@@ -146,7 +148,7 @@ class Looker {
   async show(target: Target): Promise<void> {
     if (target.kind === "machine") return this.#showMachine(target.machine);
     const { unit, states } = target;
-    const here = machinesOf(this.#context, unit, states, this.#machines, this.#options.machines);
+    const here = machinesOf(this.#context, unit, states, this.#byID, this.#options.machines);
     const statuses = await this.#statusesOf(unit.name);
     for (const machine of here) {
       for (const state of states) {
@@ -218,11 +220,13 @@ class Looker {
     this.#end(exitCodeOf(status));
   }
 
-  #showOverSsh(unit: UnitInfo, machine: MachineInfo): Promise<number> {
+  async #showOverSsh(unit: UnitInfo, machine: MachineInfo): Promise<number> {
     const { lines, sshPort } = this.#options;
     const asked = String(lines) === DEFAULT_LINES ? [] : ["-n", String(lines)];
     const words = ["systemctl", "status", "-l", "--no-pager", ...asked, "--", unit.name];
-    return runOn(this.#context, machine, words, sshPort);
+    const code = await runOn(this.#context, machine, words, sshPort);
+    if (code === SSH_FAILED) this.#sayNoWay();
+    return code;
   }
 
   async #showMachine(machine: MachineInfo): Promise<void> {
@@ -239,9 +243,19 @@ class Looker {
     const name = machineName(machine.id, this.#byID);
     const asked = async () => (isSsh ? null : (await this.#context.client()).usage([machine.id]));
     const linked = await sayWhenLate(this.#context, asked(), `machine ${name} to answer, 10 s at most`);
-    if (linked === null) return usageOverSsh(this.#context, machine, sshPort);
+    if (linked === null) {
+      const usage = await usageOverSsh(this.#context, machine, sshPort);
+      if (usage.error !== undefined) this.#sayNoWay();
+      return usage;
+    }
     const sample = linked.find(({ machineID }) => machineID === machine.id);
     return sample ?? { machineID: machine.id, error: "the machine did not answer" };
+  }
+
+  /** Says once what helps where SSH fails that nobody asked for. */
+  #sayNoWay(): void {
+    if (!this.#isNoWaySaid && !this.#options.isSsh) sayNoWay(this.#context);
+    this.#isNoWaySaid = true;
   }
 
   async #unitsOf(id: string): Promise<readonly StateInfo[]> {
@@ -274,22 +288,27 @@ function machinesOf(
   context: Context,
   unit: UnitInfo,
   states: readonly StateInfo[],
-  machines: readonly MachineInfo[],
+  machines: ReadonlyMap<string, MachineInfo>,
   asked: readonly string[],
 ): readonly MachineInfo[] {
-  const here = states.flatMap((state) => machines.find(({ id }) => id === state.machineID) ?? []);
+  const here = states.flatMap((state) => machines.get(state.machineID) ?? []);
   if (isGlobal(unit)) {
-    if (here.length === 0) throw notLoadedThere(context, unit, states);
+    if (here.length === 0) throw notLoadedThere(context, unit, states, machines);
     return asked.length === 0 ? here : machinesNamed(here, asked);
   }
   const machine = here.find(({ id }) => id === unit.machineID);
-  if (machine === undefined || unit.currentState === "inactive") throw notLoadedThere(context, unit, states);
+  if (machine === undefined || unit.currentState === "inactive") throw notLoadedThere(context, unit, states, machines);
   return [machine];
 }
 
-function notLoadedThere(context: Context, { name, machineID }: UnitInfo, states: readonly StateInfo[]): CommandError {
+function notLoadedThere(
+  context: Context,
+  { name, machineID }: UnitInfo,
+  states: readonly StateInfo[],
+  machines: ReadonlyMap<string, MachineInfo>,
+): CommandError {
   const error = states.find((state) => state.error !== null && (machineID === null || state.machineID === machineID));
   return error === undefined
     ? notLoaded(context, name)
-    : notLoaded(context, name, `machine ${error.machineID} failed to load it: ${error.error}`);
+    : notLoaded(context, name, `machine ${machineName(error.machineID, machines)} failed to load it: ${error.error}`);
 }

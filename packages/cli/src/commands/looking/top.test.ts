@@ -69,6 +69,7 @@ describe("top", () => {
   it.each([
     [404, []],
     [501, []],
+    [503, []],
     [200, ["--ssh"]],
   ])("asks the machines themselves where the server answers %i, with %j", async (status, flags) => {
     withoutLink(status);
@@ -94,7 +95,7 @@ describe("top", () => {
   });
   it("says of each machine that can't be asked why, and ends with an error where none can", async () => {
     withoutLink(501);
-    const { code, stdout } = await run(["top"], {
+    const { code, stdout, stderr } = await run(["top"], {
       localMachineID: "1".repeat(32),
       async *lines() {
         yield "/proc/loadavg:0.50 0 0 1/1 1";
@@ -102,6 +103,9 @@ describe("top", () => {
       },
     });
     expect({ code, shown: stdout.split("\n")[1] }).toEqual({ code: 1, shown: "h1  sh ended with 127" });
+    expect(stderr).toBe(
+      "The API has no link to its machines, and SSH failed: set link_listen in the fleet.conf of the API, or set up SSH as in docs/fleetctl.md.\n",
+    );
   });
   it.each([
     [["--sort", "x"], 'invalid --sort "x": expected one of cpu, memory, tasks, io, name'],

@@ -4,6 +4,7 @@ import { type Command, repeated } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { CommandError } from "../../errors.ts";
 import { OUTPUT_FLAG, printJson, readOutput } from "../../printing/output.ts";
+import { sayNoWay } from "../../ssh/no-way.ts";
 import { machinesNamed } from "../../targets/machines.ts";
 import { nameMatches, patternOf } from "../../targets/unit-patterns.ts";
 import { renderOnce } from "../../top/render.ts";
@@ -21,6 +22,7 @@ const PIPE_COLUMNS = 120;
 export const top: Command = {
   name: "top",
   args: "[unit...]",
+  isLook: true,
   summary: "Show what machines and units use: CPU, memory, tasks, IO",
   description: `Show the machines and fleet's units on them by what they use, as it is now: CPU in percent of one core, memory,
 tasks, bytes read and written a second, and for machines load and pressure: the percent of the last 10 s in which something
@@ -108,7 +110,18 @@ async function samplesOf(
   if (linked !== null) return linked;
   const asked = new Set(request.machines);
   const machines = (await client.machines()).filter(({ id }) => asked.size === 0 || asked.has(id));
-  return watchUsageOverSsh(context, machines, { ...request, sshPort, signal });
+  const samples = await watchUsageOverSsh(context, machines, { ...request, sshPort, signal });
+  return isSsh || request.count === 0 ? samples : withNoWay(context, samples);
+}
+
+/** The same samples; at their end it is said what helps where SSH failed. */
+async function* withNoWay(context: Context, samples: AsyncIterable<UsageSample>): AsyncGenerator<UsageSample> {
+  let hasFailed = false;
+  for await (const sample of samples) {
+    hasFailed ||= sample.error !== undefined;
+    yield sample;
+  }
+  if (hasFailed) sayNoWay(context);
 }
 
 /** Whether a unit is asked for. */
