@@ -32,6 +32,14 @@ it("the check of boundaries is green where they are kept", () => {
   expect(check()).toMatchObject({ status: 0, stderr: "" });
 });
 
+it("a table of packages that says something else than the check is refused", () => {
+  write("docs/architecture.md", "| package | is | may import |\n|---|---|---|\n| engine | decides | domain, agent |\n");
+  const { status, stderr } = check();
+  expect(status).toBe(1);
+  expect(stderr).toContain("says of engine that it may import domain, agent, and this check domain, registry, loop");
+  expect(stderr).toContain("says of link that it may import nothing: it has no row");
+});
+
 it.each([
   [
     "an engine that imports the agent",

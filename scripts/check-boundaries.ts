@@ -87,6 +87,7 @@ for (const [name, allowed] of Object.entries(TOOLS)) {
     }
   }
 }
+checkTable();
 for (const circle of circles(edges))
   problems.push(`import circle: ${circle.map((file) => relative(ROOT, file)).join(" -> ")}`);
 for (const problem of problems) console.error(`Error: ${problem}`);
@@ -134,6 +135,21 @@ function checkToolImport(file: string, specifier: string, name: string, allowed:
     problems.push(
       `${where} imports ${specifier}: ${name}/ may import packages by name${allowed.map((other) => ` and ${other}/`).join("")}`,
     );
+}
+
+/** The table of docs/architecture.md is for people what MAY_IMPORT is for this check: they say the same. */
+function checkTable(): void {
+  const path = join(ROOT, "docs/architecture.md");
+  if (!existsSync(path)) return;
+  const rows = [...readFileSync(path, "utf8").matchAll(/^\| ([a-z]+) \| .* \| ([a-z, ]+) \|$/gm)];
+  const told = new Map(rows.map(([, name = "", imports = ""]) => [name, imports]));
+  for (const [name, allowed] of Object.entries(MAY_IMPORT)) {
+    const expected = allowed.join(", ") || "nothing of ours";
+    if (told.get(name) !== expected)
+      problems.push(
+        `docs/architecture.md says of ${name} that it may import ${told.get(name) ?? "nothing: it has no row"}, and this check ${expected}`,
+      );
+  }
 }
 
 function importsOf(text: string): readonly string[] {
