@@ -16,6 +16,7 @@ import type { Asker } from "./link/machine-journal.ts";
 import { ClusterView } from "./model/cluster-view.ts";
 import { EventLog } from "./model/event-log.ts";
 import { exposureWarnings, isExposed } from "./model/exposure.ts";
+import { UnitTexts } from "./model/unit-texts.ts";
 import { ViewAge } from "./model/view-age.ts";
 
 /** What the API is built from. */
@@ -94,7 +95,7 @@ class Api implements RunningApi {
     this.#access = accessOf(config);
     this.#auditLog = new AuditLog(config.auditLog, log);
     this.#following = followCluster(registry, config, log);
-    const { mirror, view, readers, sessions } = this.#following;
+    const { mirror, view, texts, readers, sessions } = this.#following;
     this.#app = buildApp({
       registry,
       mirror,
@@ -102,7 +103,10 @@ class Api implements RunningApi {
       readers,
       asker: options.asker ?? null,
       sessions,
-      writer: registry.unitWriter((name) => knownUnit(mirror.state, registry.keys.unit(name), name)),
+      writer: registry.unitWriter(
+        (name) => knownUnit(mirror.state, texts, registry.keys.unit(name), name),
+        (hash) => texts.find([hash]),
+      ),
       version: VERSION,
       tokenLimit: () => this.#tokenLimit,
       unitSizeLimit: () => this.#unitSizeLimit,
@@ -208,6 +212,7 @@ class Api implements RunningApi {
 interface FollowedCluster {
   readonly mirror: Mirror;
   readonly view: ClusterView;
+  readonly texts: UnitTexts;
   readonly readers: EventReaders;
   readonly sessions: LinkSessions;
 }
@@ -221,7 +226,8 @@ function followCluster(registry: Registry, { disableWatches }: Config, log: Base
     onTrouble: (error) =>
       log.warn({ code: error.code }, `the API's view of the registry is interrupted: ${error.message}`),
   });
-  const view = new ClusterView(mirror.state);
+  const texts = new UnitTexts((hashes) => registry.unitFiles(hashes));
+  const view = new ClusterView(mirror.state, texts);
   const events = new EventLog();
   const readers = new EventReaders(events);
   const sessions = new LinkSessions((error) =>
@@ -240,7 +246,7 @@ function followCluster(registry: Registry, { disableWatches }: Config, log: Base
     sessions.wake(changes);
   });
   void mirror.ready.then(() => events.start(mirror.revision));
-  return { mirror, view, readers, sessions };
+  return { mirror, view, texts, readers, sessions };
 }
 
 function accessOf({ apiTokens }: Config): Access | null {
@@ -250,8 +256,8 @@ function accessOf({ apiTokens }: Config): Access | null {
 /**
  * A unit as the mirror has it; null: there is none; undefined: its record can't be read, so the writer has to ask etcd.
  */
-function knownUnit(state: ClusterState, key: string, name: string): KnownUnit | null | undefined {
+function knownUnit(state: ClusterState, texts: UnitTexts, key: string, name: string): KnownUnit | null | undefined {
   const record = state.units.get(name);
   if (record === undefined) return state.malformed.has(key) ? undefined : null;
-  return { record, text: state.unitFiles.get(record.hash)?.text ?? null };
+  return { record, text: texts.get(record.hash) ?? null };
 }

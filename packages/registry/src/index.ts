@@ -78,5 +78,11 @@ export { ObservedEtcd, type OperationObserver } from "./store/observed-etcd.ts";
 export { DEFAULT_MOST_MOVES, planMoves, requestRebalance } from "./store/rebalance.ts";
 export { type MirrorSettings, Registry } from "./store/registry.ts";
 export type { UnitHistory } from "./store/unit-versions.ts";
-export { type ChangeAuthor, type KnownUnits, type UnitResult, UnitWriter } from "./store/unit-writer.ts";
+export {
+  type BringFile,
+  type ChangeAuthor,
+  type KnownUnits,
+  type UnitResult,
+  UnitWriter,
+} from "./store/unit-writer.ts";
 export { destroyUnknown } from "./store/unknown-units.ts";

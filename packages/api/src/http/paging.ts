@@ -11,14 +11,14 @@ import { HttpError } from "./errors.ts";
  * @param take gives the entries from a place on
  * @throws HttpError 400 where the token is not valid
  */
-export function pageJson(
+export async function pageJson(
   member: string,
   query: Readonly<Record<string, unknown>>,
   size: number,
-  take: (start: number, count: number) => JsonPage,
-): string {
+  take: (start: number, count: number) => JsonPage | Promise<JsonPage>,
+): Promise<string> {
   const number = pageNumber(query.nextPageToken, size);
-  const { items, more } = take((number - 1) * size, size);
+  const { items, more } = await take((number - 1) * size, size);
   const next = more ? `,"nextPageToken":"${encodePageToken({ size, number: number + 1 })}"` : "";
   // The old server leaves an empty list out.
   return items.length === 0 ? "{}" : `{"${member}":[${items.join(",")}]${next}}`;

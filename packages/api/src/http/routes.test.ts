@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { LinkSessions } from "../link/link-sessions.ts";
 import { ClusterView } from "../model/cluster-view.ts";
 import { EventLog } from "../model/event-log.ts";
+import { UnitTexts } from "../model/unit-texts.ts";
 import { Access } from "./access.ts";
 import { buildApp } from "./app.ts";
 import { AuditLog } from "./audit-log.ts";
@@ -97,7 +98,7 @@ beforeAll(async () => {
     registry: new Registry(etcd, keys),
     mirror: { state, revision: 7, waitFor: async () => true, waitForWrite: async () => true } as unknown as Mirror,
     writer: { submit: async () => ({ outcome: "created", revision: 7 }) } as unknown as UnitWriter,
-    view: new ClusterView(state),
+    view: new ClusterView(state, new UnitTexts(async () => new Map())),
     readers: new EventReaders(new EventLog()),
     asker: null,
     sessions: new LinkSessions(() => undefined),

@@ -13,6 +13,7 @@ import {
 import { parseUnitFile, UnitFileError } from "@fleet/domain/unit";
 import { lostMachineJson, machineJson, optionsJson, stateJson, unitJson } from "./entities.ts";
 import { NameDelta, SortedNames } from "./sorted-names.ts";
+import type { UnitTexts } from "./unit-texts.ts";
 
 /** A page of a list: each entry as JSON, and whether more pages follow. */
 export interface JsonPage {
@@ -20,8 +21,9 @@ export interface JsonPage {
   readonly more: boolean;
 }
 
-/** Units, and unit files, whose JSON is kept. */
-const MOST_CACHED = 20_000;
+/** Characters of JSON that are kept of units, and as many of unit files: those of some ten thousand of common size. */
+const MOST_CACHED = 32 * 1024 * 1024;
+const length = ({ length }: string): number => length;
 const MOST_PAGES = 32;
 /** Far more than the pages of the largest cluster; whoever makes up page tokens can ask for a page from anywhere. */
 const MOST_MARKS = 10_000;
@@ -41,58 +43,57 @@ export class ClusterView {
   readonly #unitNames = new SortedNames();
   readonly #stateNames = new SortedNames();
   readonly #machineIDs = new SortedNames();
+  readonly #texts: UnitTexts;
   /** Units as JSON, by name. */
-  readonly #unitCache = new BoundedCache<string, string>(MOST_CACHED);
+  readonly #unitCache = new BoundedCache<string, string>(MOST_CACHED, length);
   /** Options as JSON, by the hash of their unit file. */
-  readonly #optionsCache = new BoundedCache<string, string>(MOST_CACHED);
-  /** Hashes of units' files that are not here, as where etcd has lost an event. */
-  readonly #lacking = new Set<string>();
+  readonly #optionsCache = new BoundedCache<string, string>(MOST_CACHED, length);
   /** Where pages of states begin, by how many states come before them. Valid until states come or go. */
   readonly #stateMarks = new BoundedCache<number, StateMark>(MOST_MARKS);
+  /** Counts what was applied. */
+  #changes = 0;
   /** Whole pages as JSON. Valid until anything changes. */
   readonly #pages = new BoundedCache<string, string>(MOST_PAGES);
 
-  constructor(state: ClusterState) {
+  constructor(state: ClusterState, texts: UnitTexts) {
     this.#state = state;
+    this.#texts = texts;
     const none = new Set<string>();
     this.#unitNames.change(new Set(state.units.keys()), none);
     this.#stateNames.change(new Set(state.states.keys()), none);
     this.#machineIDs.change(new Set(state.machines.keys()), none);
-    for (const { hash } of state.units.values()) this.#noteFile(hash);
-  }
-
-  /** Whether there are units of which the file is not here: `complete` reads them. */
-  get isLacking(): boolean {
-    return this.#lacking.size > 0;
   }
 
   /**
-   * Reads the files that are not here. One that etcd does not have either is shown as an empty list.
+   * Makes the JSON of units that are asked for, whose texts are read where they are not in memory. The state may change
+   * meanwhile, so that others are asked for then. A unit whose file etcd does not have either has an empty list of options.
    *
-   * @param read texts by hash, from etcd
+   * @param names those that are asked for, as the state is
+   * @throws RegistryError
    */
-  async complete(read: (hashes: readonly string[]) => Promise<ReadonlyMap<string, string>>): Promise<void> {
-    const hashes = [...this.#lacking];
-    const texts = await read(hashes);
-    for (const hash of hashes) {
-      this.#lacking.delete(hash);
-      const text = texts.get(hash);
-      if (text !== undefined) this.#optionsCache.set(hash, optionsOf(text));
+  async shown(names: () => readonly string[]): Promise<readonly string[]> {
+    const texts = new Map<string, string | null>();
+    for (;;) {
+      const asked = names();
+      const made = asked.map((name) => this.#unit(name, texts));
+      const missing = asked.flatMap((name, index) => (made[index] === undefined ? this.#hashOf(name) : []));
+      if (missing.length === 0) return made.filter((json) => typeof json === "string");
+      const found = await this.#texts.find(missing);
+      for (const hash of missing) texts.set(hash, found.get(hash) ?? null);
     }
-    this.#pages.clear();
-    this.#unitCache.clear();
   }
 
   /** Applies changes of the state. */
   apply(changes: readonly Change[]): void {
     this.#pages.clear();
+    this.#changes++;
     const units = new NameDelta();
     const states = new NameDelta();
     const machines = new NameDelta();
     for (const change of changes) {
       if (change.kind === "unit") {
         this.#unitCache.delete(change.name);
-        if (change.after !== null) this.#noteFile(change.after.hash);
+        if (change.after !== null) this.#texts.expect([change.after.hash]);
         if (change.before === null || change.after === null) units.record(change.name, change.after !== null);
       } else if (change.kind === "state") {
         this.#unitCache.delete(change.name);
@@ -102,8 +103,6 @@ export class ClusterView {
         }
       } else if (change.kind === "machine") {
         if (change.before === null || change.after === null) machines.record(change.id, change.after !== null);
-      } else if (change.kind === "unit-file") {
-        this.#takeFile(change.hash, change.after !== null);
       }
     }
     units.applyTo(this.#unitNames);
@@ -112,17 +111,30 @@ export class ClusterView {
   }
 
   /** A page as JSON, made once for as long as nothing changes. */
-  page(key: string, make: () => string): string {
-    return this.#pages.getOrMake(key, make);
+  async page(key: string, make: () => Promise<string>): Promise<string> {
+    const known = this.#pages.get(key);
+    if (known !== undefined) return known;
+    const changes = this.#changes;
+    const made = await make();
+    if (changes === this.#changes) this.#pages.set(key, made);
+    return made;
   }
 
   /** One unit as JSON; null where there is none. */
-  unit(name: string): string | null {
+  async unit(name: string): Promise<string | null> {
+    const [unit = null] = await this.shown(() => [name]);
+    return unit;
+  }
+
+  /** Null: there is no such unit; undefined: its text is needed first. */
+  #unit(name: string, texts: ReadonlyMap<string, string | null>): string | null | undefined {
     const cached = this.#unitCache.get(name);
     if (cached !== undefined) return cached;
     const unit = unitOf(this.#state, name);
     if (unit === null) return null;
-    const json = unitJson(unit, this.#options(unit.hash), this.#state.units.get(name)?.ended === true);
+    const options = this.#options(unit.hash, texts);
+    if (options === undefined) return undefined;
+    const json = unitJson(unit, options, this.#state.units.get(name)?.ended === true);
     this.#unitCache.set(name, json);
     return json;
   }
@@ -132,8 +144,8 @@ export class ClusterView {
     return this.#state.units.get(name) ?? null;
   }
 
-  units(start: number, count: number): JsonPage {
-    const items = this.#unitNames.slice(start, start + count).flatMap((name) => this.unit(name) ?? []);
+  async units(start: number, count: number): Promise<JsonPage> {
+    const items = await this.shown(() => this.#unitNames.slice(start, start + count));
     return { items, more: start + count < this.#unitNames.size };
   }
 
@@ -199,20 +211,17 @@ export class ClusterView {
     return { items: [...items, ...also], more: start + count < here + lost.length };
   }
 
-  #takeFile(hash: string, isThere: boolean): void {
-    if (isThere) this.#lacking.delete(hash);
-    else this.#optionsCache.delete(hash);
+  #hashOf(name: string): readonly string[] {
+    const record = this.#state.units.get(name);
+    return record === undefined ? [] : [record.hash];
   }
 
-  #noteFile(hash: string): void {
-    if (!this.#state.unitFiles.has(hash) && this.#optionsCache.get(hash) === undefined) this.#lacking.add(hash);
-  }
-
-  #options(hash: string): string {
+  #options(hash: string, texts: ReadonlyMap<string, string | null>): string | undefined {
     const known = this.#optionsCache.get(hash);
     if (known !== undefined) return known;
-    const text = this.#state.unitFiles.get(hash)?.text;
-    return text === undefined ? "[]" : this.#optionsCache.getOrMake(hash, () => optionsOf(text));
+    const text = this.#texts.get(hash) ?? texts.get(hash);
+    if (text == null) return text === null ? "[]" : undefined;
+    return this.#optionsCache.getOrMake(hash, () => optionsOf(text));
   }
 }
 

@@ -27,6 +27,21 @@ describe("a bounded cache", () => {
     cache.set("b", 3);
     expect([cache.get("a"), cache.get("b")]).toEqual([1, 3]);
   });
+  it("never weighs more than its capacity, but for a single value", () => {
+    const cache = new BoundedCache<string, string>(10, (value) => value.length);
+    cache.set("a", "12345");
+    cache.set("b", "1234");
+    cache.set("a", "123456");
+    expect([cache.get("a"), cache.get("b")]).toEqual(["123456", "1234"]);
+    cache.set("c", "1");
+    expect([cache.get("a"), cache.get("c"), cache.size]).toEqual([undefined, "1", 1]);
+    cache.delete("c");
+    cache.delete("c");
+    cache.set("d", "1234567890");
+    expect([cache.get("d"), cache.size]).toEqual(["1234567890", 1]);
+    cache.set("e", "12345678901");
+    expect([cache.get("e"), cache.size]).toEqual(["12345678901", 1]);
+  });
   it("keeps nothing of a value that could not be made", () => {
     const cache = new BoundedCache<string, number>(2);
     const fail = (): number => {

@@ -1,14 +1,20 @@
 /**
- * A cache of a bounded number of values that can be computed again. A full cache is emptied before the next value goes
+ * A cache of values that can be computed again, of bounded number or weight. A full cache is emptied before the next value goes
  * in: no order of use has to be kept.
  */
 export class BoundedCache<K, V> {
   readonly #capacity: number;
+  readonly #weigh: (value: V) => number;
   readonly #entries = new Map<K, V>();
+  #weight = 0;
 
-  /** @param capacity most entries; 1 or more */
-  constructor(capacity: number) {
+  /**
+   * @param capacity what the entries may weigh together; a single one may weigh more
+   * @param weigh what a value weighs; by default 1, so that the capacity is a number of entries
+   */
+  constructor(capacity: number, weigh: (value: V) => number = () => 1) {
     this.#capacity = capacity;
+    this.#weigh = weigh;
   }
 
   get size(): number {
@@ -21,7 +27,10 @@ export class BoundedCache<K, V> {
   }
 
   set(key: K, value: V): void {
-    if (this.#entries.size >= this.#capacity && !this.#entries.has(key)) this.#entries.clear();
+    this.delete(key);
+    const weight = this.#weigh(value);
+    if (this.#weight + weight > this.#capacity) this.clear();
+    this.#weight += weight;
     this.#entries.set(key, value);
   }
 
@@ -35,10 +44,14 @@ export class BoundedCache<K, V> {
   }
 
   delete(key: K): void {
+    const value = this.#entries.get(key);
+    if (value === undefined) return;
+    this.#weight -= this.#weigh(value);
     this.#entries.delete(key);
   }
 
   clear(): void {
     this.#entries.clear();
+    this.#weight = 0;
   }
 }

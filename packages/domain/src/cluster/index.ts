@@ -59,6 +59,7 @@ export { type Change, ClusterState, type Versioned } from "./state.ts";
 export {
   checkUnit,
   type KnownUnit,
+  needsFile,
   type PlannedChange,
   planUnitChange,
   type UnitChange,

@@ -113,8 +113,12 @@ export class Keys {
   engineRanges(): readonly KeyRange[] {
     return [this.#folders("cordon", "move"), this.#folder("unit")];
   }
-  /** What the API shows: all but the schedule, and texts as users wrote them. */
+  /** What the API shows: all but the schedule, which follows the units, and texts, which it reads when they are asked for. */
   apiRanges(): readonly KeyRange[] {
+    return [this.#folders("cordon", "move"), this.#folder("state"), this.#folder("unit")];
+  }
+  /** The same with the files of units, for those who look at a cluster once. */
+  rangesWithFiles(): readonly KeyRange[] {
     return [this.#folders("cordon", "move"), this.#folders("state", "unit")];
   }
 

@@ -102,9 +102,10 @@ describe("ranges of keys", () => {
     const left = [...followed, keys.source("h"), keys.unitFile("h")];
     expect(within(keys.engineRanges())).toEqual(ALL.filter((key) => !left.includes(key)));
   });
-  it("of the API leave out what follows the units", () => {
+  it("of the API leave out what follows the units, and texts, but for files where they are asked for", () => {
     const left = [keys.schedule("m1", "a"), keys.schedule("m2", "a"), keys.source("h")];
-    expect(within(keys.apiRanges())).toEqual(ALL.filter((key) => !left.includes(key)));
+    expect(within(keys.apiRanges())).toEqual(ALL.filter((key) => ![...left, keys.unitFile("h")].includes(key)));
+    expect(within(keys.rangesWithFiles())).toEqual(ALL.filter((key) => !left.includes(key)));
   });
 });
 

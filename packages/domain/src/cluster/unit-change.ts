@@ -99,6 +99,12 @@ export function planUnitChange(
   };
 }
 
+/** Whether a change can only be planned with the file that a unit has, which is not at hand: its history may get that. */
+export function needsFile(change: UnitChange, known: KnownUnit | null): boolean {
+  const mayLeave = change.kind === "destroy" || change.options !== null;
+  return mayLeave && known !== null && known.text === null && known.record.source === undefined;
+}
+
 /**
  * What a unit's history gets of a change of its text: a note of it, and the text that the unit had, for its file will go.
  *

@@ -17,7 +17,7 @@ import { ObservedEtcd, type OperationObserver } from "./observed-etcd.ts";
 import { readKeys } from "./transactions.ts";
 import { readUnitFiles, readUnitText } from "./unit-files.ts";
 import { readHistories, readVersions, type UnitHistory } from "./unit-versions.ts";
-import { type KnownUnits, UnitWriter } from "./unit-writer.ts";
+import { type BringFile, type KnownUnits, UnitWriter } from "./unit-writer.ts";
 import { unknownUnits } from "./unknown-units.ts";
 
 /** The registry of one cluster: what other tools import. Close it when done. */
@@ -52,7 +52,7 @@ export class Registry {
     return new Mirror({
       etcd: this.etcd,
       keys: this.keys,
-      ranges: options.ranges ?? this.keys.apiRanges(),
+      ranges: options.ranges ?? this.keys.rangesWithFiles(),
       inOrder: options.inOrder ?? false,
       pollMs: options.pollMs ?? null,
       ...(options.pageSize === undefined ? {} : { pageSize: options.pageSize }),
@@ -64,9 +64,12 @@ export class Registry {
     });
   }
 
-  /** Carries out changes of units; `known` is a mirror's view that spares reading each unit first. */
-  unitWriter(known?: KnownUnits): UnitWriter {
-    return new UnitWriter(this.etcd, this.keys, known);
+  /**
+   * Carries out changes of units; `known` is a mirror's view that spares reading each unit first, and `bringFile` has it know a
+   * unit's file.
+   */
+  unitWriter(known?: KnownUnits, bringFile?: BringFile): UnitWriter {
+    return new UnitWriter(this.etcd, this.keys, known, bringFile);
   }
 
   /** Reads the texts of unit files by hash. */

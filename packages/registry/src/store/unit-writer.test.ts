@@ -291,3 +291,50 @@ describe("the versions that a unit has had", () => {
     ]);
   });
 });
+
+describe("a writer whose memory tells units without their files", () => {
+  const NAMES = units(3);
+  /** The texts that histories got. */
+  const kept = async (): Promise<readonly (string | null)[]> =>
+    Promise.all(
+      NAMES.map(async (name) => {
+        const [latest, before] = await registry().versions(name);
+        return latest?.kind === "destroyed" && before !== undefined ? registry().unitText(before) : null;
+      }),
+    );
+  /** Units as they are in etcd, in a memory that gets their files when it is told to. */
+  async function withoutFiles() {
+    for (const name of NAMES) await elsewhere(set(name, "inactive", file(name)));
+    const all = await remembers(...NAMES);
+    const files = new Set<string>();
+    const known: KnownUnits = (name) => {
+      const unit = all(name) ?? null;
+      return unit === null || files.has(unit.record.hash) ? unit : { ...unit, text: null };
+    };
+    return { known, files };
+  }
+  it("reads what a unit's history gets of a destruction", async () => {
+    const { known } = await withoutFiles();
+    const writer = registry().unitWriter(known);
+    expect(await outcomes(NAMES.map((name) => writer.submit({ kind: "destroy", name })))).toEqual(
+      NAMES.map(() => "destroyed"),
+    );
+    expect(await finished(kept())).toEqual(NAMES.map((name) => serializeUnitFile(file(name))));
+  });
+  it("has the memory brought them first, and then writes changes together", async () => {
+    const { known, files } = await withoutFiles();
+    const writer = registry().unitWriter(known, async (hash) => files.add(hash));
+    expect(await outcomes(NAMES.map((name) => writer.submit({ kind: "destroy", name })))).toEqual(
+      NAMES.map(() => "destroyed"),
+    );
+    expect(written()).toHaveLength(1);
+    expect(await finished(kept())).toEqual(NAMES.map((name) => serializeUnitFile(file(name))));
+  });
+  it("needs none to change what a unit is to be", async () => {
+    const { known } = await withoutFiles();
+    const brought: string[] = [];
+    const writer = registry().unitWriter(known, async (hash) => brought.push(hash));
+    await finished(writer.submit(set(NAMES[0] ?? "", "launched")));
+    expect(brought).toEqual([]);
+  });
+});

@@ -5,6 +5,7 @@ import {
   ClusterState,
   type Keys,
   type KnownUnit,
+  needsFile,
   type Op,
   type PlannedChange,
   planUnitChange,
@@ -27,6 +28,9 @@ export interface UnitResult {
 
 /** Looks a unit up in memory; undefined: this reader can't tell, ask etcd. */
 export type KnownUnits = (name: string) => KnownUnit | null | undefined;
+
+/** Has a reader know the file of that hash, if etcd has it: many are read at once where many ask. */
+export type BringFile = (hash: string) => Promise<unknown>;
 
 /** Who asks for a change, and why, for the unit's history; null: that is not known. */
 export interface ChangeAuthor {
@@ -54,13 +58,23 @@ export class UnitWriter {
   readonly #etcd: Etcd;
   readonly #keys: Keys;
   readonly #known: KnownUnits;
+  readonly #bringFile: BringFile;
   readonly #queue: Pending[] = [];
   readonly #busyKeys = new Set<string>();
   #inFlight = 0;
   #isScheduled = false;
 
-  /** @param known a mirror's view; absent: every unit is read from etcd first */
-  constructor(etcd: Etcd, keys: Keys, known: KnownUnits = () => undefined) {
+  /**
+   * @param known a mirror's view; absent: every unit is read from etcd first
+   * @param bringFile absent: `known` tells all files, or a unit whose file it does not tell is read from etcd first
+   */
+  constructor(
+    etcd: Etcd,
+    keys: Keys,
+    known: KnownUnits = () => undefined,
+    bringFile: BringFile = () => Promise.resolve(),
+  ) {
+    this.#bringFile = bringFile;
     this.#etcd = etcd;
     this.#keys = keys;
     this.#known = known;
@@ -71,9 +85,11 @@ export class UnitWriter {
    *
    * @throws InvalidUnitError, RegistryError
    */
-  submit(change: UnitChange, author: ChangeAuthor = { by: null, message: null }): Promise<UnitResult> {
+  async submit(change: UnitChange, author: ChangeAuthor = { by: null, message: null }): Promise<UnitResult> {
     const stamp = { id: newVersionID(), at: new Date().toISOString(), ...author };
-    if (this.#known(change.name) === undefined) return this.#alone(change, stamp);
+    const known = this.#known(change.name);
+    if (known === undefined) return this.#alone(change, stamp);
+    if (known !== null && needsFile(change, known)) await this.#bringFile(known.record.hash);
     return new Promise((resolve, reject) => {
       this.#queue.push({ change, stamp, resolve, reject });
       if (this.#isScheduled) return;
@@ -111,13 +127,13 @@ export class UnitWriter {
         waiting.push(pending);
         continue;
       }
+      const known = this.#known(pending.change.name) ?? null;
+      if (needsFile(pending.change, known)) {
+        void this.#alone(pending.change, pending.stamp).then(pending.resolve, pending.reject);
+        continue;
+      }
       try {
-        const plan = planUnitChange(
-          this.#keys,
-          pending.change,
-          this.#known(pending.change.name) ?? null,
-          pending.stamp,
-        );
+        const plan = planUnitChange(this.#keys, pending.change, known, pending.stamp);
         const isDestroyed = plan.outcome === "destroyed";
         const size = bytesOf(plan.ops);
         if (batch.length > 0 && bytes + size > MOST_BYTES) {

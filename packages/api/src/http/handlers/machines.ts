@@ -31,7 +31,7 @@ export function machineHandlers({ view, registry, untilVisible, tokenLimit }: Ma
       const withLost = asksForLost(onlyValue(query, "lost"));
       const take = (start: number, count: number) =>
         withLost ? view.machinesAndLost(start, count) : view.machines(start, count);
-      return reply.send(pageJson("machines", query, tokenLimit(), take));
+      return reply.send(await pageJson("machines", query, tokenLimit(), take));
     },
     "Machines.Patch": async (request, reply) => {
       // This says which operation is wrong, in plainer words than the schema's. The schema has the last word.

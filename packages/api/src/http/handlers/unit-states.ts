@@ -20,7 +20,7 @@ export function unitStateHandlers(deps: UnitStateDeps): Pick<Handlers, "UnitStat
       const machineID = onlyValue(query, "machineID");
       const unitName = onlyValue(query, "unitName");
       const take = (start: number, count: number) => view.states(machineID, unitName, start, count);
-      return reply.send(pageJson("states", query, tokenLimit(), take));
+      return reply.send(await pageJson("states", query, tokenLimit(), take));
     },
     "UnitState.Get": async (request, reply) => {
       const state = view.state(pathParameter(request, "unitName"));

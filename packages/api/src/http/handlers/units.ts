@@ -50,25 +50,21 @@ type UnitHandlers = Pick<
 /** The handlers of operations on units. */
 export function unitHandlers(deps: UnitDeps): UnitHandlers {
   const { view, explainer, tokenLimit, registry } = deps;
-  const complete = async (): Promise<void> => {
-    if (view.isLacking) await view.complete((hashes) => registry.unitFiles(hashes));
-  };
   return {
     "Units.List": async (request, reply) => {
-      await complete();
       const query = queryOf(request);
       const { nextPageToken } = query;
       const size = tokenLimit();
-      const make = (): string => pageJson("units", query, size, (start, count) => view.units(start, count));
+      const make = (): Promise<string> => pageJson("units", query, size, (start, count) => view.units(start, count));
       // An empty token, or one that is given twice and so an array, is refused by making the page.
       const isPlain = nextPageToken === undefined || (typeof nextPageToken === "string" && nextPageToken !== "");
-      return reply.send(isPlain ? view.page(`units ${size} ${nextPageToken ?? ""}`, make) : make());
+      return reply.send(await (isPlain ? view.page(`units ${size} ${nextPageToken ?? ""}`, make) : make()));
     },
     "Units.Get": async (request, reply) => {
       const withText = asksForText(onlyValue(queryOf(request), "text"));
-      await complete();
       const name = pathParameter(request, "unitName");
-      const [unit, record] = [view.unit(name), view.record(name)];
+      const unit = await view.unit(name);
+      const record = view.record(name);
       if (unit === null) throw new HttpError(404, "unit does not exist");
       // Texts as they were submitted are in etcd only: a last view has none.
       const isLastView = reply.hasHeader(VIEW_AGE);
