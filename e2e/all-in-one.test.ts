@@ -60,6 +60,19 @@ describe("fleetd as one process", () => {
     );
     expect(await cluster.show(1, "one.service", "InvocationID")).toBe(before);
   });
+  it("still has the events of the last hour after a restart, and what it is asked for after a revision", async () => {
+    const events = (...more: string[]): Promise<string> => host("fleetctl", "--request-timeout=20", "events", ...more);
+    const submitted = (await events("one.service", "--kind", "submitted")).trim();
+    await host("systemctl", "restart", "fleet.service");
+    expect((await events("one.service", "--kind", "submitted")).trim()).toBe(submitted);
+    const revision = /\[revision (\d+)/.exec(submitted)?.[1] ?? "";
+    const after = await host("sh", "-c", `fleetctl events --after ${revision} one.service 2>&1`);
+    expect(after).toContain("scheduled");
+    expect(after).not.toContain("WARNING");
+    // The machine left and came back while its API was away.
+    expect(await events("--kind", "leader-changed")).toContain("not before");
+    expect((await host("stat", "-c", "%a", "/var/lib/fleetd-api/events.jsonl")).trim()).toBe("600");
+  });
   it("answers on its socket again after a stop and a start, and keeps units where it is told to", async () => {
     const before = await cluster.show(1, "one.service", "InvocationID");
     await host("sh", "-c", "echo units_on_shutdown=keep >>/etc/fleet/fleet.conf; systemctl reload fleet");

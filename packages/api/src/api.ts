@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Config, VERSION } from "@fleet/config";
 import type { ClusterState, KnownUnit } from "@fleet/domain/cluster";
-import type { Mirror, Registry } from "@fleet/registry";
+import type { Mirror, ReadAnew, Registry } from "@fleet/registry";
 import type { FastifyInstance } from "fastify";
 import type { BaseLogger } from "pino";
 import { Access } from "./http/access.ts";
@@ -14,10 +14,11 @@ import { type Listener, openSockets, passedSockets } from "./http/sockets.ts";
 import { LinkSessions } from "./link/link-sessions.ts";
 import type { Asker } from "./link/machine-journal.ts";
 import { ClusterView } from "./model/cluster-view.ts";
-import { EventLog } from "./model/event-log.ts";
+import { type ChangeBatch, EventLog } from "./model/event-log.ts";
 import { exposureWarnings, isExposed } from "./model/exposure.ts";
 import { UnitTexts } from "./model/unit-texts.ts";
 import { ViewAge } from "./model/view-age.ts";
+import { EventRecorder } from "./store/event-recorder.ts";
 
 /** What the API is built from. */
 export interface ApiOptions {
@@ -34,6 +35,8 @@ export interface ApiOptions {
   };
   /** Asks machines, over the link; null or absent: this API asks none. */
   readonly asker?: Asker | null;
+  /** A directory of this API's own, where its events outlive it; null or absent: they are kept in memory only. */
+  readonly stateDirectory?: string | null;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
   /** Called once the API listens, with the number of its sockets that other machines can reach without TLS. */
   readonly onListening?: (exposed: number) => void;
@@ -94,13 +97,14 @@ class Api implements RunningApi {
     this.#unitSizeLimit = config.unitSizeLimit;
     this.#access = accessOf(config);
     this.#auditLog = new AuditLog(config.auditLog, log);
-    this.#following = followCluster(registry, config, log);
-    const { mirror, view, texts, readers, sessions } = this.#following;
+    this.#following = followCluster(options, this.#stopping.signal);
+    const { mirror, view, texts, readers, recorder, sessions } = this.#following;
     this.#app = buildApp({
       registry,
       mirror,
       view,
       readers,
+      eventsOpened: recorder.opened,
       asker: options.asker ?? null,
       sessions,
       writer: registry.unitWriter(
@@ -165,6 +169,7 @@ class Api implements RunningApi {
     this.#stopping.abort();
     await this.ready.catch(() => undefined);
     await this.#mirrored;
+    await this.#following.recorder.stop();
     await this.#app.close();
     this.#auditLog.close();
   }
@@ -214,11 +219,15 @@ interface FollowedCluster {
   readonly view: ClusterView;
   readonly texts: UnitTexts;
   readonly readers: EventReaders;
+  readonly recorder: EventRecorder;
   readonly sessions: LinkSessions;
 }
 
 /** Builds the mirror and what it feeds. Nothing is read until the mirror runs. */
-function followCluster(registry: Registry, { disableWatches }: Config, log: BaseLogger): FollowedCluster {
+function followCluster(
+  { registry, config: { disableWatches }, log, stateDirectory = null }: ApiOptions,
+  signal: AbortSignal,
+): FollowedCluster {
   const mirror = registry.mirror({
     ranges: registry.keys.apiRanges(),
     pollMs: disableWatches ? POLL_MS : null,
@@ -233,20 +242,29 @@ function followCluster(registry: Registry, { disableWatches }: Config, log: Base
   const sessions = new LinkSessions((error) =>
     log.error({ err: error }, "a stream of what machines answer failed unexpectedly"),
   );
+  const recorder = new EventRecorder({
+    ...{ registry, mirror, log: events, directory: stateDirectory, mayWatch: !disableWatches, logger: log, signal },
+  });
   // Also where etcd is polled, whose lists are no gaps otherwise: revisions may go back.
-  let isReadAnew = false;
-  mirror.onReadAnew(() => {
-    isReadAnew = true;
+  let readAnew: ReadAnew | null = null;
+  mirror.onReadAnew((why) => {
+    readAnew = why;
   });
   mirror.onChanges((changes, revision, isGap) => {
     view.apply(changes);
-    events.append(changes, revision, new Date(), isGap || isReadAnew);
-    isReadAnew = false;
+    const missed = isGap || readAnew !== null ? { missed: missedEvents(readAnew) } : {};
+    recorder.take({ changes, revision, time: new Date(), ...missed });
+    readAnew = null;
     readers.wake();
     sessions.wake(changes);
   });
-  void mirror.ready.then(() => events.start(mirror.revision));
-  return { mirror, view, texts, readers, sessions };
+  return { mirror, view, texts, readers, recorder, sessions };
+}
+
+function missedEvents(why: ReadAnew | null): ChangeBatch["missed"] & object {
+  const isOtherHistory = why === "restored";
+  const what = isOtherHistory ? "etcd was restored from a backup or replaced" : "the server has missed events";
+  return { message: `${what}: read what matters anew`, isOtherHistory };
 }
 
 function accessOf({ apiTokens }: Config): Access | null {

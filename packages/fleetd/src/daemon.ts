@@ -160,6 +160,7 @@ async function startParts(parts: Parts, roles: readonly RoleName[], shared: Shar
       asker: link,
       isHealthy,
       etcd: { isReachable: () => monitor.isHealthy, silentMs: () => monitor.silentMs },
+      stateDirectory: process.env.STATE_DIRECTORY?.split(":")[0] || null,
       metrics: () => metrics.text(),
       onListening,
       onAnswered,

@@ -75,6 +75,7 @@ export { MachineRegistration, type StateUpdate } from "./store/machine-registrat
 export { cordonMachine, forgetMachine, requestMoves, uncordonMachine } from "./store/maintenance.ts";
 export { type ChangeListener, Mirror, type MirrorOptions, type ReadAnew } from "./store/mirror.ts";
 export { ObservedEtcd, type OperationObserver } from "./store/observed-etcd.ts";
+export { changesBetween } from "./store/past-changes.ts";
 export { DEFAULT_MOST_MOVES, planMoves, requestRebalance } from "./store/rebalance.ts";
 export { type MirrorSettings, Registry } from "./store/registry.ts";
 export type { UnitHistory } from "./store/unit-versions.ts";

@@ -27,6 +27,8 @@ export interface AppDeps extends HookDeps {
   readonly writer: UnitWriter;
   readonly view: ClusterView;
   readonly readers: EventReaders;
+  /** Fulfilled once the log of events is there to be read. */
+  readonly eventsOpened: Promise<void>;
   /** Asks machines; null: this API asks none. */
   readonly asker: Asker | null;
   readonly sessions: LinkSessions;
@@ -73,6 +75,7 @@ function apiHandlers({
   writer,
   view,
   readers,
+  eventsOpened,
   asker,
   sessions,
   version,
@@ -106,7 +109,7 @@ function apiHandlers({
     ...unitStateHandlers({ view, tokenLimit }),
     ...machineHandlers({ view, registry, untilVisible, tokenLimit }),
     ...moveHandlers({ state, registry, untilVisible }),
-    ...eventHandlers({ registry, mirror, readers, version, access }),
+    ...eventHandlers({ registry, mirror, readers, eventsOpened, version, access }),
     ...linkHandlers({ state, asker, sessions, version, access }),
   };
 }

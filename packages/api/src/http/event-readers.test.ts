@@ -44,18 +44,14 @@ const submitted = (index: number): Change =>
 
 it("readers with slow filters are served in slices of time, and all of them are in the end", async () => {
   const log = new EventLog();
-  log.start(1);
+  log.start({ since: 1, revision: 1, entries: [] });
   const readers = new EventReaders(log);
   const answers = Array.from({ length: 10 }, () => new Answer());
   for (const answer of answers)
     readers.add(answer as unknown as ServerResponse, {}, new SlowFilter([], [], []), null, true);
   await turn();
-  log.append(
-    Array.from({ length: 40 }, (_, index) => submitted(index)),
-    41,
-    new Date(),
-    false,
-  );
+  const changes = Array.from({ length: 40 }, (_, index) => submitted(index));
+  log.append({ changes, revision: 41, time: new Date() });
   const last = (): number => answers.filter(({ text }) => text.includes("u39.service")).length;
   readers.wake();
   await turn();

@@ -41,7 +41,6 @@ export class EventReaders {
   /** Readers that have something to be sent, in the order in which they are served. */
   readonly #behind = new Set<Reader>();
   #isScheduled = false;
-  #gaps = 0;
 
   constructor(log: EventLog, beatMs = BEAT_MS) {
     this.#log = log;
@@ -117,7 +116,6 @@ export class EventReaders {
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
-      this.#tellGap();
       this.#serve(performance.now() + SLICE_MS);
     });
   }
@@ -169,15 +167,10 @@ export class EventReaders {
     if (response.writableEnded || response.destroyed || reader.blockedSince !== null) return true;
     while (reader.next < this.#log.next) {
       const number = reader.next++;
-      const event = this.#log.event(number);
-      if (event !== null && filter.passes(event)) {
-        // Only the last event of a revision has an id. A client that reconnects before that gets the whole revision
-        // again.
-        const id = this.#log.hasMoreOfRevision(number, filter) ? "" : `id: ${event.revision}\n`;
-        if (!response.write(`${id}data: ${this.#log.text(number)}\n\n`)) {
-          reader.blockedSince = performance.now();
-          return true;
-        }
+      const text = this.#textFor(filter, number);
+      if (text !== null && !response.write(text)) {
+        reader.blockedSince = performance.now();
+        return true;
       }
       if (number % EVENTS_A_LOOK === 0 && performance.now() >= deadline) return false;
     }
@@ -185,14 +178,14 @@ export class EventReaders {
     return true;
   }
 
-  #tellGap(): void {
-    if (this.#gaps === this.#log.gaps) return;
-    this.#gaps = this.#log.gaps;
-    for (const reader of this.#readers) {
-      reader.next = this.#log.first;
-      const message = "the server has missed events: read what matters anew";
-      reader.response.write(block("gap", this.#log.revision, { message }));
-    }
+  /** What a reader is sent of an entry of the log; null: nothing. */
+  #textFor(filter: EventFilter, number: number): string | null {
+    const entry = this.#log.entry(number);
+    if (entry === null || (entry.kind !== "gap" && !filter.passes(entry))) return null;
+    // Only the last event of a revision has an id. A client that reconnects before that gets the whole revision again.
+    const id = this.#log.hasMoreOfRevision(number, filter) ? null : entry.revision;
+    if (entry.kind === "gap") return block("gap", id, { message: entry.message });
+    return `${id === null ? "" : `id: ${id}\n`}data: ${this.#log.text(number, entry)}\n\n`;
   }
 
   #cutOff(reader: Reader, why: string): void {

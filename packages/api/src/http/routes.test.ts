@@ -100,6 +100,7 @@ beforeAll(async () => {
     writer: { submit: async () => ({ outcome: "created", revision: 7 }) } as unknown as UnitWriter,
     view: new ClusterView(state, new UnitTexts(async () => new Map())),
     readers: new EventReaders(new EventLog()),
+    eventsOpened: Promise.resolve(),
     asker: null,
     sessions: new LinkSessions(() => undefined),
     version: "1.2.3",

@@ -228,6 +228,11 @@ const EVENT = {
   properties: {
     kind: { type: "string", enum: Object.keys(EVENT_KINDS) as EventKind[] },
     time: { type: "string", format: "date-time", description: "When the API heard of it." },
+    notBefore: {
+      type: "string",
+      format: "date-time",
+      description: "Only where the API was not running when it happened: it happened between this time and `time`.",
+    },
     revision: { type: "integer", description: "The etcd revision of the change." },
     cause: { type: "string", description: "Why, in a few words." },
     unit: { type: "string", description: "The unit; absent where the event is about none." },

@@ -382,7 +382,7 @@ function revisionOf(event: WatchEvent): number {
 }
 
 /** The smallest range that has all of these in it. */
-function cover(ranges: readonly KeyRange[]): KeyRange {
+export function cover(ranges: readonly KeyRange[]): KeyRange {
   const start = ranges.map((range) => range.start).sort()[0];
   const end = ranges
     .map((range) => range.end)

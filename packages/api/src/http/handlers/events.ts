@@ -12,6 +12,8 @@ export interface EventDeps {
   readonly registry: Registry;
   readonly mirror: Pick<Mirror, "revision">;
   readonly readers: EventReaders;
+  /** Fulfilled once the log of events is there to be read. */
+  readonly eventsOpened: Promise<void>;
   readonly version: string;
   /** Null: whoever can open a socket may read. */
   readonly access: () => Access | null;
@@ -22,6 +24,7 @@ export function eventHandlers({
   registry,
   mirror,
   readers,
+  eventsOpened,
   version,
   access,
 }: EventDeps): Pick<Handlers, "Events.Follow"> {
@@ -34,9 +37,10 @@ export function eventHandlers({
       if (readers.count >= MOST_READERS)
         throw new HttpError(429, "too many clients follow events here: try another server");
       if (after !== null && after > mirror.revision) await checkReached(registry, after);
+      await eventsOpened;
       const holds = Access.watch(request.headers.authorization, askedOf(request));
       const mayRead = (): boolean => holds(access());
-      // Asking etcd takes time, in which a token may have been revoked.
+      // Waiting takes time, in which a token may have been revoked.
       if (!mayRead()) throw new HttpError(401, "invalid token");
       reply.hijack();
       readers.add(reply.raw, { server: `fleetd/${version}` }, filter, after, stays, mayRead);

@@ -16,8 +16,10 @@ export const events: Command = {
   summary: "Show events of the cluster, past and present",
   description: `Print events: units submitted, scheduled, moved, started, failed; machines that join and leave; changes of the leader.
 
-Without -f the events that the server still has are printed. With -f new events are printed, until interrupted. With
---after events after that etcd revision are printed; each line ends with the revision of its event. Units may be globs.
+Without -f the events that the server still has are printed: those of the last hour, also of before its restart. With -f new
+events are printed, until interrupted. With --after events after that etcd revision are printed; each line ends with the
+revision of its event, and with the time before which it did not happen where the server has heard of it late. Units may be
+globs.
 
 Kinds: ${KINDS.join(", ")}.`,
   flags: [
@@ -60,14 +62,15 @@ function print(context: Context, item: StreamItem, isJson: boolean, isFull: bool
 
 /** An event as a line: when, what, about which unit or machine, why, and the revision from which --after goes on. */
 export function eventLine(event: FleetEvent, isFull: boolean): string {
-  const { kind, time, revision, cause, unit, machineID: on, previousMachineID: from } = event;
+  const { kind, time, notBefore, revision, cause, unit, machineID: on, previousMachineID: from } = event;
   const short = (id: string): string => machineID(id, isFull);
   const at = from === undefined ? "on" : "to";
   const where = [from === undefined ? "" : `from ${short(from)} `, on === undefined ? "" : `${at} ${short(on)} `].join(
     "",
   );
   const subject = unit === undefined ? "" : `${unit} `;
-  return `${time}  ${kind.padEnd(12)}  ${subject}${where}(${cause}) [revision ${revision}]`;
+  const late = notBefore === undefined ? "" : `, not before ${notBefore}`;
+  return `${time}  ${kind.padEnd(12)}  ${subject}${where}(${cause}) [revision ${revision}${late}]`;
 }
 
 function readKind(kind: string): EventKind {
