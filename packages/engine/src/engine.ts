@@ -12,6 +12,7 @@ import { MachineGrace } from "./machine-grace.ts";
 import { Mover } from "./mover.ts";
 import { MovingStates } from "./moving-states.ts";
 import { Pipeline } from "./pipeline.ts";
+import { SectionWriter } from "./section-writer.ts";
 import { SpaceWatch } from "./space-watch.ts";
 import { Sweeper } from "./sweeper.ts";
 import { WaitingReport } from "./waiting-report.ts";
@@ -69,6 +70,7 @@ class Engine implements RunningEngine {
   readonly #mirror: Mirror;
   readonly #feed: ModelFeed;
   readonly #sweeper: Sweeper;
+  readonly #sections: SectionWriter;
   readonly #grace: MachineGrace;
   readonly #compaction: CompactionWatch;
   readonly #mover: Mover;
@@ -108,6 +110,7 @@ class Engine implements RunningEngine {
         log.warn({ code: error.code }, `the engine's view of the registry is interrupted: ${error.message}`),
     });
     this.#feed = new ModelFeed(this.#mirror.state);
+    this.#sections = new SectionWriter(registry, this.#mirror);
     this.#grace = new MachineGrace({ registry, log, model: this.#feed.model, agentTtlMs: config.agentTtlMs });
     this.#waiting = new WaitingReport(this.#feed.model, log);
     this.#standsBack = new SaidOnce(({ message }) => log.warn(message));
@@ -221,6 +224,7 @@ class Engine implements RunningEngine {
     }
     await this.#pipeline.run(leadership, this.#stopping.signal);
     if (this.#mayAct(leadership)) await this.#noteLost(leadership);
+    if (this.#mayAct(leadership)) await this.#sections.write(leadership);
     this.#waiting.say((unit) => this.#isOnItsWay(unit));
     this.#observer.onReconciled((performance.now() - startedAt) / 1000, true);
     return Math.min(pauseMs, graceMs ?? pauseMs);

@@ -65,7 +65,7 @@ export {
   type UnitChange,
   type UnitOutcome,
 } from "./unit-change.ts";
-export { sectionlessFile, withSection } from "./unit-section.ts";
+export { MOST_SECTION, sectionlessFile, withSection } from "./unit-section.ts";
 export { isSourceOf, sourceOf, type UnitSource } from "./unit-source.ts";
 export {
   type ChangeStamp,

@@ -4,6 +4,7 @@ import type { RunResult } from "../unit/run-result.ts";
 import { type DesiredState, isDesiredState, type SystemdStates } from "../unit/states.ts";
 import { NOWHERE, type Whereabouts } from "../whereabouts/whereabouts.ts";
 import { type Json, object, part, string } from "./json-members.ts";
+import { MOST_SECTION } from "./unit-section.ts";
 
 /**
  * `units/<name>`: the one truth about a unit. Two members have older names in etcd, which every version reads:
@@ -118,9 +119,6 @@ const sharedTexts = new BoundedCache<string, string>(1_000);
 function shared<T extends string | null>(text: T): T | string {
   return text === null ? text : sharedTexts.getOrMake(text, () => text);
 }
-
-/** Characters of a section in a record at most: every change of where the unit is writes it anew. */
-const MOST_SECTION = 2_048;
 
 /** Whether a member that decisions are made on is left out, or of the type that this version knows. */
 const isKnown = (value: unknown, type: "string" | "boolean"): boolean => value == null || typeof value === type;

@@ -1,5 +1,8 @@
 import { object, part } from "./json-members.ts";
 
+/** Characters of a section in a record at most: every change of where the unit is writes it anew. */
+export const MOST_SECTION = 2_048;
+
 /**
  * The hash of the file that the value of a unit's record names, where the record does not tell the file's section, as one
  * that a version before has written, also where the rest of it can't be read. Null: it tells it, or names no file.

@@ -109,6 +109,14 @@ export class Mirror {
     return Math.min(...this.#revisions);
   }
 
+  /**
+   * Keys of units' records that have no `section` in etcd, with the revisions that wrote them: the mirror has read it from the
+   * file. Whoever writes them anew takes them out.
+   */
+  get sectionless(): Map<string, number> {
+    return this.#sections.completed;
+  }
+
   /** Adds a listener. Returns a function that takes it away. */
   onChanges(listener: ChangeListener): () => void {
     this.#listeners.add(listener);

@@ -1,5 +1,12 @@
 import { BoundedCache } from "@fleet/domain/cache";
-import { type KeyRange, type Keys, type KeyValue, sectionlessFile, withSection } from "@fleet/domain/cluster";
+import {
+  type KeyRange,
+  type Keys,
+  type KeyValue,
+  MOST_SECTION,
+  sectionlessFile,
+  withSection,
+} from "@fleet/domain/cluster";
 import { fleetSectionOf, parseUnitFile, UnitFileError } from "@fleet/domain/unit";
 import type { Etcd, WatchBatch } from "./etcd.ts";
 import { isIn } from "./mirror-check.ts";
@@ -19,6 +26,8 @@ export class MissingSections {
   /** Of a mirror that holds files nothing is missing, nor of one without units. */
   readonly #isNeeded: boolean;
   #isFailing = false;
+  /** Keys of records that were completed, with the revisions that wrote them, but for those with too long a section. */
+  readonly completed = new Map<string, number>();
   /** By the hash of the file; null: it can't be read. */
   readonly #known = new BoundedCache<string, string | null>(MOST_KEPT);
 
@@ -52,7 +61,9 @@ export class MissingSections {
     const sections = await this.#sectionsOf(missing);
     return keyValues.map((keyValue, index) => {
       const section = sections.get(files[index] ?? "") ?? null;
-      return section === null ? keyValue : { ...keyValue, value: withSection(keyValue.value, section) };
+      if (section === null) return keyValue;
+      if (section.length <= MOST_SECTION) this.completed.set(keyValue.key, keyValue.modRevision);
+      return { ...keyValue, value: withSection(keyValue.value, section) };
     });
   }
 
