@@ -65,6 +65,26 @@ describe("checking unit files", () => {
     );
     expect((await run(["verify", "web.service"], { files: together })).stdout).toBe("web.service: ok\n");
   });
+  it("at submit knows the cluster's units, too", async () => {
+    const inCluster: Readonly<Record<string, string>> = { "db.service": "", "main.service": "" };
+    answerWith((method, path) => {
+      const name = path.split("/")[2] ?? "";
+      if (method === "PUT") return { status: 201 };
+      return inCluster[name] === undefined
+        ? { status: 404 }
+        : { body: { name, options: [], desiredState: "inactive" } };
+    });
+    const text = "[Unit]\nRequires=db.service\nAfter=network.target\n[Service]\nExecStart=/bin/a\n[X-Fleet]\n";
+    const warned = async (more: string) =>
+      (await run(["submit", "web.service"], { files: { "web.service": text + more } })).stderr;
+    expect(await warned("")).toBe(
+      "WARNING: web.service: Requires=db.service, but nothing brings db.service to its machine, and without it systemd will not start the unit: add MachineOf=db.service to [X-Fleet].\n",
+    );
+    expect(await warned("MachineOf=db.service\n")).toBe("");
+    expect(await warned("MachineOf=db.service\nMachineOf=mian.service\n")).toBe(
+      "WARNING: web.service: MachineOf=mian.service is not in the cluster: the unit is pending until that is scheduled.\n",
+    );
+  });
   it("shows why systemd would not load a unit, though it names no line", async () => {
     const output = async (): Promise<string> =>
       "good.service: Odd in a new way. Refusing.\nother.service: Odd. Refusing.\n";

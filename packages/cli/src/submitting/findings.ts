@@ -4,11 +4,16 @@ import {
   type Finding,
   likeFindings,
   lintUnitFile,
+  missingLeaders,
   parseUnitFile,
   peerFindings,
+  peersOf,
   UnitFileError,
   type UnitOption,
+  type UnitsByName,
 } from "@fleet/domain/unit";
+import type { ClusterClient } from "../client/cluster-client.ts";
+import { findUnits } from "../client/find.ts";
 import type { Context } from "../context.ts";
 import { CommandError } from "../errors.ts";
 
@@ -24,20 +29,46 @@ export interface UnitFile {
 const SYSTEMD_MS = 5_000;
 const FILES_A_TIME = 100;
 
-/** What is wrong with files, by path: by fleet's own rules, and by systemd's where it is at hand. */
+/**
+ * What is wrong with files, by path: by fleet's own rules, and by systemd's where it is at hand.
+ *
+ * @param client of the cluster that they are for, whose units they may name; null: only the files are known
+ */
 export async function findingsOf(
   context: Context,
   files: readonly UnitFile[],
+  client: ClusterClient | null,
 ): Promise<ReadonlyMap<string, readonly Finding[]>> {
-  const bySystemd = await systemdFindings(context, files);
   const together = new Map(files.flatMap(({ name, bytes }) => optionsOf(name, bytes)));
+  const [bySystemd, units] = await Promise.all([
+    systemdFindings(context, files),
+    client === null ? together : withPeers(client, together),
+  ]);
+  const missing = (name: string): readonly Finding[] => (client === null ? [] : missingLeaders(name, units));
   return new Map(
     files.map((file) => {
-      const own = [...lintUnitFile(file.name, file.bytes), ...peerFindings(file.name, together)];
+      const own = [...lintUnitFile(file.name, file.bytes), ...peerFindings(file.name, units), ...missing(file.name)];
       const more = (bySystemd.get(file.path) ?? []).filter(({ line }) => !own.some((finding) => finding.line === line));
       return [file.path, [...own, ...more].sort((a, b) => (a.line ?? Infinity) - (b.line ?? Infinity))];
     }),
   );
+}
+
+/** Chains of MachineOf= are followed so far. */
+const MOST_ROUNDS = 4;
+
+/** Units, and those of the cluster that they name, and so on. */
+async function withPeers(client: ClusterClient, units: UnitsByName): Promise<UnitsByName> {
+  const known = new Map(units);
+  const asked = new Set(known.keys());
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const named = new Set([...known].flatMap(([name, options]) => [...peersOf(name, options)]));
+    const unasked = [...named].filter((name) => !asked.has(name));
+    if (unasked.length === 0) break;
+    for (const name of unasked) asked.add(name);
+    for (const [name, { options }] of await findUnits(client, unasked)) known.set(name, options);
+  }
+  return known;
 }
 
 /** The options of a file by its unit's name; nothing where it can't be read, which is a finding of its own. */
@@ -56,7 +87,8 @@ function optionsOf(name: string, bytes: Uint8Array): readonly (readonly [string,
  * @throws CommandError where `strict` is set and there is anything to say
  */
 export async function warnOfFindings(context: Context, files: readonly UnitFile[], strict: boolean): Promise<void> {
-  const found = likeFindings(await findingsOf(context, files));
+  if (files.length === 0) return;
+  const found = likeFindings(await findingsOf(context, files, await context.client()));
   for (const { path, finding, more } of found) {
     const others = more === 0 ? "" : ` (and ${more} more like it)`;
     context.err(`${strict ? "Error" : "WARNING"}: ${findingText(path, finding)}${others}.`);

@@ -28,7 +28,7 @@ export {
   type UnitName,
   unitNameProblem,
 } from "./name.ts";
-export { peerFindings, type UnitsByName } from "./peers.ts";
+export { missingLeaders, peerFindings, peersOf, type UnitsByName } from "./peers.ts";
 export {
   checkRequirements,
   isMetadataTest,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parseUnitFile } from "./file.ts";
-import { peerFindings } from "./peers.ts";
+import { missingLeaders, peerFindings, peersOf } from "./peers.ts";
 
 /** A service with lines for [Unit], and for [X-Fleet]. */
 const service = (unit = "", fleet = ""): string =>
@@ -11,6 +11,25 @@ const found = (name: string, texts: Readonly<Record<string, string>>): readonly 
 };
 const B = { "b.service": service() };
 
+it("the units that a unit names are those of every option that says something of another one", () => {
+  const names = (name: string, text: string) => [...peersOf(name, parseUnitFile(text))].sort();
+  expect(
+    names("a@1.service", service("Requires=b@%i.service\nAfter=c.target a@1.service", "MachineOf=d.service")),
+  ).toEqual([...["b@1.service", "c.target", "d.service"]]);
+  expect(names("a.timer", "[Timer]\nOnCalendar=daily\n")).toEqual(["a.service"]);
+});
+describe("a unit that follows one that there is not", () => {
+  const missing = (name: string, texts: Readonly<Record<string, string>>) =>
+    missingLeaders(name, new Map(Object.entries(texts).map(([unit, text]) => [unit, parseUnitFile(text)])));
+  it("is pointed out", () => {
+    expect(missing("a.service", { "a.service": service("", "MachineOf=b.service c.service"), ...B })).toMatchObject([
+      { message: "MachineOf=c.service is not in the cluster: the unit is pending until that is scheduled" },
+    ]);
+  });
+  it("is not where it is a template, whose instances may follow others", () => {
+    expect(missing("a@.service", { "a@.service": service("", "MachineOf=b@%i.service") })).toEqual([]);
+  });
+});
 describe("what a unit says of another one of the cluster", () => {
   it.each([
     ["Requires=b.service", ", and without it systemd will not start the unit"],

@@ -1,6 +1,6 @@
 import type { UnitOption } from "./file.ts";
 import type { Finding } from "./lint.ts";
-import { parseUnitName } from "./name.ts";
+import { isTemplateName, parseUnitName } from "./name.ts";
 import { type Requirements, readRequirements } from "./requirements.ts";
 import { Settings } from "./settings.ts";
 
@@ -47,6 +47,35 @@ export function peerFindings(name: string, units: UnitsByName): readonly Finding
   const triggered = triggeredBy(name, file);
   if (triggered !== null) warn(triggered, `it starts ${triggered}`, ", and there is nothing to start elsewhere");
   return findings;
+}
+
+/**
+ * Which units a unit waits for that there are not: it is placed where they are, and so nowhere. Of a template nothing is
+ * said, since its instances may name other units.
+ *
+ * @param units all that the cluster has, as far as the unit names them, itself too
+ */
+export function missingLeaders(name: string, units: UnitsByName): readonly Finding[] {
+  const options = units.get(name);
+  if (options === undefined || isTemplateName(name)) return [];
+  const missing = readRequirements(name, options).machineOf.filter((leader) => leader !== name && !units.has(leader));
+  return missing.map((leader) => ({
+    line: null,
+    severity: "warning",
+    message: `MachineOf=${leader} is not in the cluster: the unit is pending until that is scheduled`,
+  }));
+}
+
+/** The other units that a unit names, which may be the cluster's or the machines' own. */
+export function peersOf(name: string, options: readonly UnitOption[]): ReadonlySet<string> {
+  const file = new Settings(options);
+  const triggered = triggeredBy(name, file);
+  const named = [
+    ...MENTIONS.flatMap((option) => wordsOf(file, "Unit", option, name)),
+    ...(triggered === null ? [] : [triggered]),
+    ...readRequirements(name, options).machineOf,
+  ];
+  return new Set(named.filter((peer) => peer !== name && parseUnitName(peer) !== null));
 }
 
 /** The unit that a timer, a path or a socket starts; null: it starts none that has one name. */

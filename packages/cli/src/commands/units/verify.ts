@@ -35,7 +35,7 @@ The old meaning, to verify a signed unit of the cluster, is gone: for a name tha
     const missing = args.find((path) => !files.some((file) => file.path === path));
     if (missing !== undefined) throw new CommandError(`file ${missing} does not exist`);
     let exitCode = 0;
-    for (const [path, findings] of await findingsOf(context, files)) {
+    for (const [path, findings] of await findingsOf(context, files, null)) {
       if (findings.length === 0) context.out(`${path}: ok`);
       for (const finding of findings) {
         context.out(findingText(path, { ...finding, message: `${finding.severity}: ${finding.message}` }));
