@@ -77,7 +77,7 @@ export function readJournalRequest(flags: Readonly<Record<string, unknown>>): Jo
   const priority = text("priority");
   const hasPrefix = typeof flags.prefix === "boolean" ? flags.prefix : null;
   if (hasPrefix === true && isForPrograms(format))
-    throw new CommandError(`--prefix does not go with --output ${format}: its lines are for programs`);
+    throw new CommandError(`--prefix does not go with --output ${format}: its output is for programs`);
   return {
     lines: readLines(text("lines") ?? (since === undefined ? DEFAULT_LINES : "all")),
     ...(since === undefined ? {} : { since }),

@@ -76,7 +76,7 @@ function askTerminal(question: string): number {
   try {
     terminal = openSync("/dev/tty", "r+");
   } catch {
-    process.stderr.write(`ssh asks ${JSON.stringify(question)}, but there is no terminal to ask at: use a key.\n`);
+    process.stderr.write(`ssh asks ${JSON.stringify(question)}, but there is no terminal to answer at: use a key.\n`);
     return 1;
   }
   const stty = (mode: string): void => void spawnSync("stty", [mode], { stdio: [terminal, "ignore", "ignore"] });

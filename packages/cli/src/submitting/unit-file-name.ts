@@ -14,8 +14,8 @@ export function unitFileNameProblem(path: string): string | null {
   const type = name.includes(".") ? name.slice(name.lastIndexOf(".") + 1) : null;
   if (type === null || UNIT_TYPES.some((known) => known === type)) return null;
   if (QUADLET_TYPES.has(type))
-    return `${path} is a Quadlet file, no unit: have podman's generator make a service of it, and submit that`;
+    return `${path} is a Quadlet file, not a unit: generate a service from it with podman's generator, and submit that`;
   if (/\.d\/[^/]+\.conf$/.test(path))
-    return `${path} is a drop-in, no unit: put its options into the unit's own file, and submit that`;
-  return `${path} is no unit file: expected a name that ends in a unit's type, as in ${name}.service`;
+    return `${path} is a drop-in, not a unit: put its options into the unit's own file, and submit that`;
+  return `${path} is not a unit file: expected a name that ends in a unit type, as in ${name}.service`;
 }

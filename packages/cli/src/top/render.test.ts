@@ -46,7 +46,7 @@ describe("the screen", () => {
     );
     const lines = render(failed, FIRST_VIEW, { columns: 80, rows: 24, hasColors: false });
     expect(lines.join("\n")).not.toContain("\u001b[31m");
-    expect(lines[0]).toContain("2 machines, 1 without answer | 1 unit, 1 failed");
+    expect(lines[0]).toContain("2 machines, 1 not answering | 1 unit, 1 failed");
     expect(lines.join("\n")).toMatch(/h2 {2}it does not answer/);
     expect(lines.join("\n")).toMatch(/a\.service .* failed/);
   });

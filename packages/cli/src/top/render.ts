@@ -118,7 +118,7 @@ function summary({ machines, units }: Usage, view: View): string {
   const failed = units.filter(({ active }) => active === "failed").length;
   const away = machines.filter(({ error }) => error !== null).length;
   const parts = [
-    `fleet: ${machines.length} ${machines.length === 1 ? "machine" : "machines"}${away === 0 ? "" : `, ${away} without answer`}`,
+    `fleet: ${machines.length} ${machines.length === 1 ? "machine" : "machines"}${away === 0 ? "" : `, ${away} not answering`}`,
     `${units.length} ${units.length === 1 ? "unit" : "units"}${failed === 0 ? "" : `, ${failed} failed`}`,
     `sorted by ${view.sort}${view.isReversed ? ", reversed" : ""}`,
   ];

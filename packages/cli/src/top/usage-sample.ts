@@ -35,7 +35,7 @@ export function readSample(sample: UsageSample): MachineSample | NoSample {
     cpuBusyMs === undefined ||
     memory === undefined
   )
-    return { machineID, hostname, error: "its agent told too little, as one of another version may" };
+    return { machineID, hostname, error: "its agent sent too few figures: it may be of another version" };
   const { cpu, memory: ofMemory, io } = pressure ?? {};
   return {
     ...{ machineID, hostname, monotonicMs, cpus, load: one, cpuBusyMs, memory, units: units ?? [] },

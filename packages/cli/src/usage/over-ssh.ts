@@ -30,7 +30,7 @@ export async function usageOverSsh(
   const { signal } = context;
   const samples = samplesOf(context, machine, async () => [], { intervalMs: 0, count: 1, sshPort, signal });
   for await (const sample of samples) return sample;
-  return { machineID: machine.id, error: "the machine told nothing" };
+  return { machineID: machine.id, error: "the machine printed no figures" };
 }
 
 /**

@@ -67,7 +67,7 @@ export class FleetLinter {
         return [`${shown(text)} is neither true nor false: ${name} counts as false`];
       case "weight":
         if (/^\d{1,5}$/.test(words.at(-1) ?? "") && words.length === 1) return [];
-        return [`${shown(text)} is no number from 1 to ${MOST_WEIGHT}: ${name} counts as 1`];
+        return [`${shown(text)} is not a number from 1 to ${MOST_WEIGHT}: ${name} counts as 1`];
       default:
         return words.length < 2 ? [] : [`${name} takes one word, not ${shown(text)}`];
     }

@@ -102,7 +102,7 @@ describe("an earlier version", () => {
     having(VERSIONS.slice(0, 1));
     expect(await run(["undo", "a"])).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining("has had one version only"),
+      stderr: expect.stringContaining("has only one version"),
     });
     expect(requests().filter((request) => request.startsWith("PUT"))).toEqual([]);
   });

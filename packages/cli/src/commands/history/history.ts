@@ -20,9 +20,9 @@ const COLUMNS: Columns<UnitVersion> = {
 export const history: Command = {
   name: "history",
   args: "<unit>",
-  summary: "Show the versions that a unit has had: when, by whom, why",
-  description: `List the versions of a unit's file, the newest first, also of a unit that was destroyed. The one that the unit has is
-marked with *. The last ten are kept; those of a unit that was destroyed for a day.
+  summary: "Show the versions of a unit: when, by whom, why",
+  description: `List the versions of a unit's file, newest first; the current one is marked with *. The last ten are kept, and those of a
+destroyed unit for a day.
 
 Fields: version, time, by (who asked for it, as the server knows them), hash, message (from --message).`,
   flags: [{ flags: "-p, --patch", description: "Show what each version changed, oldest first" }, ...listFlags(FIELDS)],

@@ -20,13 +20,13 @@ export const undo: Command = {
   args: "<unit>",
   isChange: true,
   summary: "Go back to an earlier version of a unit",
-  description: `Put the version of a unit back that it had before the one that it has, or the one that is named. Its desired state stays:
-a unit that is launched is started anew, and waited for as by start. A unit that was destroyed comes back inactive.
+  description: `Restore the previous version of a unit, or the one given with --to. The desired state stays: a launched unit is restarted,
+and waited for as by start. A destroyed unit comes back inactive.
 
-It becomes the newest version, so that a second undo takes it back.`,
+The restored version becomes the newest one, so a second undo reverts the first.`,
   flags: [
-    { flags: "--to <version>", description: "The number of the version, as history lists it" },
-    { ...FORCE_FLAG, description: "Also a version that fits no machine: the unit stops" },
+    { flags: "--to <version>", description: "Number of the version, from history" },
+    { ...FORCE_FLAG, description: "Accept a version that fits no machine, which stops the unit" },
     MESSAGE_FLAG,
     ...WAIT_FLAGS,
   ],
@@ -63,5 +63,5 @@ function versionBefore(name: string, versions: readonly UnitVersion[], unit: Uni
   const all = versions.filter(({ kind }) => kind === "version");
   const found = all[unit === null ? 0 : 1];
   if (found !== undefined) return found.number;
-  throw new CommandError(`${name} has had one version only: there is none to go back to`);
+  throw new CommandError(`${name} has only one version: there is no earlier one`);
 }

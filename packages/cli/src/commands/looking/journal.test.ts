@@ -169,7 +169,11 @@ describe("journal over SSH", () => {
     };
     expect((await run(["journal", ...flags, "-o", "cat", "a"], watched)).stdout).toBe("\\x1b]0;owned\\x07\n");
     expect(await run(["journal", ...flags, "-o", "export", "a"], watched)).toMatchObject({
-      ...{ code: 1, stdout: "", stderr: "Error: --output export is for programs: send it into a pipe or a file\n" },
+      ...{
+        code: 1,
+        stdout: "",
+        stderr: "Error: --output export is not printed on a terminal: redirect it to a file or a pipe\n",
+      },
     });
   });
   it("knows formats that are journalctl's own", async () => {

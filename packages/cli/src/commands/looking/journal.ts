@@ -51,7 +51,7 @@ formats verbose, with-unit and short-monotonic always use SSH. The exit code is 
     const request = readJournalRequest(flags);
     // The bytes of other programs would reach the terminal as they are.
     if (request.format === "export" && context.terminal !== null)
-      throw new CommandError("--output export is for programs: send it into a pipe or a file");
+      throw new CommandError("--output export is not printed on a terminal: redirect it to a file or a pipe");
     const client = await context.client();
     const read = await unitsToRead(context, typed);
     const machines = request.machines.length === 0 ? [] : machinesNamed(await client.machines(), request.machines);

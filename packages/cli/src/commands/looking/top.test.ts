@@ -55,7 +55,7 @@ describe("top", () => {
       stdout: expect.stringContaining("h1  it does not answer"),
     });
     telling({ machineID: "1".repeat(32) });
-    expect((await run(["top", "--once"])).stdout).toContain("its agent told too little");
+    expect((await run(["top", "--once"])).stdout).toContain("its agent sent too few figures");
   });
   /** A cluster of the machine that fleetctl runs on, whose API can't ask it. */
   const withoutLink = (status: number): void => {

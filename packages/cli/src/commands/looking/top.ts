@@ -23,20 +23,20 @@ export const top: Command = {
   name: "top",
   args: "[unit...]",
   isLook: true,
-  summary: "Show what machines and units use: CPU, memory, tasks, IO",
-  description: `Show the machines and fleet's units on them by what they use, as it is now: CPU in percent of one core, memory,
-tasks, bytes read and written a second, and for machines load and pressure: the percent of the last 10 s in which something
-had to wait. Units may be names or globs. Nothing is collected while nobody looks.
+  summary: "Show the resource usage of machines and units: CPU, memory, tasks, IO",
+  description: `Show the resource usage of machines and of fleet's units on them: CPU in percent of one core, memory, tasks, and bytes
+read and written per second; of machines also load, and pressure: the percentage of the last 10 s in which tasks waited.
+Units may be globs. Nothing is collected while nobody looks.
 
-On a terminal it goes on until q. Keys: c, m, t, i, n sort by CPU, memory, tasks, IO, name; the same key again or
+On a terminal it is updated until q is pressed. Keys: c, m, t, i, n sort by CPU, memory, tasks, IO, name; the same key again or
 r reverses; / filters by name; tab changes between units and machines; enter on a machine shows its units only;
 esc shows all again.
 
 The API asks the machines. If it can't, for example without link_listen in its fleet.conf, or with --ssh, the figures are
 read over SSH.`,
   flags: [
-    { flags: "--once", description: "Print it once and exit, as is done where standard output is no terminal" },
-    { flags: "-d, --delay <seconds>", description: "Time between two looks", default: "2" },
+    { flags: "--once", description: "Print once and exit; default if standard output is not a terminal" },
+    { flags: "-d, --delay <seconds>", description: "Time between updates", default: "2" },
     { flags: "-s, --sort <key>", description: `Sort by ${SORT_KEYS.join(", ")}`, default: "cpu", values: SORT_KEYS },
     { flags: "--machine <machine>", description: "Only this machine", isRepeated: true },
     { flags: "--ssh", description: "Read the figures over SSH even if the API can ask the machines" },
@@ -90,7 +90,7 @@ async function live(context: Context, request: TopRequest, book: UsageBook, view
   const until = AbortSignal.any([ended.signal, context.signal]);
   const samples = await sayWhenLate(context, samplesOf(context, request, until), "every machine to answer");
   const screen = context.openScreen?.();
-  if (screen == null) throw new CommandError("standard input and output are no terminal: use --once");
+  if (screen == null) throw new CommandError("standard input or output is not a terminal: use --once");
   try {
     await showLive({ samples, screen, book, view, hasColors: context.terminal?.hasColors === true }, () =>
       ended.abort(),

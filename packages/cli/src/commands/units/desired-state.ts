@@ -44,7 +44,7 @@ export const FORCE_FLAG: FlagSpec = {
 /** The flag of every command that changes texts of units. */
 export const MESSAGE_FLAG: FlagSpec = {
   flags: "-m, --message <text>",
-  description: "Why, for the history of the units",
+  description: "Reason, kept in the history of the units",
 };
 
 /** Reads MESSAGE_FLAG; null: none is given. */
