@@ -181,7 +181,10 @@ function isDebug(program: Commander, world: World): boolean {
 function report(error: unknown, world: World, isDebugging: boolean): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0;
-    const message = error.message.replace(/^error: /, "").replaceAll("\n", " ");
+    const message = error.message
+      .replace(/^error: /, "")
+      .replaceAll("\n", " ")
+      .replace(/\.$/, "");
     world.writeError(`Error: ${terminalLine(message)}. See "fleetctl help".\n`);
     return 1;
   }

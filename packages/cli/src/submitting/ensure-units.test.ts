@@ -29,6 +29,27 @@ describe("submit", () => {
         .toSorted(),
     ).toEqual(["/units/a.service", "/units/b%401.service", "/units/t%402.service"]);
   });
+  it("takes a unit once that is typed several times, from its file where one of the words is that", async () => {
+    answerWith((method) => (method === "PUT" ? { status: 201 } : { status: 404 }));
+    const files = { "x/a.service": text, "y/a.service": text };
+    for (const words of [
+      ["a", "x/a.service", "a"],
+      ["x/a.service", "a", "x/a", "y/a.service"],
+    ]) {
+      expect(await run(["submit", ...words], { files })).toEqual({
+        ...{ code: 0, stdout: "Unit a.service inactive\n", stderr: "" },
+      });
+    }
+    expect(requests().filter((entry) => entry.startsWith("PUT"))).toHaveLength(2);
+  });
+  it("refuses different files of one unit before anything is sent", async () => {
+    const files = { "x/a.service": text, "y/a.service": `${text}Restart=always\n`, "b.service": text };
+    expect(await run(["start", "b.service", "x/a.service", "y/a.service"], { files })).toEqual({
+      ...{ code: 1, stdout: "" },
+      stderr: "Error: x/a.service and y/a.service are different files of one unit, a.service: give one of them\n",
+    });
+    expect(requests().filter((entry) => entry.startsWith("PUT"))).toEqual([]);
+  });
   it("says which unit may be meant by a name that is nowhere", async () => {
     answerWith(clusterOf([], [{ ...unit, name: "webapp.service" }]));
     for (const verb of ["submit", "load", "start"])

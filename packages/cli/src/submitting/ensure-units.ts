@@ -6,7 +6,7 @@ import type { Context } from "../context.ts";
 import { CommandError } from "../errors.ts";
 import { unitName } from "../targets/units.ts";
 import { warnOfFindings } from "./findings.ts";
-import { findSource, type LocalSource, localSource, type UnitSource } from "./unit-source.ts";
+import { findSource, type LocalSource, localSource, ownFile, type UnitSource } from "./unit-source.ts";
 
 /** How units get into the registry. */
 export interface SubmitOptions {
@@ -40,7 +40,7 @@ export async function ensureUnits(
   { replace, strict, force, message }: SubmitOptions,
 ): Promise<ReadonlySet<string>> {
   const client = await context.client();
-  const byName = new Map(typed.map((entry) => [unitName(entry), entry]));
+  const byName = typedByUnit(context, typed);
   const known = await findUnits(client, [...byName.keys()]);
   const storedTemplate = templatesOf(client);
   const sources = new Map<string, Submission>();
@@ -66,6 +66,26 @@ export async function ensureUnits(
     for (const name of byName.keys()) if (sent.has(name)) context.out(`Unit ${name} inactive`);
   }
   return sent;
+}
+
+/**
+ * What a user typed, by unit. A unit may be typed several times, as a name and as a file.
+ *
+ * @throws CommandError where that would be different files
+ */
+function typedByUnit(context: Context, typed: readonly string[]): ReadonlyMap<string, string> {
+  const byName = new Map<string, string>();
+  for (const entry of new Set(typed)) {
+    const name = unitName(entry);
+    const before = byName.get(name);
+    const [first, second] = [before ?? entry, entry].map((word) => ownFile(context, word, name)?.file ?? null);
+    if (first != null && second != null && Buffer.compare(first.bytes, second.bytes) !== 0)
+      throw new CommandError(
+        `${first.path} and ${second.path} are different files of one unit, ${name}: give one of them`,
+      );
+    if (before === undefined || first === null) byName.set(name, entry);
+  }
+  return byName;
 }
 
 /** The texts that are new versions, by unit. */

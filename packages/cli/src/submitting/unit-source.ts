@@ -37,9 +37,9 @@ export interface LocalSource extends UnitSource {
  * @throws CommandError where the file is no unit file
  */
 export function localSource(context: Context, typed: string, name: string): LocalSource | null {
-  const own = localFile(context, typed, name);
+  const own = ownFile(context, typed, name);
   const template = templateOf(name);
-  return own ?? (template === null ? null : localFile(context, folderOf(typed) + template, template));
+  return own ?? (template === null ? null : ownFile(context, folderOf(typed) + template, template));
 }
 
 /**
@@ -55,7 +55,7 @@ export async function findSource(
   name: string,
   typed: string,
 ): Promise<UnitSource> {
-  const own = localFile(context, typed, name);
+  const own = ownFile(context, typed, name);
   if (own !== null) return checked(name, own);
   const template = templateOf(name);
   const missing = async (what: string): Promise<CommandError> => {
@@ -67,7 +67,7 @@ export async function findSource(
   if (template === null) throw await missing("");
   const stored = await storedTemplate(template);
   if (stored !== null) return checked(name, { options: stored.options, text: null, file: null });
-  const file = localFile(context, folderOf(typed) + template, template);
+  const file = ownFile(context, folderOf(typed) + template, template);
   if (file !== null) return checked(name, file);
   throw await missing(`, nor its template ${template}`);
 }
@@ -95,7 +95,13 @@ function checked(name: string, source: UnitSource): UnitSource {
 /** Keeps a byte order mark; whatever else could get lost makes a file no unit file. */
 const TEXT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-function localFile(context: Context, typed: string, name: string): LocalSource | null {
+/**
+ * The local file of a unit, by its path as it was typed, with or without the type.
+ *
+ * @returns null where there is none
+ * @throws CommandError where the file is no unit file
+ */
+export function ownFile(context: Context, typed: string, name: string): LocalSource | null {
   for (const path of new Set([typed, folderOf(typed) + name])) {
     const bytes = context.readFile(path);
     if (bytes === null) continue;

@@ -12,7 +12,7 @@ describe("cordon and uncordon", () => {
   it("take machines by ID, address or the beginning of the ID", async () => {
     answerWith(cluster);
     expect((await run(["cordon", "192.0.2.9"])).stdout).toBe("Machine 113f16a7... cordoned\n");
-    expect((await run(["uncordon", "113"])).stdout).toBe("Machine 113f16a7... uncordoned\n");
+    expect((await run(["uncordon", "113", id])).stdout).toBe("Machine 113f16a7... uncordoned\n");
     expect(changes()).toEqual([`PUT /machines/${id}/cordon {"drain":false}`, `DELETE /machines/${id}/cordon`]);
   });
   it("touch no machine where a name is wrong", async () => {

@@ -46,14 +46,14 @@ export const uncordon: Command = {
   },
 };
 
-/** Does the same with each machine. */
+/** Does the same with each machine, once. */
 async function forEach<Machine extends Pick<MachineInfo, "id">>(
   context: Context,
   machines: readonly Machine[],
   done: string,
   work: (machine: Machine) => Promise<void>,
 ): Promise<number> {
-  for (const machine of machines) {
+  for (const machine of new Map(machines.map((one) => [one.id, one])).values()) {
     await work(machine);
     context.out(`Machine ${machineID(machine.id, false)} ${done}`);
   }
