@@ -119,7 +119,7 @@ describe("through a bastion, the only host that is reached", () => {
     expect((await through("status", "two")).code).toBe(3);
     expect(await through("status", "no-such")).toMatchObject({
       code: 1,
-      stderr: "Error: Unit no-such.service does not exist.\n",
+      stderr: "Error: Unit no-such.service does not exist. No machine is called no-such either.\n",
     });
     await through("unload", "two");
     const unloaded = await through("status", "two");

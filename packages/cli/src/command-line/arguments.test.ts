@@ -56,6 +56,7 @@ describe("arguments", () => {
     expect((await run(["destory", "a"])).stderr).toBe(
       'Error: unknown command "destory". Did you mean destroy? See "fleetctl help".\n',
     );
+    expect((await run(["lgos", "a"])).stderr).toContain("Did you mean logs?");
     expect(await run(["nosuch"])).toMatchObject({
       code: 1,
       stderr: 'Error: unknown command "nosuch". See "fleetctl help".\n',

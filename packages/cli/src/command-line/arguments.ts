@@ -160,7 +160,8 @@ function wholeName(typed: string, program: Commander, commands: readonly Command
   const [only] = matches;
   const help = 'See "fleetctl help".';
   if (only === undefined) {
-    const meant = mostLike(typed, visible);
+    const aliases = commands.flatMap((command) => command.aliases ?? []);
+    const meant = mostLike(typed, [...visible, ...aliases]);
     const hint = meant === null ? "" : ` Did you mean ${meant}?`;
     throw new CommandError(`unknown command ${JSON.stringify(typed)}.${hint} ${help}`);
   }

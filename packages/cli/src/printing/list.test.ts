@@ -206,6 +206,8 @@ describe("lists", () => {
     for (const list of ["list-units", "list-unit-files", "list-machines"]) {
       expect(await run([list, "--fields=unit,constructor"])).toMatchObject({ code: 1 });
     }
-    expect((await run(["list-units", "--fields=x"])).stderr).toBe('Error: Invalid key in output format: "x"\n');
+    expect((await run(["list-units", "--fields=x"])).stderr).toBe(
+      'Error: Invalid key in output format: "x": expected some of unit, machine, hostname, load, active, sub, hash\n',
+    );
   });
 });

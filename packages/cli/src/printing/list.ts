@@ -33,7 +33,10 @@ export function listFlags(fields: string): readonly FlagSpec[] {
 export function readListOptions<Row>(columns: Columns<Row>, flags: Readonly<Record<string, unknown>>): ListOptions {
   const fields = String(flags.fields).split(",");
   const unknown = fields.find((field) => !Object.hasOwn(columns, field));
-  if (unknown !== undefined) throw new CommandError(`Invalid key in output format: ${JSON.stringify(unknown)}`);
+  if (unknown !== undefined)
+    throw new CommandError(
+      `Invalid key in output format: ${JSON.stringify(unknown)}: expected some of ${Object.keys(columns).join(", ")}`,
+    );
   return { fields, isFull: flags.full === true, hasLegend: flags.legend !== false, isJson: readOutput(flags) };
 }
 

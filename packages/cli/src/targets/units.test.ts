@@ -4,6 +4,18 @@ import { clusterOf, id, state, unit } from "../testing/one-unit.ts";
 
 const { run, requests, answerWith } = fakeServer();
 
+it("an instance is meant by the name of its template", async () => {
+  const names = ["web@2.service", "web@.service", "web@1.service", "w.service"];
+  answerWith(
+    clusterOf(
+      [],
+      names.map((name) => ({ ...unit, name })),
+    ),
+  );
+  expect((await run(["journal", "web"])).stderr).toBe(
+    "Error: Unit web.service does not exist. Did you mean web@1.service?\n",
+  );
+});
 describe("a unit that a machine has and the registry does not know", () => {
   const lost = { ...state, name: "lost.service", unknown: true };
   const hint =

@@ -1,4 +1,4 @@
-import { expandUnitName, readRequirements, unitNameProblem } from "@fleet/domain/unit";
+import { expandUnitName, isTemplateName, parseUnitName, readRequirements, unitNameProblem } from "@fleet/domain/unit";
 import type { MachineInfo, UnitInfo } from "../client/cluster-client.ts";
 import { findStates, machinesByID } from "../client/find.ts";
 import type { Context } from "../context.ts";
@@ -62,11 +62,19 @@ async function hintsFor(context: Context, names: readonly string[]): Promise<(na
 
 function suggestion(name: string, units: readonly UnitInfo[]): string {
   if (units.length > MOST_SEARCHED) return "";
-  const meant = mostLike(
-    name,
-    units.map((unit) => unit.name),
-  );
+  const names = units.map((unit) => unit.name);
+  const meant = instanceOf(name, names) ?? mostLike(name, names);
   return meant === null ? "" : ` Did you mean ${meant}?`;
+}
+
+/** The first instance, or the template, that goes by a name without an instance; null: there is none. */
+function instanceOf(name: string, names: readonly string[]): string | null {
+  const { name: stem, type } = parseUnitName(name) ?? {};
+  const own = names.filter((other) => {
+    const { prefix, type: otherType, template } = parseUnitName(other) ?? {};
+    return template !== undefined && template !== null && prefix === stem && otherType === type;
+  });
+  return own.toSorted().find((other) => !isTemplateName(other)) ?? own[0] ?? null;
 }
 
 /** Says, in the old fleetctl's words, which units the cluster does not know. */

@@ -32,6 +32,22 @@ describe("events", () => {
     });
     expect(JSON.parse((await run(["events", "--output=json", "--kind=moved", "a"])).stdout)).toEqual(event);
   });
+  it("are as many of the latest as are asked for", async () => {
+    answerAll(() => ({
+      stream: (response) => {
+        response.writeHead(200, { "content-type": "text/event-stream" });
+        for (const revision of [1, 2, 3])
+          response.write(
+            `id: ${revision}\ndata: ${JSON.stringify({ kind: "started", time: "t", revision, cause: "c" })}\n\n`,
+          );
+        response.end();
+      },
+    }));
+    const { stdout } = await run(["events", "-n", "2"]);
+    expect(stdout.match(/revision \d/g)).toEqual(["revision 2", "revision 3"]);
+    expect((await run(["events", "-n", "2", "-f"])).stderr).toContain("does not go with --follow");
+    expect((await run(["events", "-n", "x"])).stderr).toContain('invalid --lines "x": expected a number');
+  });
   it("of an old server are not there, and it says so", async () => {
     expect((await run(["events"])).stderr).toBe("Error: this server is too old to report events\n");
     expect((await run(["events", "--kind=x"])).stderr).toContain('invalid --kind "x"');

@@ -26,6 +26,7 @@ Kinds: ${KINDS.join(", ")}.`,
     { flags: "-f, --follow", description: "Keep printing events as they come" },
     { flags: "--machine <machine>", description: "Only about this machine", isRepeated: true },
     { flags: "--kind <kind>", description: "Only of this kind", isRepeated: true, values: KINDS },
+    { flags: "-n, --lines <n>", description: "Only the latest so many of the events that the server still has" },
     { flags: "--after <revision>", description: "Only after this etcd revision" },
     { flags: "-l, --full", description: "Do not shorten machine IDs" },
     { ...OUTPUT_FLAG, description: "text, or json: one event a line" },
@@ -39,6 +40,7 @@ Kinds: ${KINDS.join(", ")}.`,
       kinds: repeated(flags.kind).map(readKind),
     };
     const after = flags.after === undefined ? null : readRevision(String(flags.after));
+    const most = flags.lines === undefined ? null : readMost(flags);
     const client = await context.client();
     const machines = flags.machine === undefined ? [] : await client.machines();
     const whole = repeated(flags.machine).map((begin) => {
@@ -50,7 +52,12 @@ Kinds: ${KINDS.join(", ")}.`,
       context.signal,
     );
     if (stream === null) throw new CommandError("this server is too old to report events");
-    for await (const item of stream) print(context, item, isJson, flags.full === true);
+    const kept: StreamItem[] = [];
+    for await (const item of stream) {
+      if (most === null) print(context, item, isJson, flags.full === true);
+      else if (kept.push(item) > most) kept.shift();
+    }
+    for (const item of kept) print(context, item, isJson, flags.full === true);
     return 0;
   },
 };
@@ -76,6 +83,12 @@ export function eventLine(event: FleetEvent, isFull: boolean): string {
 function readKind(kind: string): EventKind {
   if (Object.hasOwn(EVENT_KINDS, kind)) return kind as EventKind;
   throw new CommandError(`invalid --kind ${JSON.stringify(kind)}: expected one of ${KINDS.join(", ")}`);
+}
+
+function readMost({ lines, follow }: Readonly<Record<string, unknown>>): number {
+  if (follow === true) throw new CommandError("--lines is about past events: it does not go with --follow");
+  if (/^\d{1,6}$/.test(String(lines))) return Number(lines);
+  throw new CommandError(`invalid --lines ${JSON.stringify(lines)}: expected a number`);
 }
 
 function readRevision(text: string): number {

@@ -110,6 +110,11 @@ describe("journal over the API", () => {
       stderr: "-- h2 does not answer --\n",
     });
   });
+  it("says where nothing matches, as journalctl does", async () => {
+    cluster((response) => response.end(lines(END)));
+    const nothing = { code: 0, stdout: "", stderr: "-- No entries --\n" };
+    expect(await run(["journal", "-g", "nosuchtext", "a"])).toEqual(nothing);
+  });
   it("shows more lines than an API keeps, too", async () => {
     const many = Array.from({ length: 10_003 }, (_, index) => ({
       entry: { ...entry("web@1.service", id, 1, `line ${index}`).entry, cursor: `s=${index}` },

@@ -16,7 +16,7 @@ import {
   readJournalRequest,
 } from "../../journal/request.ts";
 import { type MachineUnits, machinesOfUnits, type ReadUnits, unitsToRead } from "../../journal/units.ts";
-import { SSH_FAILED, sayNoWay } from "../../ssh/no-way.ts";
+import { NoWay } from "../../ssh/no-way.ts";
 import { runOn } from "../../ssh/run-on-machine.ts";
 import { machineOfUnit, machinesNamed } from "../../targets/machines.ts";
 import { notLoaded } from "../../targets/not-loaded.ts";
@@ -59,20 +59,20 @@ formats verbose, with-unit and short-monotonic always use SSH. The exit code is 
     const linked = await overLink(context, read, request, machineIDs);
     if (linked !== null) return print(context, linked, read, request);
     const on = await machinesToAsk(context, read, machineIDs);
+    const noWay = new NoWay(context, request.isSsh);
     const [only] = on;
     if (only === undefined) return 1;
     // One machine's journalctl prints its own format, and ends as it ends; in format cat whatever a program wrote.
     const isSafe = request.format !== "cat" || context.terminal === null;
     if (on.length === 1 && request.hasPrefix !== true && isSafe) {
       const words = ["journalctl", ...journalctlArguments(only.units, request)];
-      const code = await runOn(context, only.machine, request.hasSudo ? ["sudo", ...words] : words, request.sshPort);
-      if (code === SSH_FAILED && !request.isSsh) sayNoWay(context);
-      return code;
+      const command = request.hasSudo ? ["sudo", ...words] : words;
+      return noWay.around(() => runOn(context, only.machine, command, request.sshPort));
     }
     if (!isOwnFormat(request.format))
       throw new CommandError(`--output ${request.format} shows one machine at a time: choose one with --machine`);
     const code = await print(context, journalOverSsh(context, on, request), read, request);
-    if (code !== 0 && !request.isSsh) sayNoWay(context);
+    if (code !== 0) noWay.say();
     return code;
   },
 };
@@ -148,6 +148,7 @@ async function print(
   const [only] = units;
   if (printer.entries === 0 && !isFollowed && units.length === 1 && only !== undefined && isNowhere(only))
     throw notLoaded(context, only.name);
+  if (printer.entries === 0 && printer.isWhole && !isFollowed) context.err("-- No entries --");
   return printer.isWhole ? 0 : 1;
 }
 

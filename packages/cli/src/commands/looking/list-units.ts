@@ -33,7 +33,7 @@ export const listUnits: Command = {
   description: `List the units on machines with their systemd states; names and globs restrict the list. The number of pending units is
 printed on standard error, unless --no-legend is given.
 
-Fields: unit, machine, load, active, sub, hash.
+Fields: unit, machine, hostname, load, active, sub, hash.
 
 With --watch each unit is printed again when it changes, until interrupted; with --output json each change is one line.`,
   flags: [
@@ -173,6 +173,7 @@ function columns(machines: ReadonlyMap<string, MachineInfo>): Columns<StateInfo>
   return {
     unit: ({ name }) => name,
     machine: ({ machineID: id }, full) => (id === "" ? "" : machineLegend(id, machines, full)),
+    hostname: ({ machineID: id }) => machines.get(id)?.hostname ?? "",
     load: ({ load }) => load,
     active: ({ active }) => active,
     sub: ({ sub }) => sub,

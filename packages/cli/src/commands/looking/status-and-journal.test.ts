@@ -10,7 +10,7 @@ describe("status and journal", () => {
     expect(await run(["status", "none"])).toEqual({
       code: 1,
       stdout: "",
-      stderr: "Error: Unit none.service does not exist.\n",
+      stderr: "Error: Unit none.service does not exist. No machine is called none either.\n",
     });
     const { code, stderr } = await run(["status", "a"]);
     expect(code).toBe(1);

@@ -60,8 +60,10 @@ describe("status over the API", () => {
     expect(JSON.parse((await run(["status", "-o", "json", "h2"])).stdout)).toMatchObject([
       { machine: other, usage: { load: [1, 2, 3] }, units: [{ name: "g.service" }] },
     ]);
-    expect((await run(["status", "22"])).stderr).toBe("Error: Unit 22.service does not exist.\n");
-    expect((await run(["status", "h3"])).stderr).toBe("Error: Unit h3.service does not exist.\n");
+    expect((await run(["status", "22"])).stderr).toBe(
+      "Error: Unit 22.service does not exist. No machine is called 22 either.\n",
+    );
+    expect((await run(["status", "h3.service"])).stderr).toBe("Error: Unit h3.service does not exist.\n");
   });
   it("shows a lost machine as such, and does not wait for it", async () => {
     const lost = { id: "3".repeat(32), hostname: "h3", state: "lost", since: "2026-01-01T00:00:00.000Z" };

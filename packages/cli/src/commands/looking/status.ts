@@ -8,7 +8,7 @@ import { unitsToRead } from "../../journal/units.ts";
 import { machineName } from "../../printing/machine-text.ts";
 import { OUTPUT_FLAG, printJson, readOutput } from "../../printing/output.ts";
 import { troubleText } from "../../printing/trouble-text.ts";
-import { SSH_FAILED, sayNoWay } from "../../ssh/no-way.ts";
+import { NoWay } from "../../ssh/no-way.ts";
 import { runOn } from "../../ssh/run-on-machine.ts";
 import { machineStatusLines } from "../../status/machine-text.ts";
 import { exitCodeOf, unitStatusLines } from "../../status/unit-text.ts";
@@ -36,7 +36,7 @@ journal, on each of their machines. Units may be globs. Of a machine its load, m
 
 The API asks the machines. If it can't, for example without link_listen in its fleet.conf, "systemctl status -l" is run on
 them, locally or over SSH. Problems of a unit are also printed on standard error. The exit code is systemctl's; for several
-units it is the first one other than 0.`,
+units it is the first one other than 0. Without operands nothing is printed, as ever.`,
   flags: [
     { flags: "-n, --lines <n>", description: "Lines of the journal to show with each unit", default: DEFAULT_LINES },
     { flags: "--machine <machine>", description: "Of a global unit: only on this machine", isRepeated: true },
@@ -99,15 +99,16 @@ class Looker {
   readonly #byID: ReadonlyMap<string, MachineInfo>;
   readonly #options: LookOptions;
   readonly #statuses = new Map<string, Promise<readonly UnitStatus[] | null>>();
+  readonly #noWay: NoWay;
   #exitCode = 0;
   #isFirst = true;
-  #isNoWaySaid = false;
 
   constructor(context: Context, machines: readonly MachineInfo[], options: LookOptions) {
     this.#context = context;
     this.#machines = machines;
     this.#byID = new Map(machines.map((machine) => [machine.id, machine]));
     this.#options = options;
+    this.#noWay = new NoWay(context, options.isSsh);
   }
 
   /** The first that was not 0. */
@@ -189,7 +190,9 @@ class Looker {
     const name = isMachine && !/^[A-Za-z0-9:_.\\@-]+$/.test(word) ? null : unitName(word);
     const unit = name === null ? null : await (await this.#context.client()).unit(name);
     if (unit !== null || isMachine) return unit;
-    throw new CommandError(`Unit ${name} does not exist.${await hintFor(this.#context, name ?? word)}`);
+    const hint = await hintFor(this.#context, name ?? word);
+    const noMachine = hint === "" && name !== word ? ` No machine is called ${word} either.` : "";
+    throw new CommandError(`Unit ${name} does not exist.${hint}${noMachine}`);
   }
 
   /** What the machines of a unit say of it; null: they can't be asked but over SSH. */
@@ -220,13 +223,11 @@ class Looker {
     this.#end(exitCodeOf(status));
   }
 
-  async #showOverSsh(unit: UnitInfo, machine: MachineInfo): Promise<number> {
+  #showOverSsh(unit: UnitInfo, machine: MachineInfo): Promise<number> {
     const { lines, sshPort } = this.#options;
     const asked = String(lines) === DEFAULT_LINES ? [] : ["-n", String(lines)];
     const words = ["systemctl", "status", "-l", "--no-pager", ...asked, "--", unit.name];
-    const code = await runOn(this.#context, machine, words, sshPort);
-    if (code === SSH_FAILED) this.#sayNoWay();
-    return code;
+    return this.#noWay.around(() => runOn(this.#context, machine, words, sshPort));
   }
 
   async #showMachine(machine: MachineInfo): Promise<void> {
@@ -245,17 +246,11 @@ class Looker {
     const linked = await sayWhenLate(this.#context, asked(), `machine ${name} to answer, 10 s at most`);
     if (linked === null) {
       const usage = await usageOverSsh(this.#context, machine, sshPort);
-      if (usage.error !== undefined) this.#sayNoWay();
+      if (usage.error !== undefined) this.#noWay.say();
       return usage;
     }
     const sample = linked.find(({ machineID }) => machineID === machine.id);
     return sample ?? { machineID: machine.id, error: "the machine did not answer" };
-  }
-
-  /** Says once what helps where SSH fails that nobody asked for. */
-  #sayNoWay(): void {
-    if (!this.#isNoWaySaid && !this.#options.isSsh) sayNoWay(this.#context);
-    this.#isNoWaySaid = true;
   }
 
   async #unitsOf(id: string): Promise<readonly StateInfo[]> {

@@ -4,7 +4,7 @@ import { type Command, repeated } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { CommandError } from "../../errors.ts";
 import { OUTPUT_FLAG, printJson, readOutput } from "../../printing/output.ts";
-import { sayNoWay } from "../../ssh/no-way.ts";
+import { NoWay } from "../../ssh/no-way.ts";
 import { machinesNamed } from "../../targets/machines.ts";
 import { nameMatches, patternOf } from "../../targets/unit-patterns.ts";
 import { renderOnce } from "../../top/render.ts";
@@ -26,7 +26,8 @@ export const top: Command = {
   summary: "Show the resource usage of machines and units: CPU, memory, tasks, IO",
   description: `Show the resource usage of machines and of fleet's units on them: CPU in percent of one core, memory, tasks, and bytes
 read and written per second; of machines also load, and pressure: the percentage of the last 10 s in which tasks waited.
-Units may be globs. Nothing is collected while nobody looks.
+Units may be globs. "-" stands for what systemd does not account, as memory where a container has no memory controller.
+Nothing is collected while nobody looks.
 
 On a terminal it is updated until q is pressed. Keys: c, m, t, i, n sort by CPU, memory, tasks, IO, name; the same key again or
 r reverses; / filters by name; tab changes between units and machines; enter on a machine shows its units only;
@@ -121,7 +122,7 @@ async function* withNoWay(context: Context, samples: AsyncIterable<UsageSample>)
     hasFailed ||= sample.error !== undefined;
     yield sample;
   }
-  if (hasFailed) sayNoWay(context);
+  if (hasFailed) new NoWay(context, false).say();
 }
 
 /** Whether a unit is asked for. */
