@@ -76,7 +76,7 @@ export const LINK_DESCRIPTOR: unknown = {
                     allFields: { type: "bool", id: 10 },
                   },
                 },
-                JournalChunk: { fields: { json: { type: "bytes", id: 1 } } },
+                JournalChunk: { fields: { json: { type: "bytes", id: 1 }, timeMs: { type: "int64", id: 2 } } },
                 StatusQuestion: {
                   fields: { units: { rule: "repeated", type: "string", id: 1 }, lines: { type: "uint32", id: 2 } },
                 },

@@ -32,6 +32,8 @@ export interface JournalQuestion {
 /** Part of what `journalctl --output=json` prints: a line may go on in the next chunk. */
 export interface JournalChunk {
   readonly json: Uint8Array;
+  /** In the first chunk: what the machine's clock says, in milliseconds since 1970; an older agent does not say it. */
+  readonly timeMs?: number;
 }
 
 /** Units to tell the status of. */

@@ -59,7 +59,7 @@ export async function* printJournal(
   const arrivedMs = arrived.length === 0 ? null : await loadedAt(arrived, options.unitsDirectory);
   if (signal.aborted) return;
   // Says that the machine answers, also where there is nothing to tell yet.
-  yield { journal: { json: new Uint8Array() } };
+  yield { journal: { json: new Uint8Array(), timeMs: Date.now() } };
   const chunks = printed(journalArguments(question, { arrivedMs, isUser: options.isUser }), signal, options.command);
   if (isNewestFirst(question)) yield* turned(chunks);
   else for await (const json of chunks) yield { journal: { json } };

@@ -16,6 +16,8 @@ export interface FollowedMachineOptions {
   readonly position: Position;
   /** What is asked for, without the units. */
   readonly filters: Omit<JournalQuestion, "units">;
+  /** Hears that the machine's clock is off. */
+  readonly onSkew: (skewMs: number) => Promise<void>;
   readonly isThere: () => boolean;
   /** Fulfilled when the machine may have come; the signal ends the wait. */
   readonly untilNews: (signal: AbortSignal) => Promise<void>;
@@ -115,10 +117,10 @@ export class FollowedMachine {
   }
 
   async #read(question: JournalQuestion, signal: AbortSignal): Promise<void> {
-    const { asker, machineID, hostname, reader, position, filters } = this.#options;
+    const { asker, machineID, hostname, reader, position, filters, onSkew } = this.#options;
     const source = { machineID, hostname: hostname(), units: this.#units, allFields: filters.allFields === true };
     const before = position.read;
-    for await (const entries of machineJournal(asker, source, question, signal)) {
+    for await (const entries of machineJournal(asker, { source, question, onSkew }, signal)) {
       if (this.#isAway) await this.#sayBack();
       this.#failures = 0;
       this.#hasAnswered = true;

@@ -82,6 +82,20 @@ describe("a journal's past", () => {
     ]);
   });
 
+  it("says once of a machine that its clock is off, and keeps the order of each machine's own entries", async () => {
+    cluster.machine("m2", "h2");
+    cluster.says("m2", UNIT);
+    machines.skews.set("m2", -3_600_000);
+    machines.set("m1", numbered([5, 6], [7])).set("m2", numbered([1, 2], [3]));
+    const { reader } = read(queryFor([UNIT], FOLLOWED));
+    await expect.poll(() => reader.messages.length).toBe(6);
+    expect(reader.messages.slice(0, 4)).toEqual([1, 2, 5, 6].map((number) => `entry ${number}`));
+    expect(reader.messages.slice(4).toSorted()).toEqual(["entry 3", "entry 7"]);
+    expect(reader.notes).toEqual([
+      "clock-off: h2's clock is 1 h behind this API's: its entries stand where its clock puts them",
+    ]);
+  });
+
   it("asks only the machines that are wanted", async () => {
     cluster.machine("m2");
     cluster.says("m2", UNIT);

@@ -1,6 +1,7 @@
 import { mergeByTime, Position, type TimedEntry } from "@fleet/client/journal";
 import { type ClusterState, machineName } from "@fleet/domain/cluster";
 import { type JournalQuestion, LinkError } from "@fleet/link";
+import { skewText } from "./clock-skew.ts";
 import { FollowedMachine } from "./followed-machine.ts";
 import { FollowedUnit } from "./followed-unit.ts";
 import type { JournalQuery } from "./journal-query.ts";
@@ -39,6 +40,8 @@ export class JournalSession implements LinkSession {
   readonly #positions = new Map<string, Position>();
   /** Machines that it was said of that they are away. */
   readonly #away = new Set<string>();
+  /** Machines that it was said of that their clocks are off. */
+  readonly #skewed = new Set<string>();
   /** Machines whose past could not be read. */
   readonly #unread = new Set<string>();
   /** Units that are followed. */
@@ -100,6 +103,7 @@ export class JournalSession implements LinkSession {
     const position = this.#position(machineID);
     const after = position.read;
     const source = this.#source(machineID, units);
+    const onSkew = (skewMs: number): Promise<void> => this.#saySkew(machineID, skewMs);
     const question: JournalQuestion = {
       units: [...units],
       ...this.#filters(),
@@ -107,7 +111,7 @@ export class JournalSession implements LinkSession {
       ...(after === null ? {} : { after }),
     };
     try {
-      for await (const entries of machineJournal(asker, source, question, signal))
+      for await (const entries of machineJournal(asker, { source, question, onSkew }, signal))
         yield entries.filter(({ entry }) => position.take(entry));
     } catch (error) {
       if (!(error instanceof LinkError)) throw error;
@@ -201,6 +205,7 @@ export class JournalSession implements LinkSession {
         reader,
         position: this.#position(machineID),
         filters: this.#filters(),
+        onSkew: (skewMs) => this.#saySkew(machineID, skewMs),
         isThere: () => state.machines.has(machineID),
         untilNews: (signal) => this.#news.next(signal, null),
         isSaidAway: this.#away.has(machineID),
@@ -250,6 +255,14 @@ export class JournalSession implements LinkSession {
     const later = query.follow ? ": it is taken up again when it is back" : ": its lines are missing";
     const text = `${machineName(state, machineID)} ${what}${later}`;
     await reader.write([{ note: { kind: "machine-away", machineID, text } }]);
+  }
+
+  async #saySkew(machineID: string, skewMs: number): Promise<void> {
+    if (this.#skewed.has(machineID)) return;
+    this.#skewed.add(machineID);
+    const { state, reader } = this.#options;
+    const text = `${machineName(state, machineID)}'s clock is ${skewText(skewMs)} this API's: its entries stand where its clock puts them`;
+    await reader.write([{ note: { kind: "clock-off", machineID, text } }]);
   }
 
   async #sayError(machineID: string, message: string): Promise<void> {

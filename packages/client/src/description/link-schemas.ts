@@ -41,6 +41,7 @@ export const JOURNAL_NOTE_KINDS = {
   "machine-away": "the machine does not answer; it is taken up again when it is back",
   "machine-back": "the machine answers again, and goes on after its last entry",
   "machine-error": "the machine can't give its journal",
+  "clock-off": "the machine's clock is not that of the API: its entries stand where its own clock puts them",
   "left-out": "entries are missing here, for they are too large",
   "cut-off": "the stream ends here: the reader was too slow, or the API stops",
 } as const;

@@ -89,6 +89,8 @@ export type JournalAnswers = (question: JournalQuestion, signal: AbortSignal) =>
 export class JournalMachines implements Asker {
   readonly asked: { readonly machineID: string; readonly question: JournalQuestion }[] = [];
   readonly #answers = new Map<string, JournalAnswers>();
+  /** How far each machine's clock is ahead, in milliseconds. */
+  readonly skews = new Map<string, number>();
 
   set(machineID: string, answers: JournalAnswers): this {
     this.#answers.set(machineID, answers);
@@ -101,7 +103,7 @@ export class JournalMachines implements Asker {
     { signal = new AbortController().signal }: { readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<Answer, void> {
     this.asked.push({ machineID, question });
-    yield { journal: { json: new Uint8Array() } };
+    yield { journal: { json: new Uint8Array(), timeMs: Date.now() + (this.skews.get(machineID) ?? 0) } };
     for await (const json of this.#answers.get(machineID)?.(question, signal) ?? []) yield { journal: { json } };
   }
 }
