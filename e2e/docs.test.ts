@@ -9,11 +9,12 @@ import { allowPackages, SLEEP, TestCluster } from "../testbed/test-cluster.ts";
 // Every command of these pages is run on a host, as it stands there, one page after the other on a host each.
 
 const PAGES = ["getting-started", "deploying", "upgrading", "moving-over", "troubleshooting", "security"];
-/** What a page takes for granted. */
+/** What a page takes for granted, beside packages in the current folder. */
 const BEFORE: Readonly<Record<string, readonly string[]>> = {
   upgrading: ["install", "units"],
   "moving-over": ["install", "units"],
   troubleshooting: ["install", "units"],
+  deploying: ["key"],
   security: ["install"],
 };
 
@@ -52,6 +53,7 @@ function blocksOf(page: string): string[] {
 }
 
 const PREPARED: Readonly<Record<string, () => string>> = {
+  key: () => "touch core.pub",
   install: () => `dpkg -i *.deb && printf 'etcd_servers=${cluster.cluster.etcdURL}\\n' >/etc/fleet/fleet.conf &&
     systemctl restart fleet-agent fleet-engine fleet-api`,
   units: () => `printf '${SLEEP.replaceAll("\n", "\\n")}' >slow.service
