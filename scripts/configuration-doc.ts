@@ -2,12 +2,13 @@
 // what it would write.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { OPTIONS } from "@fleet/config";
+import { OPTIONS, RESTART_OPTIONS } from "@fleet/config";
 
 const rows = OPTIONS.map(({ name, default: fallback, description }) => {
   const shown = fallback === "" ? '""' : fallback;
   return `| \`${name}\` | \`${shown}\` | ${description} |`;
 });
+const restartOptions = RESTART_OPTIONS.map((name) => `\`${name}\``).join(", ");
 const text = `# Configuration
 
 fleetd reads \`/etc/fleet/fleet.conf\` if it is there, or the file named by \`--config PATH\`, which must then exist. It holds
@@ -15,9 +16,9 @@ fleetd reads \`/etc/fleet/fleet.conf\` if it is there, or the file named by \`--
 lines of their own. Every option can be given as environment variable \`FLEET_\` and its name in upper case; the environment wins.
 
 An unknown key is a warning that names it. A value that can't be used is an error at start that names the option, the value, where
-it came from and what was expected. \`systemctl reload\` (SIGHUP) reads the file again: verbosity, token_limit, unit_size_limit, metadata, public_ip,
-disable_engine, engine_reconcile_interval, units_on_shutdown, audit_log, tokens, certificates and keys of the API take effect at once; the
-others, and whether there is TLS at all, need a restart.
+it came from and what was expected. \`systemctl reload\` (SIGHUP) reads the file again, and what has changed takes effect at once, but for
+${restartOptions},
+and whether the API has TLS at all. Which of these await a restart of the daemon is said in its log, in \`systemctl status\`, and by \`fleetd --reload\`.
 
 A reload is all or nothing. \`systemctl reload\` runs \`fleetd --reload PID\`, which waits up to 20 s for the daemon's own answer, and fails with the
 reason where the daemon refuses the configuration or does not answer. A daemon that refuses keeps all that it has, and says so in its log,

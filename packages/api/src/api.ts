@@ -207,8 +207,6 @@ class Api implements RunningApi {
 
   /** Whether there is TLS at all is decided at the start. */
   #reloadTls({ apiTls }: Config): void {
-    if (this.#listeners.some(({ reach, isSecure }) => reach !== "unix" && isSecure !== (apiTls !== null)))
-      this.#log.warn("the API's TLS is switched on and off by a restart only: it stays as it was at the start");
     if (apiTls !== null) for (const listener of this.#listeners) listener.reloadTls(apiTls);
   }
 }

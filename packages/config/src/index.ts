@@ -15,4 +15,5 @@ export { ConfigError } from "./errors.ts";
 export { type ConfigSource, type LoadedConfig, loadConfig } from "./load.ts";
 export { OPTIONS, type OptionName, type OptionSpec } from "./options.ts";
 export { DEFAULT_CONFIG_PATH, readConfig, rereadConfig } from "./read-config.ts";
+export { optionsAwaitingRestart, RESTART_OPTIONS } from "./restart.ts";
 export { VERSION } from "./version.ts";

@@ -45,13 +45,14 @@ function checkConfig(configPath: string | null): void {
   }
 }
 
-/** Has a daemon reload its configuration; the exit code is 1 where the new one is not in force. */
+/** Has a daemon reload its configuration; the exit code is 1 where the daemon does not take the new one over. */
 async function reload(pid: number): Promise<void> {
   const directory = runtimeDirectory(process.env);
   if (directory === null)
     return fail("--reload is for ExecReload= of a unit with RuntimeDirectory=: use systemctl reload, or kill -HUP");
   try {
-    const refusal = await requestReload(directory, () => process.kill(pid, "SIGHUP"));
+    const { refusal, pending } = await requestReload(directory, () => process.kill(pid, "SIGHUP"));
+    if (pending !== null) process.stderr.write(`Warning: ${pending}\n`);
     if (refusal !== null) fail(`the configuration was not reloaded, and all of it stays as it was: ${refusal}`);
   } catch (error) {
     fail(`the reload failed: ${error instanceof Error ? error.message : String(error)}`);
@@ -74,7 +75,7 @@ async function run(roles: Parameters<typeof startDaemon>[0], configPath: string 
   let daemon: Daemon;
   try {
     daemon = await startDaemon(roles, loaded.config, log);
-    listenToSignals(daemon, log, new Reloader({ daemon, log, configPath, loaded }));
+    listenToSignals(daemon, log, new Reloader({ daemon, roles, log, configPath, loaded }));
     await daemon.ready;
   } catch (error) {
     log.fatal({ err: error }, `fleetd can't start: ${error instanceof Error ? error.message : String(error)}`);

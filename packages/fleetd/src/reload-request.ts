@@ -3,13 +3,16 @@ import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** What came of a reload, as the daemon leaves it for who has asked. */
-interface Answer {
-  /** The request that it answers. */
-  readonly request: string;
-  /** Why the configuration was refused; null: it is in force. */
+/** What came of a reload. */
+export interface ReloadOutcome {
+  /** Why the configuration was refused; null: it was taken over. */
   readonly refusal: string | null;
+  /** What of it is not in force yet, as a sentence; null: nothing. */
+  readonly pending: string | null;
 }
+
+/** The same as the daemon leaves it for who has asked. One of an older version knows of nothing pending. */
+type Answer = { readonly request: string } & Pick<ReloadOutcome, "refusal"> & Partial<ReloadOutcome>;
 
 const REQUEST = "reload-request";
 const ANSWER = "reload-answer";
@@ -23,14 +26,13 @@ const ANSWER_MS = 20_000;
  *
  * @param directory as of `runtimeDirectory`
  * @param send sends the daemon its signal
- * @returns why the daemon has refused the configuration; null: it is in force
  * @throws Error where the daemon can't be asked, or does not answer in time
  */
 export async function requestReload(
   directory: string,
   send: () => void,
   timeoutMs: number = ANSWER_MS,
-): Promise<string | null> {
+): Promise<ReloadOutcome> {
   const request = randomUUID();
   write(directory, REQUEST, request);
   send();
@@ -38,7 +40,7 @@ export async function requestReload(
   while (performance.now() < giveUpAt) {
     const text = read(directory, ANSWER);
     const answer = text === null ? null : (JSON.parse(text) as Answer);
-    if (answer?.request === request) return answer.refusal;
+    if (answer?.request === request) return { refusal: answer.refusal, pending: answer.pending ?? null };
     await sleep(POLL_MS);
   }
   throw new Error(`the daemon did not say within ${timeoutMs / 1000} s what came of the reload: see its log`);

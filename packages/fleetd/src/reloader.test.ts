@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Config, readConfig } from "@fleet/config";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { requestReload } from "./reload-request.ts";
+import { type ReloadOutcome, requestReload } from "./reload-request.ts";
 import { Reloader } from "./reloader.ts";
 
 const path = join(tmpdir(), `fleet-reload-${process.pid}.conf`);
@@ -15,11 +15,12 @@ let directory: string;
 let applied: Config[];
 let outcomes: boolean[];
 let errors: string[];
+let warnings: string[];
 let status: string[];
 let reloader: Reloader;
 
 beforeEach(() => {
-  [applied, outcomes, errors, status] = [[], [], [], []];
+  [applied, outcomes, errors, warnings, status] = [[], [], [], [], []];
   directory = mkdtempSync(join(tmpdir(), "fleet-reload-"));
   writeFileSync(path, START);
   writeFileSync(tokens, TOKEN);
@@ -29,7 +30,12 @@ beforeEach(() => {
       reload: async (config) => void applied.push(config),
       onReloaded: (succeeded) => void outcomes.push(succeeded),
     },
-    log: { info: ignore, warn: ignore, error: (text: unknown) => void errors.push(String(text)) },
+    roles: ["api"],
+    log: {
+      info: ignore,
+      warn: (text: unknown) => void warnings.push(String(text)),
+      error: (text: unknown) => void errors.push(String(text)),
+    },
     configPath: path,
     loaded: readConfig(path, {}),
     env: { RUNTIME_DIRECTORY: `${directory}:/other` },
@@ -81,14 +87,26 @@ describe("a reload", () => {
 });
 
 describe("who has asked for a reload", () => {
-  const ask = (): Promise<string | null> => requestReload(directory, () => reloader.reload(), 5_000);
+  const ask = (): Promise<ReloadOutcome> => requestReload(directory, () => reloader.reload(), 5_000);
 
   it("is told why it was refused, and that the next one is in force", async () => {
     writeFileSync(path, "metadata=rack=1\n");
-    expect(await ask()).toContain("api_tokens_file");
+    expect((await ask()).refusal).toContain("api_tokens_file");
     writeFileSync(path, START.replace("rack=1", ""));
-    expect(await ask()).toBeNull();
+    expect(await ask()).toEqual({ refusal: null, pending: null });
     expect(applied.map(({ metadata }) => metadata)).toEqual([{}]);
+  });
+  it("is told which options need a restart, as are log and status, until they are as at the start", async () => {
+    writeFileSync(path, `${START}agent_ttl=31s\napi_listen=unix:///run/x.sock\nunits_directory=/run/x\n`);
+    const pending =
+      "the configuration was reloaded, but a restart is needed for what has changed of agent_ttl, api_listen";
+    expect(await ask()).toEqual({ refusal: null, pending });
+    expect([warnings, status]).toEqual([[pending], [pending]]);
+    // It still is needed after a reload that changes nothing more.
+    expect((await ask()).pending).toBe(pending);
+    writeFileSync(path, START);
+    expect(await ask()).toEqual({ refusal: null, pending: null });
+    expect(status.at(-1)).toBe("");
   });
   it("is told that there is no answer, and takes none that is another's", async () => {
     await ask();

@@ -1,12 +1,14 @@
-import { type LoadedConfig, rereadConfig } from "@fleet/config";
+import { type LoadedConfig, optionsAwaitingRestart, rereadConfig } from "@fleet/config";
 import type { Logger } from "pino";
+import type { RoleName } from "./arguments.ts";
 import type { Daemon } from "./daemon.ts";
 import { notifyStatus } from "./notify.ts";
-import { answerReload, pendingRequest, runtimeDirectory } from "./reload-request.ts";
+import { answerReload, pendingRequest, type ReloadOutcome, runtimeDirectory } from "./reload-request.ts";
 
 /** What a reload works on. */
 export interface ReloadDeps {
   readonly daemon: Pick<Daemon, "reload" | "onReloaded">;
+  readonly roles: readonly RoleName[];
   readonly log: Pick<Logger, "info" | "warn" | "error">;
   readonly configPath: string | null;
   /** The configuration that the daemon has started with. */
@@ -37,8 +39,8 @@ export class Reloader {
     this.#deps.log.info("Reloading configuration");
     // Read first: who asks while the configuration is read gets an answer of its own.
     const request = this.#exchange(pendingRequest);
-    const refusal = this.#takeOver();
-    if (request !== null) this.#exchange((directory) => answerReload(directory, { request, refusal }));
+    const outcome = this.#takeOver();
+    if (request !== null) this.#exchange((directory) => answerReload(directory, { request, ...outcome }));
   }
 
   /** Uses the directory of requests; null where there is none. A full /run costs the answer, not the daemon. */
@@ -53,8 +55,7 @@ export class Reloader {
     }
   }
 
-  /** Returns why the configuration was refused; null: it is in force. */
-  #takeOver(): string | null {
+  #takeOver(): ReloadOutcome {
     const { daemon, log, configPath } = this.#deps;
     let next: LoadedConfig;
     try {
@@ -64,16 +65,26 @@ export class Reloader {
       log.error(`the configuration was not reloaded, and all of it stays as it was: ${reason}`);
       this.#status(`Reload failed, the configuration is as before: ${reason.replaceAll("\n", " ")}`);
       daemon.onReloaded(false);
-      return reason;
+      return { refusal: reason, pending: null };
     }
     sayLoaded(log, next);
     this.#running = next;
     daemon.onReloaded(true);
-    this.#status("");
+    const pending = this.#pendingOf(next);
+    if (pending !== null) log.warn(pending);
+    this.#status(pending ?? "");
     daemon.reload(next.config).catch((error: unknown) => {
       log.error({ err: error }, "the new configuration was applied, but etcd was not told of it yet");
     });
-    return null;
+    return { refusal: null, pending };
+  }
+
+  /** What of a configuration the daemon goes by only once it starts anew; null: nothing. */
+  #pendingOf({ config }: LoadedConfig): string | null {
+    const { loaded, roles } = this.#deps;
+    const names = optionsAwaitingRestart(loaded.config, config, roles);
+    if (names.length === 0) return null;
+    return `the configuration was reloaded, but a restart is needed for what has changed of ${names.join(", ")}`;
   }
 }
 
