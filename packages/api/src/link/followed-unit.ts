@@ -1,5 +1,6 @@
 import type { JournalNote } from "@fleet/client/description";
 import { type ClusterState, machineName } from "@fleet/domain/cluster";
+import { AT_REST } from "@fleet/domain/unit";
 import { scheduledTo } from "@fleet/domain/whereabouts";
 import { machinesOf, phaseOf } from "./unit-phase.ts";
 
@@ -20,6 +21,8 @@ export class FollowedUnit {
   #restarts = 0;
   #wasUp = false;
   #isDown = false;
+  /** Machines on which it was at rest since the last look. */
+  readonly #rests = new Set<string>();
   #downSince: number | null = null;
   #isFirst = true;
   #end: string | null = null;
@@ -36,6 +39,11 @@ export class FollowedUnit {
   /** When it must be looked at again, whatever happens, on the clock of `look`; null: there is no need. */
   get dueAt(): number | null {
     return this.#downSince === null || this.#end !== null ? null : this.#downSince + SETTLE_MS;
+  }
+
+  /** Notes machines on which it was at rest for a moment: by the next look it may be up there again. */
+  rested(machines: Iterable<string>): void {
+    if (this.#wasUp) for (const machineID of machines) this.#rests.add(machineID);
   }
 
   /** @param now milliseconds on a clock that is never set */
@@ -72,7 +80,7 @@ export class FollowedUnit {
       this.#end = phase.how;
       return [{ kind: phase.kind, unit: this.name, text: `${this.name} ${phase.how}` }];
     }
-    const isBack = phase.kind === "up" && this.#isDown;
+    const isBack = phase.kind === "up" && (this.#isDown || this.#isUpAfterRest(state));
     if (phase.kind === "up") {
       this.#wasUp = true;
       this.#isDown = false;
@@ -81,5 +89,16 @@ export class FollowedUnit {
     this.#end = null;
     if (isBack) return [{ kind: "restarted", unit: this.name, text: `${this.name} was started again` }];
     return isRestarted ? [{ kind: "restarted", unit: this.name, text: `${this.name} was restarted by systemd` }] : [];
+  }
+
+  /** Whether it was at rest for a moment on a machine, and is up there. */
+  #isUpAfterRest(state: ClusterState): boolean {
+    const found = state.states.get(this.name);
+    const isUp = [...this.#rests].some((machineID) => {
+      const active = found?.get(machineID)?.systemd.active;
+      return active !== undefined && !AT_REST.has(active);
+    });
+    this.#rests.clear();
+    return isUp;
   }
 }

@@ -7,7 +7,7 @@ import { FollowedUnit } from "./followed-unit.ts";
 import type { JournalQuery } from "./journal-query.ts";
 import type { JournalReader } from "./journal-reader.ts";
 import { LatestEntries } from "./latest-entries.ts";
-import type { LinkSession } from "./link-session.ts";
+import type { LinkSession, Rests } from "./link-session.ts";
 import { type Asker, isAway, machineJournal } from "./machine-journal.ts";
 import { News } from "./news.ts";
 import { UnitPatterns } from "./selection.ts";
@@ -65,8 +65,11 @@ export class JournalSession implements LinkSession {
     return this.#units.has(name) || this.#patterns.select(this.#options.state, name);
   }
 
-  wake(changed: Iterable<string>): void {
-    for (const name of changed) this.#changed.add(name);
+  wake(changed: Iterable<string>, rests: Rests = new Map()): void {
+    for (const name of changed) {
+      this.#changed.add(name);
+      this.#units.get(name)?.rested(rests.get(name) ?? []);
+    }
     this.#news.tell();
   }
 

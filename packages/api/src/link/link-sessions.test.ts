@@ -72,6 +72,19 @@ describe("streams of the journal", () => {
     expect(woken.mock.calls.map(([names]) => [...names])).toEqual([["b.service"], ["b.service"], ["c.service"]]);
   });
 
+  it("say that a unit was started again that was down for less than a look, and not where it came from elsewhere", async () => {
+    const { answer } = serve();
+    await expect.poll(() => machines.asked.some(({ question }) => question.follow === true)).toBe(true);
+    const down = { systemd: { load: "loaded", active: "inactive", sub: "dead" } };
+    cluster.machine("m2", "h2");
+    const moved = [...cluster.says("m1", "a.service", down), ...cluster.says("m2", "a.service")];
+    sessions.wake([...moved, ...cluster.saysNothing("m1", "a.service"), ...cluster.unit("a.service", "m2")]);
+    await expect.poll(() => answer.text).toContain("a.service moved from h1 to h2");
+    expect(answer.text).not.toContain("started again");
+    sessions.wake([...cluster.says("m2", "a.service", down), ...cluster.says("m2", "a.service")]);
+    await expect.poll(() => answer.text).toContain("a.service was started again");
+  });
+
   it("are not woken by what they are not about", async () => {
     const woken = vi.spyOn(JournalSession.prototype, "wake");
     const isAbout = vi.spyOn(JournalSession.prototype, "isAbout");

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Change } from "@fleet/domain/cluster";
+import { AT_REST } from "@fleet/domain/unit";
 import { inTimeSlices } from "../http/time-slices.ts";
 import type { HttpJournalReader } from "./http-journal-reader.ts";
-import type { LinkSession } from "./link-session.ts";
+import type { LinkSession, Rests } from "./link-session.ts";
 
 /** Most readers at a time: each takes a stream of at least one machine, and an API holds 1,000 of them. */
 export const MOST_READERS = 1_000;
@@ -23,6 +24,7 @@ export class LinkSessions {
   readonly #onUnexpected: (error: unknown) => void;
   /** Units that have changed since readers were told. */
   #changed = new Set<string>();
+  #rests = new Map<string, Set<string>>();
   #hasMachineNews = false;
   #isTelling = false;
 
@@ -55,6 +57,8 @@ export class LinkSessions {
     for (const change of changes) {
       if (change.kind === "unit" || change.kind === "state" || change.kind === "ended") this.#changed.add(change.name);
       if (change.kind === "machine") this.#hasMachineNews = true;
+      if (change.kind === "state" && change.after !== null && AT_REST.has(change.after.systemd.active))
+        this.#rests.set(change.name, (this.#rests.get(change.name) ?? new Set()).add(change.machineID));
     }
     if (this.#isTelling || !this.#hasNews) return;
     this.#isTelling = true;
@@ -69,16 +73,17 @@ export class LinkSessions {
 
   async #tell(): Promise<void> {
     while (this.#hasNews) {
-      const [changed, hasMachineNews] = [this.#changed, this.#hasMachineNews];
+      const [changed, rests, hasMachineNews] = [this.#changed, this.#rests, this.#hasMachineNews];
       this.#changed = new Set();
+      this.#rests = new Map();
       this.#hasMachineNews = false;
-      await inTimeSlices(this.#telling(changed, hasMachineNews));
+      await inTimeSlices(this.#telling(changed, rests, hasMachineNews));
       await sleep(TELL_EVERY_MS, undefined, { ref: false });
     }
   }
 
   /** Tells each reader of the units that it is about. Each name is held against up to 256 globs of each of 1,000 readers. */
-  *#telling(changed: ReadonlySet<string>, hasMachineNews: boolean): Generator<void, void> {
+  *#telling(changed: ReadonlySet<string>, rests: Rests, hasMachineNews: boolean): Generator<void, void> {
     for (const { session } of this.#running) {
       const news: string[] = [];
       let looked = 0;
@@ -86,7 +91,7 @@ export class LinkSessions {
         if (session.isAbout(name)) news.push(name);
         if (++looked % NAMES_A_LOOK === 0) yield;
       }
-      if (news.length > 0 || hasMachineNews) session.wake(news);
+      if (news.length > 0 || hasMachineNews) session.wake(news, rests);
       yield;
     }
   }
