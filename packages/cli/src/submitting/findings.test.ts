@@ -81,6 +81,9 @@ describe("checking unit files", () => {
       "WARNING: web.service: Requires=db.service, but nothing brings db.service to its machine, and without it systemd will not start the unit: add MachineOf=db.service to [X-Fleet].\n",
     );
     expect(await warned("MachineOf=db.service\n")).toBe("");
+    expect(await warned("MachineOf=db\nMachineOf=db.service\n")).toMatch(
+      /^WARNING: web\.service:7: "db" in MachineOf .*: did you mean db\.service\?\n$/,
+    );
     expect(await warned("MachineOf=db.service\nMachineOf=mian.service\n")).toBe(
       "WARNING: web.service: MachineOf=mian.service is not in the cluster: the unit is pending until that is scheduled.\n",
     );

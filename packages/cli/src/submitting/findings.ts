@@ -91,7 +91,8 @@ export async function warnOfFindings(context: Context, files: readonly UnitFile[
   const found = likeFindings(await findingsOf(context, files, await context.client()));
   for (const { path, finding, more } of found) {
     const others = more === 0 ? "" : ` (and ${more} more like it)`;
-    context.err(`${strict ? "Error" : "WARNING"}: ${findingText(path, finding)}${others}.`);
+    const text = `${findingText(path, finding)}${others}`;
+    context.err(`${strict ? "Error" : "WARNING"}: ${text}${/[.?]$/.test(text) ? "" : "."}`);
   }
   if (strict && found.length > 0) throw new CommandError("nothing was submitted: --strict treats warnings as errors");
 }

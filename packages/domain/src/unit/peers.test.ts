@@ -26,6 +26,9 @@ describe("a unit that follows one that there is not", () => {
       { message: "MachineOf=c.service is not in the cluster: the unit is pending until that is scheduled" },
     ]);
   });
+  it("is left to the linter where what it follows is no name", () => {
+    expect(missing("a.service", { "a.service": service("", "MachineOf=foo") })).toEqual([]);
+  });
   it("is not where it is a template, whose instances may follow others", () => {
     expect(missing("a@.service", { "a@.service": service("", "MachineOf=b@%i.service") })).toEqual([]);
   });

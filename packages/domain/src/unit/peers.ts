@@ -1,6 +1,6 @@
 import type { UnitOption } from "./file.ts";
 import type { Finding } from "./lint.ts";
-import { isTemplateName, parseUnitName } from "./name.ts";
+import { isTemplateName, parseUnitName, unitNameProblem } from "./name.ts";
 import { type Requirements, readRequirements } from "./requirements.ts";
 import { Settings } from "./settings.ts";
 
@@ -58,7 +58,10 @@ export function peerFindings(name: string, units: UnitsByName): readonly Finding
 export function missingLeaders(name: string, units: UnitsByName): readonly Finding[] {
   const options = units.get(name);
   if (options === undefined || isTemplateName(name)) return [];
-  const missing = readRequirements(name, options).machineOf.filter((leader) => leader !== name && !units.has(leader));
+  const missing = readRequirements(name, options).machineOf.filter(
+    // Of what is no name at all the linter speaks.
+    (leader) => leader !== name && !units.has(leader) && unitNameProblem(leader) === null,
+  );
   return missing.map((leader) => ({
     line: null,
     severity: "warning",

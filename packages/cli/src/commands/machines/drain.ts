@@ -84,12 +84,12 @@ class DrainWait implements Wait<boolean> {
     this.#ids = new Set(drained.map(({ id }) => id));
     this.#machines = machines;
     this.#progress = progress;
-    this.#where = drained.map(({ id }) => machineID(id, false)).join(", ");
+    this.#where = drained.map(({ id }) => machineName(id, machines)).join(", ");
   }
 
   get leftText(): string {
     const { length } = this.#progress.left;
-    return `${length} ${length === 1 ? "unit is" : "units are"} not moved from ${this.#where} yet`;
+    return `${length} ${length === 1 ? "unit has" : "units have"} not left ${this.#where} yet`;
   }
 
   async look(): Promise<boolean | null> {
