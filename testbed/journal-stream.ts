@@ -1,4 +1,4 @@
-import { type ClientRequest, request } from "node:http";
+import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import type { JournalEntry, JournalNote } from "@fleet/client";
 
 /** The end of a stream that is whole. */
@@ -19,6 +19,7 @@ export class JournalStream {
   /** Fulfilled when no more comes, for whatever reason. */
   readonly ended: Promise<void>;
   readonly #request: ClientRequest;
+  #response: IncomingMessage | null = null;
   #text = "";
 
   constructor(url: string) {
@@ -26,6 +27,7 @@ export class JournalStream {
     this.ended = promise;
     this.#request = request(url, { agent: false }, (response) => {
       this.status = response.statusCode ?? 0;
+      this.#response = response;
       response.setEncoding("utf8");
       response.on("data", (text: string) => this.#take(text));
       response.on("close", resolve);
@@ -33,6 +35,16 @@ export class JournalStream {
     });
     this.#request.on("error", () => resolve());
     this.#request.end();
+  }
+
+  /** Stops reading: what comes is left to the kernel. */
+  pause(): void {
+    this.#response?.pause();
+  }
+
+  /** Reads on. */
+  resume(): void {
+    this.#response?.resume();
   }
 
   close(): void {
