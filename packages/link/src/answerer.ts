@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { decodeLinkCall, type LinkCallRecord, RegistryError } from "@fleet/domain/cluster";
 import { backoff, SaidOnce } from "@fleet/loop";
 import type { Registry } from "@fleet/registry";
-import type { ApiStream } from "./api-channel.ts";
+import type { ApiChannel, ApiStream } from "./api-channel.ts";
 import { ApiChannels } from "./api-channels.ts";
 import { LINK_VERSION } from "./contract.ts";
 import { RefusedQuestion } from "./errors.ts";
@@ -114,9 +114,7 @@ export class LinkAnswerer {
     void etcd
       .txn([], [{ delete: key }])
       .catch((error: Error) => log.debug(`a call stays in etcd until its lease ends: ${error.message}`));
-    const running = this.#call(call, signal).catch((error: Error) =>
-      log.warn(`an API that asks over the link could not be answered: ${error.message}`),
-    );
+    const running = this.#call(call, signal).catch((error: Error) => log.warn(error.message));
     this.#running.add(running);
     void running.then(() => this.#running.delete(running));
   }
@@ -124,13 +122,18 @@ export class LinkAnswerer {
   async #call(call: LinkCallRecord, signal: AbortSignal): Promise<void> {
     const channel = await this.#channels.take(call.api);
     try {
-      await this.#answer(channel.open(), call, signal);
+      await this.#answer(channel, call, signal);
+    } catch (error) {
+      const { address, isConnected } = channel;
+      const what = isConnected ? "that asks over the link could not be answered" : "can't be reached over the link";
+      throw new Error(`the API at ${address} ${what}: ${(error as Error).message}`, { cause: error });
     } finally {
       this.#channels.giveBack(call.api, channel);
     }
   }
 
-  async #answer(stream: ApiStream, { id, secret }: LinkCallRecord, signal: AbortSignal): Promise<void> {
+  async #answer(channel: ApiChannel, { id, secret }: LinkCallRecord, signal: AbortSignal): Promise<void> {
+    const stream = channel.open();
     const over = new AbortController();
     // At once, whatever a verb is about: the API is to know that nothing more comes.
     over.signal.addEventListener("abort", () => stream.cancel(), { once: true });
@@ -146,7 +149,8 @@ export class LinkAnswerer {
     over.signal.addEventListener("abort", () => resolve(null), { once: true });
     signal.addEventListener("abort", end, { once: true });
     const late = setTimeout(() => {
-      reject(new Error(`it did not ask within ${QUESTION_MS / 1000} s`));
+      const what = channel.isConnected ? "it did not ask" : "there was no connection";
+      reject(new Error(`${what} within ${QUESTION_MS / 1000} s`));
       end();
     }, QUESTION_MS);
     try {

@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import type { LinkApiRecord } from "@fleet/domain/cluster";
-import { Client, type ClientDuplexStream, credentials } from "@grpc/grpc-js";
+import { Client, type ClientDuplexStream, connectivityState, credentials } from "@grpc/grpc-js";
 import { LINK_SERVICE, SERVER_NAME } from "./contract.ts";
 import { KEEPALIVE, MOST_MESSAGE_BYTES } from "./limits.ts";
 import type { FromAgent, FromApi } from "./messages.ts";
@@ -10,10 +10,13 @@ export type ApiStream = ClientDuplexStream<FromAgent, FromApi>;
 
 /** A connection to one API, which is known by the certificate that etcd holds. */
 export class ApiChannel {
+  /** Where the API says that it listens: host:port. */
+  readonly address: string;
   readonly #client: Client;
 
   /** @throws Error where the certificate can't be read */
   constructor({ address, certificate }: LinkApiRecord) {
+    this.address = address;
     const wanted = new X509Certificate(certificate);
     const checkServerIdentity = (_name: string, shown: { readonly raw: Buffer }): Error | undefined =>
       shown.raw.equals(wanted.raw) ? undefined : new Error("it shows another certificate than etcd holds");
@@ -32,6 +35,11 @@ export class ApiChannel {
         "grpc.use_local_subchannel_pool": 1,
       },
     );
+  }
+
+  /** Whether the API was reached and has shown its certificate. */
+  get isConnected(): boolean {
+    return this.#client.getChannel().getConnectivityState(false) === connectivityState.READY;
   }
 
   /** Opens a stream. It ends with an error as soon as there is no connection to be had; one that hangs is its user's to end. */

@@ -327,7 +327,83 @@ describe("the link is closed to", () => {
     await etcd.txn([], [{ put: keys.of("link-api", "real"), value: JSON.stringify(record) }]);
     const call = { id: "c1", api: "real", secret: "A".repeat(43) };
     await etcd.txn([], [{ put: keys.of("link-call", "m1", "c1"), value: encodeLinkCall(call) }]);
-    await expect.poll(() => warnings.join()).toMatch(/could not be answered.*(certificate|verif|signed)/i);
+    await expect.poll(() => warnings.join()).toMatch(/can't be reached.*(certificate|verif|signed)/i);
+  });
+});
+
+describe("an agent that can't reach an API", () => {
+  it("says at which address, so that one sees what link_advertise has", async () => {
+    const { etcd, keys } = fake.registry();
+    const warnings: string[] = [];
+    const log = { debug() {}, warn: (message: string) => warnings.push(message) };
+    const answerer = new LinkAnswerer({
+      registry: fake.registry(),
+      log,
+      machineID: "m1",
+      verbs: verbsWith(() => lines()),
+    });
+    void answerer.run(signal);
+    // Nobody listens on port 1.
+    const api = { id: "a1", address: "127.0.0.1:1", certificate: makeCertificate().certificate };
+    const call = { id: "c1", api: "a1", secret: "A".repeat(43) };
+    await etcd.txn([], [{ put: keys.of("link-api", "a1"), value: JSON.stringify(api) }]);
+    await etcd.txn([], [{ put: keys.of("link-call", "m1", "c1"), value: encodeLinkCall(call) }]);
+    await expect.poll(() => warnings.join()).toContain("the API at 127.0.0.1:1 can't be reached over the link: ");
+  });
+});
+
+describe("limits of the link", () => {
+  it("the 65th stream of an agent is told that the machine is busy, and the 64 go on", async () => {
+    const { promise: forever } = Promise.withResolvers<void>();
+    const verbs = verbsWith(async function* () {
+      yield { journal: { json: Buffer.from("x") } };
+      await forever;
+    });
+    const answerer = new LinkAnswerer({ registry: fake.registry(), log: silent, machineID: "m1", verbs });
+    void answerer.run(signal);
+    const server = await startServer();
+    const running = Array.from({ length: 64 }, () => server.ask("m1", JOURNAL));
+    await Promise.all(running.map((answers) => answers.next()));
+    await expect(textOf(server.ask("m1", JOURNAL))).rejects.toMatchObject({
+      code: "machine-busy",
+      message: "the machine answers 64 questions, and no more at a time",
+    });
+    expect([answerer.streams, answerer.connections]).toEqual([64, 1]);
+  });
+
+  it("the 1,001st stream of an API is refused at once, and there is room again when one ends", async () => {
+    const server = await startServer();
+    const over = new AbortController();
+    const waiting = Array.from({ length: 1_000 }, (_, machine) =>
+      server.ask(`m${machine}`, JOURNAL, { signal: over.signal }).next(),
+    );
+    await expect(server.ask("m1", JOURNAL).next()).rejects.toMatchObject({
+      code: "api-busy",
+      message: "this API holds 1000 streams, and can't hold more: ask another one",
+    });
+    over.abort();
+    await Promise.all(waiting);
+    expect(server.streams).toBe(0);
+  });
+});
+
+describe("while nobody asks", () => {
+  it("there is no connection, no write to etcd and no timer, before a question and after it", async () => {
+    const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
+    const before = timers();
+    const answerer = startAnswerer(verbsWith(() => lines("one")));
+    const server = await startServer();
+    await expect.poll(() => fake.etcd().watching).toBe(1);
+    expect([answerer.connections, server.streams, fake.etcd().txns.length]).toEqual([0, 0, 0]);
+    expect(timers()).toBe(before);
+    await textOf(server.ask("m1", JOURNAL));
+    await expect.poll(() => answerer.connections).toBe(0);
+    const { etcd, keys } = fake.registry();
+    // Of a question only the API itself is left, for a minute: presence.test.ts has the end of that.
+    await expect
+      .poll(async () => (await etcd.range(keys.all())).keyValues.map(({ key }) => key))
+      .toEqual([expect.stringContaining("/apis/")]);
+    expect(fake.etcd().watching).toBe(1);
   });
 });
 
