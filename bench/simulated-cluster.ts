@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { encodeMachine, encodeUnit, type Op } from "@fleet/domain/cluster";
-import { hashText } from "@fleet/domain/unit";
+import { fleetSectionOf, hashText, parseUnitFile } from "@fleet/domain/unit";
 import { NOWHERE, scheduledTo } from "@fleet/domain/whereabouts";
 import { Registry } from "@fleet/registry";
 import { Etcd3 } from "etcd3";
@@ -75,11 +75,12 @@ export class SimulatedCluster {
     return lease === undefined ? op : { ...op, lease };
   }
 
-  /** A unit that is wanted; its text must be written too. */
-  unit(name: string, text: string, machineID: string | null = null): Op {
+  /** A unit that is wanted; its text must be written too. `version`: the one that has written it; by default this one. */
+  unit(name: string, text: string, machineID: string | null = null, version: "this" | "before" = "this"): Op {
     const hash = hashText(text);
     const whereabouts = machineID === null ? NOWHERE : ({ kind: "placed", on: machineID } as const);
-    const value = encodeUnit({ hash, desiredState: "launched", global: false, whereabouts, cause: null });
+    const section = version === "this" ? { section: fleetSectionOf(parseUnitFile(text)) ?? "" } : {};
+    const value = encodeUnit({ hash, ...section, desiredState: "launched", global: false, whereabouts, cause: null });
     return { put: this.registry.keys.unit(name), value };
   }
 

@@ -16,9 +16,9 @@ import type { Asker } from "./link/machine-journal.ts";
 import { ClusterView } from "./model/cluster-view.ts";
 import { type ChangeBatch, EventLog } from "./model/event-log.ts";
 import { exposureWarnings, isExposed } from "./model/exposure.ts";
-import { UnitTexts } from "./model/unit-texts.ts";
 import { ViewAge } from "./model/view-age.ts";
 import { EventRecorder } from "./store/event-recorder.ts";
+import { UnitTexts } from "./unit-texts.ts";
 
 /** What the API is built from. */
 export interface ApiOptions {

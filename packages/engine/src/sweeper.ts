@@ -8,14 +8,15 @@ const MOST_DELETES = 60;
 const PAGE_KEYS = 64;
 /** Between two looks at the histories of units, and at all texts: all keys of them are read for it. */
 const HISTORY_EVERY_MS = 3_600_000;
+/** From the beginning of a leadership to the first such look: at a restart of all, others ask etcd for much. */
+const FIRST_AFTER_MS = 60_000;
 /** Files that units have left: where there are more, all keys of files are read instead. */
 const MOST_LEFT = 256;
 
 /**
  * Removes texts that no unit refers to: files, and sources, which are texts as users wrote them and those of versions that
- * units have had. A file that a unit leaves is looked at soon; all texts are at the beginning of a leadership, and then once
- * an hour. A text goes only when it was unused in two sweeps in a row, and only if it was not written
- * again meanwhile. A record that can't be read, as a newer version may write it, refers to the file that it names, and to
+ * units have had. A file that a unit leaves is looked at soon; all texts are a minute after an engine has begun to lead, and
+ * then once an hour. A text goes only when it was unused in two sweeps in a row, and only if it was not written again meanwhile. A record that can't be read, as a newer version may write it, refers to the file that it names, and to
  * any text where it names none that can be told.
  */
 export class Sweeper {
@@ -25,7 +26,7 @@ export class Sweeper {
   readonly #ended = new Suspects();
 
   /** Keys of files that units have left, or that no unit was seen to use; null: all files are to be looked at. */
-  #left: Set<string> | null = null;
+  #left: Set<string> | null = new Set();
   readonly #historyEveryMs: number;
   /** When the histories were last looked at, by performance.now(), and under which leadership; null: not yet. */
   #looked: { readonly at: number; readonly under: Leadership } | null = null;
@@ -48,8 +49,10 @@ export class Sweeper {
   /** @returns how many texts were removed */
   async sweep(state: ClusterState, leadership: Leadership): Promise<number> {
     const now = performance.now();
-    const { at, under } = this.#looked ?? { at: 0, under: null };
-    const isDue = under !== leadership || now - at >= this.#historyEveryMs;
+    const every = this.#historyEveryMs;
+    if (this.#looked?.under !== leadership)
+      this.#looked = { at: now - every + Math.min(every, FIRST_AFTER_MS), under: leadership };
+    const isDue = now - this.#looked.at >= every;
     if (isDue) this.#left = null;
     const files = await this.#sweepFiles(state, leadership);
     if (!isDue) return files;

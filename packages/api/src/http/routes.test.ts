@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { LinkSessions } from "../link/link-sessions.ts";
 import { ClusterView } from "../model/cluster-view.ts";
 import { EventLog } from "../model/event-log.ts";
-import { UnitTexts } from "../model/unit-texts.ts";
+import { UnitTexts } from "../unit-texts.ts";
 import { Access } from "./access.ts";
 import { buildApp } from "./app.ts";
 import { AuditLog } from "./audit-log.ts";

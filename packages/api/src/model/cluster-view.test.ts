@@ -1,8 +1,8 @@
 import { ClusterState, Keys } from "@fleet/domain/cluster";
 import { hashText } from "@fleet/domain/unit";
 import { expect, it } from "vitest";
+import { UnitTexts } from "../unit-texts.ts";
 import { ClusterView } from "./cluster-view.ts";
-import { UnitTexts } from "./unit-texts.ts";
 
 const keys = new Keys("/f/");
 const TEXT = "[Service]\nExecStart=/bin/a\n";

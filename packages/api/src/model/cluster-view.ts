@@ -13,7 +13,6 @@ import {
 import { parseUnitFile, UnitFileError } from "@fleet/domain/unit";
 import { lostMachineJson, machineJson, optionsJson, stateJson, unitJson } from "./entities.ts";
 import { NameDelta, SortedNames } from "./sorted-names.ts";
-import type { UnitTexts } from "./unit-texts.ts";
 
 /** A page of a list: each entry as JSON, and whether more pages follow. */
 export interface JsonPage {
@@ -27,6 +26,16 @@ const length = ({ length }: string): number => length;
 const MOST_PAGES = 32;
 /** Far more than the pages of the largest cluster; whoever makes up page tokens can ask for a page from anywhere. */
 const MOST_MARKS = 10_000;
+
+/** Where texts of unit files are had from. */
+export interface TextSource {
+  /** A text that is in memory; undefined: it is not. */
+  get(hash: string): string | undefined;
+  /** Texts by hash, wherever they are; those that are nowhere are left out. */
+  find(hashes: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** Says that somebody may ask for texts. */
+  expect(hashes: Iterable<string>): void;
+}
 
 /** Where a page of states begins: at which name, and how many states come before that. */
 interface StateMark {
@@ -43,7 +52,7 @@ export class ClusterView {
   readonly #unitNames = new SortedNames();
   readonly #stateNames = new SortedNames();
   readonly #machineIDs = new SortedNames();
-  readonly #texts: UnitTexts;
+  readonly #texts: TextSource;
   /** Units as JSON, by name. */
   readonly #unitCache = new BoundedCache<string, string>(MOST_CACHED, length);
   /** Options as JSON, by the hash of their unit file. */
@@ -55,7 +64,7 @@ export class ClusterView {
   /** Whole pages as JSON. Valid until anything changes. */
   readonly #pages = new BoundedCache<string, string>(MOST_PAGES);
 
-  constructor(state: ClusterState, texts: UnitTexts) {
+  constructor(state: ClusterState, texts: TextSource) {
     this.#state = state;
     this.#texts = texts;
     const none = new Set<string>();

@@ -1,6 +1,8 @@
-import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
+import { fakeClock } from "../../../testbed/fake-clock.ts";
 import { UnitTexts } from "./unit-texts.ts";
+
+const clock = fakeClock();
 
 /** Texts of which each is its hash ten times, and what was read. */
 function textsOf(mostKept?: number) {
@@ -32,18 +34,20 @@ describe("texts of unit files", () => {
     expect((await texts.find(["a"])).size).toBe(1);
   });
   it("that are expected are read in the background for as long as there is room", async () => {
-    const { texts, asked } = textsOf(400);
+    const { texts, asked } = textsOf(399);
     texts.expect(Array.from({ length: 100 }, (_, index) => String.fromCharCode(0x100 + index)));
-    await turn();
+    await clock.pass(4_999);
+    expect(asked).toEqual([]);
+    await clock.pass(10_000);
     expect(asked.map(({ length }) => length)).toEqual([32, 32]);
     expect(texts.get(String.fromCharCode(0x100 + 63))).toBeDefined();
   });
   it("that are expected while etcd is away are left out", async () => {
     const { texts } = textsOf();
     texts.expect(["away"]);
-    await turn();
+    await clock.pass(6_000);
     texts.expect(["a"]);
-    await turn();
+    await clock.pass(6_000);
     expect(texts.get("a")).toBe("a".repeat(10));
   });
 });

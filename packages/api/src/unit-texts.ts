@@ -1,29 +1,41 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { TextSource } from "./model/cluster-view.ts";
+
 /** Reads texts of unit files by hash; those that are not there are left out. */
 export type ReadTexts = (hashes: readonly string[]) => Promise<ReadonlyMap<string, string>>;
 
 /** Characters of texts that are kept: those of some ten thousand units of common size. */
 const MOST_KEPT = 32 * 1024 * 1024;
-/** Texts that are read ahead at a time. */
+/** Texts that are read ahead at a time, and how long after they were heard of: at a restart all servers hear of all units. */
 const AHEAD = 32;
+const AHEAD_AFTER_MS = 5_000;
+const AHEAD_PAUSE_MS = 20;
 
 /**
  * The texts of unit files, kept in memory up to a bound and read from etcd when somebody asks for others. A text never
  * changes under its hash.
  */
-export class UnitTexts {
+export class UnitTexts implements TextSource {
   readonly #read: ReadTexts;
   readonly #mostKept: number;
+  readonly #aheadAfterMs: number;
   readonly #texts = new Map<string, string>();
   #size = 0;
+  /** Something had to go for want of room. */
+  #isFull = false;
   /** What is to be read for all who have asked in this turn of the event loop. */
   #asked: { readonly hashes: Set<string>; readonly texts: Promise<ReadonlyMap<string, string>> } | null = null;
   readonly #ahead = new Set<string>();
   #isReadingAhead = false;
 
-  /** @param mostKept characters */
-  constructor(read: ReadTexts, mostKept = MOST_KEPT) {
+  /**
+   * @param mostKept characters
+   * @param aheadAfterMs how long what is expected waits before it is read
+   */
+  constructor(read: ReadTexts, mostKept = MOST_KEPT, aheadAfterMs = AHEAD_AFTER_MS) {
     this.#read = read;
     this.#mostKept = mostKept;
+    this.#aheadAfterMs = aheadAfterMs;
   }
 
   /** A text that is in memory; undefined: it is not. */
@@ -68,10 +80,12 @@ export class UnitTexts {
   }
 
   async #readAhead(): Promise<void> {
-    while (this.#ahead.size > 0 && this.#size < this.#mostKept) {
+    await sleep(this.#aheadAfterMs, undefined, { ref: false });
+    while (this.#ahead.size > 0 && !this.#isFull) {
       const hashes = [...this.#ahead].slice(0, AHEAD);
       for (const hash of hashes) this.#ahead.delete(hash);
       await this.find(hashes);
+      await sleep(AHEAD_PAUSE_MS, undefined, { ref: false });
     }
   }
 
@@ -97,6 +111,7 @@ export class UnitTexts {
     this.#size += text.length;
     for (const [oldest, { length }] of this.#texts) {
       if (this.#size <= this.#mostKept) return;
+      this.#isFull = true;
       this.#texts.delete(oldest);
       this.#size -= length;
     }
