@@ -10,7 +10,7 @@ import {
 import { fleetSectionOf, parseUnitFile, UnitFileError } from "@fleet/domain/unit";
 import type { Etcd, WatchBatch } from "./etcd.ts";
 import { isIn } from "./mirror-check.ts";
-import { readUnitFiles } from "./unit-files.ts";
+import { UnitFileReader } from "./unit-files.ts";
 
 /** Sections that are kept: a record of a version before comes again each time it changes. */
 const MOST_KEPT = 50_000;
@@ -20,8 +20,7 @@ const MOST_KEPT = 50_000;
  * out of the file itself. So a mirror that holds no files knows of every unit what it asks for.
  */
 export class MissingSections {
-  readonly #etcd: Etcd;
-  readonly #keys: Keys;
+  readonly #files: UnitFileReader;
   readonly #folder: string;
   /** Of a mirror that holds files nothing is missing, nor of one without units. */
   readonly #isNeeded: boolean;
@@ -32,8 +31,7 @@ export class MissingSections {
   readonly #known = new BoundedCache<string, string | null>(MOST_KEPT);
 
   constructor(etcd: Etcd, keys: Keys, ranges: readonly KeyRange[]) {
-    this.#etcd = etcd;
-    this.#keys = keys;
+    this.#files = new UnitFileReader(etcd, keys);
     this.#folder = keys.unit("");
     const holds = (key: string): boolean => ranges.some((range) => isIn(range, key));
     this.#isNeeded = holds(this.#folder) && !holds(keys.unitFile(""));
@@ -89,7 +87,7 @@ export class MissingSections {
       return known === undefined;
     });
     this.#isFailing = unknown.length > 0;
-    const texts = await readUnitFiles(this.#etcd, this.#keys, unknown);
+    const texts = await this.#files.read(unknown);
     this.#isFailing = false;
     for (const [hash, text] of texts) {
       const section = sectionIn(text);

@@ -83,5 +83,6 @@ export class RangeReader {
 /** How many keys the page after one has, of which so many were asked for: a page of full size at most. */
 export function nextKeys(limit: number, keyValues: readonly KeyValue[]): number {
   const bytes = keyValues.reduce((sum, { value }) => sum + value.length, 0);
-  return Math.min(limit * GROWTH, Math.max(1, Math.floor((PAGE_BYTES * keyValues.length) / Math.max(1, bytes))));
+  const fitting = bytes === 0 ? Number.POSITIVE_INFINITY : Math.floor((PAGE_BYTES * keyValues.length) / bytes);
+  return Math.min(limit * GROWTH, Math.max(1, fitting));
 }

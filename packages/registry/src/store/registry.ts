@@ -15,7 +15,7 @@ import { Etcd3Client } from "./etcd3-client.ts";
 import { Mirror, type ReadAnew } from "./mirror.ts";
 import { ObservedEtcd, type OperationObserver } from "./observed-etcd.ts";
 import { readKeys } from "./transactions.ts";
-import { readUnitFiles, readUnitText } from "./unit-files.ts";
+import { readUnitText, UnitFileReader } from "./unit-files.ts";
 import { readHistories, readVersions, type UnitHistory } from "./unit-versions.ts";
 import { type BringFile, type KnownUnits, UnitWriter } from "./unit-writer.ts";
 import { unknownUnits } from "./unknown-units.ts";
@@ -25,10 +25,12 @@ export class Registry {
   readonly etcd: Etcd;
   readonly keys: Keys;
   readonly #readAnew: Record<ReadAnew, number> = { "events-lost": 0, restored: 0 };
+  readonly #files: UnitFileReader;
 
   constructor(etcd: Etcd, keys: Keys) {
     this.etcd = etcd;
     this.keys = keys;
+    this.#files = new UnitFileReader(etcd, keys);
   }
 
   /**
@@ -74,7 +76,7 @@ export class Registry {
 
   /** Reads the texts of unit files by hash. */
   unitFiles(hashes: readonly string[]): Promise<Map<string, string>> {
-    return readUnitFiles(this.etcd, this.keys, hashes);
+    return this.#files.read(hashes);
   }
 
   /**

@@ -1,24 +1,35 @@
 import { ClusterState, isSourceOf, type Keys, type UnitRecord } from "@fleet/domain/cluster";
 import type { Etcd } from "./etcd.ts";
 import { FIRST_KEYS, nextKeys } from "./range-reader.ts";
-import { readKeys } from "./transactions.ts";
+import { MOST_OPS, readKeys } from "./transactions.ts";
 
 /**
- * Reads the texts of unit files by hash, a bounded number of bytes at a time: etcd holds an answer in memory as a whole.
- *
- * @returns those that were found, by hash
+ * Reads the texts of unit files, a bounded number of bytes at a time: etcd holds an answer in memory as a whole. How many files
+ * that is it takes from those that it has read last.
  */
-export async function readUnitFiles(etcd: Etcd, keys: Keys, hashes: readonly string[]): Promise<Map<string, string>> {
-  const state = new ClusterState(keys);
-  const wanted = [...new Set(hashes)].map((hash) => keys.unitFile(hash));
-  for (let start = 0, count = FIRST_KEYS; start < wanted.length; ) {
-    const page = wanted.slice(start, start + count);
-    const found = (await readKeys(etcd, page)).filter((keyValue) => keyValue !== null);
-    for (const keyValue of found) state.put(keyValue);
-    start += page.length;
-    count = nextKeys(count, found);
+export class UnitFileReader {
+  readonly #etcd: Etcd;
+  readonly #keys: Keys;
+  #pageKeys = FIRST_KEYS;
+
+  constructor(etcd: Etcd, keys: Keys) {
+    this.#etcd = etcd;
+    this.#keys = keys;
   }
-  return new Map([...state.unitFiles].map(([hash, { text }]) => [hash, text]));
+
+  /** Texts by hash; those that are not there are left out. */
+  async read(hashes: readonly string[]): Promise<Map<string, string>> {
+    const state = new ClusterState(this.#keys);
+    const wanted = [...new Set(hashes)].map((hash) => this.#keys.unitFile(hash));
+    for (let start = 0; start < wanted.length; ) {
+      const page = wanted.slice(start, start + this.#pageKeys);
+      const found = (await readKeys(this.#etcd, page)).filter((keyValue) => keyValue !== null);
+      for (const keyValue of found) state.put(keyValue);
+      start += page.length;
+      this.#pageKeys = Math.min(MOST_OPS, nextKeys(this.#pageKeys, found));
+    }
+    return new Map([...state.unitFiles].map(([hash, { text }]) => [hash, text]));
+  }
 }
 
 /**
@@ -35,5 +46,6 @@ export async function readUnitText(
     const [found] = await readKeys(etcd, [keys.source(source)]);
     if (found != null && isSourceOf(found.value, hash)) return found.value;
   }
-  return (await readUnitFiles(etcd, keys, [hash])).get(hash) ?? null;
+  const [file] = await readKeys(etcd, [keys.unitFile(hash)]);
+  return file?.value ?? null;
 }
