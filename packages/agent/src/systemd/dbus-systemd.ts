@@ -2,6 +2,7 @@ import { AT_REST, type RunResult, type SystemdStates } from "@fleet/domain/unit"
 import type { Message } from "dbus-next";
 import { Bus } from "./bus.ts";
 import { ChangeSignals } from "./change-signals.ts";
+import { foreignPathOf } from "./foreign-unit.ts";
 import { Jobs } from "./jobs.ts";
 import { Manager, RUNS, systemdErrorOf } from "./manager.ts";
 import { OwnServices } from "./own-service.ts";
@@ -233,14 +234,8 @@ export class DBusSystemd implements Systemd {
     }
   }
 
-  /** The path of a unit's file, in systemd's words, where it is not fleet's; null: it is, or there is none. */
-  async #foreignPath(name: string): Promise<string | null> {
-    const path = await this.#manager.fragmentPath(name);
-    if (path === null) return null;
-    // A file of fleet's may stand for one of systemd's own units, which can be neither stopped nor started.
-    if (this.#links.isOwn(name, path))
-      return name.endsWith(".slice") && (await this.#manager.isPerpetual(name)) ? path : null;
-    return (await this.#manager.isMasked(name)) ? null : path;
+  #foreignPath(name: string): Promise<string | null> {
+    return foreignPathOf(this.#manager, this.#links, name);
   }
 
   close(): void {

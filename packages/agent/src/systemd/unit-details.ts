@@ -1,5 +1,6 @@
 import type { SystemdStates } from "@fleet/domain/unit";
 import { Bus } from "./bus.ts";
+import { foreignPathOf } from "./foreign-unit.ts";
 import { Manager } from "./manager.ts";
 import { SystemdError } from "./systemd.ts";
 import { linksFolder, UnitLinks } from "./unit-links.ts";
@@ -26,7 +27,7 @@ export interface UnitDetails {
   /** States of units by name, of those that systemd holds in memory. */
   states(names: readonly string[]): Promise<ReadonlyMap<string, SystemdStates>>;
   figures(name: string): Promise<UnitFigures>;
-  /** The path of the file of a unit that is not fleet's, in systemd's words; null: it is fleet's, or there is none. */
+  /** The path of the file of a unit that is not fleet's, in systemd's words; null: it is fleet's, masked, or there is none. */
   foreignPath(name: string): Promise<string | null>;
   close(): void;
 }
@@ -85,9 +86,8 @@ export class DBusUnitDetails implements UnitDetails {
     return Object.fromEntries(values) as UnitFigures;
   }
 
-  async foreignPath(name: string): Promise<string | null> {
-    const path = await this.#manager.fragmentPath(name);
-    return path === null || this.#links.isOwn(name, path) ? null : path;
+  foreignPath(name: string): Promise<string | null> {
+    return foreignPathOf(this.#manager, this.#links, name);
   }
 
   close(): void {
