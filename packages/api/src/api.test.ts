@@ -153,10 +153,14 @@ describe("every answer", () => {
   ])("%s by %s is 405, whatever the body", async (path, method) => {
     expect((await send(method, path, "{nonsense", { "content-type": "x/y" })).status).toBe(405);
   });
-  it.each(["/fleet/v1/units/", "/fleet/v1/machines/", "/fleet/v2/units", "/units"])("%s is 404", async (path) => {
-    const { status, json } = await send("GET", path);
-    expect(status).toBe(404);
-    expect(json).toEqual(error(404, expect.any(String)));
+  it.each([
+    ...["/fleet/v1/units/", "/fleet/v1/units//placement", "/fleet/v1/units/a.service/versions/", "/fleet/v1/state/"],
+    ...["/fleet/v1/machines/", "/fleet/v2/units", "/units"],
+  ])("%s is 404 by any method, since it is no path", async (path) => {
+    for (const method of ["GET", "PUT", "DELETE"]) {
+      const { status, json } = await send(method, path, method === "PUT" ? "{}" : undefined);
+      expect([status, json]).toEqual([404, error(404, `${path} is not a path of this API`)]);
+    }
   });
   it("is 503 while the registry can't be used, but for the metrics", async () => {
     isHealthy = false;
@@ -421,7 +425,10 @@ describe("units", () => {
     api = await serve(new Registry(new Behind(registry.etcd, () => undefined), registry.keys));
     expect(await put("a.service", { desiredState: "inactive", options: file })).toMatchObject({
       status: 503,
-      json: error(503, expect.stringContaining("does not see it yet: ask again, or ask another one (etcd revision ")),
+      json: error(
+        503,
+        expect.stringContaining("does not show it yet: try again, or try another server (etcd revision "),
+      ),
     });
   }, 20_000);
   it("show what is written at once, also many at a time", async () => {

@@ -371,7 +371,7 @@ describe("the audit log", () => {
     const unit = { operation: "Units.Set", path: "/fleet/v1/units/audited.service" };
     const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/);
     const viewers = { time, token: hash("look").slice(0, 12), from: "unix", uid: process.getuid?.(), pid: process.pid };
-    const error = "permission denied: this token is a viewer's, and changes take an operator's";
+    const error = "permission denied: this token has role viewer, and a change needs role operator";
     expect(records(path)).toEqual([
       {
         time,

@@ -5,7 +5,7 @@ import { JSON_TYPE } from "./media-type.ts";
 
 /** The answers to errors of the HTTP parser, by its code. */
 const ANSWERS: Readonly<Record<string, readonly [status: number, phrase: string, message: string]>> = {
-  HPE_INVALID_METHOD: [405, "Method Not Allowed", "this method is not supported here"],
+  HPE_INVALID_METHOD: [405, "Method Not Allowed", "this method is not supported"],
   HPE_HEADER_OVERFLOW: [431, "Request Header Fields Too Large", "the request's headers are too large"],
   ERR_HTTP_REQUEST_TIMEOUT: [408, "Request Timeout", "the request did not come whole in time"],
 };

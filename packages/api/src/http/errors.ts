@@ -15,10 +15,10 @@ export class HttpError extends Error {
 }
 
 /** The answer to a write that etcd holds and that the mirror of this server does not show yet. */
-export const UNSEEN = "the change was made, and this server does not see it yet: ask again, or ask another one";
+export const UNSEEN = "the change was made, but this server does not show it yet: try again, or try another server";
 /** The answer to a refused change, where the mirror of this server does not show yet what it was refused for. */
 export const REFUSED_UNSEEN =
-  "the change was refused, and this server does not see yet why: ask again, or ask another one";
+  "the change was refused, but this server does not show yet why: try again, or try another server";
 /** The answer while the registry can't be used. Old clients look for these words. */
 export const UNAVAILABLE = "fleet server unable to communicate with etcd";
 
@@ -36,7 +36,15 @@ export function httpError(error: unknown): { readonly status: number; readonly m
     if (error.code === "not-found") return { status: 404, message: "unit does not exist" };
     return status === undefined ? { status: 503, message: UNAVAILABLE } : { status, message: error.message };
   }
-  const { statusCode, message } = error as { statusCode?: unknown; message?: unknown };
+  const { code, statusCode, message } = error as { code?: unknown; statusCode?: unknown; message?: unknown };
+  // The validator's words: `body/options must be array`.
+  if (code === "FST_ERR_VALIDATION")
+    return {
+      status: 400,
+      message: `invalid request body: ${String(message)
+        .replace(/^body\/?/, "")
+        .trim()}`,
+    };
   if (typeof statusCode === "number" && statusCode >= 400 && statusCode < 500) {
     return { status: statusCode, message: String(message) };
   }

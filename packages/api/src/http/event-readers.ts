@@ -81,7 +81,7 @@ export class EventReaders {
         block("gap", null, {
           requested: after,
           oldest: position.oldest,
-          message: `events after revision ${after} are not kept any more: the oldest that can be gone on from is ${position.oldest}`,
+          message: `events after revision ${after} are no longer kept: the earliest revision to continue from is ${position.oldest}`,
         }),
       );
     } else if (after === null) {

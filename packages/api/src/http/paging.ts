@@ -26,12 +26,15 @@ export async function pageJson(
 
 function pageNumber(token: unknown, size: number): number {
   if (token === undefined) return 1;
-  if (typeof token !== "string") throw new HttpError(400, "invalid nextPageToken: give it once");
+  if (typeof token !== "string") throw new HttpError(400, "invalid nextPageToken: expected it once");
   const page = decodePageToken(token);
   if (page === null) throw new HttpError(400, "invalid nextPageToken: it is not a token of this server");
   if (page.size !== size)
-    throw new HttpError(400, `invalid nextPageToken: its page size is ${page.size}, this server's is ${size}`);
-  if (page.number === 0) throw new HttpError(400, "invalid nextPageToken: pages count from 1");
+    throw new HttpError(
+      400,
+      `invalid nextPageToken: it is for pages of ${page.size} entries, and this server's have ${size}`,
+    );
+  if (page.number === 0) throw new HttpError(400, "invalid nextPageToken: pages are numbered from 1");
   return page.number;
 }
 
@@ -39,6 +42,6 @@ function pageNumber(token: unknown, size: number): number {
 export function onlyValue(query: Readonly<Record<string, unknown>>, name: string): string | null {
   const value = query[name];
   if (value === undefined || value === "") return null;
-  if (typeof value !== "string") throw new HttpError(400, `invalid ${name}: give it once`);
+  if (typeof value !== "string") throw new HttpError(400, `invalid ${name}: expected it once`);
   return value;
 }

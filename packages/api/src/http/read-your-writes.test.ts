@@ -68,7 +68,7 @@ describe("a server whose view of etcd is behind", () => {
     const { handlers, request, reply } = await behind(30);
     await expect(handlers["Units.Delete"](request(), reply)).rejects.toMatchObject({
       status: 503,
-      message: "the change was refused, and this server does not see yet why: ask again, or ask another one",
+      message: "the change was refused, but this server does not show yet why: try again, or try another server",
     });
   });
   it("refuses at once when its view is up to date, though the unit is there again by then", async () => {

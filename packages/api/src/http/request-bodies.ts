@@ -25,7 +25,7 @@ export function parseBodies(app: FastifyInstance): void {
 export async function requireJson(request: FastifyRequest): Promise<void> {
   const types = contentTypes(request);
   if (types.length !== 1 || types[0] !== JSON_TYPE)
-    throw new HttpError(415, `only one Content-Type, ${JSON_TYPE}, is accepted`);
+    throw new HttpError(415, `invalid Content-Type: expected exactly one, ${JSON_TYPE}`);
 }
 
 /**

@@ -145,13 +145,22 @@ function bodyOptions({ body, checksBody }: Endpoint): object {
   };
 }
 
+/**
+ * Refuses a path in which a parameter is empty, as `/units/`: it is none of this API's.
+ *
+ * @throws HttpError 404
+ */
+export function checkParameters(request: FastifyRequest): void {
+  const parameters = Object.values((request.params ?? {}) as Readonly<Record<string, string>>);
+  if (parameters.includes("")) throw new HttpError(404, `${pathOf(request)} is not a path of this API`);
+}
+
 /** Has every other method of a path answered with 405, whatever the body is. */
 function refuseOthers(app: FastifyInstance, url: string, methods: Resource["methods"]): void {
   const has = (method: string): boolean => [...methods.keys()].some((known) => known === method);
   const allowed = METHODS.filter(has).join(", ");
   const refuse = async (request: FastifyRequest): Promise<void> => {
-    // A parameter that is empty is no path of this API: those with a slash at their end are none.
-    if (pathOf(request).endsWith("/")) throw new HttpError(404, `${pathOf(request)} is not a path of this API`);
+    checkParameters(request);
     throw new HttpError(405, `only ${allowed} requests are supported for this resource`);
   };
   app.route({ method: METHODS.filter((method) => !has(method)), url, onRequest: refuse, handler: refuse });

@@ -8,7 +8,7 @@ import { errorJson, HttpError, httpError, UNAVAILABLE } from "./errors.ts";
 import { JSON_TYPE } from "./media-type.ts";
 import { dropBody } from "./request-bodies.ts";
 import { askedOf, pathOf, queryOf, VIEW_AGE } from "./request-parts.ts";
-import { isKnown, type RouteTable } from "./routes.ts";
+import { checkParameters, isKnown, type RouteTable } from "./routes.ts";
 
 /** What the handling of every request is built from. */
 export interface HookDeps {
@@ -56,6 +56,7 @@ export function addHooks(app: FastifyInstance, deps: HookDeps): void {
     if (!WITH_BODY.includes(request.method)) dropBody(request);
     checkRights(request, deps);
     checkHealth(request, reply, deps);
+    checkParameters(request);
   });
   app.addHook("preHandler", async (request) => {
     // A body can take its time, and the token can be revoked meanwhile.
@@ -119,7 +120,8 @@ export function answerFailures(app: FastifyInstance, table: RouteTable, { versio
   app.setNotFoundHandler((request, reply) => {
     reply.header("server", serverHeader(version));
     const path = pathOf(request);
-    if (isKnown(table, path)) sendError(reply, new HttpError(405, `method ${request.method} is not supported here`));
+    if (isKnown(table, path))
+      sendError(reply, new HttpError(405, `method ${request.method} is not supported for this resource`));
     else sendError(reply, new HttpError(404, `${path} is not a path of this API`));
   });
 }

@@ -13,6 +13,9 @@ const CLASSIC_SCHEMAS = [
   "UnitStatePage",
 ] as const satisfies readonly SchemaName[];
 
+/** Members that the old document calls required though answers leave them out where they are empty. */
+const CALLED_REQUIRED: Readonly<Partial<Record<SchemaName, readonly string[]>>> = { Unit: ["machineID"] };
+
 /** In this document a Unit and a change of a Unit have one name. */
 const refer = (name: SchemaName): Json => ({ $ref: name === "UnitChange" ? "Unit" : name });
 
@@ -45,7 +48,11 @@ export function discoveryDocument(): Json {
     parameters: {},
     auth: {},
     schemas: Object.fromEntries(
-      CLASSIC_SCHEMAS.map((name) => [name, { id: name, ...(discoverySchema(SCHEMAS[name]) as Json) }]),
+      CLASSIC_SCHEMAS.map((name) => {
+        const { required } = SCHEMAS[name] as { readonly required?: readonly string[] };
+        const schema = { ...SCHEMAS[name], required: [...(required ?? []), ...(CALLED_REQUIRED[name] ?? [])] };
+        return [name, { id: name, ...(discoverySchema(schema) as Json) }];
+      }),
     ),
     resources,
   };

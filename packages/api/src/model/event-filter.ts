@@ -47,7 +47,7 @@ export class EventFilter {
     for (const name of ["unit", "machine", "kind"]) {
       const count = values(query[name]).length;
       if (count > MOST_VALUES)
-        throw new InvalidFilterError(`too many values of ${name}: ${count}, and at most ${MOST_VALUES} are accepted`);
+        throw new InvalidFilterError(`too many values of ${name}: ${count}, expected at most ${MOST_VALUES}`);
     }
     const kinds = values(query.kind).map((kind) => {
       if (Object.hasOwn(EVENT_KINDS, kind)) return kind as EventKind;

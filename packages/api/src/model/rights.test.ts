@@ -14,7 +14,7 @@ const machine: Asked = { kind: "change", unit: null };
 describe("a token", () => {
   it.each<[string, Partial<ApiToken>, Asked, string | null]>([
     ["of a viewer", VIEWER, { kind: "read" }, null],
-    ["of a viewer", VIEWER, web, "a viewer's"],
+    ["of a viewer", VIEWER, web, "has role viewer"],
     ["of a viewer", VIEWER, { kind: "journal" }, "may not read journals"],
     ["of a viewer with journal", { ...VIEWER, journal: true }, { kind: "journal" }, null],
     ["of an operator", {}, machine, null],
@@ -22,7 +22,7 @@ describe("a token", () => {
     ["of an operator without journal", { journal: false }, { kind: "journal" }, "may not read journals"],
     ["with a scope", { units: ["db.service", "web@*"] }, web, null],
     ["with a scope", { units: ["db.service", "web@?.timer"] }, web, "only units that match db.service or web@?.timer"],
-    ["with a scope", { units: ["*"] }, machine, "units that match *, and nothing else"],
+    ["with a scope", { units: ["*"] }, machine, "nothing but units that match *"],
     ["with a scope", { units: ["db.service"] }, { kind: "read" }, null],
     ["that expires later", { expires: NOW + 1 }, machine, null],
     ["that expires now", { expires: NOW }, { kind: "read" }, "expired at 1970-01-01T00:16:40.000Z"],

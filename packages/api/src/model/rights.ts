@@ -24,12 +24,14 @@ export function refusalOf(token: ApiToken, asked: Asked, now: number): Refusal |
     return { status: 401, message: `this token expired at ${new Date(token.expires).toISOString()}: use a new one` };
   if (asked.kind === "read") return null;
   if (asked.kind === "journal")
-    return token.journal ? null : denied("this token may not read journals, which takes journal=yes in its line");
-  if (token.role === "viewer") return denied("this token is a viewer's, and changes take an operator's");
+    return token.journal
+      ? null
+      : denied("this token may not read journals: its line in the tokens file lacks journal=yes");
+  if (token.role === "viewer") return denied("this token has role viewer, and a change needs role operator");
   const { units } = token;
   if (units === null) return null;
   const { unit } = asked;
-  if (unit === null) return denied(`this token may change units that match ${units.join(" or ")}, and nothing else`);
+  if (unit === null) return denied(`this token may change nothing but units that match ${units.join(" or ")}`);
   if (units.some((glob) => globMatches(glob, unit))) return null;
   return denied(`this token may change only units that match ${units.join(" or ")}`);
 }

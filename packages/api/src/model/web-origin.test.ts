@@ -31,7 +31,7 @@ it.each([
   [undefined, "http://localhost"],
 ])("on a loopback address Host %s with Origin %s is refused", (host, origin) =>
   expect(foreignPage({ host, origin, isLoopback: true }, OWN)).toMatch(
-    /^permission denied: requests of web pages|^invalid Host /,
+    /^permission denied: requests from web pages|^invalid Host /,
   ),
 );
 it("on other addresses any name is served, and no page of another origin", () => {

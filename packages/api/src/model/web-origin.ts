@@ -18,9 +18,9 @@ export interface Provenance {
  */
 export function foreignPage({ host, origin, isLoopback }: Provenance, ownName: string): string | null {
   if (origin !== undefined && (host === undefined || hostOf(origin) !== host.toLowerCase()))
-    return `permission denied: requests of web pages of ${JSON.stringify(origin)} are not served`;
+    return `permission denied: requests from web pages of ${JSON.stringify(origin)} are refused`;
   if (!isLoopback || host === undefined || isLocal(nameIn(host), ownName.toLowerCase())) return null;
-  return `invalid Host ${JSON.stringify(host)}: on a loopback address expected localhost, a loopback address or this machine's name`;
+  return `invalid Host ${JSON.stringify(host)}: expected localhost, a loopback address or this machine's name`;
 }
 
 /** Whether an address is one of those that lead to the machine itself. */

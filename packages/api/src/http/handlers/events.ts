@@ -35,7 +35,7 @@ export function eventHandlers({
       const stays = readFollow(query);
       const after = lastEventID(request);
       if (readers.count >= MOST_READERS)
-        throw new HttpError(429, "too many clients follow events here: try another server");
+        throw new HttpError(429, `this server already serves ${MOST_READERS} event streams: try another one`);
       if (after !== null && after > mirror.revision) await checkReached(registry, after);
       await eventsOpened;
       const holds = Access.watch(request.headers.authorization, askedOf(request));

@@ -73,6 +73,5 @@ function asksForLost(lost: string | null): boolean {
 function machineIDOf(request: FastifyRequest): string {
   const text = pathParameter(request, "machineID");
   if (/^[A-Za-z0-9_.-]{1,128}$/.test(text)) return text;
-  if (text === "") throw new HttpError(404, "machine does not exist");
   throw new HttpError(400, `invalid machine ID ${JSON.stringify(text)}: expected letters, digits and _ . -`);
 }

@@ -136,7 +136,7 @@ async function submit(
 function authorOf(request: FastifyRequest, { nameOfSender }: UnitDeps): ChangeAuthor {
   const { message = null } = queryOf(request);
   if (message !== null && (typeof message !== "string" || message.length > MOST_MESSAGE))
-    throw new HttpError(400, `invalid message: expected one, of at most ${MOST_MESSAGE} characters`);
+    throw new HttpError(400, `invalid message: expected it once, with at most ${MOST_MESSAGE} characters`);
   return { by: nameOfSender(request), message: message === "" ? null : message };
 }
 

@@ -20,12 +20,15 @@ export function versionHandlers(registry: Registry): Pick<Handlers, "Versions.Li
     "Versions.Get": async (request, reply) => {
       const typed = pathParameter(request, "number");
       if (!/^\d{1,9}$/.test(typed))
-        throw new HttpError(400, `invalid number of a version ${JSON.stringify(typed)}: expected one of the list`);
+        throw new HttpError(
+          400,
+          `invalid version ${JSON.stringify(typed)}: expected a number, as in the list of the unit's versions`,
+        );
       const { versions, told } = await read(pathParameter(request, "unitName"));
       const found = findVersion(versions, Number(typed));
       const text = found === null ? null : await registry.unitText(found);
       if (found === null || text === null)
-        throw new HttpError(404, `there is no version ${typed} of it, or it is not kept any more`);
+        throw new HttpError(404, `version ${typed} does not exist, or is no longer kept`);
       return reply.send(JSON.stringify({ ...told[versions.indexOf(found)], text }));
     },
   };
