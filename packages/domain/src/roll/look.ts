@@ -1,0 +1,154 @@
+import type { StateRecord, UnitRecord } from "../cluster/records.ts";
+import { failureText } from "../unit/run-result.ts";
+import { conditionOf } from "../unit/states.ts";
+import { scheduledTo } from "../whereabouts/whereabouts.ts";
+import type { RollRecord, RollUnit, TextRef, UnitPhase } from "./records.ts";
+
+/** Times of a roll, in milliseconds. */
+export const ROLL_LIMITS = {
+  /** For a unit that is to be placed to be given to a machine: after that it fits nowhere. */
+  place: 10_000,
+  /** For a view to show what was written; after that somebody has put it back. */
+  seen: 10_000,
+} as const;
+
+/** What a roll is decided on. */
+export interface RollView {
+  /** A unit's record; null: there is no such unit; undefined: it can't be read. */
+  record(name: string): UnitRecord | null | undefined;
+  /** What a machine says of a unit; null: nothing; undefined: that is not known. */
+  state(name: string, machineID: string): StateRecord | null | undefined;
+}
+
+/** What is known of a unit that a roll has under way, for as long as one engine leads. */
+export interface Watched {
+  readonly phase: UnitPhase;
+  /** Since when it has that phase. */
+  readonly since: number;
+  /** Since when it is on no machine and its machine has let go of it; null: it is on one. */
+  readonly nowhereSince: number | null;
+  /** Since when it is up; null: it is not. */
+  readonly upSince: number | null;
+  /** How often systemd had restarted it when it came up. */
+  readonly restarts: number;
+}
+
+/** What a look at one unit says. */
+export type Look =
+  | { readonly kind: "wait" }
+  | { readonly kind: "stopped" }
+  | { readonly kind: "up" }
+  | { readonly kind: "failed"; readonly why: string }
+  | { readonly kind: "left"; readonly why: string };
+
+/** What a unit that a roll has under way is wanted to be. */
+const DESIRED: Readonly<Partial<Record<UnitPhase, UnitRecord["desiredState"]>>> = {
+  ...{ stopping: "loaded", starting: "launched", returning: "launched" },
+};
+
+/** What a look at a unit that is under way says, and what is to be remembered for the next one. */
+export function lookAt(
+  roll: RollRecord,
+  unit: RollUnit,
+  phase: UnitPhase,
+  known: Watched | undefined,
+  view: RollView,
+  now: number,
+): { readonly look: Look; readonly watched: Watched } {
+  const fresh: Watched = { phase, since: now, nowhereSince: null, upSince: null, restarts: 0 };
+  const watched = known?.phase === phase ? known : fresh;
+  const waits = { look: { kind: "wait" }, watched } as const;
+  const record = view.record(unit.name);
+  if (record === undefined) return waits;
+  const [wanted, other] = phase === "returning" ? [unit.from, unit.to] : [unit.to, unit.from];
+  const strange = changedByOthers(roll, record, [wanted, other]);
+  if (record === null || strange !== null)
+    return { look: { kind: "left", why: strange ?? "was destroyed by somebody else" }, watched };
+  if (record.hash !== wanted.hash || record.desiredState !== DESIRED[phase]) {
+    // The view may be behind what was written.
+    const isLate = now - watched.since > ROLL_LIMITS.seen;
+    return isLate ? { look: { kind: "left", why: "was put back by somebody else" }, watched } : waits;
+  }
+  const machineID = scheduledTo(record.whereabouts);
+  if (machineID === null) return unplaced(record, phase, watched, now);
+  const state = view.state(unit.name, machineID);
+  if (phase === "stopping")
+    return state != null && hasStopped(state, record) ? { look: { kind: "stopped" }, watched } : waits;
+  return placed(state ?? null, record, { ...watched, nowhereSince: null }, roll.settleMs, now);
+}
+
+function unplaced(record: UnitRecord, phase: UnitPhase, known: Watched, now: number): ReturnType<typeof lookAt> {
+  // Its old machine has to let go of it first, and that takes as long as its stop.
+  const isLeaving = record.whereabouts.kind === "leaving";
+  const nowhereSince = isLeaving ? null : (known.nowhereSince ?? now);
+  const watched = { ...known, nowhereSince, upSince: null };
+  if (phase === "stopping") return { look: { kind: isLeaving ? "wait" : "stopped" }, watched };
+  const isLate = nowhereSince !== null && now - nowhereSince > ROLL_LIMITS.place;
+  return { look: isLate ? { kind: "failed", why: "fits nowhere" } : { kind: "wait" }, watched };
+}
+
+function placed(
+  state: StateRecord | null,
+  record: UnitRecord,
+  known: Watched,
+  settleMs: number,
+  now: number,
+): ReturnType<typeof lookAt> {
+  const failure = state?.hash === record.hash ? failureOf(state) : null;
+  if (failure !== null) return { look: { kind: "failed", why: failure }, watched: known };
+  if (state === null || !isUp(state, record)) return { look: { kind: "wait" }, watched: { ...known, upSince: null } };
+  const restarts = state.run?.restarts ?? 0;
+  if (known.upSince !== null && restarts > known.restarts)
+    return { look: { kind: "failed", why: "was restarted by systemd within the settle time" }, watched: known };
+  const upSince = known.upSince ?? now;
+  const look: Look = { kind: now - upSince >= settleMs ? "up" : "wait" };
+  return { look, watched: { ...known, upSince, restarts } };
+}
+
+/**
+ * Why a unit is the roll's no more; null: it is.
+ *
+ * @param record null: there is no such unit
+ * @param texts one of which it has as long as only the roll changes it
+ */
+export function changedByOthers(
+  { kind }: Pick<RollRecord, "kind">,
+  record: UnitRecord | null,
+  texts: readonly TextRef[],
+): string | null {
+  if (record === null) return "was destroyed by somebody else";
+  if (!texts.some(({ hash }) => hash === record.hash)) return "was given another version by somebody else";
+  if (record.desiredState === "launched" || (kind === "restart" && record.desiredState === "loaded")) return null;
+  return `was set ${record.desiredState} by somebody else`;
+}
+
+/** Whether a unit does what it is there for; one that nobody wants to run is missed by nobody. */
+export function isUpIn(view: RollView, name: string): boolean {
+  const record = view.record(name);
+  if (record == null || record.desiredState === "inactive") return true;
+  const machineID = scheduledTo(record.whereabouts);
+  const state = machineID === null ? null : view.state(name, machineID);
+  return state != null && isUp(state, record);
+}
+
+function isUp(state: StateRecord, { hash, ended }: UnitRecord): boolean {
+  if (state.hash !== hash || state.error !== null) return false;
+  if (ended === true && state.current === "loaded") return true;
+  const condition = conditionOf(state.systemd);
+  // A oneshot is at rest when it has run, and has ended well.
+  return state.current === "launched" && (condition === "up" || condition === "at-rest");
+}
+
+/** Whether systemd has stopped a unit that was told to. */
+function hasStopped({ hash, current, systemd }: StateRecord, record: UnitRecord): boolean {
+  const condition = conditionOf(systemd);
+  return hash === record.hash && current !== "launched" && (condition === "at-rest" || condition === "failed");
+}
+
+/** Why systemd, or the agent, has given a unit up, or restarts it; null: neither does. */
+function failureOf({ error, systemd, run, current }: StateRecord): string | null {
+  if (error !== null) return error;
+  if (current !== "launched") return null;
+  const isRetrying = conditionOf(systemd) === "retrying";
+  return failureText(systemd, run ?? null) ?? (isRetrying ? "failed, and systemd starts it again" : null);
+}

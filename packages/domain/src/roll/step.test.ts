@@ -1,0 +1,234 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { isOver, type RollProgress } from "./index.ts";
+import { type Behaviour, rollOf, SimulatedRoll } from "./testing/simulated-roll.ts";
+
+const namesOf = (writes: SimulatedRoll["writes"]): readonly string[] =>
+  writes.map(({ unit, kind }) => `${kind} ${unit.name}`);
+
+describe("a roll", () => {
+  it("gives each unit its new version, one after the other", () => {
+    const sim = new SimulatedRoll(rollOf());
+    sim.until();
+    expect(sim.progress.status).toBe("done");
+    expect(namesOf(sim.writes)).toEqual(["replace a.service", "replace b.service", "replace c.service"]);
+    expect(sim.mostDown).toBe(1);
+  });
+
+  it("takes as many at a time as may be down", () => {
+    const sim = new SimulatedRoll(rollOf({ maxUnavailable: 2 }));
+    sim.until();
+    expect(sim.mostDown).toBe(2);
+  });
+
+  it("stops and starts each unit in a restart", () => {
+    const sim = new SimulatedRoll(rollOf({ kind: "restart", names: ["a.service", "b.service"] }));
+    sim.until();
+    expect(namesOf(sim.writes)).toEqual(["stop a.service", "start a.service", "stop b.service", "start b.service"]);
+    expect(sim.mostDown).toBe(1);
+  });
+
+  it("waits for the settle time before it goes on", () => {
+    const sim = new SimulatedRoll(rollOf({ settleMs: 5_000 }));
+    sim.until(() => sim.writes.length === 2);
+    expect(sim.now).toBeGreaterThan(5_000);
+  });
+
+  it("pauses between two units", () => {
+    const sim = new SimulatedRoll(rollOf({ pauseMs: 30_000 }));
+    sim.until(() => sim.writes.length === 2);
+    expect(sim.now).toBeGreaterThan(30_000);
+  });
+
+  it("has no limit of its own for a start", () => {
+    const sim = new SimulatedRoll(rollOf(), () => "comes up late");
+    sim.until();
+    expect(sim.progress.status).toBe("done");
+  });
+
+  it.each<[Behaviour, string]>([
+    ["fails", "a.service failed"],
+    ["crashes once", "a.service was restarted by systemd within the settle time"],
+  ])("ends where a unit %s, and says so", (behaviour, why) => {
+    const sim = new SimulatedRoll(rollOf(), (_name, hash) => (hash === "new" ? behaviour : "comes up"));
+    sim.until();
+    expect(sim.progress).toMatchObject({ status: "failed", why, phases: ["failed", "waiting", "waiting"] });
+  });
+
+  it("gives all their old versions back where it is to undo a failure", () => {
+    const roll = rollOf({ onFailure: "undo" });
+    const sim = new SimulatedRoll(roll, (name, hash) =>
+      hash === "new" && name === "c.service" ? "fails" : "comes up",
+    );
+    sim.until();
+    expect(sim.progress).toMatchObject({ status: "undone", why: "c.service failed" });
+    expect(sim.hashes).toEqual(["old", "old", "old"]);
+    expect(sim.mostDown).toBe(1);
+  });
+
+  it("ends also where the old version fails too", () => {
+    const sim = new SimulatedRoll(rollOf({ onFailure: "undo" }), (name) =>
+      name === "b.service" ? "fails" : "comes up",
+    );
+    sim.until();
+    expect(sim.progress.status).toBe("undone");
+    expect(sim.progress.reasons["b.service"]).toBe("has its old version again, and failed");
+    expect(sim.hashes).toEqual(["old", "old", "old"]);
+  });
+
+  it("pauses after its canaries, and goes on when it is told to", () => {
+    const sim = new SimulatedRoll(rollOf({ canary: 1 }));
+    sim.until(() => sim.progress.status === "paused");
+    expect(sim.hashes).toEqual(["new", "old", "old"]);
+    expect(sim.progress.why).toContain("roll resume");
+    sim.progress = { ...sim.progress, status: "running", why: null };
+    sim.until();
+    expect(sim.hashes).toEqual(["new", "new", "new"]);
+  });
+
+  it("fails where a unit fits nowhere, but not while its old machine has to let go of it", () => {
+    const sim = new SimulatedRoll(rollOf());
+    sim.until(() => sim.writes.length === 1);
+    sim.change("a.service", { whereabouts: { kind: "leaving", from: "m1", last: null, preferred: null } });
+    const since = sim.now;
+    sim.until(() => sim.now > since + 60_000);
+    expect(isOver(sim.progress)).toBe(false);
+    sim.change("a.service", { whereabouts: { kind: "nowhere", last: null, preferred: null } });
+    sim.until();
+    expect(sim.progress).toMatchObject({ status: "failed", why: "a.service fits nowhere" });
+  });
+
+  it("begins with units that are down, and counts them", () => {
+    const sim = new SimulatedRoll(rollOf());
+    const down = sim.units.get("c.service");
+    if (down?.state != null)
+      down.state = { ...down.state, systemd: { load: "loaded", active: "failed", sub: "failed" } };
+    sim.until();
+    expect(namesOf(sim.writes)[0]).toBe("replace c.service");
+    expect(sim.mostDown).toBe(1);
+  });
+
+  it("says that it waits for units that are down, and goes on when they are up", () => {
+    const sim = new SimulatedRoll(rollOf({ pauseMs: 1_000 }));
+    sim.until(() => sim.progress.phases[0] === "done");
+    sim.break("a.service");
+    sim.until(() => sim.progress.why !== null);
+    expect(sim.progress.why).toBe("waiting: 1 down (a.service), and at most 1 may be");
+    for (let count = 0; count < 100; count++) sim.step();
+    expect(sim.progress.phases).toEqual(["done", "waiting", "waiting"]);
+    sim.mend("a.service");
+    sim.until();
+    expect(sim.progress).toMatchObject({ status: "done", why: null });
+  });
+
+  it.each([
+    ["was given another version by somebody else", { hash: "theirs" }],
+    ["was set inactive by somebody else", { desiredState: "inactive" as const }],
+  ])("leaves a unit alone that %s", (why, changes) => {
+    const sim = new SimulatedRoll(rollOf());
+    sim.until(() => sim.writes.length === 1);
+    sim.change("a.service", changes);
+    sim.change("b.service", changes);
+    sim.until();
+    expect(sim.progress).toMatchObject({
+      status: "done",
+      phases: ["left", "left", "done"],
+      reasons: { "a.service": why, "b.service": why },
+    });
+    expect(sim.progress.why).toContain("2 of 3");
+  });
+
+  it("leaves a unit alone that was destroyed, or put back", () => {
+    const sim = new SimulatedRoll(rollOf());
+    sim.until(() => sim.writes.length === 1);
+    sim.change("a.service", { hash: "old" });
+    sim.units.delete("b.service");
+    sim.until();
+    expect(sim.progress.phases).toEqual(["left", "left", "done"]);
+    expect(sim.progress.reasons).toEqual({
+      "a.service": "was put back by somebody else",
+      "b.service": "was destroyed by somebody else",
+    });
+  });
+
+  it("begins nothing while it is paused, and gives back what hangs when it is undone", () => {
+    const sim = new SimulatedRoll(rollOf({ maxUnavailable: 1 }), (_name, hash) =>
+      hash === "new" ? "comes up late" : "comes up",
+    );
+    sim.until(() => sim.writes.length === 1);
+    sim.progress = { ...sim.progress, status: "paused" };
+    sim.until(() => sim.progress.phases[0] === "done");
+    for (let count = 0; count < 100; count++) sim.step();
+    expect(sim.writes.length).toBe(1);
+    sim.progress = { ...sim.progress, status: "running" };
+    sim.until(() => sim.writes.length === 2);
+    const at = sim.now;
+    sim.progress = { ...sim.progress, status: "undoing", why: "asked" };
+    sim.until();
+    expect(sim.now - at).toBeLessThan(10_000);
+    expect(sim.progress).toMatchObject({ status: "undone", phases: ["returned", "returned", "waiting"] });
+  });
+
+  it("goes on under another engine, which remembers nothing", () => {
+    const sim = new SimulatedRoll(rollOf());
+    sim.until(() => {
+      sim.memory = { units: new Map(), doneAt: null };
+      return sim.now > 20_000;
+    });
+    expect(isOver(sim.progress)).toBe(false);
+    sim.until();
+    expect(sim.hashes).toEqual(["new", "new", "new"]);
+  });
+
+  it("never has more units down than may be, always ends, and an undo restores every hash", () => {
+    const behaviours = fc.constantFrom<Behaviour>(
+      "comes up",
+      "comes up",
+      "comes up",
+      "fails",
+      "crashes once",
+      "comes up late",
+    );
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ old: fc.constantFrom<Behaviour>("comes up", "comes up late"), new: behaviours }), {
+          minLength: 1,
+          maxLength: 12,
+        }),
+        fc.record({
+          kind: fc.constantFrom("replace" as const, "restart" as const),
+          maxUnavailable: fc.integer({ min: 1, max: 5 }),
+          settleMs: fc.constantFrom(0, 300, 2_000),
+          pauseMs: fc.constantFrom(0, 700),
+          canary: fc.constantFrom(null, 1, 3),
+          onFailure: fc.constantFrom("stop" as const, "undo" as const),
+        }),
+        fc.integer({ min: 0, max: 400 }),
+        fc.constantFrom<RollProgress["status"]>("running", "paused", "undoing"),
+        (units, options, orderAt, order) => {
+          const names = units.map((_unit, index) => `u${index}.service`);
+          // What is restarted has no old version to go back to.
+          const isRestart = options.kind === "restart";
+          const onFailure = isRestart ? ("stop" as const) : options.onFailure;
+          const sim = new SimulatedRoll(rollOf({ ...options, onFailure, names }), (name, hash) => {
+            const behaviour = units[names.indexOf(name)];
+            return (hash === "old" && !isRestart ? behaviour?.old : behaviour?.new) ?? "comes up";
+          });
+          let resumes = 0;
+          sim.until(() => {
+            if (sim.now === orderAt * 100 && sim.progress.status === "running" && !(order === "undoing" && isRestart))
+              sim.progress = { ...sim.progress, status: order };
+            else if (sim.progress.status === "paused" && resumes++ >= 0)
+              sim.progress = { ...sim.progress, status: "running" };
+            return isOver(sim.progress);
+          }, 20_000);
+          const failed = sim.progress.phases.filter((phase) => phase === "failed").length;
+          expect(sim.mostDown).toBeLessThanOrEqual(Math.max(options.maxUnavailable, failed));
+          if (sim.progress.status === "undone") expect(new Set(sim.hashes)).toEqual(new Set(["old"]));
+          if (sim.progress.status === "done") expect(sim.progress.phases.every((phase) => phase === "done")).toBe(true);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+});
