@@ -12,6 +12,7 @@ import { MachineGrace } from "./machine-grace.ts";
 import { Mover } from "./mover.ts";
 import { MovingStates } from "./moving-states.ts";
 import { Pipeline } from "./pipeline.ts";
+import { Roller } from "./roller.ts";
 import { SectionWriter } from "./section-writer.ts";
 import { SpaceWatch } from "./space-watch.ts";
 import { Sweeper } from "./sweeper.ts";
@@ -75,6 +76,8 @@ class Engine implements RunningEngine {
   readonly #compaction: CompactionWatch;
   readonly #mover: Mover;
   readonly #movingStates: MovingStates;
+  readonly #rollStates: MovingStates;
+  readonly #roller: Roller;
   readonly #pipeline: Pipeline;
   readonly #loop: ReconcileLoop;
   readonly #stopping = new AbortController();
@@ -125,6 +128,7 @@ class Engine implements RunningEngine {
       this.#feed.apply(changes);
       this.#loop.trigger();
       this.#mover.trigger();
+      this.#roller.trigger();
     });
     this.#pipeline = new Pipeline({
       feed: this.#feed,
@@ -135,23 +139,26 @@ class Engine implements RunningEngine {
       onDone: (decision, decidedAt, writtenAt) => this.#report(decision, decidedAt, writtenAt),
       onLost: (decision) => observer.onTask(kindOf(decision), false),
     });
-    this.#movingStates = new MovingStates({
-      registry,
-      pollMs: config.disableWatches ? config.engineReconcileIntervalMs : null,
-      onTrouble: (error) =>
-        log.warn({ code: error.code }, `the engine's view of a unit that moves is interrupted: ${error.message}`),
-      onChanged: () => this.#mover.trigger(),
-    });
+    const statesOf = (what: string, onChanged: () => void): MovingStates =>
+      new MovingStates({
+        ...{ registry, pollMs: config.disableWatches ? config.engineReconcileIntervalMs : null, onChanged },
+        onTrouble: (error) =>
+          log.warn({ code: error.code }, `the engine's view of a unit that ${what} is interrupted: ${error.message}`),
+      });
+    const leadership = (): Leadership | null => {
+      const { leadership: held } = this.#elector;
+      return held !== null && this.#mayAct(held) ? held : null;
+    };
+    this.#movingStates = statesOf("moves", () => this.#mover.trigger());
+    this.#rollStates = statesOf("is rolled", () => this.#roller.trigger());
+    this.#roller = new Roller({ registry, log, state: this.#mirror.state, states: this.#rollStates, leadership });
     this.#mover = new Mover({
       registry,
       log,
       state: this.#mirror.state,
       model: this.#feed.model,
       states: this.#movingStates,
-      leadership: () => {
-        const { leadership } = this.#elector;
-        return leadership !== null && this.#mayAct(leadership) ? leadership : null;
-      },
+      leadership,
       hold: (unit, isHeld) => {
         if (this.#pipeline.hold(unit, isHeld)) this.#loop.trigger();
       },
@@ -159,7 +166,7 @@ class Engine implements RunningEngine {
     const onSpace = observer.onSpace ?? (() => undefined);
     const spaceWatch = new SpaceWatch({ read: space, isLeading: this.isLeading, log, onSpace });
     const { signal } = this.#stopping;
-    const parts = [this.#mover, this.#mirror, this.#loop, this.#grace, spaceWatch];
+    const parts = [this.#mover, this.#roller, this.#mirror, this.#loop, this.#grace, spaceWatch];
     this.#done = Promise.all(parts.map((part) => part.run(signal)));
   }
 
@@ -188,7 +195,7 @@ class Engine implements RunningEngine {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#done;
-    await this.#movingStates.close();
+    await Promise.all([this.#movingStates.close(), this.#rollStates.close()]);
     await this.#stepDown().catch((error: unknown) => this.#failed(error));
   }
 
@@ -209,7 +216,10 @@ class Engine implements RunningEngine {
     if (leadership === null) return pauseMs;
     const mayAct = this.#mayAct(leadership);
     // The mover may have looked before, and waits for something to change.
-    if (mayAct && !this.#hasActed) this.#mover.trigger();
+    if (mayAct && !this.#hasActed) {
+      this.#mover.trigger();
+      this.#roller.trigger();
+    }
     this.#hasActed = mayAct;
     if (!mayAct) return Math.min(pauseMs, 200);
     const graceMs = this.#grace.endDue();

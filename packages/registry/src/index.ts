@@ -78,11 +78,13 @@ export { ObservedEtcd, type OperationObserver } from "./store/observed-etcd.ts";
 export { changesBetween } from "./store/past-changes.ts";
 export { DEFAULT_MOST_MOVES, planMoves, requestRebalance } from "./store/rebalance.ts";
 export { type MirrorSettings, Registry } from "./store/registry.ts";
+export { createRoll, type KeptRoll, keptRolls, orderRoll } from "./store/rolls.ts";
 export type { UnitHistory } from "./store/unit-versions.ts";
 export {
   type BringFile,
   type ChangeAuthor,
   type KnownUnits,
+  readUnit,
   type UnitResult,
   UnitWriter,
 } from "./store/unit-writer.ts";

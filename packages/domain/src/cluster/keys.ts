@@ -67,6 +67,19 @@ export class Keys {
   deletion(slot: string): string {
     return this.of("deletion", slot);
   }
+  roll(id: string): string {
+    return this.of("roll", id);
+  }
+  rollProgress(id: string): string {
+    return this.of("roll-progress", id);
+  }
+  rollCount(): string {
+    return this.of("roll-count");
+  }
+  /** All rolls, how far they are, and how many there have been. */
+  rolls(): KeyRange {
+    return this.#between("roll-count", KINDS.roll.path + "/");
+  }
   leader(): string {
     return this.of("leader");
   }
@@ -111,20 +124,20 @@ export class Keys {
   }
   /** What the engine decides on: all but the schedule, which follows the units, the states, and texts. */
   engineRanges(): readonly KeyRange[] {
-    return [this.#folders("cordon", "move"), this.#folder("unit")];
+    return [this.#folders("cordon", "roll"), this.#folder("unit")];
   }
   /** What the API shows: all but the schedule, which follows the units, and texts, which it reads when they are asked for. */
   apiRanges(): readonly KeyRange[] {
-    return [this.#folders("cordon", "move"), this.#folder("state"), this.#folder("unit")];
+    return [this.#folders("cordon", "roll"), this.#folder("state"), this.#folder("unit")];
   }
   /** The same with the files of units, for those who look at a cluster once. */
   rangesWithFiles(): readonly KeyRange[] {
-    return [this.#folders("cordon", "move"), this.#folders("state", "unit")];
+    return [this.#folders("cordon", "roll"), this.#folders("state", "unit")];
   }
 
   /** What events are derived from: what the API shows, without texts. */
   eventRanges(): readonly KeyRange[] {
-    return [this.#folders("cordon", "move"), this.#folder("state"), this.#folder("unit")];
+    return [this.#folders("cordon", "roll"), this.#folder("state"), this.#folder("unit")];
   }
 
   /** Takes a key apart; null where it is not one of fleet's, or has parts that fleet would not write. */

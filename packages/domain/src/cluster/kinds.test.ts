@@ -18,6 +18,9 @@ describe("keys", () => {
     ["/f/machine-metadata/m1/disk", { kind: "machine-metadata", machineID: "m1", key: "disk" }],
     ["/f/cordons/m1", { kind: "cordon", machineID: "m1" }],
     ["/f/moves/a.service", { kind: "move", name: "a.service" }],
+    ["/f/rolls/7", { kind: "roll", id: "7" }],
+    ["/f/roll-progress/7", { kind: "roll-progress", id: "7" }],
+    ["/f/roll-count", { kind: "roll-count" }],
     ["/f/engine/leader", { kind: "leader" }],
     ["/f/engine/version", { kind: "engine-version" }],
   ])("%s is taken apart", (key, parsed) => expect(keys.parse(key)).toEqual(parsed));
@@ -72,7 +75,7 @@ describe("a key with parts that fleet would not write", () => {
     expect([state.units.size, state.schedule.size, state.machines.size]).toEqual([0, 0, 0]);
     expect([state.delete(key, 2), state.malformed.size]).toEqual([null, 0]);
   });
-  it.each(["/g/units/a/..", "/f/rolls/../a", "/f/units", "/f/engine/x"])("%s is not fleet's at all", (key) => {
+  it.each(["/g/units/a/..", "/f/trolls/../a", "/f/units", "/f/engine/x"])("%s is not fleet's at all", (key) => {
     expect(keys.isRefused(key)).toBe(false);
   });
 });

@@ -1,3 +1,4 @@
+import { decodeRoll, decodeRollCount, decodeRollProgress } from "../roll/records.ts";
 import { isNameText } from "../unit/name.ts";
 import { decodeLinkApi, decodeLinkCall } from "./link-records.ts";
 import { isPlainPart } from "./plain-part.ts";
@@ -88,6 +89,20 @@ export const KINDS = {
     writers: ["api", "engine"],
     decode: decodeMove,
     key: (name: string) => ({ kind: "move" as const, name }),
+  },
+  /** What a roll is to do, and how far it is. */
+  roll: {
+    ...{ path: "rolls", parts: 1, writers: ["api", "engine"], decode: decodeRoll },
+    key: (id: string) => ({ kind: "roll" as const, id }),
+  },
+  "roll-progress": {
+    ...{ path: "roll-progress", parts: 1, writers: ["api", "engine"], decode: decodeRollProgress },
+    key: (id: string) => ({ kind: "roll-progress" as const, id }),
+  },
+  /** How many rolls there have been: of two that are made at once, one has to look again. */
+  "roll-count": {
+    ...{ path: "roll-count", parts: 0, writers: ["api"], decode: decodeRollCount },
+    key: () => ({ kind: "roll-count" as const }),
   },
   "link-api": {
     ...{ path: "apis", parts: 1, writers: ["api"], decode: decodeLinkApi },

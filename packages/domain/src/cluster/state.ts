@@ -54,6 +54,10 @@ export class ClusterState {
   readonly ended: Nested<"ended"> = this.#kind("ended");
   /** Moves that were asked for and are not done, by unit name. */
   readonly moves: Flat<"move"> = this.#kind("move");
+  /** What rolls are to do, and how far they are, by ID. */
+  readonly rolls: Flat<"roll"> = this.#kind("roll");
+  readonly rollProgress: Flat<"roll-progress"> = this.#kind("roll-progress");
+  readonly #rollCount: Flat<"roll-count"> = this.#kind("roll-count");
   readonly #leader: Flat<"leader"> = this.#kind("leader");
   readonly #engineVersion: Flat<"engine-version"> = this.#kind("engine-version");
   /** APIs that ask machines over the link, by ID, and the calls they ask for: no mirror holds either. */
@@ -83,6 +87,9 @@ export class ClusterState {
 
   get leader(): Versioned<RecordOf<"leader">> | null {
     return this.#leader.get("") ?? null;
+  }
+  get rollCount(): Versioned<RecordOf<"roll-count">> | null {
+    return this.#rollCount.get("") ?? null;
   }
   get engineVersion(): Versioned<RecordOf<"engine-version">> | null {
     return this.#engineVersion.get("") ?? null;

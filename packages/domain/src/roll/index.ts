@@ -1,5 +1,6 @@
 /** Rolling changes: many units, a few at a time. Pure. */
 export { ROLL_LIMITS, type RollView } from "./look.ts";
+export { afterOrder, ROLL_ORDERS, type RollOrder } from "./orders.ts";
 export {
   begun,
   decodeRoll,

@@ -114,7 +114,7 @@ function placed(
 export function changedByOthers(
   { kind }: Pick<RollRecord, "kind">,
   record: UnitRecord | null,
-  texts: readonly TextRef[],
+  texts: readonly Pick<TextRef, "hash">[],
 ): string | null {
   if (record === null) return "was destroyed by somebody else";
   if (!texts.some(({ hash }) => hash === record.hash)) return "was given another version by somebody else";
@@ -122,13 +122,14 @@ export function changedByOthers(
   return `was set ${record.desiredState} by somebody else`;
 }
 
-/** Whether a unit does what it is there for; one that nobody wants to run is missed by nobody. */
-export function isUpIn(view: RollView, name: string): boolean {
+/** Whether a unit does what it is there for; one that nobody wants is missed by nobody. Undefined: that is not known. */
+export function isUpIn(view: RollView, name: string): boolean | undefined {
   const record = view.record(name);
-  if (record == null || record.desiredState === "inactive") return true;
+  if (record == null) return record === null ? true : undefined;
+  if (record.desiredState === "inactive") return true;
   const machineID = scheduledTo(record.whereabouts);
   const state = machineID === null ? null : view.state(name, machineID);
-  return state != null && isUp(state, record);
+  return state == null ? (state === null ? false : undefined) : isUp(state, record);
 }
 
 function isUp(state: StateRecord, { hash, ended }: UnitRecord): boolean {

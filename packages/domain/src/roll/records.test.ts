@@ -15,8 +15,8 @@ describe("a roll in etcd", () => {
     ["another policy", { onFailure: "ask" }],
     ["no limit", { maxUnavailable: 0 }],
     ["a canary that is no number", { canary: "some" }],
-    ["a unit without a hash", { units: [["a.service", "old"]] }],
-    ["a name that is no part of a key", { units: [["a/b", "old", "", "new", ""]] }],
+    ["a unit without a hash", { units: [["a.service", "old", "old", "new"]] }],
+    ["a name that is no part of a key", { units: [["a/b", "old", "old", "new", "new"]] }],
   ])("is not understood with %s", (_what, members) => {
     expect(decodeRoll(JSON.stringify({ ...JSON.parse(encodeRoll(rollOf())), ...members }))).toBeNull();
   });

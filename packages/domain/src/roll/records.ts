@@ -1,9 +1,9 @@
 import { type Json, object, part, string } from "../cluster/json-members.ts";
 
-/** A text of a unit: the hash of its file, and that of the text as its user wrote it where that is another. */
+/** A text of a unit: the hash of its file, and that of the text as its user wrote it, which is the file's where it is the same. */
 export interface TextRef {
   readonly hash: string;
-  readonly source?: string;
+  readonly source: string;
 }
 
 /** A unit of a roll. */
@@ -110,11 +110,9 @@ export function begun(roll: RollRecord): RollProgress {
 export function encodeRoll(roll: RollRecord): string {
   return JSON.stringify({
     ...roll,
-    units: roll.units.map(({ name, from, to }) => [name, ...textMembers(from), ...textMembers(to)]),
+    units: roll.units.map(({ name, from, to }) => [name, from.hash, from.source, to.hash, to.source]),
   });
 }
-
-const textMembers = ({ hash, source }: TextRef): readonly [string, string] => [hash, source ?? ""];
 
 /** Null: it is none that this version understands. */
 export function decodeRoll(text: string): RollRecord | null {
@@ -144,10 +142,8 @@ function unitOf(members: unknown): RollUnit | null {
 }
 
 function textOf(hashMember: unknown, sourceMember: unknown): TextRef | null {
-  const hash = part(hashMember);
-  if (hash === null) return null;
-  const source = part(sourceMember);
-  return source === null ? { hash } : { hash, source };
+  const [hash, source] = [part(hashMember), part(sourceMember)];
+  return hash === null || source === null ? null : { hash, source };
 }
 
 export function encodeRollProgress({ status, why, phases, reasons, isPastCanary }: RollProgress): string {
@@ -184,3 +180,7 @@ function reasonsOf(value: unknown): Readonly<Record<string, string>> {
   );
   return Object.fromEntries(entries);
 }
+
+/** `roll-count`: the number of the last roll. Null: it is none that this version understands. */
+export const decodeRollCount = (text: string): { readonly count: number } | null =>
+  /^[0-9]{1,9}$/.test(text) ? { count: Number(text) } : null;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isOver, type RollProgress } from "./index.ts";
+import { isOver, NO_MEMORY, type RollProgress } from "./index.ts";
 import { type Behaviour, rollOf, SimulatedRoll } from "./testing/simulated-roll.ts";
 
 const namesOf = (writes: SimulatedRoll["writes"]): readonly string[] =>
@@ -108,6 +108,17 @@ describe("a roll", () => {
     expect(sim.mostDown).toBe(1);
   });
 
+  it("begins nothing while it is not known whether a unit is up", () => {
+    const sim = new SimulatedRoll(rollOf());
+    sim.unknown.add("c.service");
+    for (let count = 0; count < 60; count++) sim.step();
+    expect(sim.writes).toEqual([]);
+    expect(sim.progress.why).toBe("waiting: it is not known yet whether c.service is up");
+    sim.unknown.clear();
+    sim.until();
+    expect(sim.progress).toMatchObject({ status: "done", why: null });
+  });
+
   it("says that it waits for units that are down, and goes on when they are up", () => {
     const sim = new SimulatedRoll(rollOf({ pauseMs: 1_000 }));
     sim.until(() => sim.progress.phases[0] === "done");
@@ -172,7 +183,7 @@ describe("a roll", () => {
   it("goes on under another engine, which remembers nothing", () => {
     const sim = new SimulatedRoll(rollOf());
     sim.until(() => {
-      sim.memory = { units: new Map(), doneAt: null };
+      sim.memory = NO_MEMORY;
       return sim.now > 20_000;
     });
     expect(isOver(sim.progress)).toBe(false);

@@ -2,13 +2,17 @@ import { changedByOthers, isUpIn, lookAt, type RollView, type Watched } from "./
 import { isOver, type RollProgress, type RollRecord, type RollUnit, type UnitPhase } from "./records.ts";
 
 /** How many units one step begins or goes on with: they are one transaction. */
-const MOST_WRITES = 8;
+const MOST_WRITES = 4;
+/** An engine that takes a roll up has to ask machines first: only what takes longer is worth a word. */
+const UNKNOWN_MS = 5_000;
 
 /** What an engine remembers of a roll between two steps. What is in etcd is enough to go on without it. */
 export interface RollMemory {
   readonly units: ReadonlyMap<string, Watched>;
   /** When a unit was done last; null: none was. */
   readonly doneAt: number | null;
+  /** Since when it is not known whether all units are up; null: it is. */
+  readonly unknownSince: number | null;
 }
 
 /** What is to be written about a unit of a roll. */
@@ -26,7 +30,7 @@ export interface RollStep {
 }
 
 /** Of a roll that an engine takes up. */
-export const NO_MEMORY: RollMemory = { units: new Map(), doneAt: null };
+export const NO_MEMORY: RollMemory = { units: new Map(), doneAt: null, unknownSince: null };
 
 /**
  * The next step of a roll. Each unit is given its new version, or is stopped and started, when at most so many units are
@@ -66,6 +70,7 @@ class Step {
   readonly #known: RollMemory;
   readonly #writes: RollWrite[] = [];
   #doneAt: number | null;
+  readonly #unknownSince: number | null;
   #status: RollProgress["status"];
   #why: string | null;
   #isPastCanary: boolean;
@@ -80,13 +85,14 @@ class Step {
     this.#phases = [...progress.phases];
     this.#reasons = { ...progress.reasons };
     this.#doneAt = memory.doneAt;
+    this.#unknownSince = this.#unknown === null ? null : (memory.unknownSince ?? now);
     this.#status = progress.status;
     this.#why = progress.why;
     this.#isPastCanary = progress.isPastCanary;
   }
 
   result(): RollStep {
-    const memory = { units: this.#watched, doneAt: this.#doneAt };
+    const memory = { units: this.#watched, doneAt: this.#doneAt, unknownSince: this.#unknownSince };
     if (!this.#hasChanged) return { progress: this.#before, memory, writes: [] };
     const progress: RollProgress = {
       status: this.#status,
@@ -137,6 +143,7 @@ class Step {
   }
 
   beginOthers(): void {
+    if (this.#unknown !== null) return;
     if (this.#status === "undoing") this.#beginAll(CHANGED, "restore", "returning");
     const mayBegin = this.#status === "running" && !this.#phases.includes("failed");
     if (mayBegin && this.#roll.kind === "replace") this.#beginAll(WAITING, "replace", "starting");
@@ -147,13 +154,7 @@ class Step {
   sayWhatHoldsItUp(): void {
     if (this.#status !== "running") return;
     const isHeldUp = !this.#isBusy && this.#phases.includes("waiting") && !this.#phases.includes("failed");
-    const down = isHeldUp ? this.#roll.units.filter((unit) => !this.#isUp(unit)).map(({ name }) => name) : [];
-    const { maxUnavailable } = this.#roll;
-    const named = `${down.slice(0, 3).join(", ")}${down.length > 3 ? ", …" : ""}`;
-    const why =
-      down.length < maxUnavailable
-        ? null
-        : `waiting: ${down.length} down (${named}), and at most ${maxUnavailable} may be`;
+    const why = isHeldUp ? this.#holdsItUp() : null;
     if (why !== this.#why) this.#become("running", why);
   }
 
@@ -180,6 +181,22 @@ class Step {
       if (strange === null) this.#write(index, unit, kind, to);
       else this.#enter(index, unit, "left", strange);
     }
+  }
+
+  #holdsItUp(): string | null {
+    const unknown = this.#unknown;
+    if (unknown !== null && this.#now - (this.#unknownSince ?? this.#now) < UNKNOWN_MS) return this.#why;
+    if (unknown !== null) return `waiting: it is not known yet whether ${unknown} is up`;
+    const down = this.#roll.units.filter((unit) => !this.#isUp(unit)).map(({ name }) => name);
+    const { maxUnavailable } = this.#roll;
+    if (down.length < maxUnavailable) return null;
+    const named = `${down.slice(0, 3).join(", ")}${down.length > 3 ? ", …" : ""}`;
+    return `waiting: ${down.length} down (${named}), and at most ${maxUnavailable} may be`;
+  }
+
+  /** A unit of which it is not known whether it is up; null: none. */
+  get #unknown(): string | null {
+    return this.#roll.units.find(({ name }) => isUpIn(this.#view, name) === undefined)?.name ?? null;
   }
 
   #isDue(index: number, from: ReadonlySet<UnitPhase>, isBackwards: boolean): boolean {
@@ -213,7 +230,7 @@ class Step {
   }
 
   #isUp({ name }: RollUnit): boolean {
-    return isUpIn(this.#view, name);
+    return isUpIn(this.#view, name) === true;
   }
 
   #write(index: number, unit: RollUnit, kind: RollWrite["kind"], to: UnitPhase): void {

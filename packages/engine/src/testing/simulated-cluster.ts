@@ -44,6 +44,8 @@ export class SimulatedCluster {
   readonly done: string[] = [];
   /** By `m1 a`; what is not in here comes up. */
   readonly fates = new Map<string, Fate>();
+  /** The same by the hash of a version, wherever it is. */
+  readonly versionFates = new Map<string, Fate>();
   readonly #etcd: FakeEtcd;
   readonly #keys: Keys;
   readonly #machines = new Set<string>();
@@ -129,7 +131,10 @@ export class SimulatedCluster {
       return;
     }
     if (!isHere) this.done.push(`${machineID} + ${name}`);
-    await this.write({ put: state, value: encodeState(stateOf(entry.hash, fate)) });
+    const loaded = { current: "loaded", systemd: { load: "loaded", active: "inactive", sub: "dead" } } as const;
+    const launched = stateOf(entry.hash, this.versionFates.get(entry.hash) ?? fate);
+    const value = encodeState(entry.desiredState === "loaded" ? { ...launched, ...loaded } : launched);
+    await this.write({ put: state, value });
   }
 
   /** A unit becomes something else on a machine than it was so far. */

@@ -8,6 +8,7 @@ import {
   type RollRecord,
   type RollWrite,
   stepRoll,
+  type TextRef,
 } from "../index.ts";
 
 /** What a unit does when it is given a version, or is started. */
@@ -29,10 +30,13 @@ const DEAD = { load: "loaded", active: "inactive", sub: "dead" };
 export function rollOf(changes: Partial<RollRecord> & { readonly names?: readonly string[] } = {}): RollRecord {
   const { names = ["a.service", "b.service", "c.service"], ...rest } = changes;
   const kind = rest.kind ?? "replace";
-  const to = { hash: kind === "replace" ? "new" : "old" };
+  const [from, to] = ["old", kind === "replace" ? "new" : "old"].map((hash) => ({ hash, source: hash })) as [
+    TextRef,
+    TextRef,
+  ];
   return {
     kind,
-    units: names.map((name) => ({ name, from: { hash: "old" }, to })),
+    units: names.map((name) => ({ name, from, to })),
     ...{ maxUnavailable: 1, pauseMs: 0, settleMs: 1_000, canary: null, onFailure: "stop" },
     ...{ by: null, message: null, at: "2026-11-26T09:00:00Z" },
     ...rest,
@@ -44,6 +48,8 @@ export class SimulatedRoll {
   readonly roll: RollRecord;
   readonly units = new Map<string, Simulated>();
   readonly writes: RollWrite[] = [];
+  /** Units of which the engine does not know what their machines say. */
+  readonly unknown = new Set<string>();
   progress: RollProgress;
   now = 0;
   memory: RollMemory = NO_MEMORY;
@@ -74,7 +80,7 @@ export class SimulatedRoll {
     }
     const view = {
       record: (name: string) => this.units.get(name)?.record ?? null,
-      state: (name: string) => this.units.get(name)?.state ?? null,
+      state: (name: string) => (this.unknown.has(name) ? undefined : (this.units.get(name)?.state ?? null)),
     };
     const { progress, memory, writes } = stepRoll(this.roll, this.progress, this.memory, view, this.now);
     this.progress = progress;

@@ -1,0 +1,37 @@
+import { isOver, type RollProgress, type RollRecord } from "./records.ts";
+
+/** What a user tells a roll. */
+export const ROLL_ORDERS = ["pause", "resume", "undo", "cancel"] as const;
+export type RollOrder = (typeof ROLL_ORDERS)[number];
+
+/**
+ * How far a roll is once it has been told something.
+ *
+ * @param by who says so; null: that is not known
+ * @returns a text where it can't be done: why, as the end of a sentence about the roll
+ */
+export function afterOrder(
+  roll: Pick<RollRecord, "kind">,
+  progress: RollProgress,
+  order: RollOrder,
+  by: string | null,
+): RollProgress | string {
+  const { status } = progress;
+  const author = by === null ? "" : ` by ${by}`;
+  switch (order) {
+    case "pause":
+      return status === "running" ? { ...progress, status: "paused", why: `paused${author}` } : `is ${status}`;
+    case "resume":
+      return status === "paused"
+        ? { ...progress, status: "running", why: null }
+        : `is ${status}: only one that is paused can be resumed`;
+    case "cancel":
+      return isOver(progress)
+        ? `is ${status} already`
+        : { ...progress, status: "cancelled", why: `cancelled${author}` };
+    case "undo":
+      if (roll.kind === "restart") return "is a restart: there is no earlier version to go back to";
+      if (status === "undoing" || status === "undone") return `is ${status} already`;
+      return { ...progress, status: "undoing", why: `undone${author}` };
+  }
+}
