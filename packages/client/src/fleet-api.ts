@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import { notFleet, refusal } from "./answers.ts";
 import type { UnitStatus, UsageSample } from "./description/link-schemas.ts";
+import type { Roll, RollOrder, RollRequest } from "./description/roll-schemas.ts";
 import type {
   Machine,
   MetadataOperation,
@@ -165,6 +166,38 @@ export class FleetApi {
     return this.#expect(await this.#get("/moves"), 200).moves as readonly Move[];
   }
 
+  /** Rolls that are under way, and the last that are over, the oldest first. */
+  async listRolls(): Promise<readonly Roll[]> {
+    return listIn<Roll>(this.#expect(await this.#get("/rolls"), 200), "rolls");
+  }
+
+  /** How far a roll is; null: there is no such roll, or it is not kept any more. */
+  async getRoll(id: string): Promise<Roll | null> {
+    const response = await this.#get(rollPath(id));
+    return response.status === 404 ? null : (this.#expect(response, 200) as unknown as Roll);
+  }
+
+  /** Has the engine give units new versions, or restart them, a few at a time. */
+  async createRoll(request: RollRequest): Promise<Roll> {
+    const response = await this.#transport.send("POST", "/rolls", request);
+    // An earlier attempt that got no answer may have begun it.
+    if (response.status === 409 && response.isRepeated) {
+      const names = request.units.map(({ name }) => name).join();
+      const begun = (await this.listRolls()).find(
+        ({ kind, status, units }) =>
+          kind === request.kind && status === "running" && units.map(({ name }) => name).join() === names,
+      );
+      if (begun !== undefined) return begun;
+    }
+    return this.#expect(response, 201) as unknown as Roll;
+  }
+
+  /** Tells a roll something; one that can't do so, or is unknown, is an error. */
+  async orderRoll(id: string, order: RollOrder): Promise<void> {
+    const response = await this.#transport.send("POST", rollPath(id), { order });
+    if (response.status !== 204) throw refusal(response);
+  }
+
   /** Why a unit is where it is; null where there is no such unit. An old server refuses with status 404 too. */
   async getPlacement(name: string): Promise<Placement | null> {
     const response = await this.#get(`${unitPath(name)}/placement`);
@@ -283,6 +316,10 @@ function because(message: string | null): string {
 
 function unitPath(name: string): string {
   return `/units/${encodeURIComponent(name)}`;
+}
+
+function rollPath(id: string): string {
+  return `/rolls/${encodeURIComponent(id)}`;
 }
 
 function machinePath(machineID: string): string {

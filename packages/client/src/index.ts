@@ -11,6 +11,7 @@ export {
   type UnitUsage,
   type UsageSample,
 } from "./description/link-schemas.ts";
+export { ROLL_PHASES, ROLL_STATUSES, type Roll, type RollOrder, type RollRequest } from "./description/roll-schemas.ts";
 export type {
   FleetEvent,
   Machine,

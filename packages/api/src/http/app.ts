@@ -11,6 +11,7 @@ import { documentHandlers } from "./handlers/documents.ts";
 import { eventHandlers } from "./handlers/events.ts";
 import { machineHandlers } from "./handlers/machines.ts";
 import { moveHandlers } from "./handlers/moves.ts";
+import { rollHandlers } from "./handlers/rolls.ts";
 import { unitStateHandlers } from "./handlers/unit-states.ts";
 import { unitHandlers } from "./handlers/units.ts";
 import { versionHandlers } from "./handlers/versions.ts";
@@ -109,6 +110,7 @@ function apiHandlers({
     ...unitStateHandlers({ view, tokenLimit }),
     ...machineHandlers({ view, registry, untilVisible, tokenLimit }),
     ...moveHandlers({ state, registry, untilVisible }),
+    ...rollHandlers({ state, registry, untilVisible, nameOfSender, unitSizeLimit }),
     ...eventHandlers({ registry, mirror, readers, eventsOpened, version, access }),
     ...linkHandlers({ state, asker, sessions, version, access }),
   };

@@ -20,7 +20,7 @@ export function queryOf(request: FastifyRequest): Readonly<Record<string, unknow
 }
 
 /** A parameter in the path of a request, by its name in OPERATIONS. */
-export function pathParameter(request: FastifyRequest, name: "unitName" | "machineID" | "number"): string {
+export function pathParameter(request: FastifyRequest, name: "unitName" | "machineID" | "number" | "rollID"): string {
   return (request.params as Readonly<Record<string, string>> | undefined)?.[name] ?? "";
 }
 

@@ -41,7 +41,7 @@ const HASH_DIGITS = 12;
 const MOST_OPERATIONS = 20;
 const MOST_CHARACTERS = 200;
 /** Members of bodies that say what is asked for, beside a unit's text. */
-const MEMBERS = ["desiredState", "drain", "dryRun", "limit", "most"];
+const MEMBERS = ["desiredState", "drain", "dryRun", "limit", "most", "kind", "maxUnavailable", "onFailure", "order"];
 
 /** The record of a change. */
 export function auditRecord(

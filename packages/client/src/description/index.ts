@@ -11,4 +11,5 @@ export type {
 } from "./link-schemas.ts";
 export { type Answer, type Operation, type Parameter, VIEW } from "./operation.ts";
 export { OPERATIONS, type OperationId } from "./operations.ts";
+export type { Roll, RollOrder, RollRequest } from "./roll-schemas.ts";
 export { EVENT_KINDS, type EventKind, type FleetEvent, type Placement, SCHEMAS, type SchemaName } from "./schemas.ts";

@@ -1,5 +1,6 @@
 import { LINK_OPERATIONS } from "./link-operations.ts";
 import { done, MACHINE_ID, type Operation, ok, type Parameter, refused, UNIT_NAME, VIEW } from "./operation.ts";
+import { ROLL_OPERATIONS } from "./roll-operations.ts";
 import { EVENT_KINDS } from "./schemas.ts";
 
 const PAGE_TOKEN: Parameter = { name: "nextPageToken", in: "query", description: "As the page before gave it." };
@@ -270,7 +271,11 @@ const CLUSTER_OPERATIONS = [
 ] as const satisfies readonly Operation[];
 
 /** Every request under /fleet/v1, except those for the documents that describe the API. */
-export const OPERATIONS = [...CLUSTER_OPERATIONS, ...LINK_OPERATIONS] as const satisfies readonly Operation[];
+export const OPERATIONS = [
+  ...CLUSTER_OPERATIONS,
+  ...ROLL_OPERATIONS,
+  ...LINK_OPERATIONS,
+] as const satisfies readonly Operation[];
 
 /** The ID of one of the OPERATIONS. */
 export type OperationId = (typeof OPERATIONS)[number]["id"];

@@ -1,6 +1,7 @@
 import type { FromSchema, JSONSchema } from "json-schema-to-ts";
 import type { Known } from "./known.ts";
 import { LINK_SCHEMAS } from "./link-schemas.ts";
+import { ROLL_SCHEMAS } from "./roll-schemas.ts";
 
 const UNIT_OPTION = {
   type: "object",
@@ -338,6 +339,7 @@ export const SCHEMAS = {
   Rebalance: REBALANCE,
   Move: MOVE,
   Moves: MOVES,
+  ...ROLL_SCHEMAS,
   ...LINK_SCHEMAS,
   Error: ERROR,
 } as const;

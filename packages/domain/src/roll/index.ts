@@ -1,6 +1,7 @@
 /** Rolling changes: many units, a few at a time. Pure. */
 export { ROLL_LIMITS, type RollView } from "./look.ts";
-export { afterOrder, ROLL_ORDERS, type RollOrder } from "./orders.ts";
+export { afterOrder, isRollOrder, ROLL_ORDERS, type RollOrder } from "./orders.ts";
+export { type AskedRoll, type PlannedRoll, planRoll } from "./plan.ts";
 export {
   begun,
   decodeRoll,
@@ -17,3 +18,4 @@ export {
   type UnitPhase,
 } from "./records.ts";
 export { NO_MEMORY, type RollMemory, type RollStep, type RollWrite, stepRoll } from "./step.ts";
+export { type ToldRoll, tellRoll } from "./tell.ts";

@@ -10,6 +10,8 @@ export const ROLL_LIMITS = {
   place: 10_000,
   /** For a view to show what was written; after that somebody has put it back. */
   seen: 10_000,
+  /** For a machine to act on what was written: what it says of a version that a unit has again may be of before. */
+  act: 2_000,
 } as const;
 
 /** What a roll is decided on. */
@@ -74,7 +76,8 @@ export function lookAt(
   const state = view.state(unit.name, machineID);
   if (phase === "stopping")
     return state != null && hasStopped(state, record) ? { look: { kind: "stopped" }, watched } : waits;
-  return placed(state ?? null, record, { ...watched, nowhereSince: null }, roll.settleMs, now);
+  const settleMs = phase === "returning" ? Math.max(roll.settleMs, ROLL_LIMITS.act) : roll.settleMs;
+  return placed(state ?? null, record, { ...watched, nowhereSince: null }, settleMs, now);
 }
 
 function unplaced(record: UnitRecord, phase: UnitPhase, known: Watched, now: number): ReturnType<typeof lookAt> {

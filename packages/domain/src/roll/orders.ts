@@ -4,6 +4,11 @@ import { isOver, type RollProgress, type RollRecord } from "./records.ts";
 export const ROLL_ORDERS = ["pause", "resume", "undo", "cancel"] as const;
 export type RollOrder = (typeof ROLL_ORDERS)[number];
 
+/** Whether a text names one. */
+export function isRollOrder(text: string): text is RollOrder {
+  return (ROLL_ORDERS as readonly string[]).includes(text);
+}
+
 /**
  * How far a roll is once it has been told something.
  *

@@ -82,7 +82,7 @@ export interface RollProgress {
 }
 
 /** How many units a roll may have. */
-export const MOST_ROLL_UNITS = 2_000;
+export const MOST_ROLL_UNITS = 1_000;
 
 const PHASES: Readonly<Record<UnitPhase, string>> = {
   ...{ waiting: "w", stopping: "o", starting: "s", done: "d" },

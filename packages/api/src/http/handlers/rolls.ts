@@ -1,0 +1,79 @@
+import type { Roll, RollRequest } from "@fleet/client";
+import type { ClusterState } from "@fleet/domain/cluster";
+import { isRollOrder, planRoll, tellRoll } from "@fleet/domain/roll";
+import { createRoll, orderRoll, type Registry } from "@fleet/registry";
+import type { FastifyRequest } from "fastify";
+import { HttpError } from "../errors.ts";
+import type { UntilVisible } from "../read-your-writes.ts";
+import { pathParameter } from "../request-parts.ts";
+import type { Handlers } from "../routes.ts";
+
+/** What the handlers are built from. */
+export interface RollDeps {
+  readonly state: ClusterState;
+  readonly registry: Registry;
+  readonly untilVisible: UntilVisible;
+  /** Who has sent a request; null: that is not known. */
+  readonly nameOfSender: (request: FastifyRequest) => string | null;
+  /** Most bytes of a unit's text. */
+  readonly unitSizeLimit: () => number;
+}
+
+/** The handlers of operations on rolls. */
+export function rollHandlers(
+  deps: RollDeps,
+): Pick<Handlers, "Rolls.List" | "Rolls.Create" | "Rolls.Get" | "Rolls.Order"> {
+  const { state, registry, untilVisible, nameOfSender } = deps;
+  const { etcd, keys } = registry;
+  const tell = (id: string): Roll | null => {
+    const [roll, progress] = [state.rolls.get(id), state.rollProgress.get(id)];
+    return roll === undefined || progress === undefined ? null : tellRoll(id, roll, progress);
+  };
+  return {
+    "Rolls.List": async (_request, reply) => {
+      const ids = [...state.rolls.keys()].sort((a, b) => Number(a) - Number(b));
+      return reply.send(JSON.stringify({ rolls: ids.flatMap((id) => tell(id) ?? []) }));
+    },
+    "Rolls.Get": async (request, reply) => {
+      const roll = tell(pathParameter(request, "rollID"));
+      if (roll === null) throw new HttpError(404, "there is no such roll, or it is not kept any more");
+      return reply.send(JSON.stringify(roll));
+    },
+    "Rolls.Create": async (request, reply) => {
+      const { units, ...settings } = request.body as RollRequest;
+      const names = units.map(({ name }) => name);
+      const records = await registry.units([...new Set(names)]);
+      const { roll, sources } = planRoll(
+        {
+          kind: settings.kind,
+          units: units.map(({ name, text }) => ({ name, text: text ?? null })),
+          maxUnavailable: settings.maxUnavailable ?? "1",
+          pauseMs: (settings.pauseSeconds ?? 0) * 1_000,
+          settleMs: (settings.settleSeconds ?? DEFAULT_SETTLE_S) * 1_000,
+          canary: settings.canary ?? null,
+          onFailure: settings.onFailure ?? "stop",
+          by: nameOfSender(request),
+          message: settings.message === undefined || settings.message === "" ? null : settings.message,
+          at: new Date().toISOString(),
+        },
+        (name) => records.get(name) ?? null,
+        deps.unitSizeLimit(),
+      );
+      const { id, revision } = await createRoll(etcd, keys, roll, sources);
+      await untilVisible(keys.rollProgress(id), revision);
+      return reply.code(201).send(JSON.stringify(tell(id)));
+    },
+    "Rolls.Order": async (request, reply) => {
+      const id = pathParameter(request, "rollID");
+      const { order } = request.body as { readonly order: string };
+      if (!isRollOrder(order)) throw new HttpError(400, `invalid order ${JSON.stringify(order)}`);
+      if (tell(id) === null) throw new HttpError(404, "there is no such roll, or it is not kept any more");
+      const revision = await orderRoll(etcd, keys, id, order, nameOfSender(request));
+      await untilVisible(keys.rollProgress(id), revision);
+      return reply.code(204).send();
+    },
+  };
+}
+
+/** How long a unit has to be up where nobody says how long, in seconds. */
+const DEFAULT_SETTLE_S = 10;
