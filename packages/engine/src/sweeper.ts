@@ -119,8 +119,11 @@ export class Sweeper {
   async #sweepHistory(state: ClusterState, leadership: Leadership): Promise<number> {
     const { keys } = this.#registry;
     const used = new Set([...state.units.values()].flatMap(({ source }) => source ?? []));
+    for (const { units } of state.rolls.values())
+      for (const { from, to } of units) used.add(from.source).add(to.source);
     let outdated: string[] = [];
-    let hasUnreadable = false;
+    // What can't be read may refer to any text.
+    let hasUnreadable = [...state.malformed].some((key) => keys.parts(key)?.kind === "roll");
     for await (const history of this.#registry.histories()) {
       if (history.kind === "unreadable") {
         hasUnreadable = true;

@@ -5,6 +5,9 @@ import type {
   JournalQuery,
   Move,
   Placement,
+  Roll,
+  RollOrder,
+  RollRequest,
   StreamItem,
   UnitStatus,
   UnitVersion,
@@ -116,6 +119,13 @@ export interface ClusterClient {
   rebalance(request: { readonly dryRun: boolean; readonly limit: number }): Promise<readonly Move[]>;
   /** Moves that were asked for and are not done. */
   moves(): Promise<readonly Move[]>;
+  /** Rolls in progress and the last that are over, the oldest first; null: the server is too old for rolls. */
+  rolls(): Promise<readonly Roll[] | null>;
+  /** Null: there is no such roll, or it is not kept any more. */
+  roll(id: string): Promise<Roll | null>;
+  /** Begins a roll; null: the server is too old for rolls. */
+  createRoll(request: RollRequest): Promise<Roll | null>;
+  orderRoll(id: string, order: RollOrder): Promise<void>;
   /** Why a unit is where it is; null: there is no such unit, or the server is too old to say. */
   placement(name: string): Promise<Placement | null>;
   /** Where a version of a unit could be if it was put in now; null: the server is too old to say. */

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import type { Roll, RollOrder, RollRequest } from "@fleet/client";
 import { ConfigError, loadConfig } from "@fleet/config";
 import {
   type Change,
@@ -15,13 +16,17 @@ import {
   unknownOn,
 } from "@fleet/domain/cluster";
 import { explainPlacement, explainVersion, lookAt } from "@fleet/domain/placement";
+import { planRoll, tellRoll } from "@fleet/domain/roll";
 import { checkUnitSize, InvalidUnitError, parseUnitFile, UnitFileError, type UnitOption } from "@fleet/domain/unit";
 import {
   changeMetadata,
   cordonMachine,
+  createRoll,
   destroyUnknown,
   forgetMachine,
+  keptRolls,
   type Mirror,
+  orderRoll,
   planMoves,
   type Registry,
   Registry as RegistryOf,
@@ -243,6 +248,30 @@ class EtcdClient implements ClusterClient {
     return [...this.#mirror.state.moves]
       .map(([unit, { to, reason }]) => ({ unit, to, reason }))
       .sort((a, b) => (a.unit < b.unit ? -1 : 1));
+  }
+
+  async rolls(): Promise<readonly Roll[]> {
+    const { etcd, keys } = this.#registry;
+    const kept = await keptRolls(etcd, keys).catch((error: unknown) => Promise.reject(asCommandError(error)));
+    return kept.map(({ id, roll, progress }) => tellRoll(id, roll, progress));
+  }
+  async roll(id: string): Promise<Roll | null> {
+    return (await this.rolls()).find((roll) => roll.id === id) ?? null;
+  }
+  async createRoll(request: RollRequest): Promise<Roll | null> {
+    const { etcd, keys } = this.#registry;
+    try {
+      const records = await this.#registry.units(request.units.map(({ name }) => name));
+      const author = { by: BY, at: new Date() };
+      const { roll, sources } = planRoll(request, author, (name) => records.get(name) ?? null);
+      return await this.roll((await createRoll(etcd, keys, roll, sources)).id);
+    } catch (error) {
+      throw asCommandError(error);
+    }
+  }
+  async orderRoll(id: string, order: RollOrder): Promise<void> {
+    const { etcd, keys } = this.#registry;
+    await orderRoll(etcd, keys, id, order, BY).catch((error: unknown) => Promise.reject(asCommandError(error)));
   }
 
   async placement(name: string): Promise<Placement | null> {

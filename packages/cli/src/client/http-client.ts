@@ -7,6 +7,9 @@ import {
   type JournalQuery,
   type Machine,
   type MetadataOperation,
+  type Roll,
+  type RollOrder,
+  type RollRequest,
   type StreamItem,
   type Unit,
   type UnitState,
@@ -93,6 +96,18 @@ export class HttpClient implements ClusterClient {
   }
   moves(): Promise<readonly Move[]> {
     return asked(() => this.#api.listMoves());
+  }
+  rolls(): Promise<readonly Roll[] | null> {
+    return unlessRefused([404, 405], () => this.#api.listRolls());
+  }
+  roll(id: string): Promise<Roll | null> {
+    return asked(() => this.#api.getRoll(id));
+  }
+  createRoll(request: RollRequest): Promise<Roll | null> {
+    return unlessRefused([404, 405], () => this.#api.createRoll(request));
+  }
+  orderRoll(id: string, order: RollOrder): Promise<void> {
+    return asked(() => this.#api.orderRoll(id, order));
   }
   placement(name: string): Promise<Placement | null> {
     return asked(() => this.#api.getPlacement(name));

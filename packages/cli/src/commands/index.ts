@@ -15,6 +15,7 @@ import { listMachines } from "./machines/list-machines.ts";
 import { rebalance } from "./machines/rebalance.ts";
 import { setMetadata } from "./machines/set-metadata.ts";
 import { ssh } from "./machines/ssh.ts";
+import { roll } from "./rolls/roll.ts";
 import { complete } from "./shell/complete.ts";
 import { completion } from "./shell/completion.ts";
 import { fdForward } from "./shell/fd-forward.ts";
@@ -48,6 +49,7 @@ export const COMMANDS: readonly Command[] = [
   load,
   rebalance,
   restart,
+  roll,
   setMetadata,
   ssh,
   start,

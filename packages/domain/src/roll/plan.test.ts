@@ -9,14 +9,13 @@ const RECORD: UnitRecord = { hash: "old", desiredState: "launched", global: fals
 
 function asked(changes: Partial<AskedRoll> = {}): AskedRoll {
   return {
-    ...{ kind: "replace", units: [{ name: "a.service", text: TEXT }], maxUnavailable: "1", pauseMs: 0, settleMs: 0 },
-    ...{ canary: null, onFailure: "stop", by: null, message: null, at: "2026-11-26T09:00:00Z" },
+    ...{ kind: "replace", units: [{ name: "a.service", text: TEXT }] },
     ...changes,
   };
 }
 
 const plan = (changes: Partial<AskedRoll> = {}, record: UnitRecord | null = RECORD) =>
-  planRoll(asked(changes), () => record, 1_000);
+  planRoll(asked(changes), { by: "ann", at: new Date(0) }, () => record, 1_000);
 
 describe("a roll that is asked for", () => {
   it("goes from what a unit has to what it is to have", () => {
@@ -26,8 +25,14 @@ describe("a roll that is asked for", () => {
     expect([...sources]).toEqual([[hashText(TEXT), TEXT]]);
   });
 
+  it("takes one unit at a time, and has it be up for ten seconds, where nobody says more", () => {
+    const { maxUnavailable, pauseMs, settleMs, canary, onFailure, by, message, at } = plan().roll;
+    expect([maxUnavailable, pauseMs, settleMs, canary, onFailure]).toEqual([1, 0, 10_000, null, "stop"]);
+    expect([by, message, at]).toEqual(["ann", null, "1970-01-01T00:00:00.000Z"]);
+  });
+
   it("of a restart has no other texts", () => {
-    const { roll, sources } = plan({ kind: "restart", units: [{ name: "a.service", text: null }] });
+    const { roll, sources } = plan({ kind: "restart", units: [{ name: "a.service" }] });
     expect([roll.units[0]?.to, sources.size]).toEqual([roll.units[0]?.from, 0]);
   });
 
@@ -51,7 +56,7 @@ describe("a roll that is asked for", () => {
       RECORD,
       "the new version of unit a.service is global",
     ],
-    ["a version without a text", { units: [{ name: "a.service", text: null }] }, RECORD, "has no text"],
+    ["a version without a text", { units: [{ name: "a.service" }] }, RECORD, "has no text"],
     [
       "a text that is too large",
       { units: [{ name: "a.service", text: `${TEXT}${"#".repeat(1_000)}` }] },

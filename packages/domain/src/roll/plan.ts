@@ -7,12 +7,24 @@ import { refusedNameProblem } from "../unit/name.ts";
 import { readRequirements } from "../unit/requirements.ts";
 import { MOST_ROLL_UNITS, type RollRecord, type RollUnit, type TextRef } from "./records.ts";
 
-/** A roll as it is asked for. */
-export interface AskedRoll extends Omit<RollRecord, "units" | "maxUnavailable"> {
-  /** `text`: the new version as its user wrote it; null: it is restarted. */
-  readonly units: readonly { readonly name: string; readonly text: string | null }[];
-  /** A number, or a part of the units as in `25%`, which is at least one of them. */
-  readonly maxUnavailable: string;
+/** How long a unit has to be up where nobody says how long, in seconds. */
+const DEFAULT_SETTLE_S = 10;
+
+/** A roll as it is asked for; times are in seconds. */
+export interface AskedRoll {
+  readonly kind: RollRecord["kind"];
+  /** `text`: the new version as its user wrote it; absent: it is restarted. */
+  readonly units: readonly { readonly name: string; readonly text?: string }[];
+  /** A number, or a part of the units as in `25%`, which is at least one of them; absent: 1. */
+  readonly maxUnavailable?: string;
+  /** Absent: 0. */
+  readonly pauseSeconds?: number;
+  /** Absent: 10. */
+  readonly settleSeconds?: number;
+  readonly canary?: number;
+  /** Absent: stop. */
+  readonly onFailure?: RollRecord["onFailure"];
+  readonly message?: string;
 }
 
 /** A roll that may begin. */
@@ -25,17 +37,20 @@ export interface PlannedRoll {
 /**
  * Makes a roll of what is asked for: all of it can be done, or nothing is.
  *
+ * @param author who asks for it, and when; `by` null: that is not known
  * @param recordOf null: there is no such unit
- * @param sizeLimit most bytes of a unit's text
+ * @param sizeLimit most bytes of a unit's text; absent: the default
  * @throws InvalidUnitError for what can never be, RegistryError `refused` for what can't be now
  */
 export function planRoll(
   asked: AskedRoll,
+  { by, at }: { readonly by: string | null; readonly at: Date },
   recordOf: (name: string) => UnitRecord | null,
-  sizeLimit: number,
+  sizeLimit?: number,
 ): PlannedRoll {
-  const { units, maxUnavailable, ...rest } = asked;
-  if (asked.kind === "restart" && asked.onFailure === "undo")
+  const { kind, units, maxUnavailable = "1", pauseSeconds = 0, settleSeconds = DEFAULT_SETTLE_S } = asked;
+  const { canary = null, onFailure = "stop", message = "" } = asked;
+  if (kind === "restart" && onFailure === "undo")
     throw new InvalidUnitError("a restart can't be undone: there is no earlier version to go back to");
   if (units.length === 0 || units.length > MOST_ROLL_UNITS)
     throw new InvalidUnitError(`the roll has ${units.length} units: expected 1 to ${MOST_ROLL_UNITS}`);
@@ -45,13 +60,18 @@ export function planRoll(
     if (seen.has(name)) throw new InvalidUnitError(`unit ${name} is in the roll twice`);
     seen.add(name);
     const from = rollable(name, recordOf(name));
-    if (asked.kind === "restart") return { name, from, to: from };
-    if (text === null) throw new InvalidUnitError(`unit ${name} has no text: a roll that replaces needs one`);
+    if (kind === "restart") return { name, from, to: from };
+    if (text === undefined) throw new InvalidUnitError(`unit ${name} has no text: a roll that replaces needs one`);
     const to = newText(name, text, sizeLimit);
     sources.set(to.source, text);
     return { name, from, to };
   });
-  return { roll: { ...rest, units: planned, maxUnavailable: countOf(maxUnavailable, units.length) }, sources };
+  const roll: RollRecord = {
+    ...{ kind, units: planned, maxUnavailable: countOf(maxUnavailable, units.length) },
+    ...{ pauseMs: pauseSeconds * 1_000, settleMs: settleSeconds * 1_000, canary, onFailure },
+    ...{ by, message: message === "" ? null : message, at: at.toISOString() },
+  };
+  return { roll, sources };
 }
 
 /** What a unit has now. */
@@ -65,7 +85,7 @@ function rollable(name: string, record: UnitRecord | null): TextRef {
   return { hash: record.hash, source: record.source ?? record.hash };
 }
 
-function newText(name: string, text: string, sizeLimit: number): TextRef {
+function newText(name: string, text: string, sizeLimit: number | undefined): TextRef {
   const options = optionsIn(name, text);
   checkUnitSize(name, options, sizeLimit, text);
   checkUnit(name, options);

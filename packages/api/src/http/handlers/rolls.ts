@@ -40,25 +40,10 @@ export function rollHandlers(
       return reply.send(JSON.stringify(roll));
     },
     "Rolls.Create": async (request, reply) => {
-      const { units, ...settings } = request.body as RollRequest;
-      const names = units.map(({ name }) => name);
-      const records = await registry.units([...new Set(names)]);
-      const { roll, sources } = planRoll(
-        {
-          kind: settings.kind,
-          units: units.map(({ name, text }) => ({ name, text: text ?? null })),
-          maxUnavailable: settings.maxUnavailable ?? "1",
-          pauseMs: (settings.pauseSeconds ?? 0) * 1_000,
-          settleMs: (settings.settleSeconds ?? DEFAULT_SETTLE_S) * 1_000,
-          canary: settings.canary ?? null,
-          onFailure: settings.onFailure ?? "stop",
-          by: nameOfSender(request),
-          message: settings.message === undefined || settings.message === "" ? null : settings.message,
-          at: new Date().toISOString(),
-        },
-        (name) => records.get(name) ?? null,
-        deps.unitSizeLimit(),
-      );
+      const asked = request.body as RollRequest;
+      const records = await registry.units([...new Set(asked.units.map(({ name }) => name))]);
+      const author = { by: nameOfSender(request), at: new Date() };
+      const { roll, sources } = planRoll(asked, author, (name) => records.get(name) ?? null, deps.unitSizeLimit());
       const { id, revision } = await createRoll(etcd, keys, roll, sources);
       await untilVisible(keys.rollProgress(id), revision);
       return reply.code(201).send(JSON.stringify(tell(id)));
@@ -74,6 +59,3 @@ export function rollHandlers(
     },
   };
 }
-
-/** How long a unit has to be up where nobody says how long, in seconds. */
-const DEFAULT_SETTLE_S = 10;

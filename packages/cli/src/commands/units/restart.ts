@@ -1,7 +1,11 @@
 import { findUnits } from "../../client/find.ts";
 import type { Command } from "../../command.ts";
+import { CommandError } from "../../errors.ts";
+import { unitsToRead } from "../../journal/units.ts";
 import { hintFor, unitNames } from "../../targets/units.ts";
-import { AIMS, bringTo, readWaitOptions, WAIT_FLAGS } from "./desired-state.ts";
+import { beginRoll } from "../rolls/begin-roll.ts";
+import { ROLL_FLAGS, readRollFlags } from "../rolls/roll-flags.ts";
+import { AIMS, bringTo, MESSAGE_FLAG, readMessage, readWaitOptions, WAIT_FLAGS } from "./desired-state.ts";
 
 export const restart: Command = {
   name: "restart",
@@ -11,12 +15,28 @@ export const restart: Command = {
   saidOfNone: "No units given",
   isChange: true,
   summary: "Instruct systemd to rolling restart one or more units in the cluster",
-  description: "Stop and start units one after the other. A loaded unit is started.",
+  description: `Stop and start units one after the other. A loaded unit is started.
+
+With --roll, units are named by globs and templates too, and the engine restarts those that are launched, a few at a time:
+the next one begins when one has been active for the settle time. See "fleetctl roll".`,
   // A rolling restart is nothing without waiting: scripts may say --no-block all the same.
-  flags: WAIT_FLAGS.map((flag) => (flag.flags === "--no-block" ? { ...flag, isHidden: true } : flag)),
-  examples: ["fleetctl restart web@{1..3}"],
+  flags: [
+    ...WAIT_FLAGS.map((flag) => (flag.flags === "--no-block" ? { ...flag, isHidden: true } : flag)),
+    MESSAGE_FLAG,
+    ...ROLL_FLAGS,
+  ],
+  examples: ["fleetctl restart web@{1..3}", "fleetctl restart --roll --max-unavailable 25% 'web@*'"],
   completes: "unit",
   async run(context, args, flags) {
+    const settings = readRollFlags(flags, readMessage(flags));
+    if (settings !== null) {
+      const { units } = await unitsToRead(context, args);
+      const names = units.filter(({ desiredState }) => desiredState === "launched").map(({ name }) => ({ name }));
+      const request = { kind: "restart", units: names, ...settings } as const;
+      return (await beginRoll(context, request, readWaitOptions(flags).block)) ? 0 : 1;
+    }
+    if (flags.message !== undefined)
+      throw new CommandError("--message has no effect without --roll: a restart is in no history");
     const waiting = { ...readWaitOptions(flags), block: true };
     const names = unitNames(args);
     const units = await findUnits(await context.client(), names);
