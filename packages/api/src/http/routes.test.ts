@@ -30,6 +30,7 @@ const served = [...new Set([...OPERATIONS.map(({ path }) => path), "discovery", 
   path
     .replace("{unitName}", "a.service")
     .replace("{machineID}", "m1")
+    .replace("{rollID}", "7")
     .replace(/^events$/, "events?follow=false"),
 );
 const PATHS = [

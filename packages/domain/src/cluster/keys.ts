@@ -78,7 +78,7 @@ export class Keys {
   }
   /** All rolls, how far they are, and how many there have been. */
   rolls(): KeyRange {
-    return this.#between("roll-count", `${KINDS.roll.path}/`);
+    return this.#between("roll-count/", `${KINDS.roll.path}/`);
   }
   leader(): string {
     return this.of("leader");

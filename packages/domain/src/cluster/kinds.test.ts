@@ -20,7 +20,7 @@ describe("keys", () => {
     ["/f/moves/a.service", { kind: "move", name: "a.service" }],
     ["/f/rolls/7", { kind: "roll", id: "7" }],
     ["/f/roll-progress/7", { kind: "roll-progress", id: "7" }],
-    ["/f/roll-count", { kind: "roll-count" }],
+    ["/f/roll-count/last", { kind: "roll-count" }],
     ["/f/engine/leader", { kind: "leader" }],
     ["/f/engine/version", { kind: "engine-version" }],
   ])("%s is taken apart", (key, parsed) => expect(keys.parse(key)).toEqual(parsed));

@@ -92,7 +92,7 @@ export const KINDS = {
   },
   /** What a roll is to do, and how far it is. */
   roll: {
-    ...{ path: "rolls", parts: 1, writers: ["api", "engine"], decode: decodeRoll },
+    ...{ path: "rolls", parts: 1, writers: ["api"], decode: decodeRoll },
     key: (id: string) => ({ kind: "roll" as const, id }),
   },
   "roll-progress": {
@@ -101,7 +101,7 @@ export const KINDS = {
   },
   /** How many rolls there have been: of two that are made at once, one has to look again. */
   "roll-count": {
-    ...{ path: "roll-count", parts: 0, writers: ["api"], decode: decodeRollCount },
+    ...{ path: "roll-count/last", parts: 0, writers: ["api"], decode: decodeRollCount },
     key: () => ({ kind: "roll-count" as const }),
   },
   "link-api": {

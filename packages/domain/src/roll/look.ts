@@ -63,7 +63,9 @@ export function lookAt(
   const record = view.record(unit.name);
   if (record === undefined) return waits;
   const [wanted, other] = phase === "returning" ? [unit.from, unit.to] : [unit.to, unit.from];
-  const strange = changedByOthers(roll, record, [wanted, other]);
+  // A restart stops it for a while: that it is loaded may be the roll's own doing.
+  const mayBeLoaded = roll.kind === "restart" && phase !== "returning";
+  const strange = changedByOthers(record, [wanted, other], mayBeLoaded ? ["launched", "loaded"] : ["launched"]);
   if (record === null || strange !== null)
     return { look: { kind: "left", why: strange ?? "was destroyed by somebody else" }, watched };
   if (record.hash !== wanted.hash || record.desiredState !== DESIRED[phase]) {
@@ -113,15 +115,16 @@ function placed(
  *
  * @param record null: there is no such unit
  * @param texts one of which it has as long as only the roll changes it
+ * @param states one of which it is set to as long as that is so
  */
 export function changedByOthers(
-  { kind }: Pick<RollRecord, "kind">,
   record: UnitRecord | null,
   texts: readonly Pick<TextRef, "hash">[],
+  states: readonly UnitRecord["desiredState"][] = ["launched"],
 ): string | null {
   if (record === null) return "was destroyed by somebody else";
   if (!texts.some(({ hash }) => hash === record.hash)) return "was given another version by somebody else";
-  if (record.desiredState === "launched" || (kind === "restart" && record.desiredState === "loaded")) return null;
+  if (states.includes(record.desiredState)) return null;
   return `was set ${record.desiredState} by somebody else`;
 }
 

@@ -181,6 +181,6 @@ function reasonsOf(value: unknown): Readonly<Record<string, string>> {
   return Object.fromEntries(entries);
 }
 
-/** `roll-count`: the number of the last roll. Null: it is none that this version understands. */
+/** `roll-count/last`: the number of the last roll. Null: it is none that this version understands. */
 export const decodeRollCount = (text: string): { readonly count: number } | null =>
   /^[0-9]{1,9}$/.test(text) ? { count: Number(text) } : null;

@@ -149,6 +149,16 @@ describe("a roll", () => {
     expect(sim.progress.why).toContain("2 of 3");
   });
 
+  it.each(["a.service", "c.service"])("of restarts leaves %s alone that was stopped by somebody else", (name) => {
+    const sim = new SimulatedRoll(rollOf({ kind: "restart" }));
+    sim.until(() => sim.progress.phases[0] === "starting");
+    sim.change(name, { desiredState: "loaded" });
+    sim.until();
+    expect(sim.progress.status).toBe("done");
+    expect(sim.progress.phases.filter((phase) => phase === "left")).toHaveLength(1);
+    expect(sim.units.get(name)?.record.desiredState).toBe("loaded");
+  });
+
   it("leaves a unit alone that was destroyed, or put back", () => {
     const sim = new SimulatedRoll(rollOf());
     sim.until(() => sim.writes.length === 1);

@@ -177,7 +177,7 @@ class Step {
       if (!this.#mayBegin(unit, isBackwards)) return;
       const record = this.#view.record(unit.name);
       if (record === undefined) continue;
-      const strange = changedByOthers(this.#roll, record, isBackwards ? [unit.from, unit.to] : [unit.from]);
+      const strange = changedByOthers(record, isBackwards ? [unit.from, unit.to] : [unit.from]);
       if (strange === null) this.#write(index, unit, kind, to);
       else this.#enter(index, unit, "left", strange);
     }

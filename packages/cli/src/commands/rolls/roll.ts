@@ -10,7 +10,8 @@ type Action = (typeof ACTIONS)[number];
 
 export const roll: Command = {
   name: "roll",
-  args: "<action> [roll]",
+  args: "<action...>",
+  usage: "<action> [roll]",
   isChange: true,
   summary: "Show and steer rolls: changes of many units, a few at a time",
   description: `Show and steer the rolls that "start --replace --roll" and "restart --roll" begin.
@@ -30,7 +31,8 @@ as start does.`,
   ],
   examples: ["fleetctl roll list", "fleetctl roll status -w 7", "fleetctl roll undo 7"],
   completes: ACTIONS,
-  async run(context, [typed = "", id], flags) {
+  async run(context, [typed = "", id, ...rest], flags) {
+    if (rest.length > 0) throw new CommandError(`roll takes one action and one roll: ${rest.join(" ")} is too much`);
     const action = ACTIONS.find((one) => one === typed);
     if (action === undefined)
       throw new CommandError(`invalid action ${JSON.stringify(typed)}: expected one of ${ACTIONS.join(", ")}`);
