@@ -65,6 +65,13 @@ ended or was stopped by hand, and \`stop\` stops a unit that another unit starte
 nothing is changed, because the other copies would be affected: the exit code is 1, and the command that helps is printed. An
 interrupted fleetctl leaves the cluster consistent: the cluster continues, and running the command again does the rest.
 
+**Rolls** change many units a few at a time: \`start --replace --roll\` gives those that run their new versions, \`restart --roll\` restarts
+them. The engine makes the roll, so fleetctl may be interrupted; \`fleetctl roll\` shows and steers it. The next unit begins when one has been
+active for the settle time without a restart, and at most \`--max-unavailable\` units of the roll are down at a time, those included that are down
+by themselves. A unit that systemd fails, or restarts within the settle time, or that fits nowhere, fails the roll: it stops there, or with
+\`--on-failure undo\` all units get their old versions back. There is no time limit but the unit's TimeoutStartSec=. A unit that somebody changes
+meanwhile is left alone. Scheduled units only; a token that is bound to units can't roll.
+
 **While etcd is unreachable** a command that only reads (lists, \`status\`, \`journal\`, \`top\`, \`explain\`, \`cat\`, \`ssh\`) shows the API's last view
 of it with exit code 0, and prints its age and etcd's addresses on standard error. The API needs etcd to ask machines anew: \`status\`,
 \`journal\` and \`top\` use SSH then; a journal that is followed already goes on. Every change fails.

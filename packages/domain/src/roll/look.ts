@@ -128,11 +128,11 @@ export function changedByOthers(
   return `was set ${record.desiredState} by somebody else`;
 }
 
-/** Whether a unit does what it is there for; one that nobody wants is missed by nobody. Undefined: that is not known. */
+/** Whether a unit does what it is there for; one that nobody wants to run is missed by nobody. Undefined: that is not known. */
 export function isUpIn(view: RollView, name: string): boolean | undefined {
   const record = view.record(name);
   if (record == null) return record === null ? true : undefined;
-  if (record.desiredState === "inactive") return true;
+  if (record.desiredState !== "launched") return true;
   const machineID = scheduledTo(record.whereabouts);
   const state = machineID === null ? null : view.state(name, machineID);
   return state == null ? (state === null ? false : undefined) : isUp(state, record);

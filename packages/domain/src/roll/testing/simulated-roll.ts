@@ -103,6 +103,7 @@ export class SimulatedRoll {
     const unit = this.units.get(name);
     if (unit === undefined) return;
     unit.record = { ...unit.record, ...changes };
+    if (changes.desiredState !== undefined) unit.state = stateOf(unit.record.hash, "loaded", DEAD);
     if (changes.hash === undefined) return;
     unit.coming.length = 0;
     unit.state = stateOf(changes.hash, "launched", RUNNING);
