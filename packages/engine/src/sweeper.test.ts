@@ -93,7 +93,7 @@ describe("a unit file", () => {
     expect([await sweep(), await sweep(), isThere("unused")]).toEqual([0, 1, false]);
   });
   it("goes soon after its last unit has left it, without a look at all texts", async () => {
-    const { cluster, sweep, write, isThere } = await unswept(1_000);
+    const { cluster, sweep, isThere } = await unswept(1_000);
     await cluster.unit("b.service", undefined, "left");
     await cluster.unit("c.service", undefined, "left");
     expect([await sweep(), await sweep()]).toEqual([0, 0]);
