@@ -21,7 +21,11 @@ ${more}`;
 
 beforeAll(async () => {
   const config = "link_listen=0.0.0.0:49161";
-  const hosts = [{ agent: true, engine: true, api: true, config }, { agent: true, engine: true }, { agent: true }];
+  const hosts = [
+    { agent: true, engine: true, api: true, config },
+    { agent: true, engine: true, api: true, config },
+    { agent: true },
+  ];
   cluster = await TestCluster.start(hosts, "agent_ttl=8s");
   cluster.file("web@.service", talker("Conflicts=web@*\n"));
   await cluster.ok("start", cluster.file("all.service", talker("Global=true\n")));
@@ -37,6 +41,26 @@ const machineOf = async (unit: string): Promise<{ readonly id: string; readonly 
   return { id: cluster.cluster.network.hosts.get(index)?.machineID ?? "", name: `h${index}` };
 };
 const linesOf = (text: string): readonly string[] => text.trimEnd().split("\n");
+
+/** A fleetctl that follows the journal, with what it has printed so far. */
+function followJournal(endpoint: string, ...args: readonly string[]) {
+  const child = spawn(join(BIN, "fleetctl"), ["logs", "-f", "-o", "cat", ...args], {
+    env: { FLEETCTL_ENDPOINT: endpoint, HOME: cluster.folder, PATH: process.env.PATH ?? "" },
+  });
+  const followed = {
+    lines: "",
+    notes: "",
+    ended: new Promise((resolve) => child.once("exit", resolve)),
+    stop: () => void child.kill("SIGINT"),
+  };
+  child.stdout.on("data", (chunk) => {
+    followed.lines += chunk;
+  });
+  child.stderr.on("data", (chunk) => {
+    followed.notes += chunk;
+  });
+  return followed;
+}
 
 describe("journal", () => {
   it("merges the instances of a glob or a template and the machines of a global unit, each line with its unit", async () => {
@@ -100,33 +124,58 @@ describe("journal", () => {
   });
 
   it("follows units that restart and move, says so, and ends with how each of them ended", async () => {
-    const child = spawn(join(BIN, "fleetctl"), ["logs", "-f", "-n", "0", "-o", "cat", "web@*"], {
-      env: { FLEETCTL_ENDPOINT: cluster.cluster.endpoint(), HOME: cluster.folder, PATH: process.env.PATH ?? "" },
-    });
-    let [lines, notes] = ["", ""];
-    child.stdout.on("data", (chunk) => {
-      lines += chunk;
-    });
-    child.stderr.on("data", (chunk) => {
-      notes += chunk;
-    });
-    const ended = new Promise((resolve) => child.once("exit", resolve));
-    await cluster.until("lines of both", () => ["web@1", "web@2"].every((unit) => lines.includes(`${unit}.service |`)));
+    const followed = followJournal(cluster.cluster.endpoint(), "-n", "0", "web@*");
+    await cluster.until("lines of both", () =>
+      ["web@1", "web@2"].every((unit) => followed.lines.includes(`${unit}.service |`)),
+    );
     await cluster.ok("restart", "web@1");
-    await cluster.until("the restart to be told", () => /^-- web@1\.service was started again --$/m.test(notes));
+    await cluster.until("the restart to be told", () =>
+      /^-- web@1\.service was started again --$/m.test(followed.notes),
+    );
     const { id, name } = await machineOf("web@2.service");
     await cluster.ok("drain", id);
     const to = await machineOf("web@2.service");
-    await cluster.until("lines of its new machine", () => lines.includes(`web@2.service ${to.name}`));
-    expect(notes).toMatch(new RegExp(`^-- web@2\\.service .*${name} .*${to.name}.* --$`, "m"));
+    await cluster.until("lines of its new machine", () => followed.lines.includes(`web@2.service ${to.name}`));
+    expect(followed.notes).toMatch(new RegExp(`^-- web@2\\.service .*${name} .*${to.name}.* --$`, "m"));
     await cluster.ok("uncordon", id);
     await cluster.ok("stop", "web@1");
     await cluster.ok("destroy", "web@2");
     await cluster.ok("destroy", "web@1");
-    const code = await ended;
-    expect({ code, last: linesOf(notes).slice(-2).toSorted() }).toEqual({
+    const code = await followed.ended;
+    expect({ code, last: linesOf(followed.notes).slice(-2).toSorted() }).toEqual({
       ...{ code: 0, last: ["-- web@1.service was destroyed --", "-- web@2.service was destroyed --"] },
     });
+  });
+});
+
+describe("an API that goes away", () => {
+  it("leaves its readers to another one, without a lost or a doubled line", async () => {
+    const first = cluster.cluster.endpoint();
+    const { hosts } = cluster.cluster.network;
+    const second = first.replace(hosts.get(1)?.address ?? "", hosts.get(2)?.address ?? "");
+    const followed = followJournal(`${first},${second}`, "-n", "1", "-g", "says", "web@1", "web@2");
+    const numbers = (instance: number): readonly number[] =>
+      [...followed.lines.matchAll(new RegExp(`web-${instance} says (\\d+)$`, "gm"))].map(([, number]) =>
+        Number(number),
+      );
+    await cluster.until("lines of both", () => numbers(1).length > 3 && numbers(2).length > 3);
+    // systemd keeps the socket of one that is killed, and starts it again: it goes on where it was.
+    await cluster.cluster.network.must(1, "systemctl", "kill", "-s", "KILL", "fleet-api");
+    await cluster.until("the stream to go on", () =>
+      followed.notes.includes("the connection broke; it goes on at http"),
+    );
+    await cluster.cluster.network.must(1, "systemctl", "stop", "fleet.socket", "fleet-api");
+    await cluster.until("the other API", () => followed.notes.includes(`it goes on at ${second}`));
+    const [one, two] = [numbers(1).length, numbers(2).length];
+    await cluster.until("more lines", () => numbers(1).length > one + 5 && numbers(2).length > two + 5);
+    followed.stop();
+    await followed.ended;
+    for (const instance of [1, 2]) {
+      const [begun = 0] = numbers(instance);
+      expect(numbers(instance)).toEqual(Array.from(numbers(instance), (_number, index) => begun + index));
+    }
+    await cluster.cluster.network.must(1, "systemctl", "start", "fleet.socket", "fleet-api");
+    await cluster.until("the API to be back", async () => (await cluster.fleetctl("list-units")).code === 0);
   });
 });
 
