@@ -1,4 +1,4 @@
-import type { JournalItem } from "@fleet/client";
+import type { JournalItem, JournalNoteKind } from "@fleet/client";
 import { describe, expect, it } from "vitest";
 import { Prefixes } from "./prefixes.ts";
 import { JournalPrinter, type PrinterOptions } from "./printer.ts";
@@ -8,7 +8,7 @@ const entry = (message: string, unit = "a.service"): JournalItem => ({
   kind: "entry",
   entry: { unit, machineID: "m1", cursor: message, timestamp: "2026-01-01T00:00:00.000000Z", message },
 });
-const note = (kind: "moved" | "machine-away" | "machine-back" | "machine-error", machineID = "m1"): JournalItem => ({
+const note = (kind: JournalNoteKind, machineID = "m1"): JournalItem => ({
   kind: "note",
   note: { kind, machineID, text: kind },
 });
@@ -58,5 +58,8 @@ describe("a stream of the journal", () => {
     expect(wholes).toEqual([false, false, false, true]);
     printer.take([note("machine-error")]);
     expect(printer.isWhole).toBe(false);
+    const cut = new JournalPrinter(plain);
+    cut.take([note("left-out"), note("clock-off")]);
+    expect(cut.isWhole).toBe(false);
   });
 });

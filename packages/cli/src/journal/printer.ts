@@ -21,6 +21,7 @@ export interface PrinterOptions {
 export class JournalPrinter {
   readonly #options: PrinterOptions;
   readonly #missing = new Set<string>();
+  #isCut = false;
   /** The last words on each unit. */
   readonly #lastOf = new Map<string, string>();
   #entries = 0;
@@ -34,9 +35,9 @@ export class JournalPrinter {
     return this.#entries;
   }
 
-  /** False: a machine gave nothing, or not all. */
+  /** False: a machine gave nothing, or not all, or the API left entries out. */
   get isWhole(): boolean {
-    return this.#missing.size === 0;
+    return this.#missing.size === 0 && !this.#isCut;
   }
 
   /** What a part of the stream comes to, in its order. */
@@ -79,6 +80,7 @@ export class JournalPrinter {
         if (unit !== undefined) this.#lastOf.set(unit, text);
         if (kind === "machine-error" || kind === "machine-away") this.#missing.add(machineID);
         if (kind === "machine-back") this.#missing.delete(machineID);
+        if (kind === "left-out") this.#isCut = true;
         return [`-- ${text} --`];
       }
       case "resumed":
