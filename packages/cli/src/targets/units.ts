@@ -14,6 +14,11 @@ export function unitName(typed: string): string {
   return name;
 }
 
+/** The same of a word that may be a machine, whose name no unit can have: null then. */
+export function possibleUnitName(typed: string): string | null {
+  return /^[A-Za-z0-9:_.\\@-]+$/.test(typed) ? unitName(typed) : null;
+}
+
 /** The names of the units that a user typed, each once, in order. */
 export function unitNames(typed: readonly string[]): readonly string[] {
   return [...new Set(typed.map(unitName))];

@@ -15,7 +15,7 @@ import { exitCodeOf, unitStatusLines } from "../../status/unit-text.ts";
 import { machinesLike, machinesNamed, onlyMachine } from "../../targets/machines.ts";
 import { notLoaded } from "../../targets/not-loaded.ts";
 import { hasGlob } from "../../targets/unit-patterns.ts";
-import { hintFor, isGlobal, unitName } from "../../targets/units.ts";
+import { hintFor, isGlobal, possibleUnitName, unitName } from "../../targets/units.ts";
 import { usageOverSsh } from "../../usage/over-ssh.ts";
 import { sayWhenLate } from "../../waiting/say-when-late.ts";
 
@@ -186,8 +186,7 @@ class Looker {
     const isMachine = machinesLike(this.#machines, word).some(
       ({ id }) => word.length >= LEAST_OF_ID || !id.startsWith(word),
     );
-    // A machine may have a name that no unit can have.
-    const name = isMachine && !/^[A-Za-z0-9:_.\\@-]+$/.test(word) ? null : unitName(word);
+    const name = isMachine ? possibleUnitName(word) : unitName(word);
     const unit = name === null ? null : await (await this.#context.client()).unit(name);
     if (unit !== null || isMachine) return unit;
     const hint = await hintFor(this.#context, name ?? word);

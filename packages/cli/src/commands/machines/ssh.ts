@@ -5,7 +5,7 @@ import { CommandError } from "../../errors.ts";
 import { sshHostOf } from "../../ssh/run-on-machine.ts";
 import { readPort, taskOf } from "../../ssh/ssh-command.ts";
 import { machineOfUnit, machinesLike, onlyMachine } from "../../targets/machines.ts";
-import { isGlobal, knownUnit, unitName } from "../../targets/units.ts";
+import { isGlobal, knownUnit, possibleUnitName } from "../../targets/units.ts";
 
 export const ssh: Command = {
   name: "ssh",
@@ -65,7 +65,7 @@ async function machineOrUnit(context: Context, target: string): Promise<MachineI
   const client = await context.client();
   const machines = await client.machines();
   const found = machinesLike(machines, target);
-  const name = /^[A-Za-z0-9:_.\\@-]+$/.test(target) ? unitName(target) : null;
+  const name = possibleUnitName(target);
   const unit = name === null ? null : await client.unit(name);
   if (unit !== null && found.length > 0) {
     throw new CommandError(`${JSON.stringify(target)} is both a machine and a unit: use --machine or --unit`);
