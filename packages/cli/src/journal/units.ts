@@ -15,13 +15,21 @@ export interface ReadUnits {
 }
 
 /**
- * The units that a user typed: names, globs, and templates for all of their instances.
+ * The names and globs that a user typed, each once; templates stand for their instances.
+ *
+ * @throws CommandError for what is neither
+ */
+export function patternsOf(typed: readonly string[]): readonly string[] {
+  return [...new Set(typed.map(patternOf))];
+}
+
+/**
+ * The units that names and globs stand for.
  *
  * @throws CommandError where a name or a glob is that of no unit
  */
-export async function unitsToRead(context: Context, typed: readonly string[]): Promise<ReadUnits> {
+export async function unitsToRead(context: Context, patterns: readonly string[]): Promise<ReadUnits> {
   const client = await context.client();
-  const patterns = [...new Set(typed.map(patternOf))];
   const names = patterns.filter((pattern) => !hasGlob(pattern));
   const all = names.length === patterns.length ? [] : await client.units();
   const known = await findUnits(client, names);

@@ -129,7 +129,6 @@ describe("journal over the API", () => {
     cluster((response) => response.end(lines(END)));
     expect((await run(["journal", "a", "db@*"])).stderr).toBe('Error: no unit matches "db@*"\n');
     expect((await run(["journal", "none"])).stderr).toBe("Error: Unit none.service does not exist.\n");
-    expect(asked()).toEqual([]);
   });
 });
 

@@ -15,7 +15,7 @@ import {
   OWN_FORMATS,
   readJournalRequest,
 } from "../../journal/request.ts";
-import { type MachineUnits, machinesOfUnits, type ReadUnits, unitsToRead } from "../../journal/units.ts";
+import { type MachineUnits, machinesOfUnits, patternsOf, type ReadUnits, unitsToRead } from "../../journal/units.ts";
 import { NoWay } from "../../ssh/no-way.ts";
 import { runOn } from "../../ssh/run-on-machine.ts";
 import { machineOfUnit, machinesNamed } from "../../targets/machines.ts";
@@ -53,10 +53,14 @@ formats verbose, with-unit and short-monotonic always use SSH. The exit code is 
     if (request.format === "export" && context.terminal !== null)
       throw new CommandError("--output export is not printed on a terminal: redirect it to a file or a pipe");
     const client = await context.client();
-    const read = await unitsToRead(context, typed);
+    const patterns = patternsOf(typed);
     const machines = request.machines.length === 0 ? [] : machinesNamed(await client.machines(), request.machines);
     const machineIDs = machines.map(({ id }) => id);
-    const linked = await overLink(context, read, request, machineIDs);
+    // The machines answer while the units are looked up. Of a unit that is not there the look-up says more.
+    const asking = overLink(context, patterns, request, machineIDs);
+    asking.catch(() => undefined);
+    const read = await unitsToRead(context, patterns);
+    const linked = await asking;
     if (linked !== null) return print(context, linked, read, request);
     const on = await machinesToAsk(context, read, machineIDs);
     const noWay = new NoWay(context, request.isSsh);
@@ -83,7 +87,7 @@ const MOST_LINES = 10_000;
 /** The journal as the API has it of the machines; null: it can't ask them, or not for this. */
 async function overLink(
   context: Context,
-  { patterns }: ReadUnits,
+  patterns: readonly string[],
   { isSsh, isFollowed, format, lines, since, until, priority, grep }: JournalRequest,
   machines: readonly string[],
 ): Promise<AsyncIterable<readonly JournalItem[]> | null> {

@@ -1,6 +1,7 @@
 import type { UnitStatus } from "@fleet/client";
 import { parseUnitName } from "@fleet/domain/unit";
 import type { ClusterClient, MachineInfo, StateInfo, UnitInfo } from "../../client/cluster-client.ts";
+import { findStates } from "../../client/find.ts";
 import { type Command, repeated } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { CommandError } from "../../errors.ts";
@@ -62,8 +63,6 @@ units it is the first one other than 0. Without operands nothing is printed, as 
       printJson(context, await Promise.all(targets.map((target) => looker.asJson(target))));
       return 0;
     }
-    // A machine that does not answer is waited for once, and not once for each unit.
-    looker.ask(targets);
     for (const target of targets) await looker.show(target);
     return looker.exitCode;
   },
@@ -117,32 +116,37 @@ class Looker {
   }
 
   /**
-   * What a user typed: units, and machines where no unit has that name.
+   * What a user typed: units, and machines where no unit has that name. The machines of all units are asked then, so that one
+   * that does not answer is waited for once.
    *
    * @throws CommandError for what is neither
    */
   async find(typed: readonly string[]): Promise<readonly Target[]> {
     const client = await this.#context.client();
-    const found = new Map<string, Target>();
-    for (const word of new Set(typed)) {
-      const units = hasGlob(word) ? (await unitsToRead(this.#context, [word])).units : [await this.#unit(word)];
-      for (const unit of units) {
-        if (unit === null) {
-          const machine = onlyMachine(this.#machines, word);
-          found.set(machine.id, { kind: "machine", machine });
-        } else found.set(unit.name, { kind: "unit", unit, states: await client.states(unit.name) });
-      }
-    }
-    return [...found.values()];
+    const words = [...new Set(typed)];
+    const found = new Map<string, UnitInfo | MachineInfo>();
+    for (const all of await Promise.all(words.map((word) => this.#meant(word))))
+      for (const one of all) found.set("id" in one ? one.id : one.name, one);
+    const names = [...found.values()].flatMap((one) => ("id" in one ? [] : [one.name]));
+    this.#ask(names);
+    const states = await findStates(client, names);
+    return [...found.values()].map((one): Target => {
+      if ("id" in one) return { kind: "machine", machine: one };
+      return { kind: "unit", unit: one, states: states.filter(({ name }) => name === one.name) };
+    });
   }
 
-  /** Asks for what is to be shown of targets, all at a time; over SSH each is asked in its turn. */
-  ask(targets: readonly Target[]): void {
+  /** What a word stands for. */
+  async #meant(word: string): Promise<readonly (UnitInfo | MachineInfo)[]> {
+    if (hasGlob(word)) return (await unitsToRead(this.#context, [word])).units;
+    return [(await this.#unit(word)) ?? onlyMachine(this.#machines, word)];
+  }
+
+  /** Has the machines of units say what is to be shown, all at a time; over SSH each is asked in its turn. */
+  #ask(names: readonly string[]): void {
     if (this.#options.isSsh) return;
-    for (const target of targets) {
-      // A failure is told where the answer is needed.
-      if (target.kind === "unit") this.#statusesOf(target.unit.name).catch(() => undefined);
-    }
+    // A failure is told where the answer is needed.
+    for (const name of names) this.#statusesOf(name).catch(() => undefined);
   }
 
   /** Prints a target's status. */
