@@ -110,7 +110,7 @@ export const OPTIONS = [
     name: "link_listen",
     default: "",
     description:
-      "Where the API listens for agents, which answer journal, status and usage: address:port. Empty: the API asks no agent.",
+      "Where the API listens for agents, which answer fleetctl journal, status and top: address:port, as 0.0.0.0:49154. Empty: it asks no agent, and they use SSH.",
   },
   {
     name: "link_advertise",
