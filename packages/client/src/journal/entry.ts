@@ -32,8 +32,7 @@ export function readEntry(line: string, { machineID, hostname, units, allFields 
   const cursor = fields.__CURSOR;
   const atUs = Number(fields.__REALTIME_TIMESTAMP);
   if (typeof cursor !== "string" || !Number.isSafeInteger(atUs)) return null;
-  const named = UNIT_FIELDS.map((field) => fields[field]).filter((unit) => typeof unit === "string");
-  const unit = named.find((name) => units.has(name)) ?? named[0] ?? "";
+  const unit = unitOf(fields, units);
   const priority = numberIn(fields.PRIORITY);
   const identifier = textIn(fields.SYSLOG_IDENTIFIER) ?? textIn(fields._COMM);
   const pid = numberIn(fields._PID) ?? numberIn(fields.SYSLOG_PID);
@@ -53,11 +52,27 @@ export function readEntry(line: string, { machineID, hostname, units, allFields 
   return { entry, atUs, size: line.length };
 }
 
+/** The unit that an entry is about: the first that it names of those that were asked for, or of any. */
+function unitOf(fields: JournalFields, units: ReadonlySet<string>): string {
+  let first = "";
+  for (const field of UNIT_FIELDS) {
+    const unit = fields[field];
+    if (typeof unit !== "string") continue;
+    if (units.has(unit)) return unit;
+    if (first === "") first = unit;
+  }
+  return first;
+}
+
+/** The second that was told last: entries come in order, and writing a date takes longer than reading the rest of one. */
+let latestSecond = { second: Number.NaN, text: "" };
+
 /** RFC 3339 with microseconds. */
 export function timestampOf(us: number): string {
-  const seconds = Math.floor(us / US_PER_S);
-  const rest = us - seconds * US_PER_S;
-  return `${new Date(seconds * 1000).toISOString().slice(0, 19)}.${String(rest).padStart(6, "0")}Z`;
+  const second = Math.floor(us / US_PER_S);
+  if (second !== latestSecond.second)
+    latestSecond = { second, text: new Date(second * 1000).toISOString().slice(0, 19) };
+  return `${latestSecond.text}.${String(us - second * US_PER_S).padStart(6, "0")}Z`;
 }
 
 function fieldsOf(line: string): JournalFields | null {

@@ -1,30 +1,31 @@
 import type { JournalEntry } from "../description/link-schemas.ts";
-import { isAfter, latest } from "./cursor.ts";
+import { Cursor } from "./cursor.ts";
 
 /** How far one machine's journal has been read: of each unit, so that a unit that arrives can be read from further back. */
 export class Position {
   /** Up to where all units were read when the reader came. */
-  readonly #begun: string | null;
-  readonly #byUnit = new Map<string, string>();
-  #read: string | null;
+  readonly #begun: Cursor | null;
+  readonly #byUnit = new Map<string, Cursor>();
+  #read: Cursor | null;
 
   /** @param begun a cursor; null: nothing was read */
   constructor(begun: string | null) {
-    this.#begun = begun;
-    this.#read = begun;
+    this.#begun = begun === null ? null : new Cursor(begun);
+    this.#read = this.#begun;
   }
 
   /** The latest entry that was read, by its cursor; null: none. */
   get read(): string | null {
-    return this.#read;
+    return this.#read?.text ?? null;
   }
 
   /** Notes an entry as read. Returns false for one that was read before. */
-  take({ unit, cursor }: JournalEntry): boolean {
+  take({ unit, cursor: text }: JournalEntry): boolean {
+    const cursor = new Cursor(text);
     const before = this.#byUnit.get(unit) ?? this.#begun;
-    if (before !== null && !isAfter(cursor, before)) return false;
+    if (before !== null && !cursor.isAfter(before)) return false;
     this.#byUnit.set(unit, cursor);
-    this.#read = latest(cursor, this.#read);
+    if (this.#read === null || cursor.isAfter(this.#read)) this.#read = cursor;
     return true;
   }
 }
