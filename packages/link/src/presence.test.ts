@@ -49,6 +49,22 @@ describe("an API's key in etcd", () => {
     expect(await isThere()).toBe(true);
   });
 
+  it("is written with the first calls, in one transaction, and further calls travel together", async () => {
+    const presence = presenceOfApi();
+    await Promise.all(["1", "2", "3"].map((id) => presence.call("m1", callOf(id))));
+    expect(fake.etcd().txns.map(({ ops }) => ops.length)).toEqual([4]);
+    await Promise.all(Array.from({ length: 250 }, (_, id) => presence.call("m1", callOf(`b${id}`))));
+    expect(fake.etcd().txns.map(({ ops }) => ops.length)).toEqual([4, 100, 100, 50]);
+  });
+
+  it("is there before any call of it", async () => {
+    const presence = presenceOfApi();
+    await Promise.all(Array.from({ length: 150 }, (_, id) => presence.call("m1", callOf(`${id}`))));
+    const written = fake.etcd().txns.flatMap(({ ops }) => ops.flatMap((op) => ("put" in op ? [op.put] : [])));
+    expect(written[0]).toBe(fake.registry().keys.of("link-api", "a1"));
+    expect(written).toHaveLength(151);
+  });
+
   it("is written by the next question where etcd did not answer the first ones", async () => {
     const presence = presenceOfApi();
     fake.etcd().fail("txn", "unavailable");

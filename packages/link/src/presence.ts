@@ -1,5 +1,6 @@
 import { encodeLinkApi, encodeLinkCall, type LinkApiRecord, type LinkCallRecord } from "@fleet/domain/cluster";
 import { Lease, type Registry } from "@fleet/registry";
+import { GroupedPuts } from "./grouped-puts.ts";
 import type { BaseLog } from "./log.ts";
 
 /** How long an API stays in etcd without a question. */
@@ -14,6 +15,8 @@ const SHARED_MS = 5_000;
 /** An API's own key in etcd, or on its way there. */
 interface Entry {
   readonly over: AbortController;
+  /** Fulfilled when its write is asked for: one that is asked for later is not carried out before it. */
+  readonly queued: Promise<void>;
   /** Fulfilled when the key is there. */
   readonly entered: Promise<Lease>;
   /** Null: it is on its way. */
@@ -28,6 +31,7 @@ export class ApiPresence {
   readonly #registry: Registry;
   readonly #record: LinkApiRecord;
   readonly #log: BaseLog;
+  readonly #puts: GroupedPuts;
   #entry: Entry | null = null;
   /** Fulfilled when the entry before is out of etcd. */
   #left: Promise<void> = Promise.resolve();
@@ -38,6 +42,7 @@ export class ApiPresence {
     this.#registry = registry;
     this.#record = record;
     this.#log = log;
+    this.#puts = new GroupedPuts(registry.etcd);
   }
 
   /**
@@ -46,10 +51,10 @@ export class ApiPresence {
    * @throws RegistryError where etcd can't be written to
    */
   async call(machineID: string, call: LinkCallRecord): Promise<void> {
-    const { etcd, keys } = this.#registry;
-    const [lease] = await Promise.all([this.#callLease(), this.#publish()]);
-    const key = keys.of("link-call", machineID, call.id);
-    await etcd.txn([], [{ put: key, value: encodeLinkCall(call), lease }]);
+    const entry = this.#publish();
+    const [lease] = await Promise.all([this.#callLease(), entry.queued]);
+    const key = this.#registry.keys.of("link-call", machineID, call.id);
+    await Promise.all([this.#puts.put({ put: key, value: encodeLinkCall(call), lease }), entry.entered]);
   }
 
   /** Takes back a call that nobody has taken. What can't be taken back ends with its lease. */
@@ -78,7 +83,7 @@ export class ApiPresence {
   }
 
   /** Sees to it that the API is in etcd. Questions of the same time share one entry: each lease takes the key over. */
-  async #publish(): Promise<void> {
+  #publish(): Entry {
     if (this.#idle !== null) clearTimeout(this.#idle);
     this.#idle = setTimeout(() => void this.close(), IDLE_MS).unref();
     if (this.#entry?.lease?.isAlive === false) {
@@ -86,24 +91,27 @@ export class ApiPresence {
       this.#entry = null;
     }
     this.#entry ??= this.#enter();
-    await this.#entry.entered;
+    return this.#entry;
   }
 
   #enter(): Entry {
     const over = new AbortController();
-    const entry: Entry = { over, entered: this.#write(over.signal), lease: null };
+    const { promise: queued, resolve, reject } = Promise.withResolvers<void>();
+    const entry: Entry = { over, queued, entered: this.#write(over.signal, resolve), lease: null };
+    queued.catch(() => undefined);
     entry.entered.then(
       (lease) => {
         entry.lease = lease;
       },
-      () => {
+      (error: unknown) => {
+        reject(error);
         if (this.#entry === entry) this.#entry = null;
       },
     );
     return entry;
   }
 
-  async #write(signal: AbortSignal): Promise<Lease> {
+  async #write(signal: AbortSignal, onQueued: () => void): Promise<Lease> {
     const { etcd, keys } = this.#registry;
     // An end of the lease before that arrives later than this write would take the key along.
     await this.#left;
@@ -113,7 +121,9 @@ export class ApiPresence {
       onTrouble: (error) => this.#log.debug(`the lease of this API's end of the link: ${error.message}`),
     });
     const key = keys.of("link-api", this.#record.id);
-    await etcd.txn([], [{ put: key, value: encodeLinkApi(this.#record), lease: lease.id }]);
+    const written = this.#puts.put({ put: key, value: encodeLinkApi(this.#record), lease: lease.id });
+    onQueued();
+    await written;
     void lease.keepAlive(signal).catch((error: Error) => this.#log.warn(`the link's lease: ${error.message}`));
     return lease;
   }
