@@ -2,7 +2,7 @@ import { X509Certificate } from "node:crypto";
 import type { LinkApiRecord } from "@fleet/domain/cluster";
 import { Client, type ClientDuplexStream, connectivityState, credentials } from "@grpc/grpc-js";
 import { LINK_SERVICE, SERVER_NAME } from "./contract.ts";
-import { KEEPALIVE, MOST_MESSAGE_BYTES } from "./limits.ts";
+import { CHANNEL_OPTIONS } from "./limits.ts";
 import type { FromAgent, FromApi } from "./messages.ts";
 
 /** An agent's stream to an API. */
@@ -24,10 +24,8 @@ export class ApiChannel {
       address,
       credentials.createSsl(Buffer.from(certificate), null, null, { checkServerIdentity }),
       {
-        ...KEEPALIVE,
+        ...CHANNEL_OPTIONS,
         "grpc.ssl_target_name_override": SERVER_NAME,
-        "grpc.max_receive_message_length": MOST_MESSAGE_BYTES,
-        "grpc.max_send_message_length": MOST_MESSAGE_BYTES,
         // A proxy of the environment is not the way to an API, and would see who asks whom.
         "grpc.enable_http_proxy": 0,
         "grpc.enable_retries": 0,

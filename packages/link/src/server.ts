@@ -5,7 +5,7 @@ import { Server, ServerCredentials, type ServerDuplexStream, status } from "@grp
 import { LINK_SERVICE } from "./contract.ts";
 import { LinkError } from "./errors.ts";
 import { ExpectedCalls } from "./expected-calls.ts";
-import { KEEPALIVE, MOST_MESSAGE_BYTES } from "./limits.ts";
+import { CHANNEL_OPTIONS } from "./limits.ts";
 import type { BaseLog } from "./log.ts";
 import type { Answer, FromAgent, FromApi, Question } from "./messages.ts";
 import { ApiPresence } from "./presence.ts";
@@ -55,11 +55,7 @@ export class LinkServer {
 
   constructor(options: LinkServerOptions) {
     this.#options = options;
-    this.#server = new Server({
-      ...KEEPALIVE,
-      "grpc.max_receive_message_length": MOST_MESSAGE_BYTES,
-      "grpc.max_send_message_length": MOST_MESSAGE_BYTES,
-    });
+    this.#server = new Server(CHANNEL_OPTIONS);
     this.#server.addService(LINK_SERVICE, { answer: (stream: AgentStream) => this.#meet(stream) });
   }
 
