@@ -20,7 +20,7 @@ beforeAll(async () => {
       },
     },
     { files: { "/usr/lib/systemd/user/fleet-agent.service": deployed("systemd/user/fleet-agent.service") } },
-    { api: true },
+    { api: true, config: "link_listen=0.0.0.0:49160" },
   ]);
 });
 afterAll(() => cluster?.stop());
@@ -37,6 +37,9 @@ describe("an agent without root's rights", () => {
     expect(await cluster.show(2, "plain.service", "ActiveState")).toBe("active");
     expect(await cluster.show(2, "plain.service", "UnitFileState")).toBe("linked-runtime");
     const invocation = await cluster.show(2, "plain.service", "InvocationID");
+
+    expect(await cluster.ok("journal", "plain.service")).toContain("Started plain.service");
+    expect(await cluster.ok("status", "plain.service")).toContain("Started plain.service");
 
     await on(2, "systemctl", "restart", "fleet-agent");
     expect(await cluster.show(2, "plain.service", "InvocationID")).toBe(invocation);
