@@ -197,6 +197,13 @@ describe("the Debian packages", () => {
         (await fleetctl("list-units", "--no-legend", "--fields=unit,active")) === "stays.service\tactive\n",
     );
     expect(await cluster.show(1, "stays.service", "InvocationID")).toBe(invocation);
+    // The journal holds sentences with priorities, and neither JSON nor what tells journald of a priority.
+    const logged = ["-u", "fleet-agent", "-u", "fleet-engine", "-u", "fleet-api", "-o", "cat", "--no-pager"];
+    expect(await host("journalctl", ...logged)).not.toMatch(/^[{<]/m);
+    await host("sh", "-c", "echo no_such_option=1 >>/etc/fleet/fleet.conf; systemctl restart fleet-agent");
+    const warned = await host("journalctl", ...logged, "--priority=warning..warning");
+    expect(warned).toContain("no_such_option");
+    expect(warned).not.toContain("fleetd is starting");
     // A service that the operator has stopped stays stopped at the next upgrade.
     await host("systemctl", "stop", "fleet-engine");
     await host("sh", "-c", `dpkg -i /root/fleet-engine_${VERSION}_all.deb`);
