@@ -66,8 +66,8 @@ describe("what is written down of the local cluster", () => {
     write(
       JSON.stringify({ holderPID: process.pid, holderStartedAt: startedAt, endpoint: "http://x", root: "/elsewhere" }),
     );
-    expect(await collect(script("start.ts"))).toMatchObject({
-      code: 1,
+    expect(spawnSync(join(ROOT, "deploy/local-cluster/start"), { env, encoding: "utf8" })).toMatchObject({
+      status: 1,
       stderr: expect.stringContaining("the local cluster of another clone runs, /elsewhere: run npm stop"),
     });
   });
@@ -115,7 +115,7 @@ describe("npm start", () => {
     });
     expect(fromAnotherClone("stop")).toMatchObject({
       status: 1,
-      stderr: `Error: no npm packages are installed here, and another clone has started a local cluster: run npm stop in the clone that ${state} names.\n`,
+      stderr: `Error: the local cluster of another clone runs, ${ROOT}: run npm stop there, for no npm packages are installed here.\n`,
     });
 
     // The example program on the registry library, and fleetctl without any server between.
