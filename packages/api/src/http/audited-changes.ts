@@ -31,9 +31,10 @@ export function auditChanges(app: FastifyInstance, access: () => Access | null, 
 }
 
 /** Null: it has no token that is known, and one is asked for. Anybody can send such requests, as many as he likes. */
-export function senderOf({ headers, socket }: FastifyRequest, access: Access | null): Sender | null {
-  const token = access?.tokenOf(headers.authorization) ?? null;
+export function senderOf(request: FastifyRequest, access: Access | null): Sender | null {
+  const token = access?.tokenOf(request) ?? null;
   if (access !== null && token === null) return null;
+  const { socket } = request;
   const subject = (socket as Partial<TLSSocket>).getPeerCertificate?.().subject;
   return {
     token,

@@ -85,7 +85,7 @@ export function addHooks(app: FastifyInstance, deps: HookDeps): void {
  */
 function checkRights(request: FastifyRequest, { access, ownName }: HookDeps): void {
   const allowed = access();
-  if (allowed !== null) return allowed.check(askedOf(request), request.headers.authorization);
+  if (allowed !== null) return allowed.check(request, askedOf(request));
   const { localAddress } = request.socket;
   // Browsers don't open UNIX sockets.
   if (localAddress === undefined) return;

@@ -113,7 +113,7 @@ function streamTo(
   type: StreamType,
   { access, version }: LinkDeps,
 ): HttpJournalReader {
-  const holds = Access.watch(request.headers.authorization, askedOf(request));
+  const holds = Access.watch(request, askedOf(request));
   reply.hijack();
   return new HttpJournalReader(reply.raw, type, { server: `fleetd/${version}` }, () => holds(access()));
 }

@@ -38,7 +38,7 @@ export function eventHandlers({
         throw new HttpError(429, `this server already serves ${MOST_READERS} event streams: try another one`);
       if (after !== null && after > mirror.revision) await checkReached(registry, after);
       await eventsOpened;
-      const holds = Access.watch(request.headers.authorization, askedOf(request));
+      const holds = Access.watch(request, askedOf(request));
       const mayRead = (): boolean => holds(access());
       // Waiting takes time, in which a token may have been revoked.
       if (!mayRead()) throw new HttpError(401, "invalid token");
