@@ -1,5 +1,5 @@
 import type { ClusterState } from "@fleet/domain/cluster";
-import { globMatches, isTemplateName } from "@fleet/domain/unit";
+import { globMatches, hasWildcards, isTemplateName } from "@fleet/domain/unit";
 
 /** The units that names and globs stand for. */
 export interface Selection {
@@ -50,7 +50,7 @@ export class UnitPatterns {
 
 /** What a pattern matches by; null: it is one unit's name. */
 function globOf(pattern: string): string | null {
-  if (/[*?[]/.test(pattern)) return pattern;
+  if (hasWildcards(pattern)) return pattern;
   return isTemplateName(pattern) ? pattern.replace("@.", "@*.") : null;
 }
 

@@ -1,6 +1,6 @@
 import { EVENT_KINDS, type EventKind, type FleetEvent } from "@fleet/client/description";
 import { type ClusterEventFilter, passesFilter } from "@fleet/domain/cluster";
-import { isGlob } from "@fleet/domain/unit";
+import { isGlob, isLiteralGlob } from "@fleet/domain/unit";
 
 /** The query of a request for events is not valid. The message is for the client. */
 export class InvalidFilterError extends Error {
@@ -12,9 +12,6 @@ export class InvalidFilterError extends Error {
 
 /** Of one parameter: each event is held against all of them, for each reader. */
 const MOST_VALUES = 64;
-
-/** What makes a name a glob, by the rules of Go's path.Match. */
-const GLOB_CHARACTERS = /[*?[\\]/;
 
 const PARAMETERS = ["unit", "machine", "kind", "follow"];
 
@@ -28,8 +25,8 @@ export class EventFilter {
   readonly #byName: ClusterEventFilter;
 
   constructor(units: readonly string[], machines: readonly string[], kinds: readonly EventKind[]) {
-    const globs = units.filter((unit) => GLOB_CHARACTERS.test(unit));
-    this.#names = new Set(units.filter((unit) => !GLOB_CHARACTERS.test(unit)));
+    const globs = units.filter((unit) => !isLiteralGlob(unit));
+    this.#names = new Set(units.filter(isLiteralGlob));
     this.#byGlob = units.length > 0 && globs.length === 0 ? null : { units: globs, machines, kinds };
     this.#byName = { units: [], machines, kinds };
   }

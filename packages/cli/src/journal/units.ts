@@ -1,9 +1,9 @@
-import { globMatches, isTemplateName } from "@fleet/domain/unit";
+import { globMatches, hasWildcards, isTemplateName } from "@fleet/domain/unit";
 import type { MachineInfo, StateInfo, UnitInfo } from "../client/cluster-client.ts";
 import { findUnits } from "../client/find.ts";
 import type { Context } from "../context.ts";
 import { CommandError } from "../errors.ts";
-import { hasGlob, patternOf } from "../targets/unit-patterns.ts";
+import { patternOf } from "../targets/unit-patterns.ts";
 import { hintFor, isGlobal } from "../targets/units.ts";
 
 /** The units of which something is to be read. */
@@ -30,15 +30,17 @@ export function patternsOf(typed: readonly string[]): readonly string[] {
  */
 export async function unitsToRead(context: Context, patterns: readonly string[]): Promise<ReadUnits> {
   const client = await context.client();
-  const names = patterns.filter((pattern) => !hasGlob(pattern));
+  const names = patterns.filter((pattern) => !hasWildcards(pattern));
   const all = names.length === patterns.length ? [] : await client.units();
   const known = await findUnits(client, names);
   for (const pattern of patterns) {
-    if (hasGlob(pattern) ? all.some(({ name }) => globMatches(pattern, name)) : known.has(pattern)) continue;
-    if (hasGlob(pattern)) throw new CommandError(`no unit matches ${JSON.stringify(pattern)}`);
+    if (hasWildcards(pattern) ? all.some(({ name }) => globMatches(pattern, name)) : known.has(pattern)) continue;
+    if (hasWildcards(pattern)) throw new CommandError(`no unit matches ${JSON.stringify(pattern)}`);
     throw new CommandError(`Unit ${pattern} does not exist.${await hintFor(context, pattern)}`);
   }
-  const matched = all.filter(({ name }) => patterns.some((pattern) => hasGlob(pattern) && globMatches(pattern, name)));
+  const matched = all.filter(({ name }) =>
+    patterns.some((pattern) => hasWildcards(pattern) && globMatches(pattern, name)),
+  );
   const units = new Map([...known.values(), ...matched].map((unit) => [unit.name, unit]));
   const read = [...units.values()].filter(({ name }) => !isTemplateName(name));
   return { patterns, units: read.toSorted((a, b) => (a.name < b.name ? -1 : 1)) };

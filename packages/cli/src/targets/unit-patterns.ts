@@ -1,13 +1,5 @@
-import { expandUnitName, globMatches, isTemplateName, parseUnitName } from "@fleet/domain/unit";
+import { expandUnitName, globMatches, hasWildcards, isTemplateName, parseUnitName } from "@fleet/domain/unit";
 import { unitName } from "./units.ts";
-
-/**
- * Whether what was typed may stand for several units. A backslash does not make a glob: names that systemd has escaped
- * have some.
- */
-export function hasGlob(typed: string): boolean {
-  return /[*?[]/.test(typed);
-}
 
 /**
  * The name or glob that a user typed. A template stands for its instances, of which it has none of its own.
@@ -15,7 +7,7 @@ export function hasGlob(typed: string): boolean {
  * @throws CommandError where it is neither
  */
 export function patternOf(typed: string): string {
-  if (hasGlob(typed)) return typed;
+  if (hasWildcards(typed)) return typed;
   const name = unitName(typed);
   if (!isTemplateName(name)) return name;
   const { prefix = "", type = "" } = parseUnitName(name) ?? {};

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { globMatches, isGlob } from "./glob.ts";
+import { globMatches, hasWildcards, isGlob, isLiteralGlob } from "./glob.ts";
 import { GlobSegment } from "./glob-segment.ts";
 
 describe("globs", () => {
@@ -111,4 +111,15 @@ describe("a glob that nearly matches at every place", () => {
     [`x*${"?".repeat(33)}b*c`, `x${"a".repeat(32)}abc`, true],
     [`x*${"?".repeat(33)}b*c`, `x${"a".repeat(31)}abc`, false],
   ])("%s matches %s: %s", (glob, name, isMatch) => expect(globMatches(glob, name)).toBe(isMatch));
+});
+
+it.each([
+  ["web.service", false, true],
+  ["web*.service", true, false],
+  ["web?.service", true, false],
+  ["web[12].service", true, false],
+  // A name that systemd has escaped, which as a glob means another name.
+  ["a\\x2db.service", false, false],
+])("%s: has wildcards %s, stands for itself alone %s", (pattern, wild, literal) => {
+  expect([hasWildcards(pattern), isLiteralGlob(pattern)]).toEqual([wild, literal]);
 });

@@ -35,6 +35,19 @@ export function isGlob(glob: string): boolean {
   return glob.length <= MOST_GLOB_LENGTH && atomsOf(glob) !== null;
 }
 
+/**
+ * Whether a pattern may stand for several names: it has wildcards. A backslash makes none, and names that systemd has
+ * escaped have some.
+ */
+export function hasWildcards(pattern: string): boolean {
+  return /[*?[]/.test(pattern);
+}
+
+/** Whether a glob stands for the name alone that it spells: it has neither wildcards nor escapes. */
+export function isLiteralGlob(glob: string): boolean {
+  return !hasWildcards(glob) && !glob.includes("\\");
+}
+
 function matches({ segments }: Compiled, name: string): boolean {
   const first = segments[0];
   const last = segments.at(-1);

@@ -14,7 +14,7 @@ export {
   walkUnitFile,
 } from "./file.ts";
 export { FLEET_SECTION, fleetSectionOf, isFleetOption, unknownFleetOptions } from "./fleet-section.ts";
-export { globMatches, isGlob } from "./glob.ts";
+export { globMatches, hasWildcards, isGlob, isLiteralGlob } from "./glob.ts";
 export { type Finding, type FindingInFiles, likeFindings, lintUnitFile } from "./lint.ts";
 export { LINE_LIMIT } from "./logical-lines.ts";
 export {

@@ -68,7 +68,6 @@ export const NAME_LIMIT = 251;
 /** The units of fleet's own daemons, as they are packaged: a unit of such a name would stop the agent that runs it. */
 export const OWN_UNITS: readonly string[] = [
   ...["fleet.service", "fleet.socket", "fleet-agent.service", "fleet-engine.service", "fleet-api.service"],
-  "fleet-fence.service",
 ];
 
 /** The units that agents make for OnPartition=stop. */

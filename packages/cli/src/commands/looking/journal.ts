@@ -1,4 +1,5 @@
 import type { JournalItem } from "@fleet/client";
+import { hasWildcards } from "@fleet/domain/unit";
 import type { UnitInfo } from "../../client/cluster-client.ts";
 import { findStates } from "../../client/find.ts";
 import type { Command } from "../../command.ts";
@@ -20,7 +21,6 @@ import { NoWay } from "../../ssh/no-way.ts";
 import { runOn } from "../../ssh/run-on-machine.ts";
 import { machineOfUnit, machinesNamed } from "../../targets/machines.ts";
 import { notLoaded } from "../../targets/not-loaded.ts";
-import { hasGlob } from "../../targets/unit-patterns.ts";
 import { isGlobal } from "../../targets/units.ts";
 import { sayWhenLate } from "../../waiting/say-when-late.ts";
 
@@ -133,7 +133,7 @@ async function print(
   const hasColors = context.terminal?.hasColors === true;
   const names = units.map(({ name }) => name);
   const global = new Set(units.filter(isGlobal).map(({ name }) => name));
-  const isOfSeveral = patterns.length > 1 || patterns.some(hasGlob) || global.size > 0;
+  const isOfSeveral = patterns.length > 1 || patterns.some(hasWildcards) || global.size > 0;
   const prefixes = !isForPrograms(format) && (hasPrefix ?? isOfSeveral) ? new Prefixes(names, global, hasColors) : null;
   const printer = new JournalPrinter({
     format,

@@ -1,5 +1,5 @@
 import type { UnitStatus } from "@fleet/client";
-import { parseUnitName } from "@fleet/domain/unit";
+import { hasWildcards, parseUnitName } from "@fleet/domain/unit";
 import type { ClusterClient, MachineInfo, StateInfo, UnitInfo } from "../../client/cluster-client.ts";
 import { findStates } from "../../client/find.ts";
 import { type Command, repeated } from "../../command.ts";
@@ -15,7 +15,6 @@ import { machineStatusLines } from "../../status/machine-text.ts";
 import { exitCodeOf, unitStatusLines } from "../../status/unit-text.ts";
 import { machinesLike, machinesNamed, onlyMachine } from "../../targets/machines.ts";
 import { notLoaded } from "../../targets/not-loaded.ts";
-import { hasGlob } from "../../targets/unit-patterns.ts";
 import { hintFor, isGlobal, possibleUnitName, unitName } from "../../targets/units.ts";
 import { usageOverSsh } from "../../usage/over-ssh.ts";
 import { sayWhenLate } from "../../waiting/say-when-late.ts";
@@ -138,7 +137,7 @@ class Looker {
 
   /** What a word stands for. */
   async #meant(word: string): Promise<readonly (UnitInfo | MachineInfo)[]> {
-    if (hasGlob(word)) return (await unitsToRead(this.#context, [word])).units;
+    if (hasWildcards(word)) return (await unitsToRead(this.#context, [word])).units;
     return [(await this.#unit(word)) ?? onlyMachine(this.#machines, word)];
   }
 
