@@ -16,4 +16,5 @@ export { type ConfigSource, type LoadedConfig, loadConfig } from "./load.ts";
 export { OPTIONS, type OptionName, type OptionSpec } from "./options.ts";
 export { DEFAULT_CONFIG_PATH, readConfig, rereadConfig } from "./read-config.ts";
 export { optionsAwaitingRestart, RESTART_OPTIONS } from "./restart.ts";
+export { hostPortText } from "./values.ts";
 export { VERSION } from "./version.ts";

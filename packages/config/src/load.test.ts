@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { ConfigError, loadConfig, OPTIONS, parseConfFile, parseDuration, readConfig, VERSION } from "./index.ts";
+import { hostPortText, readHostPort } from "./values.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "fleet-config-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -280,4 +281,9 @@ describe("the link", () => {
     expect(load("link_advertise=192.0.2.1:1").warnings).toEqual([
       "option link_advertise has no effect without link_listen",
     ]));
+});
+
+it.each(["192.0.2.1:1", "[2001:db8::1]:65535", "api.example.com:80"])("%s is written as it is read", (text) => {
+  const read = readHostPort(text);
+  expect(read.ok && read.value !== null && hostPortText(read.value)).toBe(text);
 });

@@ -93,6 +93,11 @@ export function readHostPort(text: string): Read<HostPort | null> {
   return read({ host: url.hostname.replace(/^\[(.*)\]$/, "$1"), port: Number(port) });
 }
 
+/** The same as text, with an IPv6 address in brackets. */
+export function hostPortText({ host, port }: HostPort): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
 /** `k=v,k2=v2`: white space around `=` and `,` is dropped, the last of a repeated key wins. */
 export function readMetadata(text: string): Read<Metadata> {
   const pairs = new Map<string, string>();

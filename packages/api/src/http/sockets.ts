@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
 import { connect, type Socket } from "node:net";
 import type { SecureContextOptions } from "node:tls";
-import type { Config, ListenAddress } from "@fleet/config";
+import { type Config, hostPortText, type ListenAddress } from "@fleet/config";
 import { type ConnectionBounds, ConnectionLimits } from "../model/connection-limits.ts";
 import { isLoopbackAddress } from "../model/web-origin.ts";
 import { answerBroken } from "./broken-requests.ts";
@@ -103,7 +103,10 @@ async function listen(
   const host = typeof address === "object" && address !== null ? address : null;
   let clientCA = tls?.clientCA ?? null;
   return {
-    address: host === null ? String(address ?? "a socket of systemd's") : hostAndPort(host.address, host.port),
+    address:
+      host === null
+        ? String(address ?? "a socket of systemd's")
+        : hostPortText({ host: host.address, port: host.port }),
     reach: host === null ? "unix" : isLoopbackAddress(host.address) ? "loopback" : "network",
     isSecure: secure !== null,
     reloadTls: (next) => {
@@ -169,10 +172,6 @@ function close(server: Server | SecureServer): Promise<void> {
     });
     server.closeIdleConnections();
   });
-}
-
-function hostAndPort(host: string, port: number): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** Removes a socket file without a listener: a daemon can't listen on a path that exists. */

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { type Endpoint, FleetApiError, type LastView, readEndpoints, type TlsFiles } from "@fleet/client";
+import { hostPortText } from "@fleet/config";
 import type { GlobalFlags } from "../command-line/flag-values.ts";
 import { CommandError } from "../errors.ts";
 import type { Ssh } from "../ssh/ssh.ts";
@@ -56,7 +57,7 @@ function checkedEndpoints(text: string): readonly [Endpoint, ...Endpoint[]] {
 /** An endpoint as ssh's -L takes it. */
 function farSide(endpoint: Endpoint): string {
   if (endpoint.kind === "unix") return endpoint.path;
-  return `${endpoint.host.includes(":") ? `[${endpoint.host}]` : endpoint.host}:${endpoint.port}`;
+  return hostPortText(endpoint);
 }
 
 function readToken({ tokenFile }: GlobalFlags): { readonly token?: string } {
