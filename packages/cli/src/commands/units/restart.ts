@@ -1,7 +1,7 @@
 import { findUnits } from "../../client/find.ts";
 import type { Command } from "../../command.ts";
 import { CommandError } from "../../errors.ts";
-import { unitsToRead } from "../../journal/units.ts";
+import { patternsOf, unitsToRead } from "../../journal/units.ts";
 import { hintFor, unitNames } from "../../targets/units.ts";
 import { beginRoll } from "../rolls/begin-roll.ts";
 import { ROLL_FLAGS, readRollFlags } from "../rolls/roll-flags.ts";
@@ -30,7 +30,7 @@ the next one begins when one has been active for the settle time. See "fleetctl 
   async run(context, args, flags) {
     const settings = readRollFlags(flags, readMessage(flags));
     if (settings !== null) {
-      const { units } = await unitsToRead(context, args);
+      const { units } = await unitsToRead(context, patternsOf(args));
       const names = units.filter(({ desiredState }) => desiredState === "launched").map(({ name }) => ({ name }));
       const request = { kind: "restart", units: names, ...settings } as const;
       return (await beginRoll(context, request, readWaitOptions(flags).block)) ? 0 : 1;
