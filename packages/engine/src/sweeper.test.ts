@@ -1,4 +1,5 @@
 import { encodeEnded } from "@fleet/domain/cluster";
+import { encodeRoll, type RollRecord } from "@fleet/domain/roll";
 import { hashText, parseUnitFile } from "@fleet/domain/unit";
 import type { UnitChange } from "@fleet/registry";
 import { describe, expect, it, vi } from "vitest";
@@ -178,6 +179,30 @@ describe("a text as its user wrote it", () => {
       .txn([], [{ put: keys.version("b.service", "x"), value: "v3" }]);
     for (let times = 0; times < 4; times++) await sweep();
     expect(sources()).toEqual(["first", "second"]);
+  });
+  it("stays for as long as a roll that is kept, or one that can't be read, may go to it or back to it", async () => {
+    const { sweep, sources } = await commented();
+    await finished(registry().unitWriter().submit({ kind: "destroy", name: "b.service" }));
+    const texts = ["first", "second"].map((word) => ({ hash: "0a", source: hashText(`# ${word}\n${PLAIN}`) }));
+    const [from = texts[0], to = from] = texts;
+    if (from === undefined || to === undefined) throw new Error("there are two texts");
+    const roll: RollRecord = {
+      ...{ kind: "replace", units: [{ name: "b.service", from, to }], maxUnavailable: 1, pauseMs: 0, settleMs: 0 },
+      ...{ canary: null, onFailure: "stop", by: null, message: null, at: "" },
+    };
+    const put = (value: string): Promise<unknown> =>
+      etcd()
+        .connect()
+        .txn([], [{ put: registry().keys.roll("1"), value }]);
+    vi.setSystemTime(Date.now() + 24 * 3_600_000 + 60_000);
+    for (const value of [encodeRoll(roll), '{"kind":"surge"}']) {
+      await put(value);
+      for (let times = 0; times < 4; times++) await sweep();
+      expect(sources()).toEqual(["first", "second"]);
+    }
+    await put(encodeRoll({ ...roll, units: [] }));
+    for (let times = 0; times < 4; times++) await sweep();
+    expect(sources()).toEqual([]);
   });
   it("of a unit that was destroyed stays for a day", async () => {
     const { sweep, sources } = await commented();

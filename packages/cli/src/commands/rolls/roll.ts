@@ -1,12 +1,28 @@
 import type { Roll, RollOrder } from "@fleet/client";
+import { terminalLine } from "@fleet/domain/text";
 import type { ClusterClient } from "../../client/cluster-client.ts";
 import type { Command } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { CommandError } from "../../errors.ts";
+import { type Columns, listFlags, printList, readListOptions } from "../../printing/list.ts";
+import { printJson } from "../../printing/output.ts";
+import { formatTable } from "../../printing/table.ts";
 import { countsText, statusText, waitForRoll } from "./roll-wait.ts";
 
 const ACTIONS = ["list", "status", "pause", "resume", "undo", "cancel"] as const;
 type Action = (typeof ACTIONS)[number];
+
+const FIELDS = "roll,time,kind,status,progress,message";
+
+const COLUMNS: Columns<Roll> = {
+  roll: ({ id }) => id,
+  time: ({ time }) => time,
+  kind: ({ kind }) => kind,
+  status: ({ status }) => status,
+  progress: (one) => countsText(one),
+  by: ({ by }) => by ?? "",
+  message: ({ message }) => message ?? "",
+};
 
 export const roll: Command = {
   name: "roll",
@@ -24,10 +40,13 @@ export const roll: Command = {
   cancel [roll]     end it where it is
 
 Without a number the action is about the only roll in progress, or, for status and undo, the newest one. resume and undo wait
-as start does.`,
+as start does.
+
+Fields of the list: roll, time, kind, status, progress, by, message.`,
   flags: [
     { flags: "-w, --watch", description: "status: follow the roll until it pauses or is over" },
     { flags: "--no-block", description: "resume and undo: do not wait" },
+    ...listFlags(FIELDS),
   ],
   examples: ["fleetctl roll list", "fleetctl roll status -w 7", "fleetctl roll undo 7"],
   completes: ACTIONS,
@@ -37,26 +56,23 @@ as start does.`,
     if (action === undefined)
       throw new CommandError(`invalid action ${JSON.stringify(typed)}: expected one of ${ACTIONS.join(", ")}`);
     if (flags.watch === true && action !== "status") throw new CommandError("--watch goes with status only");
+    const options = readListOptions(COLUMNS, flags);
     const client = await context.client();
     const rolls = await client.rolls();
     if (rolls === null) throw new CommandError("this server is too old for rolls");
-    if (action === "list") return list(context, rolls);
+    if (action === "list") {
+      if (rolls.length === 0 && !options.isJson) context.err("There are no rolls.");
+      else printList(context, COLUMNS, rolls, options, (one) => one);
+      return 0;
+    }
     const meant = rollMeant(rolls, action, id);
     if (action !== "status") return steer(context, client, meant.id, action, flags.block !== false);
     if (flags.watch === true) return (await waitForRoll(context, client, meant.id)) ? 0 : 1;
-    tell(context, meant);
+    if (options.isJson) printJson(context, meant);
+    else tell(context, meant);
     return meant.status === "failed" || meant.status === "undone" ? 1 : 0;
   },
 };
-
-function list(context: Context, rolls: readonly Roll[]): number {
-  if (rolls.length === 0) context.err("There are no rolls.");
-  for (const one of rolls) {
-    const why = one.message === undefined ? "" : ` (${one.message})`;
-    context.out(`${one.id}\t${one.time}\t${one.kind}\t${statusText(one)}\t${countsText(one)}${why}`);
-  }
-  return 0;
-}
 
 /** The roll that an action is about. */
 function rollMeant(rolls: readonly Roll[], action: Action, id: string | undefined): Roll {
@@ -95,12 +111,13 @@ async function steer(
 
 function tell(context: Context, one: Roll): void {
   const { id, kind, time, by, message, units, maxUnavailable, settleSeconds, onFailure } = one;
-  context.out(`Roll ${id}: ${kind} of ${units.length} ${units.length === 1 ? "unit" : "units"}`);
+  context.out(`Roll:    ${id}, ${kind} of ${units.length} ${units.length === 1 ? "unit" : "units"}`);
   context.out(`Status:  ${statusText(one)}`);
   context.out(`Units:   ${countsText(one)}`);
   context.out(
     `Rules:   at most ${maxUnavailable} down at a time, active for ${settleSeconds} s, on failure ${onFailure}`,
   );
   context.out(`Begun:   ${time}${by === undefined ? "" : ` by ${by}`}${message === undefined ? "" : ` (${message})`}`);
-  for (const { name, phase, why } of units) context.out(`  ${name}\t${phase}${why === undefined ? "" : `: ${why}`}`);
+  const rows = units.map((unit) => [unit.name, unit.phase, unit.why ?? ""].map(terminalLine));
+  context.write(formatTable([["UNIT", "PHASE", "WHY"], ...rows]));
 }
