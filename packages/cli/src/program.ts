@@ -80,7 +80,7 @@ function addCommand(program: Commander, command: Command, world: World, finish: 
       hidden: command.isHidden === true,
     })
     .summary(command.summary)
-    .description(command.description)
+    .description(flowing(command.description))
     .addHelpText("after", `\nExamples:\n${command.examples.map((example) => `  ${example}\n`).join("")}`)
     // The old fleetctl passed over what it did not expect, and so do its commands here.
     .allowExcessArguments(command.isClassic === true);
@@ -107,6 +107,11 @@ function addCommand(program: Commander, command: Command, world: World, finish: 
       await close();
     }
   });
+}
+
+/** A text without the line ends within its paragraphs: help breaks lines by itself. Lines that are indented stay. */
+function flowing(text: string): string {
+  return text.replace(/(?<!\n)\n(?!\s)/g, " ");
 }
 
 function contextOf(

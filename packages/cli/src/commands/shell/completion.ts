@@ -8,9 +8,9 @@ export const completion: Command = {
   summary: "Print a script that completes fleetctl's commands in a shell",
   description: `Print a script for bash, zsh or fish that completes commands, flags, units and machines.
 
-bash: source <(fleetctl completion bash), in ~/.bashrc.
-zsh:  source <(fleetctl completion zsh), in ~/.zshrc after compinit.
-fish: fleetctl completion fish > ~/.config/fish/completions/fleetctl.fish`,
+  bash: source <(fleetctl completion bash), in ~/.bashrc.
+  zsh:  source <(fleetctl completion zsh), in ~/.zshrc after compinit.
+  fish: fleetctl completion fish > ~/.config/fish/completions/fleetctl.fish`,
   flags: [],
   examples: ["fleetctl completion fish | source", "source <(fleetctl completion bash)"],
   completes: SHELLS,
