@@ -37,6 +37,33 @@ describe("OnPartition=stop: two copies never run at once, by both hosts' journal
     },
     120_000,
   );
+  it("a oneshot that a timer has started, and that fleet was told to load only, is stopped with its machine's lease", async () => {
+    const [job, timer] = ["job.service", "job.timer"];
+    const text = STUBBORN.replace("[Service]\n", "[Service]\nType=oneshot\nTimeoutStartSec=infinity\n");
+    await cluster.ok("load", cluster.file(job, text));
+    await cluster.ok(
+      "start",
+      cluster.file(timer, `[Timer]\nOnActiveSec=1\nAccuracySec=100ms\n[X-Fleet]\nMachineOf=${job}\n`),
+    );
+    const { network } = cluster.cluster;
+    const running = async (): Promise<readonly number[]> => {
+      const states = await Promise.all([2, 3].map((index) => network.exec(index, ["systemctl", "is-active", job])));
+      return states.flatMap(({ stdout }, index) => (stdout.trim() === "activating" ? [index + 2] : []));
+    };
+    await cluster.until("the timer to start it", async () => (await running()).length === 1);
+    const [from = 0] = await running();
+    await network.cut(from);
+    await cluster.until("it to run elsewhere", async () => (await running()).some((index) => index !== from), 60_000);
+    await network.heal(from);
+    const isBack = async (): Promise<boolean> => (await cluster.ok("list-machines")).includes(`host=h${from}`);
+    await cluster.until("the machine to be back", isBack);
+    await cluster.until("one run of it", async () => (await running()).length === 1, 60_000);
+    const { runs, overlapping } = await copiesOf(cluster, job);
+    expect(overlapping).toEqual([]);
+    expect(new Set(runs.map(({ host }) => host)).size).toBe(2);
+    for (const index of [2, 3]) await network.exec(index, ["systemctl", "kill", "-s", "KILL", job]);
+    await cluster.ok("destroy", timer, job);
+  }, 150_000);
   it("a cut that heals before the lease ends brings the unit back on its machine", async () => {
     await cluster.ok(
       "start",

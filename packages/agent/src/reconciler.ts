@@ -49,7 +49,9 @@ export class Reconciler {
   #enteredAt = 0;
   /** Until then the engine may give back what it took off this machine while it was away, by performance.now(). */
   #settlesAt = 0;
-  #needsWatchdog = false;
+  #wantsWatchdog = false;
+  /** Whether there was something for the watchdog to do at the last look. */
+  #neededWatchdog = false;
   /** Rounds in a row in which etcd has not said what may be stopped. */
   #unanswered = 0;
 
@@ -59,7 +61,7 @@ export class Reconciler {
 
   /** Whether units of this machine must not outlive its lease. */
   get needsWatchdog(): boolean {
-    return this.#needsWatchdog;
+    return this.#wantsWatchdog || this.#options.directory.hasStopsOnPartition;
   }
 
   /** Takes note that the machine has entered the registry, at an etcd revision. */
@@ -140,10 +142,10 @@ export class Reconciler {
    * @returns whether there was nothing before
    */
   #lookForWatchdog({ units }: Wanted): boolean {
-    const before = this.#needsWatchdog;
-    const isWanted = [...units.values()].some(({ stopsOnPartition }) => stopsOnPartition);
-    this.#needsWatchdog = isWanted || this.#options.directory.hasStopsOnPartition;
-    return this.#needsWatchdog && !before;
+    const before = this.#neededWatchdog;
+    this.#wantsWatchdog = [...units.values()].some(({ stopsOnPartition }) => stopsOnPartition);
+    this.#neededWatchdog = this.needsWatchdog;
+    return this.#neededWatchdog && !before;
   }
 
   /**

@@ -388,6 +388,24 @@ describe("units that must not outlive the machine's lease", () => {
     expect(marks()).toEqual([]);
     expect(new UnitDirectory(join(folder(), "units")).hasStopsOnPartition).toBe(false);
   });
+  it("are marked from the time that they are there, also where they are only loaded, and until they are gone", async () => {
+    const { systemd, runner: made, settle } = runner();
+    made.adopt();
+    const loaded = { ...stopped, desiredState: "loaded" } as const;
+    await settle([loaded]);
+    expect([systemd.calls, marks()]).toEqual([["load f.service"], ["f.service"]]);
+    await settle([stopped]);
+    await settle([loaded]);
+    expect([systemd.calls.at(-1), marks()]).toEqual(["stop f.service", ["f.service"]]);
+    // An agent before this one has left it out.
+    rmSync(join(folder(), "units", ".fenced", "f.service"));
+    const next = runner(systemd.host);
+    next.runner.adopt();
+    await next.settle([loaded]);
+    expect(marks()).toEqual(["f.service"]);
+    await next.settle([{ ...loaded, stopsOnPartition: false, hash: ONESHOT_HASH }]);
+    expect(marks()).toEqual([]);
+  });
   it("are not started where the deadline went by while etcd was asked for something", async () => {
     const { systemd, runner: made, settle, watchdog } = runner();
     made.adopt();

@@ -44,6 +44,8 @@ export interface UnitRunnerOptions {
  */
 export class UnitRunner {
   readonly #options: UnitRunnerOptions;
+  /** Units that are marked for the watchdog. */
+  readonly #marked = new Set<string>();
   readonly #present = new Map<string, PresentUnit>();
   readonly #busy = new Set<string>();
   readonly #retries = new RetryBook();
@@ -105,6 +107,9 @@ export class UnitRunner {
   ): Promise<boolean> {
     this.#wanted = wanted;
     this.#unclear = unclear;
+    // An agent before this one may have left out those that were only loaded.
+    for (const { name, stopsOnPartition } of wanted.values())
+      if (stopsOnPartition && !this.#marked.has(name) && this.#present.has(name)) this.#mark(name);
     this.#forgetFailures();
     const now = performance.now();
     const hold = (name: string): boolean =>
@@ -215,14 +220,27 @@ export class UnitRunner {
     await this.launches.stop(systemd, name);
     this.#options.failpoint("agent.after-stop");
     this.#options.directory.markLaunched(name, null);
-    this.#options.directory.markStopsOnPartition(name, false);
+    this.#mark(name);
     this.#update(name, { isLaunched: false, isStopped: true });
+  }
+
+  /**
+   * Marks a unit for the watchdog for as long as it is on this machine, also one that is only loaded: a timer, a socket or
+   * somebody's hand may start it.
+   */
+  #mark(name: string): void {
+    const wanted = this.#wanted.get(name);
+    // What is to leave this machine is marked until it has.
+    if (wanted === undefined) return;
+    this.#options.directory.markStopsOnPartition(name, wanted.stopsOnPartition);
+    if (wanted.stopsOnPartition) this.#marked.add(name);
+    else this.#marked.delete(name);
   }
 
   async #start(systemd: Systemd, name: string): Promise<void> {
     await this.#options.takeBackEnded(name);
     if (this.#wanted.get(name)?.stopsOnPartition === true) {
-      this.#options.directory.markStopsOnPartition(name, true);
+      this.#mark(name);
       if (!(await this.#options.isStillOurs(name)))
         throw new Error("is about to be taken off this machine: not started");
       // Last: it may have waited long for its turn, and for etcd.
@@ -276,6 +294,7 @@ export class UnitRunner {
             throw error;
           }
           this.#options.directory.remove(name);
+          this.#marked.delete(name);
           this.#present.delete(name);
           this.launches.unloaded(name);
         }),
@@ -305,6 +324,7 @@ export class UnitRunner {
           const error = failed.get(name);
           if (error !== undefined) {
             this.#options.directory.remove(name);
+            this.#marked.delete(name);
             throw error;
           }
           this.#present.set(name, { name, hash, isLaunched: false, isStopped: true, isUnfinished: false });
@@ -320,6 +340,7 @@ export class UnitRunner {
       const content = text(hash);
       if (content === undefined) throw new Error(`the unit file ${hash} is not in the registry`);
       const install = installOf(parseUnitFile(content));
+      this.#mark(name);
       directory.write(name, content);
       return { name, hash, path: directory.file(name), install };
     } catch (error) {
