@@ -61,12 +61,12 @@ export class RegistryView {
 
   /**
    * Whether a deletion that is about to be taken in only sweeps: a text, or the note that a oneshot has ended where the
-   * unit, or that version of it, is not any more.
+   * unit, or that version of it, is not any more; or says that an API has asked no machine over the link for a minute.
    */
   isSweep(event: WatchEvent): boolean {
     if (event.kind !== "delete") return false;
     const [kind = "", machineID = "", name = ""] = event.key.slice(this.#keys.prefix.length).split("/");
-    if (kind !== "ended") return ["unit-files", "sources", "versions"].includes(kind);
+    if (kind !== "ended") return ["unit-files", "sources", "versions", "apis"].includes(kind);
     const unit = this.#units.get(name);
     const isThere = unit !== undefined && [unit.machineID, unit.movingTo].includes(machineID);
     return !isThere || unit.hash !== this.#ended.get(`${machineID}/${name}`);

@@ -10,6 +10,8 @@ import { EtcdBackup } from "./etcd-backup.ts";
 import { FAULTS } from "./faults.ts";
 import { type Broken, History } from "./history.ts";
 import { look, type Seen } from "./host-units.ts";
+import { JournalReaders } from "./journal-readers.ts";
+import { NewerVersion } from "./newer-version.ts";
 import { quiet } from "./quiet.ts";
 import { RegistryWatch } from "./registry-watch.ts";
 import { ENOUGH, grown, sayUses, type Uses, uses } from "./resources.ts";
@@ -21,6 +23,8 @@ import { ALONE_NAMES, NAMES, Traffic, unfit } from "./traffic.ts";
 /** Beyond this time after the last fault it counts as broken: this machine is shared, and a moment's load is no fault of fleet's. */
 const LIMIT_MS = 60_000;
 const ROUND_MS = 40_000;
+/** Readers of journals have APIs ask agents over it. */
+const LINK = "link_listen=0.0.0.0:49160";
 
 /** What a storm is made of. */
 export interface StormOptions {
@@ -54,6 +58,8 @@ class Storm {
   readonly #watch: RegistryWatch;
   readonly #traffic: Traffic;
   readonly #consistency = new Consistency();
+  readonly #readers: JournalReaders;
+  readonly #newer: NewerVersion;
   readonly #backup: EtcdBackup;
   /** Snapshots that were taken, oldest first. */
   readonly #kept: string[] = [];
@@ -81,8 +87,12 @@ class Storm {
     this.#registry = Registry.open({ servers: [...etcdURLs], requestTimeoutMs: 3_000 });
     this.#watch = new RegistryWatch(this.#registry.etcd, this.#registry.keys, history, this.#consistency, unfit);
     this.#watch.start();
+    const endpoints = LEADING.map((host) => cluster.cluster.endpoint(host));
+    this.#readers = new JournalReaders(endpoints, history);
+    this.#readers.start();
+    this.#newer = new NewerVersion(this.#registry, new SeededRandom(options.seed + 1), history);
     this.#traffic = new Traffic(
-      LEADING.map((host) => cluster.cluster.endpoint(host)),
+      endpoints,
       () => [...network.hosts.values()].map(({ machineID }) => machineID),
       random,
       history,
@@ -99,7 +109,7 @@ class Storm {
         `[Service]\nEnvironmentFile=-${ENVIRONMENT}\n`,
       ]),
     );
-    const leading = { agent: true, engine: true, api: true, files };
+    const leading = { agent: true, engine: true, api: true, files, config: LINK };
     const fleetd = options.otherFleetd;
     const cluster = await TestCluster.start(
       [leading, { ...leading, fleetd }, { agent: true, files }, { agent: true, files, fleetd }],
@@ -125,6 +135,7 @@ class Storm {
     } catch (error) {
       history.break(0, `the bench itself failed: ${error instanceof Error ? error.stack : String(error)}`);
     } finally {
+      await this.#readers.stop();
       await dump(this.#cluster, history);
       await this.#watch.stop();
       this.#registry.close();
@@ -171,7 +182,8 @@ class Storm {
         await sleep(this.#random.between(200, 2_500));
       }
     };
-    await Promise.all([users(), this.#traffic.read(isOver), harm()]);
+    const newer = this.#options.faults.length > 0 ? this.#newer.run(isOver) : Promise.resolve();
+    await Promise.all([users(), this.#traffic.read(isOver), harm(), newer]);
     await this.#traffic.uncordon();
   }
 
@@ -207,6 +219,9 @@ class Storm {
     for (const text of collateral(this.#seen, settled, reasons)) history.break(2, text);
     await this.#watch.caughtUp();
     for (const text of this.#consistency.check()) history.break(12, text);
+    for (const text of await this.#newer.problems()) history.break(14, text);
+    for (const name of ALONE_NAMES)
+      if (this.#traffic.expected.get(name)?.state === "launched") await this.#readers.allHear(name);
     for (const text of await deposedWrites(this.#cluster, reigns, this.#watch.restoredAt)) history.break(7, text);
     for (const [host, units] of settled) {
       const said = [...units].map(([name, unit]) => `${name} ${unit.active} ${unit.invocation}`);

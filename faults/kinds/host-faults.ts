@@ -6,10 +6,10 @@ import { UnitBurst } from "../unit-burst.ts";
 /** What the time of a host's daemons is off by. */
 const CLOCK = "/run/fleet-clock";
 
-/** 500 units of one machine. */
+/** 500 units of one machine, which take two seconds to stop: more stops than systemd bears at once would be under way. */
 function burstOn(target: Target, host: number): { readonly burst: UnitBurst; readonly machineID: string } {
   const machineID = target.cluster.cluster.network.hosts.get(host)?.machineID ?? "";
-  const text = `[Service]\nExecStart=/bin/sleep infinity\n[X-Fleet]\nMachineID=${machineID}\n`;
+  const text = `[Service]\nExecStart=/bin/sleep infinity\nExecStop=/bin/sleep 2\n[X-Fleet]\nMachineID=${machineID}\n`;
   const options = { kind: "burst", size: 500, text, desiredState: "launched" } as const;
   return { burst: new UnitBurst(target.traffic, target.history, options), machineID };
 }
