@@ -75,6 +75,9 @@ describe("what is written down of the local cluster", () => {
 
 describe("npm start", () => {
   it("boots the cluster, runs the examples and shows them; a second one finds it running; npm stop leaves no trace", async () => {
+    // What a killed start may have left.
+    mkdirSync("/run/fleet-local", { recursive: true });
+    writeFileSync(state, "{");
     const first = await collect(script("start.ts"));
     expect(first.code, first.stderr).toBe(0);
     expect(first.stderr.replace(/^Still waiting for .*\n/gm, "")).toBe("");
