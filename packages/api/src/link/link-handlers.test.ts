@@ -1,4 +1,5 @@
 import { Writable } from "node:stream";
+import { LinkError } from "@fleet/link";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { linkHandlers } from "./link-handlers.ts";
@@ -119,6 +120,28 @@ describe("an API that asks machines", () => {
     const { answer } = await ask("Units.Status", { query, params: { unitName: "a.service" } }, asker);
     expect(asked).toEqual([{ units: ["a.service"], lines }]);
     expect(answer).toMatchObject({ units: [{ unit: "a.service", machineID: "m1", hostname: "h1" }] });
+  });
+
+  it("tells the status of machines that answer, and why there is none of the others", async () => {
+    cluster.machine("m2", "h2");
+    for (const machineID of ["m2", "m3"]) cluster.says(machineID, "a.service");
+    const asked: string[] = [];
+    const asker: Asker = {
+      async *ask(machineID) {
+        asked.push(machineID);
+        if (machineID === "m2") throw new LinkError("refused", "not here");
+        yield { status: { unit: "a.service", activeState: "active", mainPid: 7, sinceUs: 1_000_000 } };
+      },
+    };
+    const { answer } = await ask("Units.Status", { params: { unitName: "a.service" } }, asker);
+    expect(answer).toMatchObject({
+      units: [
+        { machineID: "m1", activeState: "active", mainPID: 7, since: "1970-01-01T00:00:01.000000Z" },
+        { machineID: "m2", hostname: "h2", error: "not here" },
+        { machineID: "m3", error: "m3 is away" },
+      ],
+    });
+    expect(asked).toEqual(["m1", "m2"]);
   });
 
   it.each([
