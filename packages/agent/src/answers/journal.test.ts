@@ -48,6 +48,13 @@ describe("a journal", () => {
     expect(await textOf(ask(question, "printf '3\\n2\\n1\\n'"))).toBe("1\n2\n3\n");
   });
 
+  it("that has to be turned around and is larger than 8 MiB is refused, with what to do", async () => {
+    const question = { units: ["a.service"], grep: "x", lines: 10_000 };
+    await expect(textOf(ask(question, "head -c 9000000 /dev/zero"))).rejects.toThrow(
+      "more than 8 MiB match: ask for fewer lines, or a time",
+    );
+  });
+
   it("that journalctl complains about is refused with its first sentence", async () => {
     const question = { units: ["a.service"], since: "yesterdy" };
     await expect(textOf(ask(question, "echo 'Failed to parse timestamp: yesterdy' >&2; exit 1"))).rejects.toThrow(

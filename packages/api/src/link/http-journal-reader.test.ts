@@ -69,7 +69,7 @@ describe("a client that reads a stream", () => {
     expect(last).toEqual({ note: { kind: "cut-off", text: "nothing was read for 30 s: go on after the last entry" } });
   });
 
-  it("gets a sign of life in a quiet stream, and none where it is behind or may not read any more", () => {
+  it("gets a sign of life in a quiet stream, and is cut where it may not read any more", () => {
     vi.useFakeTimers();
     let isAllowed = true;
     const answer = new Answer();
@@ -81,6 +81,15 @@ describe("a client that reads a stream", () => {
     vi.advanceTimersByTime(15_000);
     expect([answer.text, answer.destroyed, reader.gone.aborted]).toEqual(["\n\n", true, true]);
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("that is behind gets no sign of life on top", () => {
+    vi.useFakeTimers();
+    const answer = new Answer();
+    void readerOf(answer).write(note("x".repeat(200)));
+    vi.advanceTimersByTime(15_000);
+    expect(answer.writableLength).toBe(answer.text.length);
+    answer.destroy();
   });
 
   it("that goes away leaves no timer, and what is written to it is dropped", async () => {
