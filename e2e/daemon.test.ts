@@ -55,6 +55,30 @@ describe("a fleetd that can't start says why in a sentence", () => {
   });
 });
 
+describe("fleetd --check-config", () => {
+  const check = (text: string) => {
+    const path = join(folder, "fleet.conf");
+    writeFileSync(path, text);
+    return fleetd(["--check-config", "--config", path]).done;
+  };
+  it("says that a daemon would take a configuration, and what it would warn of", async () => {
+    expect(await check("verbosity=1\nno_such_option=1\n")).toEqual({
+      code: 0,
+      stdout: "The configuration is valid.\n",
+      stderr: expect.stringMatching(
+        /^Warning: unknown option "no_such_option" \(from .*fleet\.conf line 2\) has no effect\n$/,
+      ),
+    });
+  });
+  it("says each reason for which a daemon would refuse it, and fails", async () => {
+    expect(await check("agent_ttl=soon\ntoken_limit=0\n")).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: expect.stringMatching(/^Error: option agent_ttl: .*\nError: option token_limit: .*\n$/),
+    });
+  });
+});
+
 describe("a fleetd that shows metrics of its own", () => {
   it("is no API for that: neither api_listen nor link_listen of a shared fleet.conf is opened", async () => {
     const etcd = await EtcdServer.start();
