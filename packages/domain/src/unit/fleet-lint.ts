@@ -5,6 +5,7 @@ import {
   type FleetValue,
   fleetValueOf,
   fleetWords,
+  leftOverOf,
   replaceSpecifiers,
   splitWords,
 } from "./fleet-section.ts";
@@ -40,7 +41,7 @@ export class FleetLinter {
     }
     if (++this.#seen > MOST_SEEN) return [];
     if (kind === null) return [[line, unknownOption(name)]];
-    const { words, leftOver } = fleetWords(option.value);
+    const [words, leftOver] = [fleetWords(option.value), leftOverOf(option.value)];
     const texts = words.map((word) => (this.#unitName === null ? word : replaceSpecifiers(word, this.#unitName)));
     if (texts.every((text) => text === ""))
       return [[line, `${name}= is empty and has no effect: in [${FLEET_SECTION}] it takes nothing back`]];

@@ -1,6 +1,7 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseUnitFile } from "./file.ts";
-import { fleetSectionOf } from "./fleet-section.ts";
+import { fleetSectionOf, fleetWords, leftOverOf } from "./fleet-section.ts";
 import { readRequirements } from "./requirements.ts";
 
 describe("the section of fleet's in a unit file", () => {
@@ -23,4 +24,27 @@ describe("the section of fleet's in a unit file", () => {
     ];
     expect(fleetSectionOf(swallowing)).toBeNull();
   });
+});
+
+it.each([
+  ["a b", ["a b"], ""],
+  ['"a" "b c"', ["a", "b c"], ""],
+  ['"a"x"b"', ["a", "b"], "x"],
+  ['"a" x "', ["a"], 'x "'],
+  ['"', ['"'], ""],
+  ['""', [""], ""],
+])("%s is the words %j, and %j is left over", (value, words, leftOver) => {
+  expect([fleetWords(value), leftOverOf(value)]).toEqual([words, leftOver]);
+});
+
+it("quoted words are what a pattern finds, and what it leaves is left over", () => {
+  const quoted = /"([^"]*)"/g;
+  const inner = fc.array(fc.constantFrom('"', "a", "=", " ", "%"), { maxLength: 12 });
+  fc.assert(
+    fc.property(inner, (characters) => {
+      const value = `"${characters.join("")}"`;
+      expect(fleetWords(value)).toEqual(Array.from(value.matchAll(quoted), ([, word]) => word));
+      expect(leftOverOf(value)).toBe(value.replace(quoted, " ").trim());
+    }),
+  );
 });

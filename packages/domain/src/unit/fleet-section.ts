@@ -66,24 +66,32 @@ export function fleetSectionOf(options: readonly UnitOption[]): string | null {
   return JSON.stringify(parseUnitFile(text)) === JSON.stringify(ours) ? text : null;
 }
 
-/** What stands in a value of the `[X-Fleet]` section. */
-export interface FleetWords {
-  readonly words: readonly string[];
-  /** What stands between quoted words and is read by nobody; empty: nothing. */
-  readonly leftOver: string;
-}
-
 /** A value that starts and ends with `"` is a list of quoted words; any other is one word, spaces and all. */
-export function fleetWords(value: string): FleetWords {
-  const text = joinedValue(value);
-  if (text.length < 2 || !text.startsWith('"') || !text.endsWith('"')) return { words: [text], leftOver: "" };
-  return {
-    words: Array.from(text.matchAll(QUOTED), ([, word]) => word ?? ""),
-    leftOver: text.replace(QUOTED, " ").trim(),
-  };
+export function fleetWords(value: string): readonly string[] {
+  const pieces = quotedPieces(value);
+  return pieces === null ? [joinedValue(value)] : pieces.filter((_piece, index) => isQuoted(pieces, index));
 }
 
-const QUOTED = /"([^"]*)"/g;
+/** What stands between quoted words and is read by nobody; empty: nothing. */
+export function leftOverOf(value: string): string {
+  const pieces = quotedPieces(value);
+  if (pieces === null) return "";
+  // The last quotation mark has none to go with where their number is odd.
+  const isOdd = pieces.length % 2 === 0;
+  const between = pieces.filter((_piece, index) => !isQuoted(pieces, index));
+  return (isOdd ? `${between.slice(0, -2).join(" ")} ${between.at(-2)}"${between.at(-1)}` : between.join(" ")).trim();
+}
+
+/** A list of quoted words, cut at its quotation marks; null: the value is none. */
+function quotedPieces(value: string): readonly string[] | null {
+  const text = joinedValue(value);
+  return text.length < 2 || !text.startsWith('"') || !text.endsWith('"') ? null : text.split('"');
+}
+
+/** Whether a piece has a quotation mark on either side that belongs to it. */
+function isQuoted(pieces: readonly string[], index: number): boolean {
+  return index % 2 === 1 && index < pieces.length - 1;
+}
 
 /** The text with %n, %N, %p and %i replaced by what they stand for in a unit of this name. */
 export function replaceSpecifiers(text: string, { full, name, prefix, instance }: UnitName): string {

@@ -115,7 +115,7 @@ function valuesByName(name: string, options: readonly UnitOption[]): ReadonlyMap
     if (option.section !== FLEET_SECTION || !isFleetOption(option.name)) continue;
     const values = given.get(option.name) ?? [];
     given.set(option.name, values);
-    for (const word of fleetWords(option.value).words) {
+    for (const word of fleetWords(option.value)) {
       const isTooMuch = length + word.length * name.length > MOST_REPLACED;
       const text = unitName === null || isTooMuch ? word : replaceSpecifiers(word, unitName);
       length += text.length;
@@ -170,15 +170,17 @@ export function checkRequirements(name: string, requirements: Requirements): voi
 /** Every unit on a machine is compared with each condition of every other one: what one unit may cost all has a limit. */
 function checkBounds(name: string, requirements: Requirements): void {
   const { machineOf, metadata, bounds, conflicts, replaces, preferences } = requirements;
-  const conditions = [
-    ...[...machineOf, ...conflicts, ...replaces, ...(preferences?.apart ?? [])],
-    ...metadata.flatMap(({ key, values }) => values.map((value) => key + value)),
-    ...[...bounds, ...(preferences?.metadata ?? [])].map(({ key, value }) => key + value),
-  ];
-  const bytes = conditions.reduce((sum, condition) => sum + Buffer.byteLength(condition), 0);
-  if (conditions.length > MOST_CONDITIONS || bytes > MOST_CONDITION_BYTES) {
+  let [count, bytes] = [0, 0];
+  const add = (...parts: readonly string[]): void => {
+    count++;
+    for (const part of parts) bytes += Buffer.byteLength(part);
+  };
+  for (const words of [machineOf, conflicts, replaces, preferences?.apart ?? []]) for (const word of words) add(word);
+  for (const { key, values } of metadata) for (const value of values) add(key, value);
+  for (const tests of [bounds, preferences?.metadata ?? []]) for (const { key, value } of tests) add(key, value);
+  if (count > MOST_CONDITIONS || bytes > MOST_CONDITION_BYTES) {
     throw new InvalidUnitError(
-      `unit ${name}: ${conditions.length} conditions of ${bytes} bytes in [X-Fleet] are more than the ${MOST_CONDITIONS} of ${MOST_CONDITION_BYTES} bytes that a unit may have: use globs, or a metadata key of its own`,
+      `unit ${name}: ${count} conditions of ${bytes} bytes in [X-Fleet] are more than the ${MOST_CONDITIONS} of ${MOST_CONDITION_BYTES} bytes that a unit may have: use globs, or a metadata key of its own`,
     );
   }
 }
