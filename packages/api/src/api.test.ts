@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Config, loadConfig } from "@fleet/config";
 import { ObservedEtcd, Registry } from "@fleet/registry";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { EtcdServer } from "../../../testbed/etcd-server.ts";
 import { type RunningApi, startApi } from "./index.ts";
 import { decodePageToken, encodePageToken } from "./model/page-token.ts";
@@ -431,6 +431,12 @@ describe("units", () => {
       ),
     });
   }, 20_000);
+  it("show what was just written without asking etcd for its text", async () => {
+    const read = vi.spyOn(registry, "unitFiles");
+    expect((await put("fresh.service", { options: file, desiredState: "launched" })).status).toBe(201);
+    expect((await send("GET", "/fleet/v1/units/fresh.service")).json).toMatchObject({ name: "fresh.service" });
+    expect(read).not.toHaveBeenCalled();
+  });
   it("show what is written at once, also many at a time", async () => {
     const answers = await Promise.all(
       Array.from({ length: 100 }, (_, index) => put(`n${index}.service`, { options: file, desiredState: "launched" })),

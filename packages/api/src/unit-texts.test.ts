@@ -28,6 +28,11 @@ describe("texts of unit files", () => {
     expect([...(await texts.find(["a", "b", "c"])).keys()]).toEqual(["a", "b", "c"]);
     expect([texts.get("a"), texts.get("b"), texts.get("c")]).toEqual([undefined, "b".repeat(10), "c".repeat(10)]);
   });
+  it("that were just written need not be read", async () => {
+    const { texts, asked } = textsOf();
+    texts.keep("a", "written");
+    expect([[...(await texts.find(["a"])).values()], asked]).toEqual([["written"], []]);
+  });
   it("are refused to all who ask where etcd is away, and read the next time", async () => {
     const { texts } = textsOf();
     await expect(Promise.all([texts.find(["away"]), texts.find(["a"])])).rejects.toThrow("etcd is away");

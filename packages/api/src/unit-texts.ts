@@ -95,7 +95,7 @@ export class UnitTexts implements TextSource {
       const texts = Promise.resolve().then(async () => {
         this.#asked = null;
         const read = await this.#read([...all]);
-        for (const [hash, text] of read) this.#keep(hash, text);
+        for (const [hash, text] of read) this.keep(hash, text);
         return read;
       });
       this.#asked = { hashes: all, texts };
@@ -105,7 +105,7 @@ export class UnitTexts implements TextSource {
   }
 
   /** Keeps a text, and forgets those that came first where there is no room. */
-  #keep(hash: string, text: string): void {
+  keep(hash: string, text: string): void {
     if (this.#texts.has(hash)) return;
     this.#texts.set(hash, text);
     this.#size += text.length;

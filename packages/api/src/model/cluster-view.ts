@@ -10,7 +10,7 @@ import {
   unitStatesOf,
   unknownOn,
 } from "@fleet/domain/cluster";
-import { parseUnitFile, UnitFileError } from "@fleet/domain/unit";
+import { hashText, parseUnitFile, UnitFileError } from "@fleet/domain/unit";
 import { lostMachineJson, machineJson, optionsJson, stateJson, unitJson } from "./entities.ts";
 import { NameDelta, SortedNames } from "./sorted-names.ts";
 
@@ -33,6 +33,8 @@ export interface TextSource {
   get(hash: string): string | undefined;
   /** Texts by hash, wherever they are; those that are nowhere are left out. */
   find(hashes: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** Keeps a text for those who ask for it next. */
+  keep(hash: string, text: string): void;
   /** Says that somebody may ask for texts. */
   expect(hashes: Iterable<string>): void;
 }
@@ -90,6 +92,11 @@ export class ClusterView {
       const found = await this.#texts.find(missing);
       for (const hash of missing) texts.set(hash, found.get(hash) ?? null);
     }
+  }
+
+  /** Keeps the file of a version that was just written, for whoever has written it asks for it next. */
+  keepFile(text: string): void {
+    this.#texts.keep(hashText(text), text);
   }
 
   /** Applies changes of the state. */

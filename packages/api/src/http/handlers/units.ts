@@ -1,5 +1,11 @@
 import { checkUnit, MOST_MESSAGE } from "@fleet/domain/cluster";
-import { checkUnitSize, type DesiredState, isDesiredState, type UnitOption } from "@fleet/domain/unit";
+import {
+  checkUnitSize,
+  type DesiredState,
+  isDesiredState,
+  serializeUnitFile,
+  type UnitOption,
+} from "@fleet/domain/unit";
 import {
   type ChangeAuthor,
   destroyUnknown,
@@ -116,13 +122,14 @@ export function unitHandlers(deps: UnitDeps): UnitHandlers {
  * client that asks again after a request whose answer was lost is refused what it has done itself.
  */
 async function submit(
-  { writer, registry, untilUnitVisible, untilShown }: UnitDeps,
+  { view, writer, registry, untilUnitVisible, untilShown }: UnitDeps,
   change: UnitChange,
   author: ChangeAuthor,
 ): Promise<UnitOutcome> {
   const key = registry.keys.unit(change.name);
   try {
     const { outcome, revision } = await writer.submit(change, author);
+    if (change.kind === "set" && change.options !== null) view.keepFile(serializeUnitFile(change.options));
     await untilUnitVisible(key, revision, change.kind !== "destroy");
     return outcome;
   } catch (error) {
