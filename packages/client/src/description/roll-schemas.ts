@@ -9,6 +9,7 @@ export const ROLL_STATUSES = {
   done: "all its units are done",
   failed: "a unit has failed, and the others stay as they are",
   undone: "its units have their old versions",
+  cancelling: "nothing more is begun: it is over when its units under way are",
   cancelled: "it was cancelled: its units stay as they are",
 } as const;
 

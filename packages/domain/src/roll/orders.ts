@@ -1,4 +1,4 @@
-import { isOver, type RollProgress, type RollRecord } from "./records.ts";
+import { isOver, type RollProgress, type RollRecord, UNDER_WAY } from "./records.ts";
 
 /** What a user tells a roll. */
 export const ROLL_ORDERS = ["pause", "resume", "undo", "cancel"] as const;
@@ -31,9 +31,13 @@ export function afterOrder(
         ? { ...progress, status: "running", why: null }
         : `is ${status}: only one that is paused can be resumed`;
     case "cancel":
-      return isOver(progress)
-        ? `is ${status} already`
-        : { ...progress, status: "cancelled", why: `cancelled${author}` };
+      if (isOver(progress) || status === "cancelling") return `is ${status} already`;
+      return {
+        ...progress,
+        // What a restart has stopped is started first.
+        status: progress.phases.some((phase) => UNDER_WAY.has(phase)) ? "cancelling" : "cancelled",
+        why: `cancelled${author}`,
+      };
     case "undo":
       if (roll.kind === "restart") return "is a restart: there is no earlier version to go back to";
       if (status === "undoing" || status === "undone") return `is ${status} already`;

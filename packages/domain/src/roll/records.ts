@@ -66,6 +66,8 @@ export type RollStatus =
   /** A unit has failed, and the others stay as they are. */
   | "failed"
   | "undone"
+  /** Nothing more is begun, and it is over when the units under way are. */
+  | "cancelling"
   | "cancelled";
 
 /** `roll-progress/<id>`: how far a roll is; in the transaction of each of its steps. */
@@ -81,6 +83,9 @@ export interface RollProgress {
   readonly isPastCanary: boolean;
 }
 
+/** Phases of units that a roll has in its hands. */
+export const UNDER_WAY: ReadonlySet<UnitPhase> = new Set<UnitPhase>(["stopping", "starting", "returning"]);
+
 /** How many units a roll may have. */
 export const MOST_ROLL_UNITS = 1_000;
 
@@ -92,7 +97,7 @@ const PHASE_OF: ReadonlyMap<string, UnitPhase> = new Map(
   Object.entries(PHASES).map(([phase, letter]) => [letter, phase as UnitPhase]),
 );
 const STATUSES: ReadonlySet<string> = new Set([
-  ...["running", "paused", "undoing", "done", "failed", "undone", "cancelled"],
+  ...["running", "paused", "undoing", "done", "failed", "undone", "cancelling", "cancelled"],
 ]);
 
 const ENDED: ReadonlySet<RollStatus> = new Set<RollStatus>(["done", "failed", "undone", "cancelled"]);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isOver, NO_MEMORY, type RollProgress } from "./index.ts";
+import { afterOrder, isOver, NO_MEMORY, type RollProgress } from "./index.ts";
 import { type Behaviour, rollOf, SimulatedRoll } from "./testing/simulated-roll.ts";
 
 const namesOf = (writes: SimulatedRoll["writes"]): readonly string[] =>
@@ -188,6 +188,20 @@ describe("a roll", () => {
     sim.until();
     expect(sim.now - at).toBeLessThan(10_000);
     expect(sim.progress).toMatchObject({ status: "undone", phases: ["returned", "returned", "waiting"] });
+  });
+
+  it("starts what it has stopped before it is cancelled", () => {
+    const sim = new SimulatedRoll(rollOf({ kind: "restart" }));
+    sim.until(() => sim.progress.phases[0] === "stopping");
+    const after = afterOrder(sim.roll, sim.progress, "cancel", "ann");
+    if (typeof after === "string") throw new Error(after);
+    sim.progress = after;
+    sim.until();
+    expect(sim.progress).toMatchObject({
+      ...{ status: "cancelled", why: "cancelled by ann" },
+      phases: ["done", "waiting", "waiting"],
+    });
+    expect(sim.down).toBe(0);
   });
 
   it("goes on under another engine, which remembers nothing", () => {

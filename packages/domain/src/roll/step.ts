@@ -1,5 +1,5 @@
 import { changedByOthers, isUpIn, lookAt, type RollView, type Watched } from "./look.ts";
-import { isOver, type RollProgress, type RollRecord, type RollUnit, type UnitPhase } from "./records.ts";
+import { isOver, type RollProgress, type RollRecord, type RollUnit, UNDER_WAY, type UnitPhase } from "./records.ts";
 
 /** How many units one step begins or goes on with: they are one transaction. */
 const MOST_WRITES = 4;
@@ -55,7 +55,6 @@ export function stepRoll(
   return step.result();
 }
 
-const UNDER_WAY: ReadonlySet<UnitPhase> = new Set<UnitPhase>(["stopping", "starting", "returning"]);
 /** A unit in one of these has, or may have, its new version. */
 const CHANGED: ReadonlySet<UnitPhase> = new Set<UnitPhase>(["starting", "done", "failed"]);
 
@@ -162,6 +161,7 @@ class Step {
     if (this.#isBusy) return;
     if (this.#status === "running" && !this.#phases.includes("waiting") && !this.#phases.includes("failed"))
       this.#become("done", this.#leftOut());
+    if (this.#status === "cancelling") this.#become("cancelled", this.#why);
     // One that did not come back up is a failure that stays; each was tried once.
     const isBack = this.#phases.every((phase, index) => !CHANGED.has(phase) || this.#hasReturned(index));
     if (this.#status === "undoing" && isBack) this.#become("undone", this.#why);

@@ -89,7 +89,7 @@ class RollWait implements Wait<Roll> {
       this.#told.set(name, phase);
     }
     this.#roll = roll;
-    const isOver = !["running", "undoing"].includes(roll.status);
+    const isOver = !["running", "undoing", "cancelling"].includes(roll.status);
     this.#context.progress(isOver ? null : `roll ${this.#id} ${roll.status}: ${countsText(roll)}`);
     return isOver ? roll : null;
   }

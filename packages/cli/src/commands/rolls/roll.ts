@@ -37,7 +37,7 @@ export const roll: Command = {
   pause [roll]      begin nothing more until it is resumed
   resume [roll]     go on, as after --canary
   undo [roll]       give its units their old versions back, in rolls of the same size; also after its end
-  cancel [roll]     end it where it is
+  cancel [roll]     begin nothing more, and end it when the units in progress are active
 
 Without a number the action is about the only roll in progress, or, for status and undo, the newest one. resume and undo wait
 as start does.
@@ -83,7 +83,7 @@ function rollMeant(rolls: readonly Roll[], action: Action, id: string | undefine
       `There is no roll ${JSON.stringify(id)}, or it is not kept any more: see "fleetctl roll list"`,
     );
   }
-  const inProgress = rolls.filter(({ status }) => ["running", "paused", "undoing"].includes(status));
+  const inProgress = rolls.filter(({ status }) => ["running", "paused", "undoing", "cancelling"].includes(status));
   if (inProgress.length > 1)
     throw new CommandError(`rolls ${inProgress.map((one) => one.id).join(", ")} are in progress: name one of them`);
   const newest = action === "status" || action === "undo" ? rolls.at(-1) : undefined;
