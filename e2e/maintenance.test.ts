@@ -130,7 +130,7 @@ PreferMetadata=host=h3
       "it to be stopping",
       async () => (await cluster.show(3, "once.service", "ActiveState")) === "deactivating",
     );
-    expect(await cluster.ok("explain", "once")).toContain(`pending until machine ${idOf(3)} has stopped it: `);
+    expect(await cluster.ok("explain", "once")).toContain("pending until machine h3 has stopped it: ");
     await killLeader();
     await cluster.until("it to run elsewhere", async () =>
       (await cluster.activeOn("once.service")).some((index) => index !== 3),

@@ -143,6 +143,55 @@ describe("a roll", () => {
     expect((await textsOf(...names)).every((text) => text.includes("1000002"))).toBe(true);
   });
 
+  it("comes to its end though etcd stands still in the middle of it, and a machine is lost", async () => {
+    const { network } = cluster.cluster;
+    const names = ["m@1.service", "m@2.service", "m@3.service"];
+    await cluster.ok("start", ...names.map((name) => cluster.file(name, PLAIN("1"))));
+    const lost = await cluster.hostOf("m@3.service");
+    const files = names.map((name) => cluster.file(name, PLAIN("2")));
+    await cluster.ok(
+      "start",
+      "--replace",
+      "--roll",
+      "--settle",
+      "2",
+      "--max-unavailable",
+      "67%",
+      "--no-block",
+      ...files,
+    );
+    await cluster.until(
+      "the first unit to have its new version",
+      async () => (await textsOf("m@1.service"))[0]?.includes("1000002") === true,
+    );
+    await cluster.cluster.signalMember(0, "STOP");
+    await sleep(2_500);
+    await cluster.cluster.signalMember(0, "CONT");
+    // Its API is the one that is asked: only an agent's machine may go.
+    if (lost !== 1) await network.cut(lost);
+    const { code, stdout, stderr } = await cluster.fleetctl("roll", "status", "-w");
+    if (lost !== 1) await network.heal(lost);
+    expect([code, stdout, stderr]).toEqual([0, expect.stringContaining("done (3 of 3 done)"), expect.anything()]);
+    expect((await textsOf(...names)).every((text) => text.includes("1000002"))).toBe(true);
+    for (const name of names)
+      await cluster.until(`${name} to run once`, async () => (await cluster.activeOn(name)).length === 1);
+  }, 120_000);
+
+  it("starts what it has stopped before it is cancelled", async () => {
+    const names = ["x@1.service", "x@2.service"];
+    const slow = `${PLAIN("1")}ExecStop=/bin/sleep 2\n`;
+    await cluster.ok("start", ...names.map((name) => cluster.file(name, slow)));
+    await cluster.ok("restart", "--roll", "--settle", "0", "--no-block", "x@*");
+    await cluster.until("the first unit to be stopped", async () =>
+      /x@1\.service\s+stopping/.test(await cluster.ok("roll", "status")),
+    );
+    await cluster.ok("roll", "cancel");
+    await cluster.until("the roll to be over", async () =>
+      /Status: {2}cancelled:/.test(await cluster.ok("roll", "status")),
+    );
+    for (const name of names) expect(await cluster.activeOn(name)).toHaveLength(1);
+  });
+
   it("restarts units named by a glob, and leaves one alone that is changed by hand meanwhile", async () => {
     const names = ["r@1.service", "r@2.service", "r@3.service"];
     await cluster.ok("start", ...names.map((name) => cluster.file(name, PLAIN("1"))));

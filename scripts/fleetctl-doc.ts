@@ -69,8 +69,10 @@ interrupted fleetctl leaves the cluster consistent: the cluster continues, and r
 them. The engine makes the roll, so fleetctl may be interrupted; \`fleetctl roll\` shows and steers it. The next unit begins when one has been
 active for the settle time without a restart, and at most \`--max-unavailable\` units of the roll are down at a time, those included that are down
 by themselves. A unit that systemd fails, or restarts within the settle time, or that fits nowhere, fails the roll: it stops there, or with
-\`--on-failure undo\` all units get their old versions back. There is no time limit but the unit's TimeoutStartSec=. A unit that somebody changes
-meanwhile is left alone. Scheduled units only; a token that is bound to units can't roll.
+\`--on-failure undo\` all units get their old versions back. There is no time limit but the unit's TimeoutStartSec=, and 10 s for a
+machine to be found. A unit that ends by itself, as a oneshot does, fails the roll too. A unit that somebody changes meanwhile is left
+alone. Overlap=true changes nothing here: each unit stops before its new version starts. Scheduled units only; a token that is bound to
+units can't roll.
 
 **While etcd is unreachable** a command that only reads (lists, \`status\`, \`journal\`, \`top\`, \`explain\`, \`cat\`, \`ssh\`) shows the API's last view
 of it with exit code 0, and prints its age and etcd's addresses on standard error. The API needs etcd to ask machines anew: \`status\`,

@@ -179,17 +179,7 @@ export class FleetApi {
 
   /** Has the engine give units new versions, or restart them, a few at a time. */
   async createRoll(request: RollRequest): Promise<Roll> {
-    const response = await this.#transport.send("POST", "/rolls", request);
-    // An earlier attempt that got no answer may have begun it.
-    if (response.status === 409 && response.isRepeated) {
-      const names = request.units.map(({ name }) => name).join();
-      const begun = (await this.listRolls()).find(
-        ({ kind, status, units }) =>
-          kind === request.kind && status === "running" && units.map(({ name }) => name).join() === names,
-      );
-      if (begun !== undefined) return begun;
-    }
-    return this.#expect(response, 201) as unknown as Roll;
+    return this.#expect(await this.#transport.send("POST", "/rolls", request), 201) as unknown as Roll;
   }
 
   /** Tells a roll something; one that can't do so, or is unknown, is an error. */

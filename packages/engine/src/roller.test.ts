@@ -1,5 +1,5 @@
 import { encodeRollProgress, type RollRecord } from "@fleet/domain/roll";
-import { hashText } from "@fleet/domain/unit";
+import { hashText, hashUnitFile, parseUnitFile } from "@fleet/domain/unit";
 import type { Placed } from "@fleet/domain/whereabouts";
 import { createRoll, keptRolls, orderRoll } from "@fleet/registry";
 import { describe, expect, it } from "vitest";
@@ -55,6 +55,67 @@ describe("a roll", () => {
     });
     expect(said).toContain(`roll ${id}: replace web@2.service`);
     expect(said).toContain(`roll ${id} is done`);
+  });
+
+  it("takes several units with the same text at a time", async () => {
+    const id = await begin({ maxUnavailable: 2 });
+    start();
+    await clock.pass(1_000);
+    expect(hashes().filter((hash) => hash === NEW_HASH)).toHaveLength(2);
+    await clock.pass(10_000);
+    expect(await progress(id)).toMatchObject({ status: "done" });
+    await orderRoll(registry().etcd, registry().keys, id, "undo", null);
+    await clock.pass(15_000);
+    expect(await progress(id)).toMatchObject({ status: "undone" });
+  });
+
+  it("writes texts that are too much for one transaction before it", async () => {
+    const texts = NAMES.map((_name, index) => `# ${index}${"x".repeat(400_000)}\n${NEW}`);
+    const sources = texts.map((text) => hashText(text));
+    const units = NAMES.map((name, index) => ({
+      ...{ name, from: textOf(OLD_HASH), to: { hash: NEW_HASH, source: sources[index] ?? "" } },
+    }));
+    const id = await begin({ units, maxUnavailable: 3 });
+    for (const [index, text] of texts.entries())
+      await cluster().write({ put: registry().keys.source(sources[index] ?? ""), value: text });
+    const { etcd } = start();
+    await clock.pass(15_000);
+    expect(await progress(id)).toMatchObject({ status: "done" });
+    const sizes = etcd.txns.map(({ ops }) => ops.reduce((sum, op) => sum + ("put" in op ? op.value.length : 0), 0));
+    expect(Math.max(...sizes)).toBeLessThan(1_000_000);
+    expect(cluster().record("web@3.service")).toMatchObject({ source: sources[2] });
+  });
+
+  it("has a unit that must not run twice leave its machine before it is placed on another", async () => {
+    const pinned = `${PLAIN}[X-Fleet]\nOnPartition=stop\nMachineID=m`;
+    const [before, after] = [`${pinned}1\n`, `${pinned}2\n`];
+    await cluster().join("m1", "m2");
+    await cluster().unit("once.service", on("m1"), before);
+    await cluster().turn("m1", "once.service", "stuck");
+    const to = { hash: hashUnitFile(parseUnitFile(after)), source: hashText(after) };
+    const units = [{ name: "once.service", from: textOf(hashText(before)), to }];
+    await roll({ units });
+    await cluster().write({ put: registry().keys.source(hashText(after)), value: after });
+    start();
+    await clock.pass(5_000);
+    expect(cluster().where("once.service")).toMatchObject({ kind: "leaving", from: "m1" });
+    expect(cluster().done).not.toContain("m2 + once.service");
+  });
+
+  it("is undone once though an old text is gone, and says so", async () => {
+    const { etcd, keys } = registry();
+    const id = await begin();
+    const engine = start();
+    await clock.pass(12_000);
+    await cluster().write({ delete: keys.source(OLD_HASH) }, { delete: keys.unitFile(OLD_HASH) });
+    await orderRoll(etcd, keys, id, "undo", "bob");
+    const before = engine.etcd.txns.length;
+    await clock.pass(20_000);
+    expect(await progress(id)).toMatchObject({
+      ...{ status: "undone", phases: ["stuck", "stuck", "stuck"] },
+      why: "undone by bob; 3 of 3 are not up with their old versions",
+    });
+    expect(engine.etcd.txns.length - before).toBeLessThan(30);
   });
 
   it("restarts units where they are", async () => {
@@ -140,6 +201,25 @@ describe("a roll", () => {
     await clock.pass(5_000);
     const results = await begun;
     expect(results.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected", "rejected"]);
+  });
+
+  it("is undone as one of two where two with the same units are to be undone at once", async () => {
+    const { etcd, keys } = registry();
+    const ids = [await begin(), ""];
+    await orderRoll(etcd, keys, ids[0] ?? "", "cancel", null);
+    ids[1] = await roll();
+    await orderRoll(etcd, keys, ids[1], "cancel", null);
+    const undone = Promise.allSettled(ids.map((id) => orderRoll(etcd, keys, id, "undo", null)));
+    await clock.pass(5_000);
+    expect((await undone).map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"]);
+  });
+
+  it("can be begun after very many that have ended since the last one was", async () => {
+    const { etcd, keys } = registry();
+    const ids: string[] = [];
+    for (let count = 0; count < 90; count++) ids.push(await roll({ units: [] }));
+    for (const id of ids) await orderRoll(etcd, keys, id, "cancel", null);
+    expect(await roll({ units: [] })).toBe("91");
   });
 
   it("that can't be read may have any units: another one is refused", async () => {

@@ -23,6 +23,7 @@ export const ROLL_PHASES = {
   left: "somebody else has changed it: the roll leaves it alone",
   returning: "it has its old version back, and is not up for the settle time",
   returned: "it has its old version back, and was up for the settle time",
+  stuck: "it could not be given its old version back, or did not come up with it",
 } as const;
 
 const SETTINGS = {

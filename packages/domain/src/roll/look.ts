@@ -12,6 +12,8 @@ export const ROLL_LIMITS = {
   seen: 10_000,
   /** For a machine to act on what was written: what it says of a version that a unit has again may be of before. */
   act: 2_000,
+  /** For a unit that was started to be more than at rest: after that it has ended. */
+  rest: 5_000,
 } as const;
 
 /** What a roll is decided on. */
@@ -31,8 +33,10 @@ export interface Watched {
   readonly nowhereSince: number | null;
   /** Since when it is up; null: it is not. */
   readonly upSince: number | null;
-  /** How often systemd had restarted it when it came up. */
-  readonly restarts: number;
+  /** Since when it is at rest, though it was started; null: it is not. */
+  readonly restSince: number | null;
+  /** How often systemd had restarted it when it came up first; null: it has not come up yet. */
+  readonly restarts: number | null;
 }
 
 /** What a look at one unit says. */
@@ -57,7 +61,7 @@ export function lookAt(
   view: RollView,
   now: number,
 ): { readonly look: Look; readonly watched: Watched } {
-  const fresh: Watched = { phase, since: now, nowhereSince: null, upSince: null, restarts: 0 };
+  const fresh: Watched = { phase, since: now, nowhereSince: null, upSince: null, restSince: null, restarts: null };
   const watched = known?.phase === phase ? known : fresh;
   const waits = { look: { kind: "wait" }, watched } as const;
   const record = view.record(unit.name);
@@ -99,15 +103,25 @@ function placed(
   settleMs: number,
   now: number,
 ): ReturnType<typeof lookAt> {
-  const failure = state?.hash === record.hash ? failureOf(state) : null;
-  if (failure !== null) return { look: { kind: "failed", why: failure }, watched: known };
-  if (state === null || !isUp(state, record)) return { look: { kind: "wait" }, watched: { ...known, upSince: null } };
+  const failed = (why: string) => ({ look: { kind: "failed", why } as const, watched: known });
+  if (state === null || state.hash !== record.hash)
+    return { look: { kind: "wait" }, watched: { ...known, upSince: null, restSince: null } };
+  const failure = failureOf(state);
+  if (failure !== null) return failed(failure);
   const restarts = state.run?.restarts ?? 0;
-  if (known.upSince !== null && restarts > known.restarts)
-    return { look: { kind: "failed", why: "was restarted by systemd within the settle time" }, watched: known };
-  const upSince = known.upSince ?? now;
-  const look: Look = { kind: now - upSince >= settleMs ? "up" : "wait" };
-  return { look, watched: { ...known, upSince, restarts } };
+  if (known.restarts !== null && restarts > known.restarts)
+    return failed("was restarted by systemd within the settle time");
+  if (isUp(state, record)) {
+    const upSince = known.upSince ?? now;
+    const look: Look = { kind: now - upSince >= settleMs ? "up" : "wait" };
+    return { look, watched: { ...known, upSince, restSince: null, restarts: known.restarts ?? restarts } };
+  }
+  // It may not have begun yet.
+  const isAtRest = state.current === "launched" && conditionOf(state.systemd) === "at-rest";
+  const restSince = isAtRest ? (known.restSince ?? now) : null;
+  if (restSince !== null && now - restSince > ROLL_LIMITS.rest)
+    return failed("has ended: only units that stay active can be rolled");
+  return { look: { kind: "wait" }, watched: { ...known, upSince: null, restSince } };
 }
 
 /**
@@ -140,10 +154,9 @@ export function isUpIn(view: RollView, name: string): boolean | undefined {
 
 function isUp(state: StateRecord, { hash, ended }: UnitRecord): boolean {
   if (state.hash !== hash || state.error !== null) return false;
+  // Nobody misses a oneshot that has done its work.
   if (ended === true && state.current === "loaded") return true;
-  const condition = conditionOf(state.systemd);
-  // A oneshot is at rest when it has run, and has ended well.
-  return state.current === "launched" && (condition === "up" || condition === "at-rest");
+  return state.current === "launched" && conditionOf(state.systemd) === "up";
 }
 
 /** Whether systemd has stopped a unit that was told to. */

@@ -53,7 +53,9 @@ export type UnitPhase =
   /** It was given its old version back, and is not up for long enough. */
   | "returning"
   /** It has its old version again, and is up. */
-  | "returned";
+  | "returned"
+  /** It could not be given its old version back, or did not come up with it. */
+  | "stuck";
 
 /** How far a roll is. */
 export type RollStatus =
@@ -91,7 +93,7 @@ export const MOST_ROLL_UNITS = 1_000;
 
 const PHASES: Readonly<Record<UnitPhase, string>> = {
   ...{ waiting: "w", stopping: "o", starting: "s", done: "d" },
-  ...{ failed: "f", left: "l", returning: "r", returned: "b" },
+  ...{ failed: "f", left: "l", returning: "r", returned: "b", stuck: "k" },
 };
 const PHASE_OF: ReadonlyMap<string, UnitPhase> = new Map(
   Object.entries(PHASES).map(([phase, letter]) => [letter, phase as UnitPhase]),

@@ -72,7 +72,8 @@ describe("a roll", () => {
     );
     sim.until();
     expect(sim.progress.status).toBe("undone");
-    expect(sim.progress.reasons["b.service"]).toBe("has its old version again, and failed");
+    expect(sim.progress.phases).toEqual(["returned", "stuck", "waiting"]);
+    expect(sim.progress.why).toBe("b.service failed; 1 of 3 are not up with their old versions");
     expect(sim.hashes).toEqual(["old", "old", "old"]);
   });
 
@@ -106,6 +107,49 @@ describe("a roll", () => {
     sim.until();
     expect(namesOf(sim.writes)[0]).toBe("replace c.service");
     expect(sim.mostDown).toBe(1);
+  });
+
+  it("fails where a unit ends, and does not take it for one that is up", () => {
+    const sim = new SimulatedRoll(rollOf(), (_name, hash) => (hash === "new" ? "ends" : "comes up"));
+    sim.until();
+    expect(sim.progress).toMatchObject({
+      ...{ status: "failed", phases: ["failed", "waiting", "waiting"] },
+      why: "a.service has ended: only units that stay active can be rolled",
+    });
+  });
+
+  it("counts a unit that was stopped on its machine as down", () => {
+    const sim = new SimulatedRoll(rollOf());
+    sim.stopByHand("c.service");
+    for (let count = 0; count < 10; count++) sim.step();
+    expect(namesOf(sim.writes)).toEqual(["replace c.service"]);
+  });
+
+  it("notices a restart within the settle time, also where it sees the unit down in between", () => {
+    const sim = new SimulatedRoll(rollOf({ settleMs: 5_000 }), (_name, hash) =>
+      hash === "new" ? "crashes slowly" : "comes up",
+    );
+    sim.until();
+    expect(sim.progress.why).toBe("a.service was restarted by systemd within the settle time");
+  });
+
+  it("is undone though units that it has not touched, or does not have any more, are down, and says what holds it up", () => {
+    const sim = new SimulatedRoll(
+      rollOf({ names: ["a.service", "b.service", "c.service", "d.service"], pauseMs: 60_000 }),
+    );
+    sim.until(() => sim.progress.phases[0] === "done");
+    sim.progress = {
+      ...sim.progress,
+      phases: ["done", "done", "left", "waiting"],
+      status: "undoing",
+      why: "undone by ann; at last",
+    };
+    sim.change("b.service", { hash: "new" });
+    for (const name of ["b.service", "c.service", "d.service"]) sim.break(name);
+    sim.until();
+    expect(sim.progress.status).toBe("undone");
+    expect(sim.progress.phases).toEqual(["returned", "returned", "left", "waiting"]);
+    expect(sim.progress.why).toBe("undone by ann; at last; 1 of 4 were changed by somebody else, and left alone");
   });
 
   it("begins nothing while it is not known whether a unit is up", () => {

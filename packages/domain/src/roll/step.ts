@@ -142,7 +142,7 @@ class Step {
   }
 
   beginOthers(): void {
-    if (this.#unknown !== null) return;
+    if (this.#unknown !== null && this.#status !== "undoing") return;
     if (this.#status === "undoing") this.#beginAll(CHANGED, "restore", "returning");
     const mayBegin = this.#status === "running" && !this.#phases.includes("failed");
     if (mayBegin && this.#roll.kind === "replace") this.#beginAll(WAITING, "replace", "starting");
@@ -151,10 +151,19 @@ class Step {
 
   /** A roll that can't go on says what it waits for. */
   sayWhatHoldsItUp(): void {
+    if (this.#status === "undoing") return this.#sayWhatHoldsUpTheUndo();
     if (this.#status !== "running") return;
     const isHeldUp = !this.#isBusy && this.#phases.includes("waiting") && !this.#phases.includes("failed");
     const why = isHeldUp ? this.#holdsItUp() : null;
     if (why !== this.#why) this.#become("running", why);
+  }
+
+  #sayWhatHoldsUpTheUndo(): void {
+    const [first = ""] = (this.#why ?? "").split(HELD_UP);
+    const isHeldUp = !this.#isBusy && this.#phases.some((phase) => CHANGED.has(phase));
+    const what = isHeldUp ? this.#holdsItUp() : null;
+    const why = what === null ? first : `${first}; ${what}`;
+    if (why !== (this.#why ?? "")) this.#become("undoing", why);
   }
 
   endIfOver(): void {
@@ -162,14 +171,13 @@ class Step {
     if (this.#status === "running" && !this.#phases.includes("waiting") && !this.#phases.includes("failed"))
       this.#become("done", this.#leftOut());
     if (this.#status === "cancelling") this.#become("cancelled", this.#why);
-    // One that did not come back up is a failure that stays; each was tried once.
-    const isBack = this.#phases.every((phase, index) => !CHANGED.has(phase) || this.#hasReturned(index));
-    if (this.#status === "undoing" && isBack) this.#become("undone", this.#why);
+    if (this.#status === "undoing" && !this.#phases.some((phase) => CHANGED.has(phase)))
+      this.#become("undone", [this.#why, this.#leftOut()].filter((text) => text !== null).join("; "));
   }
 
   #beginAll(from: ReadonlySet<UnitPhase>, kind: RollWrite["kind"], to: UnitPhase): void {
     const isBackwards = kind === "restore";
-    const due = [...this.#roll.units.entries()].filter(([index]) => this.#isDue(index, from, isBackwards));
+    const due = [...this.#roll.units.entries()].filter(([index]) => from.has(this.#phases[index] ?? "left"));
     if (isBackwards) due.reverse();
     // One that is down already gets no worse.
     due.sort(([, a], [, b]) => Number(this.#isUp(a)) - Number(this.#isUp(b)));
@@ -185,9 +193,11 @@ class Step {
 
   #holdsItUp(): string | null {
     const unknown = this.#unknown;
-    if (unknown !== null && this.#now - (this.#unknownSince ?? this.#now) < UNKNOWN_MS) return this.#why;
+    if (unknown !== null && this.#now - (this.#unknownSince ?? this.#now) < UNKNOWN_MS) return null;
     if (unknown !== null) return `waiting: it is not known yet whether ${unknown} is up`;
-    const down = this.#roll.units.filter((unit) => !this.#isUp(unit)).map(({ name }) => name);
+    const down = this.#roll.units
+      .filter((unit, index) => this.#isMissed(index) && !this.#isUp(unit))
+      .map(({ name }) => name);
     const { maxUnavailable } = this.#roll;
     if (down.length < maxUnavailable) return null;
     const named = `${down.slice(0, 3).join(", ")}${down.length > 3 ? ", …" : ""}`;
@@ -197,17 +207,6 @@ class Step {
   /** A unit of which it is not known whether it is up; null: none. */
   get #unknown(): string | null {
     return this.#roll.units.find(({ name }) => isUpIn(this.#view, name) === undefined)?.name ?? null;
-  }
-
-  #isDue(index: number, from: ReadonlySet<UnitPhase>, isBackwards: boolean): boolean {
-    const phase = this.#phases[index];
-    return phase !== undefined && from.has(phase) && !(isBackwards && this.#hasReturned(index));
-  }
-
-  /** Whether a unit that failed was given its old version back already. */
-  #hasReturned(index: number): boolean {
-    const name = this.#roll.units[index]?.name;
-    return name !== undefined && (this.#reasons[name] ?? "").startsWith(RETURNED);
   }
 
   #mayBegin(unit: RollUnit, isBackwards: boolean): boolean {
@@ -222,11 +221,20 @@ class Step {
     return canary === null || this.#isPastCanary || begun < canary;
   }
 
-  /** Units of the roll that are down, or may be at any moment. What its old version can't bring up holds up no undo. */
+  /** Units of the roll that are down, or may be at any moment. */
   #unavailable(): number {
     return this.#roll.units.filter(
-      (unit, index) => this.#isUnderWay(index) || (!this.#isUp(unit) && !this.#hasReturned(index)),
+      (unit, index) => this.#isUnderWay(index) || (this.#isMissed(index) && !this.#isUp(unit)),
     ).length;
+  }
+
+  /**
+   * Whether a unit counts where it is down: not one that is somebody else's, nor one that its old version can't bring up, nor
+   * in an undo one that the roll has not touched.
+   */
+  #isMissed(index: number): boolean {
+    const phase = this.#phases[index] ?? "left";
+    return phase !== "left" && phase !== "stuck" && !(this.#status === "undoing" && phase === "waiting");
   }
 
   #isUp({ name }: RollUnit): boolean {
@@ -239,11 +247,11 @@ class Step {
   }
 
   #enter(index: number, { name }: RollUnit, phase: UnitPhase, why?: string): void {
-    const wasReturning = this.#phases[index] === "returning";
-    this.#phases[index] = phase;
+    const isStuck = this.#phases[index] === "returning" && phase === "failed";
+    this.#phases[index] = isStuck ? "stuck" : phase;
     this.#hasChanged = true;
     this.#watched.delete(name);
-    if (why !== undefined) this.#reasons[name] = wasReturning && phase === "failed" ? `${RETURNED}${why}` : why;
+    if (why !== undefined) this.#reasons[name] = why;
     if (phase === "done" || phase === "returned") this.#doneAt = this.#now;
   }
 
@@ -255,7 +263,13 @@ class Step {
 
   #leftOut(): string | null {
     const left = this.#count((phase) => phase === "left");
-    return left === 0 ? null : `${left} of ${this.#phases.length} were changed by somebody else, and left alone`;
+    const stuck = this.#count((phase) => phase === "stuck");
+    const total = this.#phases.length;
+    const texts = [
+      ...(stuck === 0 ? [] : [`${stuck} of ${total} are not up with their old versions`]),
+      ...(left === 0 ? [] : [`${left} of ${total} were changed by somebody else, and left alone`]),
+    ];
+    return texts.length === 0 ? null : texts.join("; ");
   }
 
   #isUnderWay(index: number): boolean {
@@ -272,4 +286,5 @@ class Step {
 }
 
 const WAITING: ReadonlySet<UnitPhase> = new Set<UnitPhase>(["waiting"]);
-const RETURNED = "has its old version again, and ";
+/** Between why a roll is undone and what holds that up. */
+const HELD_UP = "; waiting: ";

@@ -56,7 +56,9 @@ export async function createRoll(
       { put: keys.rollCount(), value: id },
       { put: keys.roll(id), value: encodeRoll(roll) },
       { put: keys.rollProgress(id), value: encodeRollProgress(begun(roll)) },
-      ...over.slice(0, Math.max(0, over.length - MOST_OVER + 1)).flatMap((old) => deletionOf(keys, old.id)),
+      ...over
+        .slice(0, Math.min(MOST_OVER, Math.max(0, over.length - MOST_OVER + 1)))
+        .flatMap((old) => deletionOf(keys, old.id)),
     ];
     const { succeeded, revision } = await etcd.txn([{ key: keys.rollCount(), modRevision: countRevision }], ops);
     if (succeeded) return { id, revision };
@@ -80,12 +82,13 @@ export async function orderRoll(
 ): Promise<number> {
   for (let attempt = 0; attempt < MOST_TRIES; attempt++) {
     if (attempt > 0) await sleep(backoff(attempt - 1));
-    const { rolls, unreadable, countRevision } = await readRolls(etcd, keys);
+    const { rolls, unreadable, count, countRevision } = await readRolls(etcd, keys);
     const found = rolls.find((roll) => roll.id === id);
     if (found === undefined) throw new RegistryError("not-found", `there is no roll ${id}`);
     const after = afterOrder(found.roll, found.progress, order, by);
     if (typeof after === "string") throw new RegistryError("refused", `roll ${id} ${after}`);
-    if (isOver(found.progress) && !isOver(after)) refuseShared(found.roll, rolls, unreadable, id);
+    const isRevived = isOver(found.progress) && !isOver(after);
+    if (isRevived) refuseShared(found.roll, rolls, unreadable, id);
     const compares: Compare[] = [
       { key: keys.rollProgress(id), modRevision: found.modRevision },
       // No other may begin meanwhile with the units of one that goes on.
@@ -93,6 +96,8 @@ export async function orderRoll(
     ];
     const { succeeded, revision } = await etcd.txn(compares, [
       { put: keys.rollProgress(id), value: encodeRollProgress(after) },
+      // Two that are revived at once, or one beside a new one, exclude each other by it.
+      ...(isRevived ? [{ put: keys.rollCount(), value: String(count) }] : []),
     ]);
     if (succeeded) return revision;
   }
@@ -147,7 +152,10 @@ function refuseShared(
   except: string | null,
 ): void {
   if (unreadable.length > 0)
-    throw new RegistryError("refused", `roll ${unreadable[0]} in etcd can't be read: it may have some of these units`);
+    throw new RegistryError(
+      "refused",
+      `roll ${unreadable[0]} in etcd can't be read, maybe one of a newer version, and may have some of these units: use that version, or delete its keys under rolls/ and roll-progress/`,
+    );
   const names = new Set(roll.units.map(({ name }) => name));
   for (const other of rolls) {
     if (other.id === except || isOver(other.progress)) continue;

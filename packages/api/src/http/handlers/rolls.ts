@@ -1,7 +1,7 @@
 import type { Roll, RollRequest } from "@fleet/client";
 import type { ClusterState } from "@fleet/domain/cluster";
 import { isRollOrder, planRoll, tellRoll } from "@fleet/domain/roll";
-import { createRoll, orderRoll, type Registry } from "@fleet/registry";
+import { createRoll, orderRoll, type Registry, RegistryError } from "@fleet/registry";
 import type { FastifyRequest } from "fastify";
 import { HttpError } from "../errors.ts";
 import type { UntilVisible } from "../read-your-writes.ts";
@@ -52,8 +52,11 @@ export function rollHandlers(
       const id = pathParameter(request, "rollID");
       const { order } = request.body as { readonly order: string };
       if (!isRollOrder(order)) throw new HttpError(400, `invalid order ${JSON.stringify(order)}`);
-      if (tell(id) === null) throw new HttpError(404, "there is no such roll, or it is not kept any more");
-      const revision = await orderRoll(etcd, keys, id, order, nameOfSender(request));
+      // By what etcd has: this server may not have heard of it yet.
+      const revision = await orderRoll(etcd, keys, id, order, nameOfSender(request)).catch((error: unknown) => {
+        if (!(error instanceof RegistryError) || error.code !== "not-found") throw error;
+        throw new HttpError(404, "there is no such roll, or it is not kept any more");
+      });
       await untilVisible(keys.rollProgress(id), revision);
       return reply.code(204).send();
     },

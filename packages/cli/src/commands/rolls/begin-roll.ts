@@ -73,20 +73,22 @@ export async function rollVersions(
   const units = new Map((await client.units()).map((unit) => [unit.name, unit]));
   const versions = new Map([...rolled].map(([name, { options }]) => [name, options]));
   if (!submit.force) await refuseHomeless(client, versions, units);
-  await ensureUnits(context, templates, "inactive", { ...submit, replace: true });
   const asked = [...rolled].map(([name, { text }]) => ({ name, ...(text === null ? {} : { text }) }));
-  return beginRoll(context, { kind: "replace", units: asked, ...settings }, block);
+  const roll = await beginRoll(context, { kind: "replace", units: asked, ...settings });
+  // Not before: one that is refused leaves the templates as they are.
+  await ensureUnits(context, templates, "inactive", { ...submit, replace: true });
+  return roll === null || !block || waitForRoll(context, client, roll);
 }
 
 /**
- * Begins a roll, and waits for it.
+ * Begins a roll.
  *
- * @returns whether it came to its end, or was not to be waited for
+ * @returns its ID; null: there is nothing to do
  */
-export async function beginRoll(context: Context, request: RollRequest, block: boolean): Promise<boolean> {
+export async function beginRoll(context: Context, request: RollRequest): Promise<string | null> {
   if (request.units.length === 0) {
     context.err("No unit has to be rolled: nothing to do.");
-    return true;
+    return null;
   }
   const client = await context.client();
   await sayWhatIsDown(context, request);
@@ -95,7 +97,7 @@ export async function beginRoll(context: Context, request: RollRequest, block: b
   const { id, units, maxUnavailable } = roll;
   const what = `${units.length} ${units.length === 1 ? "unit" : "units"}`;
   context.out(`Roll ${id} begun: ${request.kind} ${what}, at most ${maxUnavailable} down at a time`);
-  return block ? waitForRoll(context, client, id) : true;
+  return id;
 }
 
 /** Says of units that are down already that they count. */

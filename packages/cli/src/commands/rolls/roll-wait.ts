@@ -7,6 +7,8 @@ import { untilSettled, type Wait } from "../../waiting/until-settled.ts";
 
 /** When to look again though nothing happens. */
 const AGAIN_MS = 500;
+/** For an API to hear of a roll that was just begun. */
+const HEARD_MS = 5_000;
 
 type Phase = Roll["units"][number]["phase"];
 
@@ -17,6 +19,7 @@ const SAID: Readonly<Partial<Record<Phase, string>>> = {
   done: "done",
   returning: "gets its old version back",
   returned: "has its old version again",
+  stuck: "could not be undone",
   failed: "failed",
   left: "left alone",
 };
@@ -29,6 +32,7 @@ export function countsText({ units }: Pick<Roll, "units">): string {
     [count("failed"), "failed"],
     [count("left"), "left alone"],
     [count("returned"), "undone"],
+    [count("stuck"), "not undone"],
     [count("waiting"), "waiting"],
   ];
   const told = parts.filter(([number]) => number > 0).map(([number, what]) => `${number} ${what}`);
@@ -43,16 +47,22 @@ export function statusText(roll: Roll): string {
 /**
  * Waits until a roll is over or pauses, and says what becomes of its units.
  *
+ * @param isUndo to have it undone is what was asked for
  * @returns whether it came to what was asked for
  */
-export async function waitForRoll(context: Context, client: ClusterClient, id: string): Promise<boolean> {
+export async function waitForRoll(
+  context: Context,
+  client: ClusterClient,
+  id: string,
+  isUndo = false,
+): Promise<boolean> {
   const wait = new RollWait(context, client, id);
   const roll = await untilSettled(await follow(client, {}), Number.POSITIVE_INFINITY, wait);
   context.progress(null);
   if (roll === null) throw new CommandError(`roll ${id} was not waited for`);
   const line = `Roll ${id} ${statusText(roll)} (${countsText(roll)})`;
-  const isFine =
-    roll.status === "done" || roll.status === "paused" || (roll.status === "undone" && wait.wasAskedToUndo);
+  const isUndone = (isUndo || wait.wasUndoing) && !roll.units.some(({ phase }) => phase === "stuck");
+  const isFine = roll.status === "done" || roll.status === "paused" || (roll.status === "undone" && isUndone);
   if (isFine) context.out(line);
   else context.err(`Error: ${line}`);
   return isFine;
@@ -65,8 +75,9 @@ class RollWait implements Wait<Roll> {
   /** The last phase of each unit that was told. */
   readonly #told = new Map<string, Phase>();
   #roll: Roll | null = null;
+  readonly #since = performance.now();
   /** It was being undone already as the wait began: that is what its user waits for. */
-  wasAskedToUndo = false;
+  wasUndoing = false;
 
   constructor(context: Context, client: ClusterClient, id: string) {
     this.#context = context;
@@ -76,8 +87,12 @@ class RollWait implements Wait<Roll> {
 
   async look(): Promise<Roll | null> {
     const roll = await this.#client.roll(this.#id);
-    if (roll === null) throw new CommandError(`There is no roll ${this.#id}, or it is not kept any more.`);
-    if (this.#roll === null) this.wasAskedToUndo = roll.status === "undoing";
+    if (roll === null) {
+      // Another API than the one that began it may not have heard of it yet.
+      if (this.#roll === null && performance.now() - this.#since < HEARD_MS) return null;
+      throw new CommandError(`There is no roll ${this.#id}, or it is not kept any more.`);
+    }
+    if (this.#roll === null) this.wasUndoing = roll.status === "undoing";
     for (const { name, phase, why } of roll.units) {
       const said = SAID[phase];
       const isNews = this.#told.get(name) !== phase;
@@ -98,6 +113,8 @@ class RollWait implements Wait<Roll> {
     const roll = this.#roll;
     if (roll === null) return `Still waiting for roll ${this.#id}`;
     if (roll.why !== undefined) return `Roll ${this.#id} ${statusText(roll)}`;
+    if (roll.units.every(({ phase }) => phase === "waiting"))
+      return `Still waiting for roll ${this.#id} to be begun: is there an engine, of this version of fleet?`;
     const underWay = roll.units.filter(({ phase }) => ["stopping", "starting", "returning"].includes(phase));
     const names = underWay.slice(0, 3).map(({ name }) => name);
     const more = underWay.length > names.length ? `, and ${underWay.length - names.length} more` : "";

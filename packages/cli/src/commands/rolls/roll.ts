@@ -106,7 +106,7 @@ async function steer(
     context.out(`Roll ${id} ${now === null ? "was told" : statusText(now)}`);
     return 0;
   }
-  return (await waitForRoll(context, client, id)) ? 0 : 1;
+  return (await waitForRoll(context, client, id, order === "undo")) ? 0 : 1;
 }
 
 function tell(context: Context, one: Roll): void {

@@ -1,10 +1,13 @@
+import type { UnitInfo } from "../../client/cluster-client.ts";
 import { findUnits } from "../../client/find.ts";
 import type { Command } from "../../command.ts";
+import type { Context } from "../../context.ts";
 import { CommandError } from "../../errors.ts";
 import { patternsOf, unitsToRead } from "../../journal/units.ts";
-import { hintFor, unitNames } from "../../targets/units.ts";
+import { hintFor, isGlobal, unitNames } from "../../targets/units.ts";
 import { beginRoll } from "../rolls/begin-roll.ts";
 import { ROLL_FLAGS, readRollFlags } from "../rolls/roll-flags.ts";
+import { waitForRoll } from "../rolls/roll-wait.ts";
 import { AIMS, bringTo, MESSAGE_FLAG, readMessage, readWaitOptions, WAIT_FLAGS } from "./desired-state.ts";
 
 export const restart: Command = {
@@ -31,9 +34,11 @@ the next one begins when one has been active for the settle time. See "fleetctl 
     const settings = readRollFlags(flags, readMessage(flags));
     if (settings !== null) {
       const { units } = await unitsToRead(context, patternsOf(args));
-      const names = units.filter(({ desiredState }) => desiredState === "launched").map(({ name }) => ({ name }));
-      const request = { kind: "restart", units: names, ...settings } as const;
-      return (await beginRoll(context, request, readWaitOptions(flags).block)) ? 0 : 1;
+      const names = units.filter((unit) => isRolled(context, unit)).map(({ name }) => ({ name }));
+      const roll = await beginRoll(context, { kind: "restart", units: names, ...settings });
+      if (roll === null) return units.length === 0 ? 0 : 1;
+      const isWaitedFor = readWaitOptions(flags).block;
+      return !isWaitedFor || (await waitForRoll(context, await context.client(), roll)) ? 0 : 1;
     }
     if (flags.message !== undefined)
       throw new CommandError("--message has no effect without --roll: a restart is in no history");
@@ -56,3 +61,10 @@ the next one begins when one has been active for the settle time. See "fleetctl 
     return isFine ? 0 : 1;
   },
 };
+
+/** Whether a unit can take part in a roll; it is said of one that can't. */
+function isRolled(context: Context, unit: UnitInfo): boolean {
+  const why = isGlobal(unit) ? "is global" : unit.desiredState === "launched" ? null : `is ${unit.desiredState}`;
+  if (why !== null) context.err(`Unit ${unit.name} ${why}: it is left out of the roll.`);
+  return why === null;
+}

@@ -12,7 +12,7 @@ import {
 } from "../index.ts";
 
 /** What a unit does when it is given a version, or is started. */
-export type Behaviour = "comes up" | "fails" | "crashes once" | "comes up late";
+export type Behaviour = "comes up" | "fails" | "ends" | "crashes once" | "crashes slowly" | "comes up late";
 
 interface Simulated {
   record: UnitRecord;
@@ -114,6 +114,11 @@ export class SimulatedRoll {
     this.#turn(name, FAILED);
   }
 
+  /** Has a unit stopped by systemctl on its machine. */
+  stopByHand(name: string): void {
+    this.#turn(name, DEAD);
+  }
+
   mend(name: string): void {
     this.#turn(name, RUNNING);
   }
@@ -152,6 +157,12 @@ export class SimulatedRoll {
     const first = { at: this.now + 200, state: stateOf(hash, "launched", ACTIVATING) };
     const up = { at, state: stateOf(hash, "launched", RUNNING) };
     if (behaviour === "fails") return [first, { at, state: stateOf(hash, "launched", FAILED) }];
+    if (behaviour === "ends") return [first, { at, state: stateOf(hash, "launched", DEAD) }];
+    if (behaviour === "crashes slowly")
+      return [
+        ...[first, up, { at: at + 500, state: stateOf(hash, "launched", ACTIVATING, 1) }],
+        { at: at + 1_500, state: stateOf(hash, "launched", RUNNING, 1) },
+      ];
     if (behaviour === "crashes once")
       return [first, up, { at: at + 500, state: stateOf(hash, "launched", RUNNING, 1) }];
     return [first, up];
