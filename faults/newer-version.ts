@@ -6,6 +6,14 @@ import type { History } from "./history.ts";
 
 const AGAIN_MS = 300;
 const TEXT = "[Service]\nExecStart=/bin/sleep infinity\n";
+/** Begins the names of the units that it has. */
+const OWN_UNITS = "later-";
+
+/** Whether a key is of a unit that the newer version has, and that stays as it is. */
+export function isOfNewerVersion(key: string): boolean {
+  return key.split("/").at(-1)?.startsWith(OWN_UNITS) === true;
+}
+
 const NOBODY = "d".repeat(32);
 
 /**
@@ -30,10 +38,10 @@ export class NewerVersion {
     this.#lasting = new Map([
       [keys.unitFile(hash), TEXT],
       // Nothing but a value that can't be read refers to that file.
-      [keys.unit("later-0.service"), record("paused")],
-      [keys.unit("later-1.service"), record({ from: 8, to: 17 })],
+      [keys.unit(`${OWN_UNITS}0.service`), record("paused")],
+      [keys.unit(`${OWN_UNITS}1.service`), record({ from: 8, to: 17 })],
       [keys.cordon(NOBODY), JSON.stringify({ drain: "slowly" })],
-      [keys.move("later-0.service"), JSON.stringify({ to: ["a", "b"] })],
+      [keys.move(`${OWN_UNITS}0.service`), JSON.stringify({ to: ["a", "b"] })],
       ...["a-kind/x", "fleets/a/b/c", "sagas/x", "state-of-things", "z-kind/x"].map((path): [string, string] => [
         `${keys.prefix}${path}`,
         JSON.stringify({ kind: path }),

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { FleetApiError } from "@fleet/client";
 import { cordonMachine, parseUnitFile, RegistryError, UnitWriter, uncordonMachine } from "@fleet/registry";
 import { LateWrite } from "../late-write.ts";
+import { isOfNewerVersion } from "../newer-version.ts";
 import { etcdctl, type Fault, LEADING, lasting, on } from "../target.ts";
 
 const LATE = "late-0.service";
@@ -88,7 +89,7 @@ export const DATA_FAULTS: Readonly<Record<string, Fault>> = {
       for (const kind of ["units", "schedule"]) {
         const { keyValues } = await etcd.range({ start: `${keys.prefix}${kind}/`, end: `${keys.prefix}${kind}0` });
         for (const { key, value, modRevision } of keyValues) {
-          if (!random.chance(0.4) || !value.endsWith("}")) continue;
+          if (!random.chance(0.4) || !value.endsWith("}") || isOfNewerVersion(key)) continue;
           const newer = `${value.slice(0, -1)},"newer":{"of":["a version to come"]}}`;
           const { succeeded } = await etcd.txn([{ key, modRevision }], [{ put: key, value: newer }]);
           if (succeeded) changed.push(key.slice(keys.prefix.length));

@@ -406,6 +406,15 @@ describe("units that must not outlive the machine's lease", () => {
     await next.settle([{ ...loaded, stopsOnPartition: false, hash: ONESHOT_HASH }]);
     expect(marks()).toEqual([]);
   });
+  it("are not marked while it is not known that the name is free: the host may have a unit of its own of that name", async () => {
+    const { systemd, runner: made, settle } = runner();
+    made.adopt();
+    await settle([{ ...stopped, desiredState: "loaded" }]);
+    await settle([]);
+    systemd.refuse("load f.service");
+    await settle([stopped]);
+    expect([made.stateOf("f.service", undefined)?.error, marks()]).toEqual(["refused", []]);
+  });
   it("are not started where the deadline went by while etcd was asked for something", async () => {
     const { systemd, runner: made, settle, watchdog } = runner();
     made.adopt();

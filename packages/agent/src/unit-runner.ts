@@ -109,7 +109,8 @@ export class UnitRunner {
     this.#unclear = unclear;
     // An agent before this one may have left out those that were only loaded.
     for (const { name, stopsOnPartition } of wanted.values())
-      if (stopsOnPartition && !this.#marked.has(name) && this.#present.has(name)) this.#mark(name);
+      if (stopsOnPartition && !this.#marked.has(name) && this.#present.get(name)?.isUnfinished === false)
+        this.#mark(name);
     this.#forgetFailures();
     const now = performance.now();
     const hold = (name: string): boolean =>
@@ -328,6 +329,8 @@ export class UnitRunner {
             throw error;
           }
           this.#present.set(name, { name, hash, isLaunched: false, isStopped: true, isUnfinished: false });
+          // Not before it is known that no file of the host's has this name: the watchdog asks nobody.
+          this.#mark(name);
         }),
       ),
     );
@@ -340,7 +343,6 @@ export class UnitRunner {
       const content = text(hash);
       if (content === undefined) throw new Error(`the unit file ${hash} is not in the registry`);
       const install = installOf(parseUnitFile(content));
-      this.#mark(name);
       directory.write(name, content);
       return { name, hash, path: directory.file(name), install };
     } catch (error) {

@@ -351,6 +351,9 @@ describe("units", () => {
       409,
       /does not exist and options field empty/,
     ],
+    ["a name of fleet's own daemons", "fleet.service", { options: file, desiredState: "launched" }, 400, /own daemons/],
+    ["a type that systemd can't be given", "a.scope", { options: file, desiredState: "launched" }, 400, /scope/],
+    ["a name that is too long", `${"x".repeat(244)}.service`, { options: file, desiredState: "launched" }, 400, /251/],
     ["options of the wrong type", "a.service", { options: "x" }, 400, /options/],
     ["a body that is no object", "a.service", [1], 400, /body/],
   ])("refuse %s", async (_what, name, body, status, message) => {

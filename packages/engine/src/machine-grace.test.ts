@@ -31,7 +31,7 @@ describe("a machine that vanishes", () => {
     const started = await leading();
     await silent(started, 7_000, "m1");
     expect([started.engine.isLeading(), cluster().where(A)]).toEqual([true, on("m1")]);
-    expect(started.said.filter((text) => text.includes("vanished right after etcd was silent"))).toHaveLength(1);
+    expect(started.said.filter((text) => text.includes("disappeared while etcd was unreachable"))).toHaveLength(1);
     await cluster().join("m1");
     await clock.pass(60_000);
     expect([cluster().where(A), cluster().done]).toEqual([on("m1"), [`m1 + ${A}`]]);

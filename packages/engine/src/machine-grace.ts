@@ -81,7 +81,7 @@ export class MachineGrace {
     const seconds = Math.ceil(((this.#vanished.nextEnd ?? now) - now) / 1000);
     log.warn(
       { machine: id },
-      `machine ${id} vanished right after etcd was silent: its units stay there for up to ${seconds} s`,
+      `machine ${id} disappeared while etcd was unreachable: its units stay there for up to ${seconds} s`,
     );
   }
 }

@@ -35,10 +35,14 @@ export class SectionWriter {
       for (const [key, revision] of revisions) if (sectionless.get(key) === revision) sectionless.delete(key);
       if (ops.length === 0) continue;
       const compares = records.map(({ key, modRevision }) => ({ key, modRevision }));
-      const { succeeded } = await this.#registry.etcd.txn([leadership.fence, ...compares], ops);
-      if (succeeded) continue;
-      for (const { key, modRevision } of records) if (!sectionless.has(key)) sectionless.set(key, modRevision);
-      return;
+      let isWritten = false;
+      try {
+        isWritten = (await this.#registry.etcd.txn([leadership.fence, ...compares], ops)).succeeded;
+      } finally {
+        if (!isWritten)
+          for (const { key, modRevision } of records) if (!sectionless.has(key)) sectionless.set(key, modRevision);
+      }
+      if (!isWritten) return;
     }
   }
 

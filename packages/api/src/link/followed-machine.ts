@@ -120,9 +120,11 @@ export class FollowedMachine {
     const { asker, machineID, hostname, reader, position, filters, onSkew } = this.#options;
     const source = { machineID, hostname: hostname(), units: this.#units, allFields: filters.allFields === true };
     const before = position.read;
+    const beganAt = performance.now();
     for await (const entries of machineJournal(asker, { source, question, onSkew }, signal)) {
       if (this.#isAway) await this.#sayBack();
-      this.#failures = 0;
+      // It answers before its journal does.
+      if (entries.length > 0 || performance.now() - beganAt > MOST_PAUSE_MS) this.#failures = 0;
       this.#hasAnswered = true;
       const fresh = entries.filter(({ entry }) => position.take(entry));
       if (signal.aborted && fresh.length === 0) return;

@@ -292,7 +292,7 @@ it("a machine whose units stay there though it is lost is told of once, with unt
   const about = { kind: "known-machine", id: "m1", revision: 7 } as const;
   const held = eventsOf({ ...about, before: known(), after: known("2026-11-26T05:00:00.000Z") });
   expect(told(held)).toEqual([
-    "machine-held m1: it vanished right after etcd was silent, and may be well: its units stay there until 2026-11-26T05:00:00.000Z",
+    "machine-held m1: it disappeared while etcd was unreachable, and may still be running: its units stay there until 2026-11-26T05:00:00.000Z",
   ]);
   expect(eventsOf({ ...about, before: known("2026"), after: known("2026") })).toEqual([]);
   expect(eventsOf({ ...about, before: known("2026"), after: known() })).toEqual([]);

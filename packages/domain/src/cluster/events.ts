@@ -178,7 +178,7 @@ function machineEvents({ id: machineID, before, after, revision }: Of<"machine">
 function heldEvents({ id: machineID, before, after, revision }: Of<"known-machine">): readonly ClusterEvent[] {
   const until = after?.heldUntil;
   if (until === undefined || until === before?.heldUntil) return [];
-  const cause = `it vanished right after etcd was silent, and may be well: its units stay there until ${until}`;
+  const cause = `it disappeared while etcd was unreachable, and may still be running: its units stay there until ${until}`;
   return [{ kind: "machine-held", revision, cause, machineID }];
 }
 

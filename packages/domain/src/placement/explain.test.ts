@@ -174,12 +174,12 @@ describe("the summary of where a unit is says", () => {
       "on machine m9, which is gone; the engine is about to move it",
     ],
     [
-      "that it stays on a machine that vanished right after etcd was silent, and until when",
+      "that it stays on a machine that disappeared while etcd was unreachable, and until when",
       {
         ...{ ...machines("m1"), ...LEADER, ...unit("a.service", "", { machineID: "m9" }) },
         [keys.knownMachine("m9")]: { primaryIP: "", heldUntil: "2026-11-26T05:00:00.000Z" },
       },
-      "on machine m9, which vanished right after etcd was silent and may be well: it stays there until 2026-11-26T05:00:00.000Z",
+      "on machine m9, which disappeared while etcd was unreachable, and may still be running: it stays there until 2026-11-26T05:00:00.000Z",
     ],
     [
       "that its machine no longer fits",
@@ -194,7 +194,7 @@ describe("the summary of where a unit is says", () => {
     [
       "that it waits for its machine to let go",
       { ...machines("m1"), ...unit("a.service", "", { leaving: "m1" }) },
-      "pending until machine m1 has stopped it: it is moved",
+      "pending until machine m1 has stopped it: it is being moved",
     ],
     ["that there is no machine", unit("a.service"), "pending: there is no machine"],
     [

@@ -186,7 +186,7 @@ function summaryOf(
   }
   if (on !== null) return placedText(state, name, on, record, seen.ownReason, troubles);
   if (whereabouts.kind === "leaving")
-    return `pending until machine ${whereabouts.from} has stopped it: ${record.cause ?? "it is moved"}`;
+    return `pending until machine ${whereabouts.from} has stopped it: ${record.cause ?? "it is being moved"}`;
   return pendingText(state, fitting);
 }
 
@@ -205,7 +205,7 @@ function placedText(
     const heldUntil = state.knownMachines.get(on)?.heldUntil;
     return heldUntil === undefined
       ? `on machine ${on}, which is gone; ${next}`
-      : `on machine ${on}, which vanished right after etcd was silent and may be well: it stays there until ${heldUntil}`;
+      : `on machine ${on}, which disappeared while etcd was unreachable, and may still be running: it stays there until ${heldUntil}`;
   }
   if (ownReason !== null) return `on machine ${on}, which no longer fits: ${ownReason}; ${next}`;
   if (troubles.length > 0) return troublesText(state, name, troubles);

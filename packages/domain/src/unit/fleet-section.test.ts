@@ -9,7 +9,11 @@ describe("the section of fleet's in a unit file", () => {
     ["none", "[Service]\nExecStart=/bin/a\n", ""],
     ["one among others", "[X-Fleet]\nStay=true\n[Service]\nExecStart=/bin/a\n", "[X-Fleet]\nStay=true\n"],
     ["several", "[X-Fleet]\nStay=true\n[Service]\nA=b\n[X-Fleet]\nWeight=2\n", "[X-Fleet]\nStay=true\nWeight=2\n"],
-    ["one with options that fleet does not know", "[X-Fleet]\nColour=red\nStay=true\n", "[X-Fleet]\nStay=true\n"],
+    [
+      "one with options that fleet does not know",
+      "[X-Fleet]\nColour=red\nStay=true\n",
+      "[X-Fleet]\nColour=red\nStay=true\n",
+    ],
     ["one with a value over two lines", "[X-Fleet]\nConflicts=a \\\n b\n", "[X-Fleet]\nConflicts=a \\\n b\n"],
   ])("with %s asks for the same as the whole", (_what, text, expected) => {
     const options = parseUnitFile(text);

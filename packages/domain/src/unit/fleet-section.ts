@@ -57,11 +57,11 @@ export function unknownFleetOptions(options: readonly UnitOption[]): readonly st
 }
 
 /**
- * What fleet reads of a unit file, as a file of its own: the requirements that it has are those of the whole. Empty: it has no
- * such section; null: that can't be written by itself.
+ * What fleet reads of a unit file, as a file of its own: the requirements that it has are those of the whole. Options that this
+ * version does not know are in it, for a later one may. Empty: it has no such section; null: that can't be written by itself.
  */
 export function fleetSectionOf(options: readonly UnitOption[]): string | null {
-  const ours = options.filter(({ section, name }) => section === FLEET_SECTION && isFleetOption(name));
+  const ours = options.filter(({ section }) => section === FLEET_SECTION);
   const text = serializeUnitFile(ours);
   return JSON.stringify(parseUnitFile(text)) === JSON.stringify(ours) ? text : null;
 }

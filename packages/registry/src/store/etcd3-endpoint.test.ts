@@ -56,11 +56,11 @@ async function works({ registry, mirror, beats }: LiveClient): Promise<void> {
 }
 
 /** Longer than a connection is idle before gRPC asks whether it lives, and than it waits for the answer. */
-const PAST_THE_PING_MS = 14_000;
+const PAST_THE_PING_MS = 60_000;
 
 describe("a client whose network was cut", () => {
   it("at whatever moment of a heart-beat keeps the connection that it has afterwards", {
-    timeout: 60_000,
+    timeout: 150_000,
   }, async () => {
     const moments = Array.from({ length: 8 }, (_, index) => (index * BEAT_MS) / 8);
     const healed = await Promise.all(

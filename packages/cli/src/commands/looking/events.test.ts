@@ -48,6 +48,22 @@ describe("events", () => {
     expect((await run(["events", "-n", "2", "-f"])).stderr).toContain("does not go with --follow");
     expect((await run(["events", "-n", "x"])).stderr).toContain('invalid --lines "x": expected a number');
   });
+  it("of machines are asked for by ID, however they are named, lost ones too, and an unknown name is an error", async () => {
+    const lost = { id: "2".repeat(32), hostname: "node2", primaryIP: "192.0.2.2", state: "lost" };
+    let asked = "";
+    answerAll((_method, path) => {
+      if (path.startsWith("/machines"))
+        return { body: { machines: [{ id, hostname: "node1" }, ...(path.includes("lost") ? [lost] : [])] } };
+      asked = path;
+      return { stream: (response) => response.writeHead(200, { "content-type": "text/event-stream" }).end() };
+    });
+    expect((await run(["events", "--machine", "node1", "--machine", "192.0.2.2"])).code).toBe(0);
+    expect(asked).toBe(`/events?machine=${id}&machine=${lost.id}&follow=false`);
+    expect(await run(["events", "--machine", "node3"])).toMatchObject({
+      code: 1,
+      stderr: "Error: Machine node3 does not exist.\n",
+    });
+  });
   it("of an old server are not there, and it says so", async () => {
     expect((await run(["events"])).stderr).toBe("Error: this server is too old to report events\n");
     expect((await run(["events", "--kind=x"])).stderr).toContain('invalid --kind "x"');

@@ -5,7 +5,7 @@ import type { Context } from "../../context.ts";
 import { CommandError } from "../../errors.ts";
 import { machineID } from "../../printing/machine-text.ts";
 import { jsonText, OUTPUT_FLAG, readOutput } from "../../printing/output.ts";
-import { machinesLike } from "../../targets/machines.ts";
+import { machinesNamed } from "../../targets/machines.ts";
 import { patternOf } from "../../targets/unit-patterns.ts";
 
 const KINDS = Object.keys(EVENT_KINDS);
@@ -42,11 +42,9 @@ Kinds: ${KINDS.join(", ")}.`,
     const after = flags.after === undefined ? null : readRevision(String(flags.after));
     const most = flags.lines === undefined ? null : readMost(flags);
     const client = await context.client();
-    const machines = flags.machine === undefined ? [] : await client.machines();
-    const whole = repeated(flags.machine).map((begin) => {
-      const found = machinesLike(machines, begin);
-      return found.length === 1 ? (found[0]?.id ?? begin) : begin;
-    });
+    const named = repeated(flags.machine);
+    const machines = named.length === 0 ? [] : [...(await client.machines()), ...(await client.lostMachines())];
+    const whole = machinesNamed(machines, named).map(({ id }) => id);
     const stream = await client.events(
       { filter: { ...filter, machines: whole }, after, follow: flags.follow === true },
       context.signal,

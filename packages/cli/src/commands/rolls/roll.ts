@@ -51,7 +51,7 @@ Fields of the list: roll, time, kind, status, progress, by, message.`,
   examples: ["fleetctl roll list", "fleetctl roll status -w 7", "fleetctl roll undo 7"],
   completes: ACTIONS,
   async run(context, [typed = "", id, ...rest], flags) {
-    if (rest.length > 0) throw new CommandError(`roll takes one action and one roll: ${rest.join(" ")} is too much`);
+    if (rest.length > 0) throw new CommandError(`roll takes one action and one roll: unexpected ${rest.join(" ")}`);
     const action = ACTIONS.find((one) => one === typed);
     if (action === undefined)
       throw new CommandError(`invalid action ${JSON.stringify(typed)}: expected one of ${ACTIONS.join(", ")}`);
