@@ -183,14 +183,18 @@ describe("through a bastion, the only host that is reached", () => {
       .map((line) => line.split("| ")[1]?.split(" ")[0]);
     expect(times).toHaveLength(4);
     expect(times).toEqual(times.toSorted());
+    await through("destroy", "left", "right");
   });
   it("top shows machines and their units, without a link", async () => {
-    const { code, stdout, stderr } = await through("top", "--once", "left", "right");
+    const text = "[Service]\nExecStart=/bin/sleep infinity\n";
+    const files = [cluster.file("second.service", pinned(2, text)), cluster.file("third.service", pinned(3, text))];
+    await through("start", ...files);
+    const { code, stdout, stderr } = await through("top", "--once", "second", "third");
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     for (const host of ["h1", "h2", "h3"]) expect(stdout).toMatch(new RegExp(`^${host} +[\\d.]+ +\\d+ +[\\d.]+ `, "m"));
-    expect(stdout).toMatch(/^left\.service +h2 +running +[\d.]+ /m);
-    expect(stdout).toMatch(/^right\.service +h3 +running +[\d.]+ /m);
-    await through("destroy", "left", "right");
+    expect(stdout).toMatch(/^second\.service +h2 +running +[\d.]+ /m);
+    expect(stdout).toMatch(/^third\.service +h3 +running +[\d.]+ /m);
+    await through("destroy", "second", "third");
   });
 });
 
