@@ -32,6 +32,12 @@ const stopped = async (unit: string, index: number): Promise<number> => {
   return Number(entry.__MONOTONIC_TIMESTAMP) - lateness;
 };
 
+/** A service that comes up only where a file is. */
+const HANGS = `[Service]
+ExecStartPre=/bin/sh -c 'test -e /run/quick || sleep 600'
+ExecStart=/bin/sleep infinity
+`;
+
 async function killLeader(): Promise<void> {
   const { text } = await cluster.api.send("GET", "/events?follow=false&kind=leader-changed");
   const leaders = [...text.matchAll(/"machineID":"(\w+)"/g)].map(([, id]) => id);
@@ -148,11 +154,9 @@ PreferMetadata=host=h3
   });
   it("leaves a unit to its user as soon as that changes it, though it is still coming up on its new machine", async () => {
     const { network } = cluster.cluster;
-    const text =
-      "[Service]\nExecStartPre=/bin/sh -c 'test -e /run/quick || sleep 600'\nExecStart=/bin/sleep infinity\n";
     const hosts = [...network.hosts.keys()];
     await Promise.all(hosts.map((host) => network.must(host, "touch", "/run/quick")));
-    await cluster.ok("start", cluster.file("hangs.service", text));
+    await cluster.ok("start", cluster.file("hangs.service", HANGS));
     const from = await cluster.hostOf("hangs.service");
     const others = hosts.filter((host) => host !== from);
     await Promise.all(others.map((host) => network.must(host, "rm", "/run/quick")));
@@ -167,6 +171,21 @@ PreferMetadata=host=h3
     await cluster.ok("start", "hangs.service");
     await cluster.ok("uncordon", machine);
     await cluster.ok("destroy", "hangs.service");
+  });
+  it("tells of a unit that hangs in activating on its new machine", async () => {
+    const { network } = cluster.cluster;
+    const hosts = [...network.hosts.keys()];
+    await Promise.all(hosts.map((host) => network.must(host, "touch", "/run/quick")));
+    await cluster.ok("start", cluster.file("hangs.service", HANGS));
+    const from = await cluster.hostOf("hangs.service");
+    await Promise.all(hosts.filter((host) => host !== from).map((host) => network.must(host, "rm", "/run/quick")));
+    const { code, stderr } = await cluster.fleetctl("drain", "--timeout=8", idOf(from));
+    expect({ code, stderr }).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^Still waiting: .*hangs\.service is activating/m),
+    });
+    await cluster.ok("destroy", "hangs.service");
+    await network.must(from, "rm", "/run/quick");
   });
   it("brings a unit back that does not come up on its new machine, without having stopped it", async () => {
     // Its program is on one host only.
