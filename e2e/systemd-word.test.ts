@@ -59,6 +59,24 @@ describe("what came of a start, in systemd's words", () => {
     });
     await cluster.cluster.network.must(1, "rm", "/nowhere");
   });
+  it("ends a start that waits at once, with exit code 1, and explain says it too", async () => {
+    const failing = cluster.file("failing.service", `[Service]\nType=oneshot\nExecStart=/bin/false\n${ON_1}`);
+    const needing = `[Unit]\nRequires=failing.service\nAfter=failing.service\n${SLEEP}${ON_1}`;
+    const cases: readonly (readonly [name: string, text: string, why: RegExp])[] = [
+      ["dependent.service", needing, /a dependency failed \(job result dependency\)/],
+      ["asserting.service", `[Unit]\nAssertPathExists=/nowhere\n${SLEEP}${ON_1}`, /\(job result assert\)/],
+      ["alone.timer", `[Timer]\nOnActiveSec=1h\n${ON_1}`, /it refused the unit's job \(job result failed\)/],
+    ];
+    await cluster.ok("load", failing);
+    for (const [name, text, why] of cases) {
+      const began = performance.now();
+      const { code, stderr } = await cluster.fleetctl("start", cluster.file(name, text));
+      expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(why) });
+      expect(stderr).toContain(`Error: unit ${name}`);
+      expect(performance.now() - began).toBeLessThan(10_000);
+      expect(await cluster.ok("explain", name)).toMatch(why);
+    }
+  });
   it("is the unit's error, too, where the agent is restarted while systemd still works on the start", async () => {
     const slow = `[Service]\nType=oneshot\nExecStart=/bin/sh -c "until [ -e /run/go ]; do sleep 0.1; done; exit 1"\n`;
     const waiting = "[Unit]\nRequires=slow.service\nAfter=slow.service\n";
@@ -95,6 +113,26 @@ describe("what came of a start, in systemd's words", () => {
     await cluster.until("restarts to be told", async () =>
       /"exitStatus":7.*"restarts":[2-9]/.test(await recordOf("loop.service")),
     );
+  });
+});
+
+describe("a unit with a key that systemd does not know", () => {
+  it("is not read again at each of the agent's looks while it is loaded only", async () => {
+    const { network } = cluster.cluster;
+    const warnings = async (): Promise<number> => {
+      const journal = await network.must(1, "journalctl", "_PID=1", "-o", "cat", "--no-pager");
+      return journal.split("\n").filter((line) => /odd\.service.*Unknown key/.test(line)).length;
+    };
+    await cluster.ok("load", cluster.file("odd.service", `${SLEEP}Foo=bar\n${ON_1}`));
+    await cluster.until("systemd to have warned", async () => (await warnings()) > 0);
+    await cluster.until(
+      "the unit to be told of",
+      async () => (await stateOf("odd.service")).systemdActiveState !== undefined,
+    );
+    const [before, from] = [await warnings(), Date.now()];
+    // The agent looks at all units each 30 s, and leaves no trace of it where nothing has changed.
+    await cluster.until("two looks", () => Date.now() > from + 65_000, 90_000);
+    expect(await warnings()).toBe(before);
   });
 });
 
@@ -140,8 +178,20 @@ describe("what a machine has without a unit file", () => {
     } finally {
       await network.must(1, "umount", "/mnt/hand");
     }
-    // Not by the API, which refuses the name: by an entry of an earlier version.
     expect((await start(cluster.file("system.slice", `[Slice]\n${ON_1}`))).code).not.toBe(0);
+    // Not by the API, which refuses the name: by an entry of an earlier version, here another slice's under that name.
+    await cluster.ok("load", cluster.file("other.slice", `[Slice]\n${ON_1}`));
+    const [ours, theirs] = ["other", "system"].map((name) => `/_coreos.com/fleet/units/${name}.slice`) as [
+      string,
+      string,
+    ];
+    const entry = await cluster.cluster.etcdctl("get", "--print-value-only", ours);
+    const unplaced = { ...JSON.parse(entry), desiredState: "launched", machineID: undefined, cause: undefined };
+    await cluster.cluster.etcdctl("put", theirs, JSON.stringify(unplaced));
+    await untilError("system.slice", /is there without a unit file, not from fleet/);
+    await cluster.ok("destroy", "system.slice");
+    await cluster.until("fleet to have let go", async () => (await stateOf("system.slice")).error === undefined);
+    expect(await cluster.show(1, "system.slice", "ActiveState")).toBe("active");
   });
 });
 
