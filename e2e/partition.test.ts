@@ -43,7 +43,7 @@ describe("OnPartition=stop: two copies never run at once, by both hosts' journal
     await cluster.ok("load", cluster.file(job, text));
     await cluster.ok(
       "start",
-      cluster.file(timer, `[Timer]\nOnActiveSec=4\nAccuracySec=100ms\n[X-Fleet]\nMachineOf=${job}\n`),
+      cluster.file(timer, `[Timer]\nOnActiveSec=1\nAccuracySec=100ms\n[X-Fleet]\nMachineOf=${job}\n`),
     );
     const { network } = cluster.cluster;
     const running = async (): Promise<readonly number[]> => {

@@ -373,9 +373,9 @@ describe("units that must not outlive the lease of their machine", () => {
     await machine().put("f.service", { text });
     await within(1_000, () => machine().untilUp("f.service"));
     expect([...new Set(machine().calls.slice(2))]).toEqual([
-      "load f.service",
       "ensureService fleet-fence.service",
       "ensureService fleet-fence-spare.service",
+      "load f.service",
       "start f.service",
     ]);
     const before = beats();

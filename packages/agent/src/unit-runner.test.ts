@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { hashText } from "@fleet/domain/unit";
 import { describe, expect, it } from "vitest";
@@ -22,9 +22,9 @@ function runner(host = new FakeSystemdHost()): {
   systemd: FakeSystemd;
   runner: UnitRunner;
   settle: (wanted: WantedUnit[]) => Promise<void>;
-  watchdog: { isArmed: boolean; isOurs: boolean; noteTakenBack: Promise<void> };
+  watchdog: { isArmed: boolean; trouble: string | null; isOurs: boolean; noteTakenBack: Promise<void> };
 } {
-  const watchdog = { isArmed: true, isOurs: true, noteTakenBack: Promise.resolve() };
+  const watchdog = { isArmed: true, trouble: null as string | null, isOurs: true, noteTakenBack: Promise.resolve() };
   const systemd = new FakeSystemd(host);
   const log = { debug() {}, info() {}, warn() {}, error() {} } as never;
   const made = new UnitRunner({
@@ -36,7 +36,7 @@ function runner(host = new FakeSystemdHost()): {
     failpoint: () => undefined,
     takeBackEnded: () => watchdog.noteTakenBack,
     isWatchdogArmed: () => watchdog.isArmed,
-    watchdogTrouble: () => null,
+    watchdogTrouble: () => watchdog.trouble,
     isUnknown: () => false,
     isStillOurs: async () => watchdog.isOurs,
   });
@@ -370,17 +370,18 @@ describe("running units", () => {
 
 describe("units that must not outlive the machine's lease", () => {
   const stopped = { ...unit("f.service"), stopsOnPartition: true };
-  const marks = (): string[] => readdirSync(join(folder(), "units", ".fenced"));
+  const marked = (): string => join(folder(), "units", ".fenced");
+  const marks = (): string[] => (existsSync(marked()) ? readdirSync(marked()) : []);
 
   it("are started only where something will stop them, and are marked for it before", async () => {
     const { systemd, runner: made, settle, watchdog } = runner();
     made.adopt();
     watchdog.isArmed = false;
     await settle([stopped, unit("a.service")]);
-    expect(systemd.calls).toEqual(["load a.service", "load f.service", "start a.service"]);
+    expect([systemd.calls, marks()]).toEqual([["load a.service", "start a.service"], []]);
     watchdog.isArmed = true;
     await settle([stopped, unit("a.service")]);
-    expect(systemd.calls.at(-1)).toBe("start f.service");
+    expect(systemd.calls.slice(-2)).toEqual(["load f.service", "start f.service"]);
     expect(marks()).toEqual(["f.service"]);
     expect(new UnitDirectory(join(folder(), "units")).hasStopsOnPartition).toBe(true);
     await settle([unit("a.service")]);
@@ -405,6 +406,15 @@ describe("units that must not outlive the machine's lease", () => {
     expect(marks()).toEqual(["f.service"]);
     await next.settle([{ ...loaded, stopsOnPartition: false, hash: ONESHOT_HASH }]);
     expect(marks()).toEqual([]);
+  });
+  it("are loaded and marked, and not started, where no watchdog can be had: they say so, and are stopped by their marks", async () => {
+    const { systemd, runner: made, settle, watchdog } = runner();
+    made.adopt();
+    watchdog.isArmed = false;
+    watchdog.trouble = "waits for a watchdog";
+    await settle([stopped]);
+    expect([systemd.calls, marks()]).toEqual([["load f.service"], ["f.service"]]);
+    expect(made.stateOf("f.service", undefined)).toMatchObject({ current: "loaded", error: "waits for a watchdog" });
   });
   it("are not marked while it is not known that the name is free: the host may have a unit of its own of that name", async () => {
     const { systemd, runner: made, settle } = runner();

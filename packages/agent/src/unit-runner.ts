@@ -107,17 +107,21 @@ export class UnitRunner {
   ): Promise<boolean> {
     this.#wanted = wanted;
     this.#unclear = unclear;
+    const isArmed = this.#options.isWatchdogArmed();
+    // A watchdog that goes by a deadline of long ago stops at once what is marked for it.
+    const mayMark = isArmed || this.#options.watchdogTrouble() !== null;
     // An agent before this one may have left out those that were only loaded.
     for (const { name, stopsOnPartition } of wanted.values())
-      if (stopsOnPartition && !this.#marked.has(name) && this.#present.get(name)?.isUnfinished === false)
+      if (mayMark && stopsOnPartition && !this.#marked.has(name) && this.#present.get(name)?.isUnfinished === false)
         this.#mark(name);
     this.#forgetFailures();
     const now = performance.now();
     const hold = (name: string): boolean =>
       unclear.has(name) || this.#busy.has(name) || this.#retries.isWaiting(name, now);
-    const mayStart = (name: string): boolean =>
-      wanted.get(name)?.stopsOnPartition !== true || this.#options.isWatchdogArmed();
-    const tasks = nextTasks(wanted, this.#present, hold).filter(({ kind, name }) => kind !== "start" || mayStart(name));
+    // One that is only loaded may be started by others, as by its timer: it is there once it is marked.
+    const mayDo = ({ kind, name }: Task): boolean =>
+      wanted.get(name)?.stopsOnPartition !== true || (kind === "start" ? isArmed : kind !== "load" || mayMark);
+    const tasks = nextTasks(wanted, this.#present, hold).filter(mayDo);
     if (tasks.length === 0) return false;
     for (const { kind, name, reason } of tasks) this.#options.log.debug({ task: kind, unit: name, reason }, "task");
     const of = <K extends Task["kind"]>(kind: K): Extract<Task, { kind: K }>[] =>
