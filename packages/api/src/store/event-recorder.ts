@@ -124,7 +124,7 @@ export class EventRecorder {
     const batch = { revision: to, time: new Date(), notBefore: at };
     try {
       if (!mayWatch || to - from > MOST_REVISIONS) throw new RegistryError("compacted", "too much has happened since");
-      const part = { etcd: registry.etcd, keys: registry.keys, ranges: registry.keys.eventRanges() };
+      const part = { etcd: registry.etcd, keys: registry.keys, ranges: registry.keys.apiRanges() };
       const limit = AbortSignal.any([signal, AbortSignal.timeout(RESUME_MS)]);
       return { ...batch, changes: await changesBetween(part, from, to, limit) };
     } catch (error) {

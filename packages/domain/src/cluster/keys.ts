@@ -135,11 +135,6 @@ export class Keys {
     return [this.#folders("cordon", "roll"), this.#folders("state", "unit")];
   }
 
-  /** What events are derived from: what the API shows, without texts. */
-  eventRanges(): readonly KeyRange[] {
-    return [this.#folders("cordon", "roll"), this.#folder("state"), this.#folder("unit")];
-  }
-
   /** Takes a key apart; null where it is not one of fleet's, or has parts that fleet would not write. */
   parse(key: string): ParsedKey | null {
     const parts = this.parts(key);

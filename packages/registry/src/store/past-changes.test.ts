@@ -11,7 +11,7 @@ const put = async (name: string, value = unit()): Promise<number> =>
   (await registry().etcd.txn([], [{ put: registry().keys.unit(name), value }])).revision;
 const between = (from: number, to: number) =>
   changesBetween(
-    { etcd: registry().etcd, keys: registry().keys, ranges: registry().keys.eventRanges() },
+    { etcd: registry().etcd, keys: registry().keys, ranges: registry().keys.apiRanges() },
     from,
     to,
     stopping().signal,
@@ -71,7 +71,7 @@ it("is refused where etcd has compacted the past", async () => {
     (await etcd.txn([], [{ put: keys.unit(name), value: unit() }])).revision;
   const [from, to] = [await write("a.service"), await write("b.service")];
   etcd.compact();
-  const past = changesBetween({ etcd, keys, ranges: keys.eventRanges() }, from, to, stopping().signal);
+  const past = changesBetween({ etcd, keys, ranges: keys.apiRanges() }, from, to, stopping().signal);
   await expect(past).rejects.toMatchObject({ code: "compacted" });
   etcd.store.close();
 });
